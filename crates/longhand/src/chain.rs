@@ -1,0 +1,152 @@
+//! One layer after another.
+
+use crate::{Features, Layer, Pass, Path, Scalar, Shape, ShapeError, Tensors};
+use alloc::{format, string::String};
+
+/// `second` on the output of `first`; made by [`Layer::then`].
+///
+/// Its tensors are named by their layer's place, as PyTorch's `Sequential` does: `0.weight_ih_l0`, `2.weight`.
+///
+/// Forward: `y = second(first(x))`. Backward, by the chain rule, in reverse: `second` gives the gradient of what
+/// stands between the two, `first` takes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chain<A, B> {
+    first: A,
+    second: B,
+}
+
+/// The caches of the two layers, and the gradient of what stands between them.
+#[derive(Debug)]
+pub struct ChainCache<A, Between, B> {
+    first: A,
+    d_between: Between,
+    second: B,
+}
+
+impl<A: Default, Between: Default, B: Default> Default for ChainCache<A, Between, B> {
+    fn default() -> Self {
+        ChainCache { first: A::default(), d_between: Between::default(), second: B::default() }
+    }
+}
+
+impl<A, B> Chain<A, B> {
+    pub(crate) fn new<T: Scalar>(first: A, second: B) -> Result<Self, ShapeError>
+    where
+        A: Layer<T>,
+        B: Layer<T, Input = A::Output>,
+    {
+        match (first.features(), second.features()) {
+            (Features::Fixed { output: gives, .. }, Features::Fixed { input: takes, .. }) if gives != takes => {
+                Err(ShapeError::Features { first: first.name(), gives, second: second.name(), takes })
+            }
+            _ => Ok(Chain { first, second }),
+        }
+    }
+
+    /// The layer that comes first.
+    pub fn first(&self) -> &A {
+        &self.first
+    }
+
+    /// The layer that comes first, to be changed.
+    pub fn first_mut(&mut self) -> &mut A {
+        &mut self.first
+    }
+
+    /// The layer that comes second.
+    pub fn second(&self) -> &B {
+        &self.second
+    }
+
+    /// The layer that comes second, to be changed.
+    pub fn second_mut(&mut self) -> &mut B {
+        &mut self.second
+    }
+}
+
+impl<T: Scalar, A: Layer<T>, B: Layer<T, Input = A::Output>> Layer<T> for Chain<A, B> {
+    type Input = A::Input;
+    type Output = B::Output;
+    type Carry = (A::Carry, B::Carry);
+    type Cache = ChainCache<A::Cache, A::Output, B::Cache>;
+
+    fn name(&self) -> String {
+        format!("{} > {}", self.first.name(), self.second.name())
+    }
+
+    fn features(&self) -> Features {
+        match (self.first.features(), self.second.features()) {
+            (Features::Any, other) | (other, Features::Any) => other,
+            (Features::Fixed { input, .. }, Features::Fixed { output, .. }) => Features::Fixed { input, output },
+        }
+    }
+
+    fn carry(&self, batch: usize) -> Self::Carry {
+        (self.first.carry(batch), self.second.carry(batch))
+    }
+
+    fn forward<'c>(
+        &self,
+        input: &A::Input,
+        carry: &mut Self::Carry,
+        cache: &'c mut Self::Cache,
+        pass: &mut Pass<'_>,
+    ) -> &'c B::Output {
+        let between = self.first.forward(input, &mut carry.0, &mut cache.first, pass);
+        self.second.forward(between, &mut carry.1, &mut cache.second, pass)
+    }
+
+    fn output(cache: &Self::Cache) -> &B::Output {
+        B::output(&cache.second)
+    }
+
+    fn backward(
+        &self,
+        input: &A::Input,
+        cache: &mut Self::Cache,
+        d_output: &B::Output,
+        d_carry: &mut Self::Carry,
+        gradients: &mut Self,
+        d_input: Option<&mut A::Input>,
+    ) {
+        let ChainCache { first, d_between, second } = cache;
+        let between = A::output(first);
+        self.second.backward(between, second, d_output, &mut d_carry.1, &mut gradients.second, Some(d_between));
+        self.first.backward(input, first, d_between, &mut d_carry.0, &mut gradients.first, d_input);
+    }
+}
+
+impl<A, B> Chain<A, B> {
+    /// A chain that comes first continues into this one's numbers; any other layer has number 0.
+    fn path_of_first<'a, T: Scalar>(path: &'a Path<'a>, place: &'a Path<'a>) -> &'a Path<'a>
+    where
+        A: Tensors<T>,
+    {
+        if A::PLACES > 1 { path } else { place }
+    }
+}
+
+impl<T: Scalar, A: Tensors<T>, B: Tensors<T>> Tensors<T> for Chain<A, B> {
+    type Over<U: Scalar> = Chain<A::Over<U>, B::Over<U>>;
+
+    const PLACES: usize = A::PLACES + 1;
+
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
+        self.first.visit(Self::path_of_first::<T>(path, &path.place(0)), visitor);
+        self.second.visit(&path.place(A::PLACES), visitor);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
+        self.first.visit_mut(Self::path_of_first::<T>(path, &path.place(0)), visitor);
+        self.second.visit_mut(&path.place(A::PLACES), visitor);
+    }
+
+    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
+        self.first.visit_pair(&other.first, visitor);
+        self.second.visit_pair(&other.second, visitor);
+    }
+
+    fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
+        Chain { first: self.first.map(f), second: self.second.map(f) }
+    }
+}

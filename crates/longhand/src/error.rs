@@ -1,0 +1,104 @@
+//! What can be wrong with a model's shapes and with hyperparameters, said in one sentence each.
+
+use alloc::string::String;
+use thiserror::Error;
+
+/// Shapes that do not fit together.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ShapeError {
+    /// Two layers of a chain do not meet.
+    #[error("{first} gives {gives} features, but {second} after it takes {takes}; make the two numbers equal")]
+    Features {
+        /// The layer that gives.
+        first: String,
+        /// How many features it gives.
+        gives: usize,
+        /// The layer that takes.
+        second: String,
+        /// How many features it takes.
+        takes: usize,
+    },
+    /// A matrix does not have a column for each step of each sequence.
+    #[error("{columns} columns cannot hold {steps} steps of {batch} sequences; there must be {}", steps * batch)]
+    Columns {
+        /// Columns there are.
+        columns: usize,
+        /// Steps asked for.
+        steps: usize,
+        /// Sequences asked for.
+        batch: usize,
+    },
+    /// Marks (valid, reset) are not one a step and sequence.
+    #[error("{given} {marks} marks were given for {steps} steps of {batch} sequences; there must be {}", steps * batch)]
+    Marks {
+        /// Which marks.
+        marks: &'static str,
+        /// How many were given.
+        given: usize,
+        /// Steps of the layout.
+        steps: usize,
+        /// Sequences of the layout.
+        batch: usize,
+    },
+    /// A sequence is longer than the layout it is to lie in.
+    #[error("sequence {sequence} has {length} steps, but the layout has {steps}; give lengths up to {steps}")]
+    Length {
+        /// Which sequence, counted from 0.
+        sequence: usize,
+        /// Its length in steps.
+        length: usize,
+        /// Steps of the layout.
+        steps: usize,
+    },
+    /// Sequences of one batch differ in their number of features.
+    #[error(
+        "sequence {sequence} has {given} features, but the first has {expected}; a batch has one number of features"
+    )]
+    Ragged {
+        /// Which sequence, counted from 0.
+        sequence: usize,
+        /// Its number of features.
+        given: usize,
+        /// That of the first sequence.
+        expected: usize,
+    },
+    /// Targets do not belong to the inputs.
+    #[error(
+        "targets for {target_steps} steps of {target_batch} sequences do not fit inputs of {steps} steps of {batch} \
+         sequences; there must be one target a sequence (1 step) or one a step"
+    )]
+    Targets {
+        /// Steps of the targets.
+        target_steps: usize,
+        /// Sequences of the targets.
+        target_batch: usize,
+        /// Steps of the inputs.
+        steps: usize,
+        /// Sequences of the inputs.
+        batch: usize,
+    },
+}
+
+/// A hyperparameter outside of what makes sense.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error("{name} is {value}, but it must be {expected}")]
+pub struct HyperparameterError {
+    /// The hyperparameter's name.
+    pub name: &'static str,
+    /// The value that was given.
+    pub value: f64,
+    /// What would be right.
+    pub expected: &'static str,
+}
+
+impl HyperparameterError {
+    /// `Ok` when `right`, and this error otherwise.
+    pub(crate) fn unless(
+        right: bool,
+        name: &'static str,
+        value: f64,
+        expected: &'static str,
+    ) -> Result<(), HyperparameterError> {
+        if right { Ok(()) } else { Err(HyperparameterError { name, value, expected }) }
+    }
+}

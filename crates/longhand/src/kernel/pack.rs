@@ -1,0 +1,166 @@
+//! Operands of a product, and the left one as the kernels want it.
+
+use super::Accumulate;
+use super::instruction_set::InstructionSet;
+use super::product;
+use super::vector::{Lanes, Vector};
+use crate::Scalar;
+use alloc::vec::Vec;
+use core::any::TypeId;
+use nalgebra::DMatrix;
+
+/// A matrix to read, with its strides: element `(i, j)` stands at `i * row_stride + j * column_stride`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operand<'a, T> {
+    pub(crate) values: &'a [T],
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) row_stride: usize,
+    pub(crate) column_stride: usize,
+}
+
+impl<'a, T> Operand<'a, T> {
+    /// A matrix stored column by column.
+    pub(crate) fn new(values: &'a [T], rows: usize, columns: usize) -> Self {
+        assert!(values.len() >= rows * columns, "a matrix is not whole");
+        Operand { values, rows, columns, row_stride: 1, column_stride: rows }
+    }
+
+    /// Its transpose: the same elements, strides exchanged.
+    pub(crate) fn transposed(self) -> Self {
+        Operand {
+            values: self.values,
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+        }
+    }
+
+    /// Some of its columns.
+    pub(crate) fn columns_from(self, start: usize, columns: usize) -> Self {
+        assert!(start + columns <= self.columns, "no such columns");
+        let skipped = if columns == 0 || self.rows == 0 { 0 } else { start * self.column_stride };
+        Operand { values: &self.values[skipped..], columns, ..self }
+    }
+}
+
+impl<'a, T> From<&'a DMatrix<T>> for Operand<'a, T>
+where
+    T: Scalar,
+{
+    fn from(matrix: &'a DMatrix<T>) -> Self {
+        Operand::new(matrix.as_slice(), matrix.nrows(), matrix.ncols())
+    }
+}
+
+/// A left operand in panels of as many rows as a tile has, zeros below the last: each panel is then read from front to
+/// back, in whole vectors. Weights are packed once a window and used at each of its steps.
+#[derive(Debug)]
+pub(crate) struct Packed<T> {
+    values: Vec<T>,
+    /// Elements before the first one that begins a cache line.
+    offset: usize,
+    rows: usize,
+    columns: usize,
+    instruction_set: InstructionSet,
+}
+
+impl<T> Default for Packed<T> {
+    fn default() -> Self {
+        Packed { values: Vec::new(), offset: 0, rows: 0, columns: 0, instruction_set: InstructionSet::default() }
+    }
+}
+
+/// Bytes in a cache line, and in the widest vector.
+const LINE: usize = 64;
+
+impl<T: Scalar> Packed<T> {
+    /// Takes over the elements of `a`.
+    pub(crate) fn pack(&mut self, a: Operand<'_, T>) {
+        self.pack_for(a, InstructionSet::best());
+    }
+
+    /// The same for one instruction set, which this processor must have.
+    pub(crate) fn pack_for(&mut self, a: Operand<'_, T>, instruction_set: InstructionSet) {
+        (self.rows, self.columns, self.instruction_set) = (a.rows, a.columns, instruction_set);
+        let lanes = lanes::<T>(instruction_set);
+        let padded_rows = a.rows.div_ceil(lanes) * lanes;
+        let length = padded_rows * a.columns + LINE / size_of::<T>().max(1);
+        if self.values.len() < length {
+            self.values.resize(length, T::zero());
+        }
+        let misaligned = self.values.as_ptr().addr() % LINE;
+        self.offset = if misaligned == 0 { 0 } else { (LINE - misaligned) / size_of::<T>() };
+        let panel_rows = lanes * tile_vectors::<T>(instruction_set);
+        let mut to = self.offset;
+        for first in (0..padded_rows).step_by(panel_rows) {
+            let height = panel_rows.min(padded_rows - first);
+            let rows = height.min(a.rows - first);
+            for column in 0..a.columns {
+                let from = first * a.row_stride + column * a.column_stride;
+                let target = &mut self.values[to..to + height];
+                if a.row_stride == 1 {
+                    target[..rows].copy_from_slice(&a.values[from..from + rows]);
+                } else {
+                    for (row, value) in target[..rows].iter_mut().enumerate() {
+                        *value = a.values[from + row * a.row_stride];
+                    }
+                }
+                target[rows..].fill(T::zero());
+                to += height;
+            }
+        }
+    }
+
+    /// `out = self * b` or `out += self * b`, with `out` and `b` stored column by column.
+    pub(crate) fn product(&self, out: &mut [T], accumulate: Accumulate, b: &[T]) {
+        let columns = b.len().checked_div(self.columns).unwrap_or(0);
+        self.product_with(out, accumulate, Operand::new(b, self.columns, columns));
+    }
+
+    /// The same with any strides of `b`.
+    pub(crate) fn product_with(&self, out: &mut [T], accumulate: Accumulate, b: Operand<'_, T>) {
+        assert_eq!(self.columns, b.rows, "the inner dimensions of a product differ");
+        assert!(out.len() >= self.rows * b.columns, "the result of a product does not fit");
+        let values = &self.values[self.offset..];
+        if !product::fast(self.instruction_set, out, accumulate, values, self.rows, b) {
+            let a = Operand { values, rows: self.rows, columns: self.columns, row_stride: 1, column_stride: self.rows };
+            product::plain(out, accumulate, a, b);
+        }
+    }
+}
+
+/// Scalars in one vector; 1 for scalars that have no vectors, which packs them as they are.
+fn lanes<T: Scalar>(instruction_set: InstructionSet) -> usize {
+    widths::<T>(instruction_set).0
+}
+
+/// Vectors of rows in one tile.
+fn tile_vectors<T: Scalar>(instruction_set: InstructionSet) -> usize {
+    widths::<T>(instruction_set).1
+}
+
+fn widths<T: Scalar>(instruction_set: InstructionSet) -> (usize, usize) {
+    const fn of<S, V: Vector<S>>() -> (usize, usize) {
+        (V::LANES, V::TILE_VECTORS)
+    }
+    #[cfg(target_arch = "x86_64")]
+    use core::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+    let single = TypeId::of::<T>() == TypeId::of::<f32>();
+    if !single && TypeId::of::<T>() != TypeId::of::<f64>() {
+        return (1, usize::MAX);
+    }
+    match instruction_set {
+        InstructionSet::Plain if single => of::<f32, Lanes<f32, 4>>(),
+        InstructionSet::Plain => of::<f64, Lanes<f64, 2>>(),
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 if single => of::<f32, __m256>(),
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => of::<f64, __m256d>(),
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 if single => of::<f32, __m512>(),
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => of::<f64, __m512d>(),
+    }
+}

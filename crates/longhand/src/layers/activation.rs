@@ -1,0 +1,102 @@
+//! Nonlinearities that stand as layers of their own, element by element.
+//!
+//! # Equations and their derivatives
+//! | layer | `y` | `d_x`, from the output alone |
+//! |---|---|---|
+//! | `Activation::Tanh` | `tanh(x)` | `d_y (1 - y^2)` |
+//! | `Activation::Sigmoid` | `1 / (1 + exp(-x))` | `d_y y (1 - y)` |
+//! | `Activation::Relu` | `max(x, 0)` | `d_y` where `y > 0`, else 0 (so 0 at `x = 0`) |
+//!
+//! Shapes: any `features x (steps * batch)`; output and gradient are zero at invalid steps.
+
+use crate::{Features, Layer, Pass, Scalar, Sequences, kernel};
+use alloc::{format, string::String};
+
+/// An element-wise nonlinearity; see the [module](self) for its equations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// The hyperbolic tangent.
+    Tanh,
+    /// The logistic function. A loss on its output is better fused: see
+    /// [`SigmoidCrossEntropy`](crate::SigmoidCrossEntropy).
+    Sigmoid,
+    /// The rectifier.
+    Relu,
+}
+
+crate::tensors!(Activation);
+
+/// The logistic function, from an exponential that cannot overflow.
+pub(crate) fn sigmoid<T: Scalar>(x: T) -> T {
+    if x >= T::zero() {
+        T::one() / (T::one() + (-x).exp())
+    } else {
+        let e = x.exp();
+        e / (T::one() + e)
+    }
+}
+
+impl<T: Scalar> Layer<T> for Activation {
+    type Input = Sequences<T>;
+    type Output = Sequences<T>;
+    type Carry = ();
+    /// The output.
+    type Cache = Sequences<T>;
+
+    fn name(&self) -> String {
+        format!("{self:?}")
+    }
+
+    fn features(&self) -> Features {
+        Features::Any
+    }
+
+    fn carry(&self, _: usize) {}
+
+    fn forward<'c>(
+        &self,
+        input: &Sequences<T>,
+        (): &mut (),
+        output: &'c mut Sequences<T>,
+        _: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        output.reshape(input.features(), input.layout());
+        let y = output.values_mut().as_mut_slice();
+        y.copy_from_slice(input.values().as_slice());
+        match self {
+            Activation::Tanh => kernel::tanh(y),
+            Activation::Sigmoid => y.iter_mut().for_each(|y| *y = sigmoid(*y)),
+            Activation::Relu => kernel::relu(y),
+        }
+        output.clear_padding();
+        output
+    }
+
+    fn output(cache: &Sequences<T>) -> &Sequences<T> {
+        cache
+    }
+
+    fn backward(
+        &self,
+        input: &Sequences<T>,
+        output: &mut Sequences<T>,
+        d_output: &Sequences<T>,
+        (): &mut (),
+        _: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        let Some(d_input) = d_input else { return };
+        assert_eq!(d_output.values().shape(), output.values().shape(), "d_output has the shape of the output");
+        d_input.reshape(input.features(), input.layout());
+        let d_x = d_input.values_mut().iter_mut();
+        for ((d_x, &y), &d_y) in d_x.zip(output.values()).zip(d_output.values()) {
+            *d_x = match self {
+                Activation::Tanh => d_y * (T::one() - y * y),
+                Activation::Sigmoid => d_y * y * (T::one() - y),
+                Activation::Relu if y > T::zero() => d_y,
+                Activation::Relu => T::zero(),
+            };
+        }
+        d_input.clear_padding();
+    }
+}

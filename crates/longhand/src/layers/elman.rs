@@ -1,0 +1,281 @@
+//! The Elman recurrent layer (Elman, "Finding Structure in Time", 1990), as PyTorch's `nn.RNN` writes it.
+//!
+//! # Equations
+//! For each step `t` of each sequence, with `h[-1]` the carry:
+//!
+//! ```text
+//! z[t] = W_ih x[t] + b_ih + W_hh h[t-1] + b_hh          pre-activation
+//! h[t] = tanh(z[t])   or   relu(z[t])                   hidden state = output
+//! ```
+//!
+//! | symbol | in code | shape |
+//! |---|---|---|
+//! | `x` | `input` | `inputs x (steps * batch)` |
+//! | `h` | `hidden` | `units x (steps * batch)` |
+//! | `h[t-1]` | `previous` | `units x (steps * batch)` |
+//! | `W_ih`, `W_hh` | `weight_ih_l0`, `weight_hh_l0` | `units x inputs`, `units x units` |
+//! | `b_ih`, `b_hh` | `bias_ih_l0`, `bias_hh_l0` | `units` |
+//!
+//! A reset puts zero for `h[t-1]`; an invalid step leaves `h[t] = h[t-1]` in the carry and gives no output.
+//!
+//! # Derivation of the backward pass
+//! Write `d_v` for the gradient of the loss with respect to `v`. The hidden state `h[t]` is used twice: as the output
+//! and as the state that the next step starts from. So, going backwards from the last step,
+//!
+//! ```text
+//! d_h[t] = d_output[t] + d_carry                        what both uses say
+//! d_z[t] = d_h[t] * (1 - h[t]^2)                        tanh' = 1 - tanh^2   (relu: d_h[t] where h[t] > 0)
+//! d_carry = W_hh' d_z[t]                                z[t] is linear in h[t-1], so the transpose takes it back
+//! ```
+//!
+//! and, since every step has the same weights, their gradients are sums over the steps, which are matrix products:
+//!
+//! ```text
+//! d_W_ih = sum d_z[t] x[t]'     = d_Z X'
+//! d_W_hh = sum d_z[t] h[t-1]'   = d_Z Previous'
+//! d_b_ih = d_b_hh = sum d_z[t]
+//! d_x[t] = W_ih' d_z[t],   that is   d_X = W_ih' d_Z
+//! ```
+//!
+//! Before the first step, `d_carry` is the gradient of the carry that came in.
+
+use crate::kernel::{self, Accumulate, Operand, Packed, Workspace};
+use crate::sequences::{reshape, without_padding};
+use crate::{Features, Layer, Pass, Scalar, Sequences, initialise};
+use alloc::{format, string::String, vec::Vec};
+use nalgebra::{DMatrix, DVector};
+use rand::Rng;
+
+/// What follows the pre-activation of an Elman layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Nonlinearity {
+    /// `tanh(z)`.
+    #[default]
+    Tanh,
+    /// `max(z, 0)`, with derivative 0 at 0.
+    Relu,
+}
+
+/// An Elman recurrent layer; see the [module](self) for its equations.
+///
+/// Input `inputs x (steps * batch)`, output and hidden state `units x (steps * batch)`, carry `units x batch`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Elman<T: Scalar> {
+    /// `W_ih`, `units x inputs`.
+    pub weight_ih_l0: DMatrix<T>,
+    /// `W_hh`, `units x units`.
+    pub weight_hh_l0: DMatrix<T>,
+    /// `b_ih`, `units`.
+    pub bias_ih_l0: DVector<T>,
+    /// `b_hh`, `units`.
+    pub bias_hh_l0: DVector<T>,
+    /// What follows the pre-activation.
+    pub nonlinearity: Nonlinearity,
+}
+
+crate::tensors!(Elman { weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0 } keep { nonlinearity });
+
+impl<T: Scalar> Elman<T> {
+    /// A tanh layer with every parameter uniform in `[-1/sqrt(units), 1/sqrt(units)]`, as PyTorch begins.
+    pub fn new<R: Rng + ?Sized>(inputs: usize, units: usize, generator: &mut R) -> Self {
+        let mut layer = Elman::zeros(inputs, units);
+        initialise::uniform_fan(&mut layer, units, generator);
+        layer
+    }
+
+    /// A tanh layer whose parameters are all zero, to be filled.
+    pub fn zeros(inputs: usize, units: usize) -> Self {
+        Elman {
+            weight_ih_l0: DMatrix::zeros(units, inputs),
+            weight_hh_l0: DMatrix::zeros(units, units),
+            bias_ih_l0: DVector::zeros(units),
+            bias_hh_l0: DVector::zeros(units),
+            nonlinearity: Nonlinearity::Tanh,
+        }
+    }
+
+    /// The same layer with another nonlinearity.
+    #[must_use]
+    pub fn with_nonlinearity(mut self, nonlinearity: Nonlinearity) -> Self {
+        self.nonlinearity = nonlinearity;
+        self
+    }
+
+    /// Number of input features.
+    pub fn inputs(&self) -> usize {
+        self.weight_ih_l0.ncols()
+    }
+
+    /// Number of hidden units.
+    pub fn units(&self) -> usize {
+        self.weight_hh_l0.nrows()
+    }
+}
+
+/// What the backward pass of [`Elman`] needs, and the buffers of both passes.
+#[derive(Debug)]
+pub struct ElmanCache<T: Scalar> {
+    /// `h`, zero at invalid steps.
+    hidden: Sequences<T>,
+    /// `h[t-1]`: the state that each step starts from, after a reset.
+    previous: DMatrix<T>,
+    /// `d_z`, zero at invalid steps.
+    d_z: DMatrix<T>,
+    /// The input without its padding, where it has any.
+    cleared_input: Sequences<T>,
+    /// `b_ih + b_hh`.
+    bias: Vec<T>,
+    /// `W_hh`, as the kernels want it.
+    weight_hh: Packed<T>,
+    /// `W_hh'`, likewise.
+    weight_hh_transposed: Packed<T>,
+    workspace: Workspace<T>,
+}
+
+impl<T: Scalar> Default for ElmanCache<T> {
+    fn default() -> Self {
+        ElmanCache {
+            hidden: Sequences::default(),
+            previous: DMatrix::from_vec(0, 0, Vec::new()),
+            d_z: DMatrix::from_vec(0, 0, Vec::new()),
+            cleared_input: Sequences::default(),
+            bias: Vec::new(),
+            weight_hh: Packed::default(),
+            weight_hh_transposed: Packed::default(),
+            workspace: Workspace::default(),
+        }
+    }
+}
+
+impl<T: Scalar> Layer<T> for Elman<T> {
+    type Input = Sequences<T>;
+    type Output = Sequences<T>;
+    type Carry = DMatrix<T>;
+    type Cache = ElmanCache<T>;
+
+    fn name(&self) -> String {
+        format!("Elman({} -> {})", self.inputs(), self.units())
+    }
+
+    fn features(&self) -> Features {
+        Features::Fixed { input: self.inputs(), output: self.units() }
+    }
+
+    fn carry(&self, batch: usize) -> DMatrix<T> {
+        DMatrix::zeros(self.units(), batch)
+    }
+
+    fn forward<'c>(
+        &self,
+        input: &Sequences<T>,
+        carry: &mut DMatrix<T>,
+        cache: &'c mut ElmanCache<T>,
+        _: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        let (units, layout) = (self.units(), input.layout());
+        let (steps, batch) = (layout.steps(), layout.batch());
+        assert_eq!(input.features(), self.inputs(), "{} was given {} features", self.name(), input.features());
+        assert_eq!(carry.shape(), (units, batch), "{} was given the carry of another shape", self.name());
+        let ElmanCache { hidden, previous, bias, weight_hh, workspace, .. } = cache;
+        hidden.reshape(units, layout);
+        reshape(previous, units, layout.columns());
+        weight_hh.pack((&self.weight_hh_l0).into());
+        bias.clear();
+        bias.extend(self.bias_ih_l0.iter().zip(self.bias_hh_l0.iter()).map(|(&b_ih, &b_hh)| b_ih + b_hh));
+
+        // W_ih x + b_ih + b_hh of all steps at once; only the recurrent product has to wait for the step before it.
+        let z = hidden.values_mut().as_mut_slice();
+        kernel::fill_columns(z, bias);
+        kernel::product(z, Accumulate::Add, (&self.weight_ih_l0).into(), input.values().into(), workspace);
+
+        let carry = carry.as_mut_slice();
+        for step in 0..steps {
+            for sequence in layout.resets_at(step) {
+                carry[sequence * units..(sequence + 1) * units].fill(T::zero());
+            }
+            let columns = step * batch * units..(step + 1) * batch * units;
+            previous.as_mut_slice()[columns.clone()].copy_from_slice(carry);
+            let z = &mut hidden.values_mut().as_mut_slice()[columns.clone()];
+            weight_hh.product(z, Accumulate::Add, carry);
+            match self.nonlinearity {
+                Nonlinearity::Tanh => kernel::tanh(z),
+                Nonlinearity::Relu => kernel::relu(z),
+            }
+            // An invalid step holds its carry and gives nothing.
+            for sequence in layout.invalid_at(step) {
+                let column = sequence * units..(sequence + 1) * units;
+                z[column.clone()].copy_from_slice(&carry[column]);
+            }
+            carry.copy_from_slice(z);
+            for sequence in layout.invalid_at(step) {
+                z[sequence * units..(sequence + 1) * units].fill(T::zero());
+            }
+        }
+        hidden
+    }
+
+    fn output(cache: &ElmanCache<T>) -> &Sequences<T> {
+        &cache.hidden
+    }
+
+    fn backward(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut ElmanCache<T>,
+        d_output: &Sequences<T>,
+        d_carry: &mut DMatrix<T>,
+        gradients: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        let (units, layout) = (self.units(), input.layout());
+        let (steps, batch) = (layout.steps(), layout.batch());
+        let ElmanCache { hidden, previous, d_z, cleared_input, weight_hh_transposed, workspace, .. } = cache;
+        assert_eq!(hidden.values().shape(), (units, layout.columns()), "backward follows a forward of this shape");
+        assert_eq!(d_output.values().shape(), hidden.values().shape(), "d_output has the shape of the output");
+        assert_eq!(d_carry.shape(), (units, batch), "d_carry has the shape of the carry");
+        reshape(d_z, units, layout.columns());
+        weight_hh_transposed.pack(Operand::from(&self.weight_hh_l0).transposed());
+
+        let d_carry = d_carry.as_mut_slice();
+        for step in (0..steps).rev() {
+            let columns = step * batch * units..(step + 1) * batch * units;
+            let h = &hidden.values().as_slice()[columns.clone()];
+            let d_h_output = &d_output.values().as_slice()[columns.clone()];
+            let d_z = &mut d_z.as_mut_slice()[columns];
+            match self.nonlinearity {
+                Nonlinearity::Tanh => kernel::tanh_backward(d_z, h, d_h_output, d_carry),
+                Nonlinearity::Relu => kernel::relu_backward(d_z, h, d_h_output, d_carry),
+            }
+            if layout.invalid_at(step).next().is_none() {
+                weight_hh_transposed.product(d_carry, Accumulate::Replace, d_z);
+            } else {
+                // An invalid step held its carry, so the gradient of the carry passes it unchanged.
+                for sequence in 0..batch {
+                    let column = sequence * units..(sequence + 1) * units;
+                    if layout.is_valid(step, sequence) {
+                        weight_hh_transposed.product(&mut d_carry[column.clone()], Accumulate::Replace, &d_z[column]);
+                    } else {
+                        d_z[column].fill(T::zero());
+                    }
+                }
+            }
+            for sequence in layout.resets_at(step) {
+                d_carry[sequence * units..(sequence + 1) * units].fill(T::zero());
+            }
+        }
+
+        let d_z = &*d_z;
+        let x = Operand::from(without_padding(input, layout, cleared_input).values());
+        let d_weight_ih = gradients.weight_ih_l0.as_mut_slice();
+        kernel::product(d_weight_ih, Accumulate::Add, d_z.into(), x.transposed(), workspace);
+        let d_weight_hh = gradients.weight_hh_l0.as_mut_slice();
+        kernel::product(d_weight_hh, Accumulate::Add, d_z.into(), Operand::from(&*previous).transposed(), workspace);
+        kernel::add_columns(gradients.bias_ih_l0.as_mut_slice(), d_z.as_slice());
+        kernel::add_columns(gradients.bias_hh_l0.as_mut_slice(), d_z.as_slice());
+        if let Some(d_input) = d_input {
+            d_input.reshape(self.inputs(), layout);
+            let weight = Operand::from(&self.weight_ih_l0).transposed();
+            kernel::product(d_input.values_mut().as_mut_slice(), Accumulate::Replace, weight, d_z.into(), workspace);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The linear (fully connected) layer, applied to each step by itself.
+//!
+//! # Equations
+//! ```text
+//! y[t] = W x[t] + b
+//! ```
+//!
+//! | symbol | in code | shape |
+//! |---|---|---|
+//! | `x` | `input` | `inputs x (steps * batch)` |
+//! | `y` | `output` | `outputs x (steps * batch)`, zero at invalid steps |
+//! | `W`, `b` | `weight`, `bias` | `outputs x inputs`, `outputs` |
+//!
+//! # Derivation of the backward pass
+//! `y` is linear in each of `x`, `W` and `b`, so with the steps side by side as columns
+//!
+//! ```text
+//! d_W = d_Y X'       d_b = sum of the columns of d_Y       d_X = W' d_Y
+//! ```
+
+use crate::kernel::{self, Accumulate, Operand, Workspace};
+use crate::sequences::without_padding;
+use crate::{Features, Layer, Pass, Scalar, Sequences, initialise};
+use alloc::{format, string::String};
+use nalgebra::{DMatrix, DVector};
+use rand::Rng;
+
+/// A linear layer; see the [module](self) for its equations.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Linear<T: Scalar> {
+    /// `W`, `outputs x inputs`.
+    pub weight: DMatrix<T>,
+    /// `b`, `outputs`.
+    pub bias: DVector<T>,
+}
+
+crate::tensors!(Linear { weight, bias });
+
+impl<T: Scalar> Linear<T> {
+    /// Every parameter uniform in `[-1/sqrt(inputs), 1/sqrt(inputs)]`, as PyTorch begins.
+    pub fn new<R: Rng + ?Sized>(inputs: usize, outputs: usize, generator: &mut R) -> Self {
+        let mut layer = Linear::zeros(inputs, outputs);
+        initialise::uniform_fan(&mut layer, inputs, generator);
+        layer
+    }
+
+    /// All parameters zero, to be filled.
+    pub fn zeros(inputs: usize, outputs: usize) -> Self {
+        Linear { weight: DMatrix::zeros(outputs, inputs), bias: DVector::zeros(outputs) }
+    }
+
+    /// Number of input features.
+    pub fn inputs(&self) -> usize {
+        self.weight.ncols()
+    }
+
+    /// Number of output features.
+    pub fn outputs(&self) -> usize {
+        self.weight.nrows()
+    }
+}
+
+/// The output of [`Linear`], and the buffers of both passes.
+#[derive(Debug)]
+pub struct LinearCache<T: Scalar> {
+    output: Sequences<T>,
+    cleared_input: Sequences<T>,
+    cleared_d_output: Sequences<T>,
+    workspace: Workspace<T>,
+}
+
+impl<T: Scalar> Default for LinearCache<T> {
+    fn default() -> Self {
+        LinearCache {
+            output: Sequences::default(),
+            cleared_input: Sequences::default(),
+            cleared_d_output: Sequences::default(),
+            workspace: Workspace::default(),
+        }
+    }
+}
+
+impl<T: Scalar> Layer<T> for Linear<T> {
+    type Input = Sequences<T>;
+    type Output = Sequences<T>;
+    type Carry = ();
+    type Cache = LinearCache<T>;
+
+    fn name(&self) -> String {
+        format!("Linear({} -> {})", self.inputs(), self.outputs())
+    }
+
+    fn features(&self) -> Features {
+        Features::Fixed { input: self.inputs(), output: self.outputs() }
+    }
+
+    fn carry(&self, _: usize) {}
+
+    fn forward<'c>(
+        &self,
+        input: &Sequences<T>,
+        (): &mut (),
+        cache: &'c mut LinearCache<T>,
+        _: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        assert_eq!(input.features(), self.inputs(), "{} was given {} features", self.name(), input.features());
+        let LinearCache { output, workspace, .. } = cache;
+        output.reshape(self.outputs(), input.layout());
+        let y = output.values_mut().as_mut_slice();
+        kernel::fill_columns(y, self.bias.as_slice());
+        kernel::product(y, Accumulate::Add, (&self.weight).into(), input.values().into(), workspace);
+        output.clear_padding();
+        output
+    }
+
+    fn output(cache: &LinearCache<T>) -> &Sequences<T> {
+        &cache.output
+    }
+
+    fn backward(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut LinearCache<T>,
+        d_output: &Sequences<T>,
+        (): &mut (),
+        gradients: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        let layout = input.layout();
+        assert_eq!(
+            d_output.values().shape(),
+            (self.outputs(), layout.columns()),
+            "d_output has the shape of the output"
+        );
+        let LinearCache { cleared_input, cleared_d_output, workspace, .. } = cache;
+        let x = Operand::from(without_padding(input, layout, cleared_input).values());
+        let d_y = without_padding(d_output, layout, cleared_d_output).values();
+        let d_weight = gradients.weight.as_mut_slice();
+        kernel::product(d_weight, Accumulate::Add, d_y.into(), x.transposed(), workspace);
+        kernel::add_columns(gradients.bias.as_mut_slice(), d_y.as_slice());
+        if let Some(d_input) = d_input {
+            d_input.reshape(self.inputs(), layout);
+            let weight = Operand::from(&self.weight).transposed();
+            kernel::product(d_input.values_mut().as_mut_slice(), Accumulate::Replace, weight, d_y.into(), workspace);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The mean over the valid steps of each sequence.
+//!
+//! # Equations
+//! With `n[b]` the number of valid steps of sequence `b`,
+//!
+//! ```text
+//! y[b] = 1/n[b] * sum of x[t, b] over its valid steps t
+//! ```
+//!
+//! Shapes: `features x (steps * batch)` to `features x batch`, one step. A sequence without a valid step gives an
+//! invalid step.
+//!
+//! # Derivation of the backward pass
+//! Each valid step stands in the sum once, so `d_x[t, b] = d_y[b] / n[b]` there, and zero elsewhere.
+//!
+//! In truncated training each window has its own mean: the output is that of the window it is given.
+
+use crate::scalar::real;
+use crate::{Features, Layer, Layout, Pass, Scalar, Sequences};
+use alloc::{borrow::ToOwned, string::String};
+
+/// The mean over the valid steps of each sequence; see the [module](self) for its equations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeanOverTime;
+
+crate::tensors!(MeanOverTime);
+
+fn valid_steps(layout: &Layout, sequence: usize) -> impl Iterator<Item = usize> {
+    (0..layout.steps()).filter(move |&step| layout.is_valid(step, sequence))
+}
+
+impl<T: Scalar> Layer<T> for MeanOverTime {
+    type Input = Sequences<T>;
+    type Output = Sequences<T>;
+    type Carry = ();
+    /// The output.
+    type Cache = Sequences<T>;
+
+    fn name(&self) -> String {
+        "MeanOverTime".to_owned()
+    }
+
+    fn features(&self) -> Features {
+        Features::Any
+    }
+
+    fn carry(&self, _: usize) {}
+
+    fn forward<'c>(
+        &self,
+        input: &Sequences<T>,
+        (): &mut (),
+        output: &'c mut Sequences<T>,
+        _: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        let layout = input.layout();
+        output.reshape_marked(input.features(), 1, layout.batch(), |_, b| layout.last_valid_step(b).is_some());
+        output.values_mut().fill(T::zero());
+        for sequence in 0..layout.batch() {
+            let y = output.at_mut(0, sequence);
+            let mut n = 0;
+            for step in valid_steps(layout, sequence) {
+                n += 1;
+                for (y, &x) in y.iter_mut().zip(input.at(step, sequence)) {
+                    *y += x;
+                }
+            }
+            if n > 0 {
+                for y in y {
+                    *y /= real(f64::from(n));
+                }
+            }
+        }
+        output
+    }
+
+    fn output(cache: &Sequences<T>) -> &Sequences<T> {
+        cache
+    }
+
+    fn backward(
+        &self,
+        input: &Sequences<T>,
+        _: &mut Sequences<T>,
+        d_output: &Sequences<T>,
+        (): &mut (),
+        _: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        let Some(d_input) = d_input else { return };
+        let layout = input.layout();
+        d_input.reshape(input.features(), layout);
+        d_input.values_mut().fill(T::zero());
+        for sequence in 0..layout.batch() {
+            let n = real::<T>(valid_steps(layout, sequence).count() as f64);
+            for step in valid_steps(layout, sequence) {
+                let d_x = d_input.at_mut(step, sequence);
+                for (d_x, &d_y) in d_x.iter_mut().zip(d_output.at(0, sequence)) {
+                    *d_x = d_y / n;
+                }
+            }
+        }
+    }
+}

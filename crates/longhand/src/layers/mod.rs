@@ -1,0 +1,7 @@
+//! The layers: one file each, with its equations, shapes and derivation, then forward, then backward.
+
+pub mod activation;
+pub mod elman;
+pub mod last_step;
+pub mod linear;
+pub mod mean_over_time;

@@ -1,0 +1,176 @@
+//! How a batch of sequences lies in a matrix, which of its steps are valid, and where a sequence starts anew.
+
+use crate::ShapeError;
+use alloc::{vec, vec::Vec};
+
+/// Steps, sequences, and the marks on them.
+///
+/// Column `step * batch + sequence` of a time-major matrix belongs to `step` of `sequence`. Two marks can stand on it:
+///
+/// - *reset*: the carry of this sequence is set to zero before this step;
+/// - *invalid* (padding): the carry is held, and there is no output and no gradient. What stands in the input there
+///   never matters, not even NaN.
+///
+/// ```
+/// use longhand::Layout;
+/// let layout = Layout::new(4, 2).with_lengths(&[4, 2])?;
+/// assert!(layout.is_valid(1, 1) && !layout.is_valid(2, 1));
+/// assert_eq!(layout.last_valid_step(1), Some(1));
+/// # Ok::<(), longhand::ShapeError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Layout {
+    steps: usize,
+    batch: usize,
+    /// One mark a column, or empty when all are valid.
+    valid: Vec<bool>,
+    /// One mark a column, or empty when nothing is reset.
+    reset: Vec<bool>,
+}
+
+impl Layout {
+    /// `steps` valid steps of `batch` sequences, with no reset.
+    pub fn new(steps: usize, batch: usize) -> Layout {
+        Layout { steps, batch, valid: Vec::new(), reset: Vec::new() }
+    }
+
+    /// The same with sequence `b` valid for its first `lengths[b]` steps only.
+    ///
+    /// # Errors
+    /// If there is not one length a sequence, or one exceeds the number of steps.
+    pub fn with_lengths(self, lengths: &[usize]) -> Result<Layout, ShapeError> {
+        if lengths.len() != self.batch {
+            return Err(self.marks_error("length", lengths.len()));
+        }
+        if let Some((sequence, &length)) = lengths.iter().enumerate().find(|&(_, &length)| length > self.steps) {
+            return Err(ShapeError::Length { sequence, length, steps: self.steps });
+        }
+        let valid = (0..self.columns()).map(|column| column / self.batch < lengths[column % self.batch]).collect();
+        self.with_valid(valid)
+    }
+
+    /// The same with one mark a column: whether this step of this sequence is valid.
+    ///
+    /// # Errors
+    /// If there is not one mark a column.
+    pub fn with_valid(mut self, valid: Vec<bool>) -> Result<Layout, ShapeError> {
+        if valid.len() != self.columns() {
+            return Err(self.marks_error("valid", valid.len()));
+        }
+        self.valid = if valid.iter().all(|&mark| mark) { Vec::new() } else { valid };
+        Ok(self)
+    }
+
+    /// The same with the carry of `sequence` set to zero before `step`.
+    ///
+    /// # Panics
+    /// If there is no such step or sequence.
+    #[must_use]
+    pub fn with_reset(mut self, step: usize, sequence: usize) -> Layout {
+        let (column, columns) = (self.column(step, sequence), self.columns());
+        if self.reset.is_empty() {
+            self.reset = vec![false; columns];
+        }
+        self.reset[column] = true;
+        self
+    }
+
+    /// Number of steps, padding included.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Number of sequences.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Number of columns: `steps * batch`.
+    pub fn columns(&self) -> usize {
+        self.steps * self.batch
+    }
+
+    /// The column of `step` of `sequence`.
+    ///
+    /// # Panics
+    /// If there is no such step or sequence.
+    pub fn column(&self, step: usize, sequence: usize) -> usize {
+        assert!(step < self.steps && sequence < self.batch, "no step {step} of sequence {sequence} here");
+        step * self.batch + sequence
+    }
+
+    /// Whether `step` of `sequence` is valid.
+    pub fn is_valid(&self, step: usize, sequence: usize) -> bool {
+        self.is_valid_column(step * self.batch + sequence)
+    }
+
+    /// Whether the carry of `sequence` is set to zero before `step`.
+    pub fn resets(&self, step: usize, sequence: usize) -> bool {
+        !self.reset.is_empty() && self.reset[step * self.batch + sequence]
+    }
+
+    /// Whether any step is invalid.
+    pub fn has_padding(&self) -> bool {
+        !self.valid.is_empty()
+    }
+
+    /// Whether any sequence is reset anywhere.
+    pub fn has_resets(&self) -> bool {
+        !self.reset.is_empty()
+    }
+
+    /// The last valid step of `sequence`, if it has any.
+    pub fn last_valid_step(&self, sequence: usize) -> Option<usize> {
+        (0..self.steps).rev().find(|&step| self.is_valid(step, sequence))
+    }
+
+    /// The sequences that are reset before `step`.
+    pub fn resets_at(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
+        let marks = if self.has_resets() { &self.reset[step * self.batch..][..self.batch] } else { &[] };
+        marks.iter().enumerate().filter_map(|(sequence, &reset)| reset.then_some(sequence))
+    }
+
+    /// The sequences whose `step` is invalid.
+    pub fn invalid_at(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
+        let marks = if self.has_padding() { &self.valid[step * self.batch..][..self.batch] } else { &[] };
+        marks.iter().enumerate().filter_map(|(sequence, &valid)| (!valid).then_some(sequence))
+    }
+
+    pub(crate) fn is_valid_column(&self, column: usize) -> bool {
+        self.valid.is_empty() || self.valid[column]
+    }
+
+    /// Takes over another layout, reusing the memory of this one.
+    pub(crate) fn copy_from(&mut self, other: &Layout) {
+        self.copy_steps(other, 0, other.steps);
+    }
+
+    /// Becomes the layout of `steps` steps of `whole` from step `start` on.
+    pub(crate) fn copy_steps(&mut self, whole: &Layout, start: usize, steps: usize) {
+        let columns = start * whole.batch..(start + steps) * whole.batch;
+        (self.steps, self.batch) = (steps, whole.batch);
+        self.valid.clear();
+        self.reset.clear();
+        if whole.has_padding() && whole.valid[columns.clone()].contains(&false) {
+            self.valid.extend_from_slice(&whole.valid[columns.clone()]);
+        }
+        if whole.has_resets() && whole.reset[columns.clone()].contains(&true) {
+            self.reset.extend_from_slice(&whole.reset[columns]);
+        }
+    }
+
+    /// Becomes `steps` steps of `batch` sequences without resets, valid where `valid(step, sequence)` says so.
+    pub(crate) fn set_valid(&mut self, steps: usize, batch: usize, valid: impl Fn(usize, usize) -> bool) {
+        (self.steps, self.batch) = (steps, batch);
+        self.reset.clear();
+        self.valid.clear();
+        self.valid.extend((0..steps * batch).map(|column| valid(column / batch, column % batch)));
+        if !self.valid.contains(&false) {
+            self.valid.clear();
+        }
+    }
+
+    fn marks_error(&self, marks: &'static str, given: usize) -> ShapeError {
+        ShapeError::Marks { marks, given, steps: self.steps, batch: self.batch }
+    }
+}

@@ -1,0 +1,45 @@
+//! The squared error.
+//!
+//! For each output `y` with target `d`, summed over the features,
+//!
+//! ```text
+//! loss = (y - d)^2          d_y = 2 (y - d)
+//! ```
+
+use super::{Loss, Reduction};
+use crate::{Scalar, Sequences};
+
+/// The squared difference to real targets, element by element; the mean squared error under
+/// [`Reduction::MeanOverElements`]. See the equations above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeanSquaredError {
+    reduction: Reduction,
+}
+
+impl MeanSquaredError {
+    /// With this reduction.
+    pub fn new(reduction: Reduction) -> Self {
+        MeanSquaredError { reduction }
+    }
+}
+
+impl<T: Scalar> Loss<T> for MeanSquaredError {
+    type Target = Sequences<T>;
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    /// # Panics
+    /// If the target has another number of features.
+    fn column(&self, output: &[T], target: &Sequences<T>, index: usize, d_output: Option<&mut [T]>) -> T {
+        let target = target.column(index);
+        assert_eq!(target.len(), output.len(), "the target has as many features as the output");
+        if let Some(d_output) = d_output {
+            for ((d_y, &y), &d) in d_output.iter_mut().zip(output).zip(target) {
+                *d_y = (y - d) + (y - d);
+            }
+        }
+        output.iter().zip(target).fold(T::zero(), |loss, (&y, &d)| loss + (y - d) * (y - d))
+    }
+}

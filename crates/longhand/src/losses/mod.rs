@@ -1,0 +1,117 @@
+//! Losses, each from logits, each with one code path for the loss and its gradient.
+
+mod mean_squared_error;
+mod sigmoid_cross_entropy;
+mod softmax_cross_entropy;
+mod target;
+
+pub use mean_squared_error::MeanSquaredError;
+pub use sigmoid_cross_entropy::SigmoidCrossEntropy;
+pub use softmax_cross_entropy::SoftmaxCrossEntropy;
+pub use target::{Labels, Target};
+
+use crate::scalar::real;
+use crate::{Scalar, Sequences};
+
+/// How the losses of many steps become one number.
+///
+/// A step *counts* if the output is valid there and it has a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reduction {
+    /// The sum over all steps that count.
+    Sum,
+    /// That sum divided by the number of steps that count: PyTorch's `mean` for cross-entropy from class labels.
+    MeanOverSteps,
+    /// That sum divided by the number of elements (steps that count times features): PyTorch's `mean` for losses that
+    /// compare element by element.
+    MeanOverElements,
+}
+
+impl Reduction {
+    /// The factor of the sum when `steps` steps of `features` features count; 0 when none does.
+    pub fn scale<T: Scalar>(self, steps: usize, features: usize) -> T {
+        let divisor = match self {
+            Reduction::Sum => 1,
+            Reduction::MeanOverSteps => steps,
+            Reduction::MeanOverElements => steps * features,
+        };
+        if divisor == 0 { T::zero() } else { T::one() / real(divisor as f64) }
+    }
+}
+
+/// A loss of outputs against targets.
+///
+/// To write one, give [`column`](Loss::column): the loss of one step of one sequence and its gradient together.
+///
+/// ```
+/// use longhand::{Labels, Loss, Reduction, Sequences, SoftmaxCrossEntropy};
+///
+/// let logits = Sequences::from_fn(3, 1, 2, |class, _, sequence| if class == sequence { 2.0 } else { 0.0 });
+/// let mut d_logits = Sequences::default();
+/// let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
+/// let value: f64 = loss.evaluate(&logits, &Labels::per_sequence(&[0, 1]), Some(&mut d_logits));
+/// assert!((value - (1.0 + 2.0 * (-2.0_f64).exp()).ln()).abs() < 1e-12);
+/// ```
+pub trait Loss<T: Scalar> {
+    /// What the outputs are compared with.
+    type Target: Target;
+
+    /// How the losses of many steps become one number.
+    fn reduction(&self) -> Reduction;
+
+    /// The loss of one output column (`features` scalars) against target column `index`, and its gradient written to
+    /// `d_output`, if that is asked for.
+    fn column(&self, output: &[T], target: &Self::Target, index: usize, d_output: Option<&mut [T]>) -> T;
+
+    /// The sum over the steps that count times `scale`, and its gradient with respect to `output`, zero at the other
+    /// steps, written to `d_output` if that is asked for.
+    ///
+    /// # Panics
+    /// If there is not one target column for each output column.
+    fn scaled_sum(
+        &self,
+        output: &Sequences<T>,
+        target: &Self::Target,
+        scale: T,
+        mut d_output: Option<&mut Sequences<T>>,
+    ) -> T {
+        let columns = output.layout().columns();
+        assert_eq!(target.steps() * target.batch(), columns, "there is one target a column of the output");
+        if let Some(d_output) = &mut d_output {
+            d_output.reshape(output.features(), output.layout());
+        }
+        let mut sum = T::zero();
+        for index in 0..columns {
+            let d_column = d_output.as_mut().map(|d_output| d_output.column_mut(index));
+            if !counts(output, target, index) {
+                if let Some(d_column) = d_column {
+                    d_column.fill(T::zero());
+                }
+                continue;
+            }
+            match d_column {
+                Some(d_column) => {
+                    sum += self.column(output.column(index), target, index, Some(d_column));
+                    for d in d_column {
+                        *d *= scale;
+                    }
+                }
+                None => sum += self.column(output.column(index), target, index, None),
+            }
+        }
+        sum * scale
+    }
+
+    /// The loss under its reduction, and its gradient with respect to `output` if that is asked for.
+    ///
+    /// # Panics
+    /// If there is not one target column for each output column.
+    fn evaluate(&self, output: &Sequences<T>, target: &Self::Target, d_output: Option<&mut Sequences<T>>) -> T {
+        let steps = (0..output.layout().columns()).filter(|&index| counts(output, target, index)).count();
+        self.scaled_sum(output, target, self.reduction().scale(steps, output.features()), d_output)
+    }
+}
+
+fn counts<T: Scalar>(output: &Sequences<T>, target: &impl Target, index: usize) -> bool {
+    output.layout().is_valid_column(index) && target.is_present(index)
+}

@@ -1,0 +1,65 @@
+//! Sigmoid and binary cross-entropy, fused.
+//!
+//! For each logit `z` with target `d` in `[0, 1]`, with `y = sigmoid(z)`,
+//!
+//! ```text
+//! loss = -d log y - (1 - d) log(1 - y) = log(1 + exp z) - d z          d_z = y - d
+//! ```
+//!
+//! summed over the features. `log(1 + exp z)` is taken as `z + log(1 + exp(-z))` for `z >= 0`, so nothing overflows.
+
+use super::{Loss, Reduction};
+use crate::layers::activation::sigmoid;
+use crate::{Scalar, Sequences};
+
+/// Binary cross-entropy of `sigmoid(logits)` against real targets in `[0, 1]`, element by element; see the equations
+/// above. For class labels the target is one-hot: [`SigmoidCrossEntropy::one_hot`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SigmoidCrossEntropy {
+    reduction: Reduction,
+}
+
+impl SigmoidCrossEntropy {
+    /// With this reduction.
+    pub fn new(reduction: Reduction) -> Self {
+        SigmoidCrossEntropy { reduction }
+    }
+
+    /// One target column a sequence, `classes x sequences`: 1 at its class and 0 elsewhere.
+    ///
+    /// # Panics
+    /// If a label is not below `classes`.
+    pub fn one_hot<T: Scalar>(classes: usize, labels: &[usize]) -> Sequences<T> {
+        let mut target = Sequences::from_fn(classes, 1, labels.len(), |_, _, _| T::zero());
+        for (sequence, &label) in labels.iter().enumerate() {
+            target.at_mut(0, sequence)[label] = T::one();
+        }
+        target
+    }
+}
+
+impl<T: Scalar> Loss<T> for SigmoidCrossEntropy {
+    type Target = Sequences<T>;
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    /// # Panics
+    /// If the target has another number of features.
+    fn column(&self, logits: &[T], target: &Sequences<T>, index: usize, d_logits: Option<&mut [T]>) -> T {
+        let target = target.column(index);
+        assert_eq!(target.len(), logits.len(), "the target has as many features as the logits");
+        let mut loss = T::zero();
+        for (&z, &d) in logits.iter().zip(target) {
+            let softplus = if z >= T::zero() { z + (-z).exp().ln_1p() } else { z.exp().ln_1p() };
+            loss += softplus - d * z;
+        }
+        if let Some(d_logits) = d_logits {
+            for ((d_z, &z), &d) in d_logits.iter_mut().zip(logits).zip(target) {
+                *d_z = sigmoid(z) - d;
+            }
+        }
+        loss
+    }
+}

@@ -1,0 +1,112 @@
+//! What outputs are compared with.
+
+use crate::{Scalar, Sequences};
+use alloc::vec::Vec;
+
+/// Targets of a batch of sequences, one a column, time-major like [`Sequences`]: `step * batch + sequence`.
+pub trait Target: Default {
+    /// Number of steps: 1 when each sequence has one target.
+    fn steps(&self) -> usize;
+
+    /// Number of sequences.
+    fn batch(&self) -> usize;
+
+    /// Whether this column has a target.
+    fn is_present(&self, column: usize) -> bool;
+
+    /// Becomes `steps` steps of as many sequences as `whole` has, with target `column(step, sequence)` of `whole` at
+    /// each, or none; reuses its memory.
+    fn gather(&mut self, whole: &Self, steps: usize, column: impl Fn(usize, usize) -> Option<usize>);
+}
+
+/// Class labels, counted from 0; a step may have none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Labels {
+    classes: Vec<Option<usize>>,
+    batch: usize,
+}
+
+impl Labels {
+    /// One label a sequence.
+    pub fn per_sequence(classes: &[usize]) -> Labels {
+        Labels { classes: classes.iter().copied().map(Some).collect(), batch: classes.len() }
+    }
+
+    /// One label a step, or none, time-major: `classes[step * batch + sequence]`.
+    ///
+    /// # Panics
+    /// If `classes` does not hold whole steps of `batch` sequences.
+    pub fn per_step(classes: Vec<Option<usize>>, batch: usize) -> Labels {
+        assert!(
+            batch > 0 && classes.len().is_multiple_of(batch),
+            "{} labels are not whole steps of {batch} sequences",
+            classes.len()
+        );
+        Labels { classes, batch }
+    }
+
+    /// Takes over one label a sequence, reusing the memory.
+    pub fn set_per_sequence(&mut self, classes: impl Iterator<Item = usize>) {
+        self.classes.clear();
+        self.classes.extend(classes.map(Some));
+        self.batch = self.classes.len();
+    }
+
+    /// The label of a column, if it has one.
+    pub fn class(&self, column: usize) -> Option<usize> {
+        self.classes[column]
+    }
+}
+
+impl Target for Labels {
+    fn steps(&self) -> usize {
+        self.classes.len().checked_div(self.batch).unwrap_or(0)
+    }
+
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn is_present(&self, column: usize) -> bool {
+        self.classes[column].is_some()
+    }
+
+    fn gather(&mut self, whole: &Self, steps: usize, column: impl Fn(usize, usize) -> Option<usize>) {
+        self.batch = whole.batch;
+        self.classes.clear();
+        for step in 0..steps {
+            let classes = (0..whole.batch).map(|sequence| whole.classes[column(step, sequence)?]);
+            self.classes.extend(classes);
+        }
+    }
+}
+
+/// Real targets; an invalid step has none.
+impl<T: Scalar> Target for Sequences<T> {
+    fn steps(&self) -> usize {
+        Sequences::steps(self)
+    }
+
+    fn batch(&self) -> usize {
+        Sequences::batch(self)
+    }
+
+    fn is_present(&self, column: usize) -> bool {
+        self.layout().is_valid_column(column)
+    }
+
+    fn gather(&mut self, whole: &Self, steps: usize, column: impl Fn(usize, usize) -> Option<usize>) {
+        let batch = Sequences::batch(whole);
+        let present = |step: usize, sequence: usize| column(step, sequence).filter(|&from| whole.is_present(from));
+        self.reshape_marked(whole.features(), steps, batch, |step, sequence| present(step, sequence).is_some());
+        for step in 0..steps {
+            for sequence in 0..batch {
+                let to = self.at_mut(step, sequence);
+                match present(step, sequence) {
+                    Some(from) => to.copy_from_slice(whole.column(from)),
+                    None => to.fill(T::zero()),
+                }
+            }
+        }
+    }
+}

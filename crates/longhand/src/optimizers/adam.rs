@@ -1,0 +1,155 @@
+//! Adam (Kingma and Ba, 2015, algorithm 1) and AdamW (Loshchilov and Hutter, 2019, algorithm 2).
+
+use super::{Optimizer, sized};
+use crate::scalar::real;
+use crate::{HyperparameterError, Scalar, Tensors, kernel};
+use alloc::vec::Vec;
+
+/// Adam. With `t` the number of steps so far, counted from 1:
+///
+/// ```text
+/// g = gradient + weight_decay * w
+/// m = beta1 m + (1 - beta1) g             v = beta2 v + (1 - beta2) g^2
+/// w = w - learning_rate * m^ / (sqrt(v^) + epsilon)      with m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t)
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adam<T> {
+    moments: Moments<T>,
+    weight_decay: f64,
+}
+
+/// Adam with the weight decay taken off the weights themselves, not through the moments:
+/// `w = w - learning_rate * weight_decay * w` before Adam's step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdamW<T> {
+    moments: Moments<T>,
+    weight_decay: f64,
+}
+
+/// What the two have in common.
+#[derive(Debug, Clone, PartialEq)]
+struct Moments<T> {
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+    steps: u32,
+    first: Vec<T>,
+    second: Vec<T>,
+}
+
+impl<T: Scalar> Moments<T> {
+    fn new() -> Self {
+        Moments { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, steps: 0, first: Vec::new(), second: Vec::new() }
+    }
+
+    fn set_betas(&mut self, beta1: f64, beta2: f64) -> Result<(), HyperparameterError> {
+        HyperparameterError::unless((0.0..1.0).contains(&beta1), "beta1", beta1, "in [0, 1)")?;
+        HyperparameterError::unless((0.0..1.0).contains(&beta2), "beta2", beta2, "in [0, 1)")?;
+        (self.beta1, self.beta2) = (beta1, beta2);
+        Ok(())
+    }
+
+    fn set_epsilon(&mut self, epsilon: f64) -> Result<(), HyperparameterError> {
+        HyperparameterError::unless(epsilon > 0.0 && epsilon.is_finite(), "epsilon", epsilon, "positive and finite")?;
+        self.epsilon = epsilon;
+        Ok(())
+    }
+
+    /// The step, with `weight_decay` through the moments and the weights first shrunk by the factor `kept`.
+    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T, weight_decay: T, kept: T) {
+        let count = parameters.count();
+        sized(&mut self.first, count);
+        sized(&mut self.second, count);
+        self.steps += 1;
+        let power = |beta: f64| 1.0 - nalgebra::ComplexField::powi(beta, i32::try_from(self.steps).unwrap_or(i32::MAX));
+        let step = kernel::AdamStep {
+            beta1: real(self.beta1),
+            beta2: real(self.beta2),
+            epsilon: real(self.epsilon),
+            weight_decay,
+            kept,
+            // The corrections of both moments, moved out of the loop.
+            step_size: learning_rate / real(power(self.beta1)),
+            second_scale: real(1.0 / power(self.beta2)),
+        };
+        let (mut first, mut second) = (self.first.as_mut_slice(), self.second.as_mut_slice());
+        parameters.visit_pair(gradients, &mut |w, g| {
+            let (m, rest) = core::mem::take(&mut first).split_at_mut(w.len());
+            first = rest;
+            let (v, rest) = core::mem::take(&mut second).split_at_mut(w.len());
+            second = rest;
+            kernel::adam(w, g, m, v, &step);
+        });
+    }
+}
+
+pub(super) fn check_weight_decay(weight_decay: f64) -> Result<(), HyperparameterError> {
+    HyperparameterError::unless(
+        weight_decay >= 0.0 && weight_decay.is_finite(),
+        "weight decay",
+        weight_decay,
+        "finite and not negative",
+    )
+}
+
+macro_rules! adam {
+    ($optimizer:ident, $weight_decay:literal) => {
+        impl<T: Scalar> Default for $optimizer<T> {
+            fn default() -> Self {
+                $optimizer::new()
+            }
+        }
+
+        impl<T: Scalar> $optimizer<T> {
+            #[doc = concat!("`beta1 = 0.9`, `beta2 = 0.999`, `epsilon = 1e-8`, weight decay ", $weight_decay, ".")]
+            pub fn new() -> Self {
+                $optimizer { moments: Moments::new(), weight_decay: $weight_decay }
+            }
+
+            /// With other decay rates of the two moments.
+            ///
+            /// # Errors
+            /// If one is not in `[0, 1)`.
+            pub fn with_betas(mut self, beta1: f64, beta2: f64) -> Result<Self, HyperparameterError> {
+                self.moments.set_betas(beta1, beta2)?;
+                Ok(self)
+            }
+
+            /// With another constant in the denominator.
+            ///
+            /// # Errors
+            /// If it is not positive and finite.
+            pub fn with_epsilon(mut self, epsilon: f64) -> Result<Self, HyperparameterError> {
+                self.moments.set_epsilon(epsilon)?;
+                Ok(self)
+            }
+
+            /// With another weight decay.
+            ///
+            /// # Errors
+            /// If it is negative or not finite.
+            pub fn with_weight_decay(mut self, weight_decay: f64) -> Result<Self, HyperparameterError> {
+                check_weight_decay(weight_decay)?;
+                self.weight_decay = weight_decay;
+                Ok(self)
+            }
+        }
+    };
+}
+
+adam!(Adam, 0.0);
+adam!(AdamW, 0.01);
+
+impl<T: Scalar> Optimizer<T> for Adam<T> {
+    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T) {
+        let weight_decay = real(self.weight_decay);
+        self.moments.step(parameters, gradients, learning_rate, weight_decay, T::one());
+    }
+}
+
+impl<T: Scalar> Optimizer<T> for AdamW<T> {
+    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T) {
+        let kept = T::one() - learning_rate * real(self.weight_decay);
+        self.moments.step(parameters, gradients, learning_rate, T::zero(), kept);
+    }
+}

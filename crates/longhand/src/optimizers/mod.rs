@@ -1,0 +1,44 @@
+//! Optimizers: from gradients to a step of the parameters.
+
+mod adam;
+mod sgd;
+mod weight_average;
+
+pub use adam::{Adam, AdamW};
+pub use sgd::Sgd;
+pub use weight_average::WeightAverage;
+
+use crate::{Scalar, Tensors};
+use alloc::vec::Vec;
+
+/// Turns gradients into a step of the parameters.
+///
+/// Its state stands in the tensors' fixed order and takes its size at the first step; one optimizer serves one model.
+/// The learning rate is an argument, so that a schedule is a pure function of the step (see
+/// [`schedule`](crate::schedule)).
+///
+/// ```
+/// use longhand::{Adam, Linear, Optimizer, Tensors};
+/// let mut layer = Linear::<f64>::zeros(1, 1);
+/// let mut gradients = layer.zeros();
+/// gradients.weight[(0, 0)] = 3.0;
+/// let mut optimizer = Adam::new();
+/// optimizer.step(&mut layer, &gradients, 0.1);
+/// // Adam's first step has the length of the learning rate.
+/// assert!((layer.weight[(0, 0)] + 0.1).abs() < 1e-8);
+/// ```
+pub trait Optimizer<T: Scalar> {
+    /// One step down.
+    ///
+    /// # Panics
+    /// If `parameters` and `gradients` differ in shape, or in count from those of earlier steps.
+    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T);
+}
+
+/// One scalar of state for each parameter, sized at the first step.
+fn sized<T: Scalar>(state: &mut Vec<T>, count: usize) {
+    if state.is_empty() {
+        state.resize(count, T::zero());
+    }
+    assert_eq!(state.len(), count, "an optimizer serves one model: it has met another count of parameters before");
+}

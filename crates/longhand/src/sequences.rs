@@ -1,0 +1,252 @@
+//! A batch of sequences in one matrix.
+
+use crate::{Layout, Path, Scalar, Shape, ShapeError, Tensors};
+use alloc::vec::Vec;
+use nalgebra::{DMatrix, DMatrixView, DMatrixViewMut};
+
+/// A batch of sequences: one contiguous, time-major matrix, `features x (steps * batch)`, and its [`Layout`].
+///
+/// Step `t` is the `batch` columns from `t * batch` on, so a step is a view, a window of steps is a view, and the
+/// product of a weight with every step of every sequence is one matrix product.
+///
+/// ```
+/// use longhand::Sequences;
+/// // Two features, three steps, two sequences.
+/// let x = Sequences::from_fn(2, 3, 2, |feature, step, sequence| (100 * sequence + 10 * step + feature) as f64);
+/// assert_eq!(x.values().shape(), (2, 6));
+/// assert_eq!(x.at(2, 1), [120.0, 121.0]);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sequences<T> {
+    values: DMatrix<T>,
+    layout: Layout,
+}
+
+impl<T: Scalar> Default for Sequences<T> {
+    fn default() -> Self {
+        Sequences { values: DMatrix::from_vec(0, 0, Vec::new()), layout: Layout::default() }
+    }
+}
+
+impl<T: Scalar> Sequences<T> {
+    /// Sequences from a time-major matrix `features x (steps * batch)`.
+    ///
+    /// # Errors
+    /// If the matrix does not have a column for each step of each sequence.
+    pub fn new(values: DMatrix<T>, layout: Layout) -> Result<Self, ShapeError> {
+        if values.ncols() == layout.columns() {
+            Ok(Sequences { values, layout })
+        } else {
+            Err(ShapeError::Columns { columns: values.ncols(), steps: layout.steps(), batch: layout.batch() })
+        }
+    }
+
+    /// All zeros.
+    pub fn zeros(features: usize, layout: Layout) -> Self {
+        Sequences { values: DMatrix::zeros(features, layout.columns()), layout }
+    }
+
+    /// Every element from `f(feature, step, sequence)`; all steps valid, no reset.
+    pub fn from_fn(features: usize, steps: usize, batch: usize, mut f: impl FnMut(usize, usize, usize) -> T) -> Self {
+        let values = DMatrix::from_fn(features, steps * batch, |row, column| f(row, column / batch, column % batch));
+        Sequences { values, layout: Layout::new(steps, batch) }
+    }
+
+    /// One sequence from a matrix `features x steps`.
+    pub fn single(values: DMatrix<T>) -> Self {
+        let layout = Layout::new(values.ncols(), 1);
+        Sequences { values, layout }
+    }
+
+    /// A batch of sequences of different lengths, each `features x steps`, padded at the end.
+    ///
+    /// # Errors
+    /// If they differ in the number of features.
+    pub fn ragged(sequences: &[DMatrix<T>]) -> Result<Self, ShapeError> {
+        let features = sequences.first().map_or(0, DMatrix::nrows);
+        if let Some((sequence, other)) = sequences.iter().enumerate().find(|(_, other)| other.nrows() != features) {
+            return Err(ShapeError::Ragged { sequence, given: other.nrows(), expected: features });
+        }
+        let lengths: Vec<usize> = sequences.iter().map(DMatrix::ncols).collect();
+        let steps = lengths.iter().copied().max().unwrap_or(0);
+        let layout = Layout::new(steps, sequences.len()).with_lengths(&lengths)?;
+        let mut padded = Sequences::zeros(features, layout);
+        for (sequence, values) in sequences.iter().enumerate() {
+            for step in 0..values.ncols() {
+                padded.at_mut(step, sequence).copy_from_slice(values.column(step).as_slice());
+            }
+        }
+        Ok(padded)
+    }
+
+    /// Number of features: rows.
+    pub fn features(&self) -> usize {
+        self.values.nrows()
+    }
+
+    /// Number of steps, padding included.
+    pub fn steps(&self) -> usize {
+        self.layout.steps()
+    }
+
+    /// Number of sequences.
+    pub fn batch(&self) -> usize {
+        self.layout.batch()
+    }
+
+    /// Steps, sequences and the marks on them.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The same values under other marks.
+    ///
+    /// # Errors
+    /// If the layout has another number of columns.
+    pub fn with_layout(self, layout: Layout) -> Result<Self, ShapeError> {
+        Sequences::new(self.values, layout)
+    }
+
+    /// All values, `features x (steps * batch)`.
+    pub fn values(&self) -> &DMatrix<T> {
+        &self.values
+    }
+
+    /// All values, to be written.
+    pub fn values_mut(&mut self) -> &mut DMatrix<T> {
+        &mut self.values
+    }
+
+    /// The features of one step of one sequence.
+    ///
+    /// # Panics
+    /// If there is no such step or sequence.
+    pub fn at(&self, step: usize, sequence: usize) -> &[T] {
+        self.column(self.layout.column(step, sequence))
+    }
+
+    /// The features of one step of one sequence, to be written.
+    ///
+    /// # Panics
+    /// If there is no such step or sequence.
+    pub fn at_mut(&mut self, step: usize, sequence: usize) -> &mut [T] {
+        self.column_mut(self.layout.column(step, sequence))
+    }
+
+    /// One step of all sequences, `features x batch`.
+    ///
+    /// # Panics
+    /// If there is no such step.
+    pub fn step(&self, step: usize) -> DMatrixView<'_, T> {
+        self.values.columns(step * self.batch(), self.batch())
+    }
+
+    /// One step of all sequences, to be written.
+    ///
+    /// # Panics
+    /// If there is no such step.
+    pub fn step_mut(&mut self, step: usize) -> DMatrixViewMut<'_, T> {
+        let batch = self.batch();
+        self.values.columns_mut(step * batch, batch)
+    }
+
+    /// Takes on another shape and its marks, reusing the memory. The values are unspecified afterwards: whoever calls
+    /// this writes every column.
+    pub fn reshape(&mut self, features: usize, layout: &Layout) {
+        reshape(&mut self.values, features, layout.columns());
+        self.layout.copy_from(layout);
+    }
+
+    /// Takes over the steps `start..start + steps` of `whole`: a truncation window.
+    ///
+    /// # Panics
+    /// If `whole` has fewer steps.
+    pub fn copy_steps(&mut self, whole: &Sequences<T>, start: usize, steps: usize) {
+        let (features, batch) = (whole.features(), whole.batch());
+        reshape(&mut self.values, features, steps * batch);
+        self.layout.copy_steps(&whole.layout, start, steps);
+        let from = start * batch * features;
+        self.values.as_mut_slice().copy_from_slice(&whole.values.as_slice()[from..from + features * batch * steps]);
+    }
+
+    /// Sets the columns of invalid steps to zero.
+    pub fn clear_padding(&mut self) {
+        if self.layout.has_padding() {
+            for column in 0..self.layout.columns() {
+                if !self.layout.is_valid_column(column) {
+                    self.column_mut(column).fill(T::zero());
+                }
+            }
+        }
+    }
+
+    pub(crate) fn column(&self, column: usize) -> &[T] {
+        let features = self.features();
+        &self.values.as_slice()[column * features..(column + 1) * features]
+    }
+
+    pub(crate) fn column_mut(&mut self, column: usize) -> &mut [T] {
+        let features = self.features();
+        &mut self.values.as_mut_slice()[column * features..(column + 1) * features]
+    }
+
+    /// Takes on another shape with unspecified values and no reset, valid where `valid(step, sequence)` says so.
+    pub(crate) fn reshape_marked(
+        &mut self,
+        features: usize,
+        steps: usize,
+        batch: usize,
+        valid: impl Fn(usize, usize) -> bool,
+    ) {
+        reshape(&mut self.values, features, steps * batch);
+        self.layout.set_valid(steps, batch, valid);
+    }
+}
+
+/// `values` with zeros where `layout` has padding: `values` itself where it has none, and otherwise a copy in `cleared`.
+///
+/// A weight gradient multiplies each column of the input with a column of the output's gradient. Under padding one of
+/// them is zero, but zero times NaN is NaN, so what stands in the padding must go.
+pub(crate) fn without_padding<'a, T: Scalar>(
+    values: &'a Sequences<T>,
+    layout: &Layout,
+    cleared: &'a mut Sequences<T>,
+) -> &'a Sequences<T> {
+    if !layout.has_padding() {
+        return values;
+    }
+    cleared.reshape(values.features(), layout);
+    cleared.values.as_mut_slice().copy_from_slice(values.values.as_slice());
+    cleared.clear_padding();
+    cleared
+}
+
+/// Gives a matrix another shape, reusing its memory; the values are unspecified afterwards.
+pub(crate) fn reshape<T: Scalar>(matrix: &mut DMatrix<T>, rows: usize, columns: usize) {
+    if matrix.shape() != (rows, columns) {
+        let empty = DMatrix::from_vec(0, 0, Vec::new());
+        let mut values: Vec<T> = core::mem::replace(matrix, empty).data.into();
+        values.resize(rows * columns, T::zero());
+        *matrix = DMatrix::from_vec(rows, columns, values);
+    }
+}
+
+impl<T: Scalar> Tensors<T> for Sequences<T> {
+    type Over<U: Scalar> = Sequences<U>;
+
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
+        self.values.visit(path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
+        self.values.visit_mut(path, visitor);
+    }
+
+    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
+        self.values.visit_pair(&other.values, visitor);
+    }
+
+    fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Sequences<U> {
+        Sequences { values: Tensors::map(&self.values, f), layout: self.layout.clone() }
+    }
+}
