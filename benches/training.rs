@@ -41,7 +41,7 @@ fn study(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut infer = Pass::Infer;
                 let loss = bptt.train(&mut model, &loss, &x, &target, &mut workspace, &mut infer, |model, g| {
-                    clip_by_value(g, 1.0).expect("1 is positive");
+                    clip_by_value(g, 1.0);
                     optimizer.step(model, g, 1e-3);
                 });
                 black_box(loss)
@@ -65,7 +65,7 @@ fn batches(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut infer = Pass::Infer;
                 let loss = bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut infer, |model, g| {
-                    clip_by_global_norm(g, 1.0).expect("1 is positive");
+                    clip_by_global_norm(g, 1.0);
                     optimizer.step(model, g, 1e-3);
                 });
                 black_box(loss)

@@ -23,3 +23,6 @@ pub(crate) use elementwise::{
 pub(crate) use pack::{Operand, Packed};
 pub(crate) use product::{Accumulate, Workspace, product};
 pub(crate) use tanh::tanh;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Recognises what a path holds, and reads it.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::{DataError, Dataset, ReadOptions, hapt, motionsense, report_hdf5};
+
+/// Reads the data at `path`, recognising by itself what they are:
+///
+/// - `MotionSense`: the folder `A_DeviceMotion_data` or one that holds it;
+/// - UCI HAPT: the folder `RawData` with `labels.txt`, or one that holds it;
+/// - the study's own layout: one HDF5 file with `trX`, `trY`, `tstX` and `tstY`.
+///
+/// The result does not depend on the order in which the operating system lists files.
+///
+/// # Errors
+///
+/// [`DataError`] with one sentence that names file, line and cause, for a path that does not exist or cannot be read,
+/// a folder of no known layout, a file that is truncated, corrupt or holds anything but finite numbers, and channels
+/// that the data do not have.
+///
+/// ```no_run
+/// use longhand_data::{ReadOptions, SplitRule, WindowOptions};
+///
+/// let data = longhand_data::read("motionsense".as_ref(), &ReadOptions::default())?;
+/// let rule = SplitRule::People { test: longhand_data::parse_people("19-24")? };
+/// let split = data.split(&WindowOptions::default(), &rule, 1)?;
+/// println!("{} windows to train on, {} to test on", split.train.len(), split.test.len());
+/// # Ok::<(), longhand_data::DataError>(())
+/// ```
+pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
+    let metadata = fs::metadata(path).map_err(|e| DataError::io(path, e))?;
+    if !metadata.is_dir() {
+        return read_file(path, options);
+    }
+    for folder in ["", "A_DeviceMotion_data", "A_DeviceMotion_data/A_DeviceMotion_data"] {
+        let folder = path.join(folder);
+        if folder.is_dir() && motionsense::has_trials(&folder)? {
+            return motionsense::read(&folder, options);
+        }
+    }
+    for folder in [path.to_path_buf(), path.join("RawData")] {
+        if folder.join("labels.txt").is_file() {
+            return hapt::read(&folder, options);
+        }
+    }
+    if path.join("A_DeviceMotion_data").is_dir() || path.ends_with("A_DeviceMotion_data") {
+        return Err(DataError::NoRecordings { path: path.to_path_buf(), expected: motionsense::EXPECTED });
+    }
+    Err(DataError::UnknownLayout { path: path.to_path_buf() })
+}
+
+fn read_file(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
+    let mut bytes = Vec::new();
+    fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(|e| DataError::io(path, e))?;
+    report_hdf5::read(path, bytes, options)
+}
+
+/// What a folder holds, sorted by path.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut paths = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
+        .map_err(|e| DataError::io(folder, e))?;
+    paths.sort_unstable();
+    Ok(paths)
+}

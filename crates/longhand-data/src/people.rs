@@ -1,0 +1,85 @@
+//! Lists of people, as they are typed and printed.
+
+use crate::DataError;
+
+/// Above this a number is a typing error rather than a person.
+const LARGEST: u32 = 100_000;
+
+/// Reads a list of people such as `19-24,3`: numbers and ranges from 1, in any order.
+///
+/// The people come sorted, each once.
+///
+/// # Errors
+///
+/// [`DataError::PeopleList`] if the list is empty, a part is neither a number nor a range, a range runs backwards or
+/// a number is not within 1 to 100,000.
+///
+/// ```
+/// assert_eq!(longhand_data::parse_people("19-22, 3")?, [3, 19, 20, 21, 22]);
+/// # Ok::<(), longhand_data::DataError>(())
+/// ```
+pub fn parse_people(text: &str) -> Result<Vec<u32>, DataError> {
+    let wrong = |problem: String| DataError::PeopleList { text: text.to_owned(), problem };
+    let number = |part: &str| match part.trim().parse::<u32>() {
+        Ok(person @ 1..=LARGEST) => Ok(person),
+        _ => Err(wrong(format!("`{}` is not a number from 1 to {LARGEST}", part.trim()))),
+    };
+    let mut people = Vec::new();
+    for part in text.split(',') {
+        match part.split_once('-') {
+            None => people.push(number(part)?),
+            Some((first, last)) => {
+                let (first, last) = (number(first)?, number(last)?);
+                if first > last {
+                    return Err(wrong(format!("the range {first}-{last} runs backwards")));
+                }
+                people.extend(first..=last);
+            }
+        }
+    }
+    people.sort_unstable();
+    people.dedup();
+    Ok(people)
+}
+
+/// Writes sorted people as [`parse_people`] reads them: `3,19-24`.
+pub(crate) fn list_people(people: &[u32]) -> String {
+    let mut parts = Vec::new();
+    for run in people.chunk_by(|a, b| a + 1 == *b) {
+        match run {
+            [one] => parts.push(one.to_string()),
+            [first, .., last] => parts.push(format!("{first}-{last}")),
+            [] => {}
+        }
+    }
+    parts.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_writes() {
+        for text in ["3,19-24", "1", "1-2,5,9-11"] {
+            assert_eq!(list_people(&parse_people(text).unwrap()), text);
+        }
+        assert_eq!(parse_people("5,2-3,3").unwrap(), [2, 3, 5]);
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for (text, cause) in [
+            ("", "`` is not a number"),
+            ("3,", "`` is not a number"),
+            ("0", "`0` is not a number from 1"),
+            ("7-3", "7-3 runs backwards"),
+            ("all", "`all` is not a number"),
+            ("1-4000000000", "`4000000000` is not a number"),
+            ("-3", "`` is not a number"),
+        ] {
+            let message = parse_people(text).unwrap_err().to_string();
+            assert!(message.contains(cause), "{text}: {message}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `MotionSense`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use longhand_data::{ChannelChoice, ReadOptions, Source, SplitRule, WindowOptions, read};
+
+use super::{assert_fails, assert_message, read_all, sample, write};
+
+const HEADER: &str = ",attitude.roll,attitude.pitch,attitude.yaw,gravity.x,gravity.y,gravity.z,rotationRate.x,\
+                      rotationRate.y,rotationRate.z,userAcceleration.x,userAcceleration.y,userAcceleration.z\n";
+
+fn choose(names: &str) -> ReadOptions {
+    ReadOptions { channels: names.parse().unwrap() }
+}
+
+/// A trial whose column `c` (from 1, after the index) holds `10 * row + c`.
+fn trial(rows: usize) -> String {
+    let mut text = HEADER.to_owned();
+    for row in 0..rows {
+        write!(text, "{row}").unwrap();
+        for column in 1..=12 {
+            write!(text, ",{}", 10 * row + column).unwrap();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// A copy of a small data set: one trial of every activity, one person each.
+fn write_all(folder: &Path) {
+    for (i, prefix) in ["dws_1", "jog_9", "sit_5", "std_6", "ups_3", "wlk_7"].iter().enumerate() {
+        write(&folder.join(format!("A_DeviceMotion_data/{prefix}/sub_{}.csv", i + 1)), trial(4));
+    }
+}
+
+fn samples(path: &Path, options: &ReadOptions) -> Vec<f32> {
+    match read(path, options).unwrap().source {
+        Source::Recordings(recordings) => recordings[0].samples.clone(),
+        Source::GivenSplit { .. } => panic!("MotionSense brings no split"),
+    }
+}
+
+#[test]
+fn the_sample_has_the_windows_it_should() {
+    let Some(folder) = sample("motionsense") else { return };
+    let data = read_all(&folder).unwrap();
+    assert_eq!(data.name, "MotionSense");
+    assert_eq!(data.people(), (1..=18).collect::<Vec<_>>());
+    let windows = data.windows(&WindowOptions::default()).unwrap();
+    assert_eq!(windows.classes, ["downstairs", "jogging", "sitting", "standing", "upstairs", "walking"]);
+    assert_eq!(windows.count_by_class(), [632, 646, 1728, 1467, 744, 1688]);
+    // Row 0 of dws_1/sub_1.csv: gravity + user acceleration.
+    let first = windows.window(0);
+    for (found, expected) in
+        first.iter().zip([0.741_895_f64 + 0.294_894, 0.669_768 - 0.184_493, -0.031_672 + 0.377_542])
+    {
+        assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} {expected}");
+    }
+
+    let split = data.split(&WindowOptions::default(), &SplitRule::default(), 1).unwrap();
+    assert_eq!(split.train.count_by_class(), [500; 6]);
+    assert_eq!(split.test.count_by_class(), [100; 6]);
+}
+
+#[test]
+fn every_way_to_name_the_folder_gives_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let inner = folder.path().join("A_DeviceMotion_data");
+    // What else may lie about.
+    write(&folder.path().join("data_subjects_info.csv"), "\u{feff}code,weight\n1,102\n");
+    write(&inner.join(".DS_Store"), "\0\0");
+    write(&inner.join("wlk_7/.DS_Store"), "\0\0");
+    write(&inner.join("wlk_7/sub_1.csv~"), "old");
+    write(&inner.join("run_1/sub_1.csv"), "of no known activity");
+    let data = read_all(folder.path()).unwrap();
+    assert_eq!(data.people(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(data.windows(&WindowOptions { steps: 2, stride: 2 }).unwrap().count_by_class(), [2; 6]);
+    assert_eq!(read_all(&inner).unwrap(), data);
+
+    let nested = tempfile::tempdir().unwrap();
+    write_all(&nested.path().join("A_DeviceMotion_data"));
+    assert_eq!(read_all(nested.path()).unwrap().people(), data.people());
+}
+
+#[test]
+fn channels_are_found_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wlk_7/sub_3.csv");
+    write(&file, trial(1));
+    assert_eq!(samples(folder.path(), &ReadOptions::default()), [14.0, 16.0, 18.0]);
+    assert_eq!(samples(folder.path(), &choose("total.x,rotationRate.y,attitude.roll")), [14.0, 8.0, 1.0]);
+    assert_eq!(samples(folder.path(), &choose("gravity,userAcceleration.z")), [4.0, 5.0, 6.0, 12.0]);
+    let data = read(folder.path(), &choose("attitude.yaw,rotationRate.x,total.y")).unwrap();
+    assert_eq!(data.channels.iter().map(|channel| channel.unit.as_str()).collect::<Vec<_>>(), ["rad", "rad/s", "g"]);
+
+    // In another order, with a byte order mark, carriage returns and no index.
+    write(&file, "\u{feff}attitude.roll,\"userAcceleration.x\", gravity.x\r\n1,2,-2.5914330000000003\r\n1,3,4e-1\r\n");
+    assert_eq!(samples(folder.path(), &choose("total.x")), [-0.591_433, 3.4]);
+    assert_fails(folder.path(), &ReadOptions::default(), &["sub_3.csv", "line 1", "`gravity.y`"]);
+
+    for (names, parts) in [
+        ("total.x,height", &["`height`", "choose from", "attitude.roll", "total.z"][..]),
+        ("", &["``", "choose from"]),
+        ("total,total.y", &["names `total.y` twice"]),
+    ] {
+        assert_fails(folder.path(), &choose(names), parts);
+    }
+    assert_fails(folder.path(), &ReadOptions { channels: ChannelChoice::Named(Vec::new()) }, &["names no channel"]);
+}
+
+#[test]
+fn broken_files_are_named_with_line_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let file = folder.path().join("A_DeviceMotion_data/sit_5/sub_3.csv");
+    let good = trial(4);
+    let broken = |contents: &str, parts: &[&str]| {
+        write(&file, contents);
+        assert_fails(folder.path(), &ReadOptions::default(), &[&["sub_3.csv"], parts].concat());
+    };
+    broken(&good.replace(",24,", ",NaN,"), &["line 4", "gravity.x", "`NaN`"]);
+    broken(&good.replace(",24,", ",inf,"), &["line 4", "gravity.x", "`inf`"]);
+    broken(&good.replace(",24,", ",,"), &["line 4", "gravity.x", "``"]);
+    // The line is counted rightly after carriage returns and empty lines too.
+    broken(&good.replace(",24,", ",NaN,").replace('\n', "\r\n"), &["line 4", "`NaN`"]);
+    broken(&good.replace(",24,", ",NaN,").replace("\n1,", "\n\n1,"), &["line 5", "`NaN`"]);
+    broken(&good.replace(",24,", ",NaN,").replace("\n2,", "\n\n2,"), &["line 5", "`NaN`"]);
+    broken(&good.replace(",24,", ",24").replace('\n', "\r\n"), &["line 4", "found 12"]);
+    // A column that is not asked for is looked at all the same.
+    broken(&good.replace("\n1,11,", "\n1,eleven,"), &["line 3", "attitude.roll", "`eleven`"]);
+    broken(&good.replace(",24,", ",24,24,"), &["line 4", "expected 13 columns, found 14"]);
+    // Cut off in the middle of the last line, after the header, and altogether.
+    broken(&good[..good.len() - 10], &["line 5", "expected 13 columns, found"]);
+    broken(HEADER, &["holds no samples"]);
+    broken("", &["holds no samples"]);
+    broken("\0\u{1}\u{2}", &["line 1", "header has no column"]);
+}
+
+#[test]
+fn a_class_without_recordings_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let window = WindowOptions { steps: 2, stride: 2 };
+    std::fs::remove_dir_all(folder.path().join("A_DeviceMotion_data/jog_9")).unwrap();
+    let data = read_all(folder.path()).unwrap();
+    for rule in
+        [SplitRule::RandomWindows { train_per_class: 1, test_per_class: 1 }, SplitRule::People { test: vec![6] }]
+    {
+        let message = data.split(&window, &rule, 1).unwrap_err().to_string();
+        assert_message(&message, &["`jogging`", "no windows"]);
+    }
+    std::fs::remove_dir_all(folder.path().join("A_DeviceMotion_data")).unwrap();
+    std::fs::create_dir_all(folder.path().join("A_DeviceMotion_data/wlk_7")).unwrap();
+    assert_fails(folder.path(), &ReadOptions::default(), &["holds no recordings", "wlk_7/sub_1.csv"]);
+    std::fs::remove_dir(folder.path().join("A_DeviceMotion_data/wlk_7")).unwrap();
+    assert_fails(folder.path(), &ReadOptions::default(), &["holds no recordings"]);
+}

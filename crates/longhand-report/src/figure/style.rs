@@ -1,0 +1,61 @@
+//! Sizes, colours, dashes and markers, so that all figures look of one piece.
+
+use kuva::plot::scatter::MarkerShape;
+
+/// Font sizes in units of the SVG.
+pub(crate) const TITLE: u32 = 20;
+pub(crate) const SUBTITLE: u32 = 14;
+pub(crate) const PANEL_TITLE: u32 = 15;
+pub(crate) const LABEL: u32 = 14;
+pub(crate) const TICK: u32 = 13;
+
+pub(crate) const INK: &str = "#1a1a1a";
+pub(crate) const FAINT: &str = "#555555";
+
+/// How the n-th curve of a panel is drawn.
+pub(crate) struct Stroke {
+    pub colour: &'static str,
+    /// SVG dash pattern; `None` is a solid line.
+    pub dash: Option<&'static str>,
+    pub marker: MarkerShape,
+}
+
+/// The strokes in turn. Each differs from the next in hue, in lightness, in dashes and in its marker.
+pub(crate) fn stroke(index: usize) -> &'static Stroke {
+    const STROKES: [Stroke; 6] = [
+        Stroke { colour: "#0b3c6f", dash: None, marker: MarkerShape::Circle },
+        Stroke { colour: "#e0640a", dash: Some("9 4"), marker: MarkerShape::Square },
+        Stroke { colour: "#00664a", dash: Some("2 3"), marker: MarkerShape::Triangle },
+        Stroke { colour: "#c9a100", dash: Some("9 3 2 3"), marker: MarkerShape::Diamond },
+        Stroke { colour: "#8e3b73", dash: Some("15 4"), marker: MarkerShape::TriangleDown },
+        Stroke { colour: "#56b4e9", dash: Some("5 2"), marker: MarkerShape::Circle },
+    ];
+    &STROKES[index % STROKES.len()]
+}
+
+/// An estimate of how wide a line of text is, in units of the SVG; rather too wide than too narrow.
+///
+/// DejaVu Sans, the widest of the fonts asked for, runs to 0.57 em a character in mixed text.
+pub(crate) fn text_width(text: &str, size: u32) -> f64 {
+    0.6 * f64::from(size) * text.chars().count() as f64
+}
+
+/// Breaks text at spaces into lines no wider than `room` (a longer word stands alone).
+pub(crate) fn wrap(text: &str, size: u32, room: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if text_width(line, size) + text_width(word, size) + f64::from(size) < room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// The largest font size, from `size` down to 11, at which a line of text is likely to fit into `room`.
+pub(crate) fn fit(text: &str, size: u32, room: f64) -> u32 {
+    (11..=size).rev().find(|&size| text_width(text, size) <= room).unwrap_or(11)
+}

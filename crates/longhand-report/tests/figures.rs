@@ -1,0 +1,131 @@
+//! Every figure is well-formed SVG with its words in it, and a PNG of the right size that is not blank.
+
+use std::error::Error;
+
+use longhand_report::figure::{
+    Caption, ConfusionPair, Figure, LossAxes, LossCurve, LossPanel, ScoreAxis, ScoreRow, confusion_grid,
+    confusion_matrix, confusion_pairs, loss_curves, score_comparison,
+};
+use longhand_report::{Confusion, ReportError};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// All words of a figure, after checking both forms of it.
+fn words(figure: &Figure) -> Result<String, Box<dyn Error>> {
+    let svg = figure.to_svg();
+    let document = roxmltree::Document::parse(&svg)?;
+    let outside = |node: roxmltree::Node<'_, '_>| {
+        let link = |name: &str| name.ends_with("href") || name == "src";
+        node.attributes().any(|attribute| link(attribute.name()) && !attribute.value().starts_with('#'))
+    };
+    assert!(!document.descendants().any(outside), "the SVG needs no other file");
+    assert!(!svg.contains("NaN") && !svg.contains("inf"), "all coordinates are numbers");
+
+    let png = figure.to_png()?;
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info()?;
+    let mut pixels = vec![0; reader.output_buffer_size().ok_or("too large")?];
+    let info = reader.next_frame(&mut pixels)?;
+    let (width, height) = figure.size();
+    assert_eq!((f64::from(info.width), f64::from(info.height)), ((2.0 * width).ceil(), (2.0 * height).ceil()));
+    let dark = pixels.chunks_exact(4).filter(|pixel| pixel[0] < 0x60 && pixel[3] == 0xff).count();
+    assert!(dark > 1000, "only {dark} dark pixels: no text?");
+
+    let texts = document.descendants().filter(|node| node.has_tag_name("text"));
+    Ok(texts.filter_map(|node| node.text()).collect::<Vec<_>>().join("\n"))
+}
+
+fn caption() -> Caption {
+    Caption::new("Losses & \"scores\" <of> a study").subtitle("synthetic data").footnote("N: hidden units")
+}
+
+fn assert_all(words: &str, expected: &[&str]) {
+    let missing: Vec<_> = expected.iter().filter(|expected| !words.contains(**expected)).collect();
+    assert!(missing.is_empty(), "{missing:?} missing in\n{words}");
+    assert!(words.contains("Losses & \"scores\" <of> a study") && words.contains("synthetic data"));
+    assert!(words.contains("N: hidden units"));
+}
+
+fn confusion() -> Confusion {
+    let classes = ["sitting", "R&D <lab>", "walking"].map(String::from);
+    Confusion::from_predictions(&classes, &[0, 0, 1, 2, 2], &[0, 2, 1, 2, 2]).expect("three classes")
+}
+
+fn panel(title: &str, label: &str, values: &[f64]) -> LossPanel {
+    LossPanel::new(title).curve(LossCurve::new(label, values.to_vec())).curve(LossCurve::new("other", vec![2.0, 1.0]))
+}
+
+#[test]
+fn loss_curves_have_axes_titles_and_legends() -> Outcome {
+    let axes = LossAxes::new("training loss (nats per sequence)");
+    let panels = [panel("LR 0.1", "N 50", &[1.8, 1.0, 0.5]), panel("LR 0.05", "N 50", &[1.7, 1.1, 0.6])];
+    let shared = words(&loss_curves(&caption(), &axes, &panels)?)?;
+    assert_all(&shared, &["training loss (nats per sequence)", "epoch", "LR 0.1", "LR 0.05", "N 50"]);
+    assert_eq!(shared.matches("N 50").count(), 1, "one legend for both panels");
+
+    let panels = [panel("LR 0.1", "N 50", &[1.8, 1.0]), panel("LR 0.05", "N 100", &[1.7, 1.1]).early_stop(1)];
+    let own = words(&loss_curves(&caption(), &axes.columns(1), &panels)?)?;
+    assert_all(&own, &["N 50", "N 100", "early stop: epoch 1"]);
+    assert_eq!(own.matches("other").count(), 2, "each panel has its legend");
+    Ok(())
+}
+
+#[test]
+fn odd_losses_leave_gaps() -> Outcome {
+    let axes = LossAxes::new("loss (nats)");
+    let odd = [
+        vec![f64::NAN, 1.0, f64::INFINITY, 2.0, 0.0, -1.0],
+        vec![1.0],
+        vec![1.0, 1.0],
+        vec![0.0, 0.0],
+        vec![1e-300, 1e300],
+        vec![],
+    ];
+    for values in odd {
+        for axes in [axes.clone(), axes.clone().logarithmic()] {
+            words(&loss_curves(&caption(), &axes, &[panel("odd", "odd", &values)])?)?;
+        }
+    }
+    for panels in [vec![], vec![LossPanel::new("no curves")]] {
+        assert!(matches!(loss_curves(&caption(), &axes, &panels), Err(ReportError::EmptyFigure { .. })));
+    }
+    let nowhere = LossPanel::new("no curves").curve(LossCurve::new("NaN", vec![f64::NAN; 3]));
+    let message = loss_curves(&Caption::new("Losses"), &axes, &[nowhere]).unwrap_err().to_string();
+    assert_eq!(message, "figure \"Losses\" has nothing to draw: no finite loss");
+    Ok(())
+}
+
+#[test]
+fn confusion_figures_name_the_classes_on_both_axes() -> Outcome {
+    let one = confusion();
+    let pair = |title| ConfusionPair { title, left: &one, right: &one };
+    let figures = [
+        confusion_matrix(&caption(), &one),
+        confusion_grid(&caption(), 2, &[("model a", &one), ("model b", &one), ("model c", &one)])?,
+        confusion_pairs(&caption(), 2, ("part b", "part c"), &[pair("model a"), pair("model b"), pair("model c")])?,
+    ];
+    for figure in &figures {
+        let words = words(figure)?;
+        assert_all(&words, &["true class", "predicted class"]);
+        for class in one.classes() {
+            assert!(words.matches(class.as_str()).count() >= 2, "{class}");
+        }
+    }
+    assert_all(&words(&figures[2])?, &["part b", "part c", "model a", "model b", "model c"]);
+    assert!(matches!(confusion_grid(&caption(), 2, &[]), Err(ReportError::EmptyFigure { .. })));
+    assert!(matches!(confusion_pairs(&caption(), 2, ("", ""), &[]), Err(ReportError::EmptyFigure { .. })));
+    Ok(())
+}
+
+#[test]
+fn score_comparison_gives_mean_and_spread() -> Outcome {
+    let axis = ScoreAxis::new("top-1 score").reference("chance", 1.0 / 6.0).reference("unknown", f64::NAN);
+    let rows = [
+        ScoreRow::new("study", vec![0.582]),
+        ScoreRow::new("better", vec![0.96, 0.97, 0.98]),
+        ScoreRow::new("failed", vec![f64::NAN]),
+    ];
+    let words = words(&score_comparison(&caption(), &axis, &rows)?)?;
+    assert_all(&words, &["top-1 score", "chance 0.167", "study", "0.582", "0.970 ± 0.010 (n = 3)", "no score"]);
+    assert!(matches!(score_comparison(&caption(), &axis, &[]), Err(ReportError::EmptyFigure { .. })));
+    Ok(())
+}

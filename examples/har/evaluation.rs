@@ -1,0 +1,75 @@
+//! How a trained model does on windows it was not trained on.
+
+use crate::batches;
+use longhand::{Layer, Loss, Pass, Reduction, Sequences, SigmoidCrossEntropy};
+use longhand_data::Windows;
+use longhand_report::{Confusion, ReportError, TopK};
+
+/// Sequences evaluated at a time.
+const BATCH: usize = 100;
+
+/// The scores of one model on one set of windows.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    /// Top-1 to top-C.
+    pub top: TopK,
+    /// True class against predicted class.
+    pub confusion: Confusion,
+}
+
+/// Scores a model that gives one output for a whole window.
+pub fn evaluate<M>(model: &M, windows: &Windows) -> Result<Scores, ReportError>
+where
+    M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+{
+    let mut logits = Vec::with_capacity(windows.len() * windows.classes.len());
+    let mut cache = M::Cache::default();
+    for x in batches::in_order(windows, BATCH) {
+        let output = model.forward(&x, &mut model.carry(x.batch()), &mut cache, &mut Pass::Infer);
+        logits.extend_from_slice(output.values().as_slice());
+    }
+    Ok(Scores {
+        top: TopK::from_logits(windows.classes.len(), &logits, &windows.labels)?,
+        confusion: Confusion::from_logits(&windows.classes, &logits, &windows.labels)?,
+    })
+}
+
+/// The study's loss on windows that are not trained on: as in training, at the end of each truncation window, and the
+/// mean over these ends.
+pub struct ValidationLoss {
+    batches: Vec<(Sequences<f32>, Sequences<f32>)>,
+    window: usize,
+}
+
+impl ValidationLoss {
+    /// The loss on `windows` at the ends of truncation windows of `window` steps.
+    pub fn new(windows: &Windows, window: usize) -> Self {
+        let targets = windows.labels.chunks(BATCH).map(|labels| one_hot(windows, labels));
+        ValidationLoss { batches: batches::in_order(windows, BATCH).into_iter().zip(targets).collect(), window }
+    }
+
+    /// The loss of `model`, in nats per truncation window.
+    pub fn of<M>(&self, model: &M) -> f64
+    where
+        M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+    {
+        let loss = SigmoidCrossEntropy::new(Reduction::Sum);
+        let (mut cache, mut part) = (M::Cache::default(), Sequences::default());
+        let (mut total, mut ends) = (0.0, 0);
+        for (x, target) in &self.batches {
+            let mut carry = model.carry(x.batch());
+            for start in (0..x.steps()).step_by(self.window) {
+                part.copy_steps(x, start, self.window.min(x.steps() - start));
+                let output = model.forward(&part, &mut carry, &mut cache, &mut Pass::Infer);
+                total += f64::from(loss.evaluate(output, target, None));
+                ends += x.batch();
+            }
+        }
+        total / ends.max(1) as f64
+    }
+}
+
+/// One-hot targets for some labels of `windows`.
+pub fn one_hot(windows: &Windows, labels: &[usize]) -> Sequences<f32> {
+    SigmoidCrossEntropy::one_hot(windows.classes.len(), labels)
+}

@@ -1,0 +1,304 @@
+//! Human activity recognition with an Elman RNN: a published study rebuilt, and then bettered.
+//!
+//! `cargo run --example har` runs it all on synthetic recordings; `--data PATH` takes real ones; `--help` has the rest.
+//! The study's method is in `study.rs`, ours in `better.rs`; the rest reads data, runs the models on all cores and
+//! writes what came of it.
+
+mod arguments;
+mod batches;
+mod better;
+mod evaluation;
+mod figures;
+mod parallel;
+mod progress;
+mod study;
+mod summary;
+mod tables;
+
+use arguments::{Arguments, Part};
+use clap::Parser;
+use longhand_data::{Dataset, Normaliser, ReadOptions, Source, Split, SplitRule, hold_out};
+use longhand_report::OutputFolder;
+use progress::Progress;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use serde::Serialize;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+use study::Settings;
+
+/// Whatever stops the run, said in one sentence.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the models were trained and tested on.
+#[derive(Debug, Serialize)]
+pub struct Description {
+    /// The data in a few words, for titles.
+    label: String,
+    name: String,
+    synthetic: bool,
+    path: Option<String>,
+    citation: Option<String>,
+    split: String,
+    classes: Vec<String>,
+    channels: Vec<String>,
+    steps: usize,
+    training_windows: usize,
+    validation_windows: usize,
+    test_windows: usize,
+}
+
+/// All that came of a run.
+#[derive(Debug)]
+pub struct Results {
+    data: Description,
+    epochs: usize,
+    part_b: Vec<study::Trained>,
+    part_c: Vec<study::Trained>,
+    better: Vec<better::Trained>,
+    better_epochs: usize,
+    better_parameters: usize,
+    seed: u64,
+    threads: usize,
+    seconds: f64,
+}
+
+impl Results {
+    /// Number of classes.
+    fn classes(&self) -> usize {
+        self.data.classes.len()
+    }
+}
+
+/// One model to train.
+#[derive(Debug, Clone, Copy)]
+enum Job {
+    PartB(Settings),
+    PartC(Settings),
+    Better,
+}
+
+/// What training it gave.
+enum Outcome {
+    PartB(study::Trained),
+    PartC(study::Trained),
+    Better(better::Trained),
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let dataset = match &arguments.data {
+        Some(path) => {
+            longhand_data::read(path, &ReadOptions { channels: arguments.channels.clone().unwrap_or_default() })?
+        }
+        None => longhand_data::synthetic(arguments.seed),
+    };
+    let given = matches!(dataset.source, Source::GivenSplit { .. });
+    let rule = arguments.split_rule(given);
+    let split = dataset.split(&arguments.window_options(), &rule, arguments.seed)?;
+    let hold_out = || hold_out(&split.train, arguments.validation_per_class(), arguments.seed);
+    let held_out = arguments.runs(Part::C).then(hold_out).transpose()?;
+    let (mut normal_train, mut normal_test) = (split.train.clone(), split.test.clone());
+    let normaliser = Normaliser::fit(&split.train);
+    normaliser.apply(&mut normal_train);
+    normaliser.apply(&mut normal_test);
+
+    let folder = Arc::new(OutputFolder::create(&arguments.out)?);
+    stop_cleanly_on_interrupt(&folder)?;
+    let data = describe(arguments, &dataset, &rule, &split, held_out.as_ref().map_or(0, |h| h.validation.len()));
+    print(&opening(&data, arguments));
+
+    let jobs = jobs(arguments);
+    let better_epochs = arguments.better_epochs.unwrap_or(if arguments.quick { 12 } else { better::EPOCHS });
+    // A step costs about a product with the recurrent weights; the better recipe's batches make it cheaper.
+    let sequence_work = |job: &Job| match job {
+        Job::PartB(settings) | Job::PartC(settings) => (settings.units * settings.units) as u64,
+        Job::Better => (better::UNITS * better::UNITS) as u64,
+    };
+    let sequences = |job: &Job| match job {
+        Job::PartB(_) => (arguments.epochs() * split.train.len()) as u64,
+        Job::PartC(_) => (arguments.epochs() * held_out.as_ref().map_or(0, |h| h.train.len())) as u64,
+        Job::Better => (better_epochs * split.train.len()) as u64,
+    };
+    let cost = |job: &Job| sequences(job) * sequence_work(job);
+    let progress = Progress::new(jobs.len(), jobs.iter().map(cost).sum());
+    let outcomes = parallel::map(&jobs, arguments.threads(), cost, |index, job| -> Result<Outcome, Failure> {
+        let mut generator = ChaCha8Rng::seed_from_u64(arguments.seed);
+        generator.set_stream(1 + index as u64);
+        let reporter = progress.model(index, &name(job), sequence_work(job));
+        Ok(match (job, &held_out) {
+            (Job::PartC(settings), Some(h)) => {
+                let windows = (&h.train, Some(&h.validation), &split.test);
+                Outcome::PartC(study::train(*settings, arguments.epochs(), windows, &mut generator, &reporter)?)
+            }
+            (Job::PartB(settings) | Job::PartC(settings), _) => {
+                let windows = (&split.train, None, &split.test);
+                Outcome::PartB(study::train(*settings, arguments.epochs(), windows, &mut generator, &reporter)?)
+            }
+            (Job::Better, _) => {
+                Outcome::Better(better::train(better_epochs, (&normal_train, &normal_test), &mut generator, &reporter)?)
+            }
+        })
+    });
+    progress.finish();
+
+    let mut results = Results {
+        better_parameters: better::parameters(split.train.channel_count(), split.train.classes.len())?,
+        data,
+        epochs: arguments.epochs(),
+        part_b: Vec::new(),
+        part_c: Vec::new(),
+        better: Vec::new(),
+        better_epochs,
+        seed: arguments.seed,
+        threads: arguments.threads(),
+        seconds: 0.0,
+    };
+    for outcome in outcomes {
+        match outcome? {
+            Outcome::PartB(trained) => results.part_b.push(trained),
+            Outcome::PartC(trained) => results.part_c.push(trained),
+            Outcome::Better(trained) => results.better.push(trained),
+        }
+    }
+    results.seconds = begun.elapsed().as_secs_f64();
+    write(&folder, &results)
+}
+
+/// The grid of the study's models for each part, then the better recipe once a seed.
+fn jobs(arguments: &Arguments) -> Vec<Job> {
+    let mut grid = Vec::new();
+    for &learning_rate in &arguments.learning_rates {
+        for &units in &arguments.hidden {
+            for &window in &arguments.windows {
+                grid.push(Settings { learning_rate, units, window });
+            }
+        }
+    }
+    let mut jobs = Vec::new();
+    if arguments.runs(Part::B) {
+        jobs.extend(grid.iter().copied().map(Job::PartB));
+    }
+    if arguments.runs(Part::C) {
+        jobs.extend(grid.iter().copied().map(Job::PartC));
+    }
+    if arguments.runs(Part::Better) {
+        jobs.extend((0..arguments.seeds()).map(|_| Job::Better));
+    }
+    jobs
+}
+
+fn name(job: &Job) -> String {
+    match job {
+        Job::PartB(settings) => format!("part b, {settings}"),
+        Job::PartC(settings) => format!("part c, {settings}"),
+        Job::Better => "better recipe".to_owned(),
+    }
+}
+
+fn describe(
+    arguments: &Arguments,
+    dataset: &Dataset,
+    rule: &SplitRule,
+    split: &Split,
+    validation_windows: usize,
+) -> Description {
+    let split_name = match rule {
+        SplitRule::RandomWindows { train_per_class, test_per_class } => {
+            format!("random windows, {train_per_class} + {test_per_class} a class")
+        }
+        SplitRule::People { test } => format!(
+            "people never seen in training: {}",
+            test.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ),
+        SplitRule::Given => "as it came with the data".to_owned(),
+    };
+    let name = if dataset.synthetic { "synthetic recordings" } else { dataset.name.as_str() };
+    let label = match rule {
+        SplitRule::Given => name.to_owned(),
+        SplitRule::RandomWindows { .. } => format!("{name}, random windows"),
+        SplitRule::People { .. } => format!("{name}, people never seen in training"),
+    };
+    Description {
+        label,
+        name: dataset.name.clone(),
+        synthetic: dataset.synthetic,
+        path: arguments.data.as_ref().map(|path| path.display().to_string()),
+        citation: dataset.citation.clone(),
+        split: split_name,
+        classes: split.train.classes.clone(),
+        channels: split.train.channels.iter().map(|channel| format!("{} ({})", channel.name, channel.unit)).collect(),
+        steps: split.train.steps,
+        training_windows: split.train.len(),
+        validation_windows,
+        test_windows: split.test.len(),
+    }
+}
+
+/// What is said before the long work begins.
+fn opening(data: &Description, arguments: &Arguments) -> String {
+    let mut lines = vec![match (&data.path, data.synthetic) {
+        (Some(path), _) => format!("Data: {} from {path}", data.name),
+        (None, true) => {
+            "Data: synthetic recordings, made up by a generator and not measured; --data takes real ones".to_owned()
+        }
+        (None, false) => format!("Data: {}", data.name),
+    }];
+    let (training, test) = (data.training_windows, data.test_windows);
+    lines.push(format!(
+        "      {training} training and {test} test windows of {} steps; split: {}",
+        data.steps, data.split
+    ));
+    lines.push(format!("      channels: {}", data.channels.join(", ")));
+    lines.push(format!("      classes: {}", data.classes.join(", ")));
+    lines.extend(data.citation.iter().map(|citation| format!("      please cite: {citation}")));
+    lines.push(format!("Training {} models, {} at a time.", jobs(arguments).len(), arguments.threads()));
+    lines.join("\n") + "\n\n"
+}
+
+/// Prints the tables; writes tables, figures and the summary.
+fn write(folder: &OutputFolder, results: &Results) -> Result<(), Failure> {
+    for (name, table) in tables::all(results)? {
+        print(&format!("{}\n", table.to_text()));
+        folder.write_table(&format!("tables/{name}"), &table)?;
+    }
+    for (name, figure) in figures::all(results)? {
+        folder.write_figure(&format!("figures/{name}"), &figure)?;
+    }
+    folder.write("summary.json", summary::json(results)?.as_bytes())?;
+    print(&format!(
+        "Tables, figures and summary.json are in {} ({:.0} s of training and evaluation).\n",
+        folder.path().display(),
+        results.seconds
+    ));
+    Ok(())
+}
+
+/// On Ctrl-C: no further file is begun, unfinished ones are removed, and the run ends.
+fn stop_cleanly_on_interrupt(folder: &Arc<OutputFolder>) -> Result<(), Failure> {
+    let folder = Arc::clone(folder);
+    ctrlc::set_handler(move || {
+        folder.close();
+        let removed = folder.remove_temporaries();
+        eprintln!("interrupted: {} holds complete files only", folder.path().display());
+        // 128 + SIGINT, as shells expect.
+        std::process::exit(if removed.is_ok() { 130 } else { 1 });
+    })?;
+    Ok(())
+}
+
+/// Prints to standard output; a reader that has gone away (`| head`) is no reason to stop.
+fn print(text: &str) {
+    let _gone = std::io::stdout().write_all(text.as_bytes());
+}

@@ -1,0 +1,64 @@
+//! summary.json: every score of every model, and what it was run on.
+
+use crate::Results;
+use crate::evaluation::Scores;
+use crate::study::Trained;
+use crate::tables::Statistics;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The summary, as JSON text.
+pub fn json(results: &Results) -> Result<String, serde_json::Error> {
+    let study = |models: &[Trained]| models.iter().map(trained).collect::<Vec<Value>>();
+    let top1 = results.better.iter().map(|trained| trained.scores.top.top(1));
+    let statistics = (!results.better.is_empty()).then(|| Statistics::of(top1));
+    let better: Vec<Value> = (1..)
+        .zip(&results.better)
+        .map(|(seed, trained)| {
+            json!({ "seed": seed, "test": scores(&trained.scores), "training_loss": trained.training_loss })
+        })
+        .collect();
+    let summary = json!({
+        "program": concat!("har ", env!("CARGO_PKG_VERSION")),
+        "machine": {
+            "architecture": std::env::consts::ARCH,
+            "operating_system": std::env::consts::OS,
+            "threads": results.threads,
+        },
+        "seconds": results.seconds,
+        "data": results.data,
+        "seed": results.seed,
+        "part_b": study(&results.part_b),
+        "part_c": study(&results.part_c),
+        "better": {
+            "parameters": results.better_parameters,
+            "epochs": results.better_epochs,
+            "top1": statistics.map(|s| json!({
+                "mean": s.mean, "standard_deviation": s.deviation, "lowest": s.lowest, "highest": s.highest,
+            })),
+            "seeds": better,
+        },
+    });
+    serde_json::to_string_pretty(&summary)
+}
+
+fn trained(trained: &Trained) -> Value {
+    json!({
+        "learning_rate": decimal(trained.settings.learning_rate),
+        "hidden_units": trained.settings.units,
+        "window_steps": trained.settings.window,
+        "training_loss": trained.training_loss,
+        "validation_loss": trained.validation_loss,
+        "last_checkpoint": scores(&trained.last),
+        "early_stop": trained.early.as_ref().map(|(epoch, early)| json!({ "epoch": epoch, "test": scores(early) })),
+    })
+}
+
+/// The number as it was typed: 0.1, not the f32 nearest to it written out as an f64.
+fn decimal(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or_else(|_| f64::from(value))
+}
+
+fn scores(scores: &Scores) -> impl Serialize {
+    json!({ "top": scores.top.as_slice(), "confusion": scores.confusion })
+}
