@@ -65,9 +65,9 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = count)]
     pub epochs: Option<usize>,
 
-    /// Epochs of the better recipe [default: the recipe's own]
+    /// Updates of the better recipe, each on 32 windows [default: 10000]
     #[arg(long, value_name = "N", value_parser = count)]
-    pub better_epochs: Option<usize>,
+    pub better_updates: Option<usize>,
 
     /// Seeds of the better recipe, whose mean and spread are reported [default: 5]
     #[arg(long, value_name = "N", value_parser = count)]

@@ -14,10 +14,11 @@ mod progress;
 mod study;
 mod summary;
 mod tables;
+mod turns;
 
 use arguments::{Arguments, Part};
 use clap::Parser;
-use longhand_data::{Dataset, Normaliser, ReadOptions, Source, Split, SplitRule, hold_out};
+use longhand_data::{Dataset, ReadOptions, Source, Split, SplitRule, hold_out};
 use longhand_report::OutputFolder;
 use progress::Progress;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -57,7 +58,7 @@ pub struct Results {
     part_b: Vec<study::Trained>,
     part_c: Vec<study::Trained>,
     better: Vec<better::Trained>,
-    better_epochs: usize,
+    better_updates: usize,
     better_parameters: usize,
     seed: u64,
     threads: usize,
@@ -109,10 +110,6 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let split = dataset.split(&arguments.window_options(), &rule, arguments.seed)?;
     let hold_out = || hold_out(&split.train, arguments.validation_per_class(), arguments.seed);
     let held_out = arguments.runs(Part::C).then(hold_out).transpose()?;
-    let (mut normal_train, mut normal_test) = (split.train.clone(), split.test.clone());
-    let normaliser = Normaliser::fit(&split.train);
-    normaliser.apply(&mut normal_train);
-    normaliser.apply(&mut normal_test);
 
     let folder = Arc::new(OutputFolder::create(&arguments.out)?);
     stop_cleanly_on_interrupt(&folder)?;
@@ -120,7 +117,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     print(&opening(&data, arguments));
 
     let jobs = jobs(arguments);
-    let better_epochs = arguments.better_epochs.unwrap_or(if arguments.quick { 12 } else { better::EPOCHS });
+    let better_updates = arguments.better_updates.unwrap_or(if arguments.quick { 400 } else { better::UPDATES });
     // A step costs about a product with the recurrent weights; the better recipe's batches make it cheaper.
     let sequence_work = |job: &Job| match job {
         Job::PartB(settings) | Job::PartC(settings) => (settings.units * settings.units) as u64,
@@ -129,7 +126,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let sequences = |job: &Job| match job {
         Job::PartB(_) => (arguments.epochs() * split.train.len()) as u64,
         Job::PartC(_) => (arguments.epochs() * held_out.as_ref().map_or(0, |h| h.train.len())) as u64,
-        Job::Better => (better_epochs * split.train.len()) as u64,
+        Job::Better => (better_updates * better::BATCH.min(split.train.len())) as u64,
     };
     let cost = |job: &Job| sequences(job) * sequence_work(job);
     let progress = Progress::new(jobs.len(), jobs.iter().map(cost).sum());
@@ -147,7 +144,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
                 Outcome::PartB(study::train(*settings, arguments.epochs(), windows, &mut generator, &reporter)?)
             }
             (Job::Better, _) => {
-                Outcome::Better(better::train(better_epochs, (&normal_train, &normal_test), &mut generator, &reporter)?)
+                let windows = (&split.train, &split.test);
+                Outcome::Better(better::train(better_updates, windows, &mut generator, &reporter)?)
             }
         })
     });
@@ -160,7 +158,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         part_b: Vec::new(),
         part_c: Vec::new(),
         better: Vec::new(),
-        better_epochs,
+        better_updates,
         seed: arguments.seed,
         threads: arguments.threads(),
         seconds: 0.0,

@@ -32,7 +32,7 @@ pub fn json(results: &Results) -> Result<String, serde_json::Error> {
         "part_c": study(&results.part_c),
         "better": {
             "parameters": results.better_parameters,
-            "epochs": results.better_epochs,
+            "updates": results.better_updates,
             "top1": statistics.map(|s| json!({
                 "mean": s.mean, "standard_deviation": s.deviation, "lowest": s.lowest, "highest": s.highest,
             })),

@@ -38,7 +38,12 @@ impl Normaliser {
     /// If the windows have another number of channels than those it was fitted on.
     pub fn apply(&self, windows: &mut Windows) {
         assert_eq!(windows.channel_count(), self.mean.len(), "a normaliser fits data of its own channels only");
-        for sample in windows.values_mut().chunks_exact_mut(self.mean.len()) {
+        self.apply_to_samples(windows.values_mut());
+    }
+
+    /// The same for samples that lie one after the other, each with all its channels.
+    pub fn apply_to_samples(&self, samples: &mut [f32]) {
+        for sample in samples.chunks_exact_mut(self.mean.len().max(1)) {
             for ((value, mean), deviation) in sample.iter_mut().zip(&self.mean).zip(&self.standard_deviation) {
                 *value = (*value - mean) / deviation;
             }

@@ -40,6 +40,22 @@ pub enum ShapeError {
         /// Sequences of the layout.
         batch: usize,
     },
+    /// There is not one length for each sequence.
+    #[error("{given} lengths were given for {batch} sequences; there must be {batch}")]
+    Lengths {
+        /// How many were given.
+        given: usize,
+        /// Sequences of the layout.
+        batch: usize,
+    },
+    /// A batch cannot continue another one's carry.
+    #[error("{given} sequences cannot continue the carry of {carried}; there must be {carried}, or train from zero")]
+    Batch {
+        /// Sequences of the batch.
+        given: usize,
+        /// Sequences of the batch before it.
+        carried: usize,
+    },
     /// A sequence is longer than the layout it is to lie in.
     #[error("sequence {sequence} has {length} steps, but the layout has {steps}; give lengths up to {steps}")]
     Length {

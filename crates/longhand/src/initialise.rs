@@ -18,7 +18,7 @@ use nalgebra::DMatrix;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 
-/// Every parameter of a layer or model uniform in `[low, high)`.
+/// Every parameter of a layer or model uniform between `low` and `high`.
 ///
 /// # Errors
 /// If the bounds are not finite or `low >= high`.
@@ -73,17 +73,13 @@ pub fn kaiming_normal<T: Scalar, R: Rng + ?Sized>(weight: &mut DMatrix<T>, gain:
 
 /// Saxe et al. (2014): `gain` times a random matrix with orthonormal columns (or rows, if it has fewer of them).
 ///
-/// It is the `Q` of the QR factorisation of a Gaussian matrix, with the signs that make it uniform among all such.
+/// It is the `Q` of the QR factorisation of a Gaussian matrix whose `R` has a positive diagonal (as nalgebra's has),
+/// which makes it uniform among all such.
 pub fn orthogonal<T: Scalar, R: Rng + ?Sized>(weight: &mut DMatrix<T>, gain: f64, generator: &mut R) {
     let (rows, columns) = weight.shape();
     let mut gaussian = DMatrix::<f64>::zeros(rows.max(columns), rows.min(columns));
     fill_normal(&mut gaussian, 1.0, generator);
-    let (mut q, r) = gaussian.qr().unpack();
-    for (j, mut column) in q.column_iter_mut().enumerate() {
-        if r[(j, j)] < 0.0 {
-            column.neg_mut();
-        }
-    }
+    let q = gaussian.qr().q();
     let q = if rows < columns { q.transpose() } else { q };
     weight.zip_apply(&q, |weight, q| *weight = real(gain * q));
 }

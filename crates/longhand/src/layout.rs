@@ -40,7 +40,7 @@ impl Layout {
     /// If there is not one length a sequence, or one exceeds the number of steps.
     pub fn with_lengths(self, lengths: &[usize]) -> Result<Layout, ShapeError> {
         if lengths.len() != self.batch {
-            return Err(self.marks_error("length", lengths.len()));
+            return Err(ShapeError::Lengths { given: lengths.len(), batch: self.batch });
         }
         if let Some((sequence, &length)) = lengths.iter().enumerate().find(|&(_, &length)| length > self.steps) {
             return Err(ShapeError::Length { sequence, length, steps: self.steps });

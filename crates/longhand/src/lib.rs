@@ -1,4 +1,46 @@
-//! Placeholder docs.
+//! Neural layers whose backward passes are written out by hand: no automatic differentiation and no tape, just matrices
+//! and derivations that a reader can follow.
+//!
+//! | to read | where |
+//! |---|---|
+//! | the contract of a layer, and what carry, cache and gradients are | [`Layer`] |
+//! | one layer: its equations, its derivation, forward, backward | [`layers::elman`] |
+//! | how a batch of sequences lies in a matrix; masks and resets | [`Sequences`], [`Layout`] |
+//! | training by truncated backpropagation through time | [`TruncatedBptt`] |
+//! | losses from logits | [`Loss`] |
+//! | optimizers, clipping, schedules, initialisers | [`Optimizer`], [`clip_by_global_norm`], [`schedule`], [`initialise`] |
+//! | parameters by name, in one fixed order | [`Tensors`] |
+//!
+//! An Elman RNN, trained on sequences of different lengths, in ten lines:
+//!
+//! ```
+//! use longhand::{nalgebra::DMatrix, *};
+//! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+//!
+//! // Two sequences, `features x steps` each: one that rises, and a shorter one that falls.
+//! let rises = DMatrix::from_fn(1, 12, |_, step| step as f32 / 12.0);
+//! let falls = DMatrix::from_fn(1, 8, |_, step| 1.0 - step as f32 / 8.0);
+//! let (x, labels) = (Sequences::ragged(&[rises, falls])?, Labels::per_sequence(&[0, 1]));
+//!
+//! let mut generator = ChaCha8Rng::seed_from_u64(1);
+//! let mut model = Elman::new(1, 10, &mut generator).then(LastStep)?.then(Linear::new(10, 2, &mut generator))?;
+//! let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
+//! let (mut optimizer, mut workspace) = (Adam::new(), Workspace::new(&model));
+//! let bptt = TruncatedBptt::full(LossAt::LastValidStep);
+//! let mut last = 0.0;
+//! for _ in 0..100 {
+//!     last = bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut Pass::Infer, |model, gradients| {
+//!         clip_by_global_norm(gradients, 1.0);
+//!         optimizer.step(model, gradients, 0.01);
+//!     })?;
+//! }
+//! assert!(last < 0.1);
+//! # Ok::<(), ShapeError>(())
+//! ```
+//!
+//! Everything is generic over one [`Scalar`]. `f32` and `f64` run on vector instructions chosen at run time; any other
+//! real field runs the same layer code on plain loops. Without the default feature `std` the crate is `no_std` and needs
+//! `alloc` only; vector instructions are then not detected.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(missing_docs)]
 
@@ -32,7 +74,7 @@ pub use layers::mean_over_time::MeanOverTime;
 pub use layout::Layout;
 pub use losses::{Labels, Loss, MeanSquaredError, Reduction, SigmoidCrossEntropy, SoftmaxCrossEntropy, Target};
 pub use nalgebra;
-pub use optimizers::{Adam, AdamW, Optimizer, Sgd, WeightAverage};
+pub use optimizers::{Adam, AdamW, Optimizer, Sgd};
 pub use scalar::Scalar;
 pub use sequences::Sequences;
 pub use tbptt::{LossAt, TruncatedBptt, UpdateEvery, Workspace};

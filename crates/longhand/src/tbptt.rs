@@ -4,6 +4,9 @@
 //! left, and backward with a zero gradient for the carry that it leaves: the gradient is that of the window's loss with
 //! its incoming carry held constant. A window at least as long as the sequences is full backpropagation, bit for bit.
 
+use alloc::vec::Vec;
+use core::ops::Range;
+
 use crate::{HyperparameterError, Layer, Layout, Loss, Pass, Scalar, Sequences, ShapeError, Target, Tensors};
 
 /// Where a sequence has its loss.
@@ -72,6 +75,10 @@ pub struct Workspace<T: Scalar, M: Layer<T>, Y> {
     carry: M::Carry,
     d_carry: M::Carry,
     batch: usize,
+    /// The last valid step of each sequence.
+    last_valid_steps: Vec<Option<usize>>,
+    /// Which columns of the window have a loss.
+    has_loss: Vec<bool>,
     cache: M::Cache,
     gradients: M,
     d_output: M::Output,
@@ -86,6 +93,8 @@ impl<T: Scalar, M: Layer<T>, Y: Target> Workspace<T, M, Y> {
             carry: model.carry(0),
             d_carry: model.carry(0),
             batch: 0,
+            last_valid_steps: Vec::new(),
+            has_loss: Vec::new(),
             cache: M::Cache::default(),
             gradients: model.zeros(),
             d_output: M::Output::default(),
@@ -156,7 +165,7 @@ impl TruncatedBptt {
     /// what is handed over at a time.
     ///
     /// # Errors
-    /// If the targets do not fit the inputs.
+    /// If the targets do not fit the inputs, or the batch before this one had another number of sequences.
     ///
     /// # Panics
     /// As [`train`](Self::train).
@@ -185,36 +194,39 @@ impl TruncatedBptt {
                 batch: layout.batch(),
             });
         }
-        if workspace.batch != layout.batch() {
+        if workspace.batch == 0 {
             workspace.start(model, layout.batch());
+        } else if workspace.batch != layout.batch() {
+            return Err(ShapeError::Batch { given: layout.batch(), carried: workspace.batch });
         }
         workspace.gradients.set_zero();
+        workspace.last_valid_steps.clear();
+        workspace.last_valid_steps.extend((0..layout.batch()).map(|sequence| layout.last_valid_step(sequence)));
+        let in_all = self.windows(layout).map(|window| self.mark_losses(layout, targets, window, workspace)).sum();
         let mut total = T::zero();
-        let mut counted = 0;
-        let whole_count = self.losses_in(layout, targets, 0, layout.steps());
-        for start in (0..layout.steps()).step_by(self.window.min(layout.steps().max(1))) {
-            let steps = self.window.min(layout.steps() - start);
-            let count = self.losses_in(layout, targets, start, steps);
-            counted += count;
-            workspace.inputs.copy_steps(inputs, start, steps);
+        for window in self.windows(layout) {
+            let in_window = self.mark_losses(layout, targets, window.clone(), workspace);
+            workspace.inputs.copy_steps(inputs, window.start, window.len());
             let output = model.forward(&workspace.inputs, &mut workspace.carry, &mut workspace.cache, pass);
-            if count == 0 {
+            if in_window == 0 {
                 // Nothing to learn here; the carry goes on.
                 continue;
             }
-            let per_window = output.steps() == 1 && steps > 1;
+            let one_a_window = output.steps() == 1 && window.len() > 1;
             assert!(
-                !(per_window && self.loss_at == LossAt::EveryStep),
+                !(one_a_window && self.loss_at == LossAt::EveryStep),
                 "a loss at every step needs an output at every step, but {} gives one a window",
                 model.name()
             );
+            let has_loss = |step: &usize, sequence: usize| workspace.has_loss[step * layout.batch() + sequence];
             workspace.targets.gather(targets, output.steps(), |step, sequence| {
-                let step = if per_window { last_valid_step(layout, start, steps, sequence)? } else { start + step };
-                self.target_column(layout, targets, start, steps, step, sequence)
+                let mut steps = if one_a_window { 0..window.len() } else { step..step + 1 };
+                let step = steps.find(|step| has_loss(step, sequence))?;
+                Some(target_column(layout, targets, window.start + step, sequence))
             });
             let span = match self.update_every {
-                UpdateEvery::Window => count,
-                UpdateEvery::Sequence => whole_count,
+                UpdateEvery::Window => in_window,
+                UpdateEvery::Sequence => in_all,
             };
             let scale = loss.reduction().scale(span, output.features());
             total += loss.scaled_sum(output, &workspace.targets, scale, Some(&mut workspace.d_output));
@@ -227,51 +239,55 @@ impl TruncatedBptt {
                 &mut workspace.gradients,
                 None,
             );
-            if self.update_every == UpdateEvery::Window || counted == whole_count {
+            if self.update_every == UpdateEvery::Window {
                 update(model, &mut workspace.gradients);
                 workspace.gradients.set_zero();
             }
         }
+        if self.update_every == UpdateEvery::Sequence && in_all > 0 {
+            update(model, &mut workspace.gradients);
+        }
         Ok(total)
     }
 
-    /// How many losses the window of `steps` steps from `start` on has.
-    fn losses_in(&self, layout: &Layout, targets: &impl Target, start: usize, steps: usize) -> usize {
-        let window = self.window.min(layout.steps().max(1));
+    /// The truncation windows, from the first step to the last; the last window may be shorter.
+    fn windows(&self, layout: &Layout) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (length, steps) = (self.window, layout.steps());
+        (0..steps).step_by(length.min(steps.max(1))).map(move |start| start..steps.min(start.saturating_add(length)))
+    }
+
+    /// Marks the steps of a window that have a loss, one mark a column, and counts them.
+    fn mark_losses<T: Scalar, M: Layer<T>, Y: Target>(
+        &self,
+        layout: &Layout,
+        targets: &Y,
+        window: Range<usize>,
+        workspace: &mut Workspace<T, M, Y>,
+    ) -> usize {
+        let Workspace { has_loss, last_valid_steps, .. } = workspace;
+        has_loss.clear();
+        has_loss.resize(window.len() * layout.batch(), false);
         let mut count = 0;
-        for first in (start..start + steps).step_by(window) {
-            let steps = window.min(start + steps - first);
-            for step in first..first + steps {
-                for sequence in 0..layout.batch() {
-                    let column = self.target_column(layout, targets, first, steps, step, sequence);
-                    count += usize::from(column.is_some_and(|column| targets.is_present(column)));
+        for (sequence, &last) in last_valid_steps.iter().enumerate() {
+            let valid = |step: &usize| layout.is_valid(*step, sequence);
+            let steps = match self.loss_at {
+                LossAt::EveryStep => window.clone(),
+                LossAt::WindowEnd => window.clone().rfind(valid).map_or(0..0, |step| step..step + 1),
+                LossAt::LastValidStep => last.filter(|last| window.contains(last)).map_or(0..0, |step| step..step + 1),
+            };
+            for step in steps.filter(valid) {
+                if targets.is_present(target_column(layout, targets, step, sequence)) {
+                    has_loss[(step - window.start) * layout.batch() + sequence] = true;
+                    count += 1;
                 }
             }
         }
         count
     }
-
-    /// The column of the target for `step` of `sequence`, if there is a loss there.
-    fn target_column(
-        &self,
-        layout: &Layout,
-        targets: &impl Target,
-        start: usize,
-        steps: usize,
-        step: usize,
-        sequence: usize,
-    ) -> Option<usize> {
-        let here = match self.loss_at {
-            LossAt::EveryStep => layout.is_valid(step, sequence),
-            LossAt::WindowEnd => last_valid_step(layout, start, steps, sequence) == Some(step),
-            LossAt::LastValidStep => layout.last_valid_step(sequence) == Some(step),
-        };
-        let step = if targets.steps() == 1 { 0 } else { step };
-        here.then_some(step * layout.batch() + sequence)
-    }
 }
 
-/// The last valid step of `sequence` in the window of `steps` steps from `start` on.
-fn last_valid_step(layout: &Layout, start: usize, steps: usize, sequence: usize) -> Option<usize> {
-    (start..start + steps).rev().find(|&step| layout.is_valid(step, sequence))
+/// The column of the target for `step` of `sequence`: a single step of targets holds at every step.
+fn target_column(layout: &Layout, targets: &impl Target, step: usize, sequence: usize) -> usize {
+    let step = if targets.steps() == 1 { 0 } else { step };
+    step * layout.batch() + sequence
 }

@@ -229,7 +229,7 @@ impl<T: Copy + Default + core::ops::Add<Output = T>> Product<T> {
         unsafe {
             let mut sums = [[V::splat(T::default()); HEIGHT]; WIDTH];
             let mut a = panel;
-            let mut b = self.b.add(column * self.b_column_stride);
+            let mut b = self.b.wrapping_add(column * self.b_column_stride);
             for _ in 0..self.depth {
                 for j in 0..WIDTH {
                     let b = V::splat(*b.add(j * self.b_column_stride));
@@ -253,7 +253,7 @@ impl<T: Copy + Default + core::ops::Add<Output = T>> Product<T> {
         unsafe {
             let mut sums = [[V::splat(T::default()); HEIGHT]; SETS];
             let mut a = panel;
-            let mut b = self.b.add(column * self.b_column_stride);
+            let mut b = self.b.wrapping_add(column * self.b_column_stride);
             for _ in 0..self.depth / SETS {
                 for set in &mut sums {
                     let factor = V::splat(*b);

@@ -1,7 +1,7 @@
 //! Vectors of a processor behind one trait, so that each kernel is written once.
 
 #[cfg(target_arch = "x86_64")]
-#[expect(clippy::wildcard_imports, reason = "every name is an intrinsic")]
+#[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
 use core::arch::x86_64::*;
 
 /// A vector of `LANES` scalars.

@@ -154,7 +154,8 @@ impl<T: Scalar> Layer<T> for Elman<T> {
     type Cache = ElmanCache<T>;
 
     fn name(&self) -> String {
-        format!("Elman({} -> {})", self.inputs(), self.units())
+        let relu = if self.nonlinearity == Nonlinearity::Relu { ", relu" } else { "" };
+        format!("Elman({} -> {}{relu})", self.inputs(), self.units())
     }
 
     fn features(&self) -> Features {

@@ -76,7 +76,7 @@ impl<T: Scalar> Layer<T> for LastStep {
         let Some(d_input) = d_input else { return };
         let layout = input.layout();
         d_input.reshape(input.features(), layout);
-        d_input.values_mut().fill(T::zero());
+        d_input.values_mut().as_mut_slice().fill(T::zero());
         for sequence in 0..layout.batch() {
             if let Some(last) = layout.last_valid_step(sequence) {
                 d_input.at_mut(last, sequence).copy_from_slice(d_output.at(0, sequence));

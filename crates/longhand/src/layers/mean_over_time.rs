@@ -55,7 +55,7 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
     ) -> &'c Sequences<T> {
         let layout = input.layout();
         output.reshape_marked(input.features(), 1, layout.batch(), |_, b| layout.last_valid_step(b).is_some());
-        output.values_mut().fill(T::zero());
+        output.values_mut().as_mut_slice().fill(T::zero());
         for sequence in 0..layout.batch() {
             let y = output.at_mut(0, sequence);
             let mut n = 0;
@@ -90,7 +90,7 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
         let Some(d_input) = d_input else { return };
         let layout = input.layout();
         d_input.reshape(input.features(), layout);
-        d_input.values_mut().fill(T::zero());
+        d_input.values_mut().as_mut_slice().fill(T::zero());
         for sequence in 0..layout.batch() {
             let n = real::<T>(valid_steps(layout, sequence).count() as f64);
             for step in valid_steps(layout, sequence) {

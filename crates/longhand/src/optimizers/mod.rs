@@ -2,11 +2,9 @@
 
 mod adam;
 mod sgd;
-mod weight_average;
 
 pub use adam::{Adam, AdamW};
 pub use sgd::Sgd;
-pub use weight_average::WeightAverage;
 
 use crate::{Scalar, Tensors};
 use alloc::vec::Vec;

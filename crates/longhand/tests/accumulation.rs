@@ -1,0 +1,168 @@
+//! Gradients accumulate: backward is linear in its cotangents, and a batch is the sum of its sequences.
+
+mod common;
+
+use common::{
+    Passes, SequenceLayer, assert_close, bits, cases, elements, elman, every_layer, generator, linear, passes,
+};
+use common::{ragged_layout, random_ends, random_layout, random_like, random_sequences, single};
+use longhand::layers::elman::ElmanCache;
+use longhand::layers::linear::LinearCache;
+use longhand::nalgebra::DMatrix;
+use longhand::{Layer, Layout, Path, Sequences, Tensors};
+use proptest::prelude::proptest;
+
+#[test]
+fn zero_cotangents_give_zero_gradients() {
+    fn check<M: SequenceLayer>(layer: &M) {
+        let x = random_sequences(3, &ragged_layout(), &mut generator(1));
+        let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(2));
+        let zeros = (Tensors::zeros(&d_output), Tensors::zeros(&d_carry));
+        let given = passes(layer, &x, &carry, &zeros.0, &zeros.1, &mut M::Cache::default());
+        for value in [elements(&given.gradients), elements(&given.d_input), elements(&given.d_carry)] {
+            assert!(value.iter().all(|&g| g == 0.0), "{}", layer.name());
+        }
+    }
+    every_layer!(check);
+}
+
+/// A second backward with the same cache doubles the gradients exactly and gives the same `d_input` and `d_carry`.
+fn backward_twice_doubles<M: SequenceLayer>(layer: &M, x: &Sequences<f64>) {
+    let (carry, d_output, d_carry) = random_ends(layer, x, &mut generator(3));
+    let mut cache = M::Cache::default();
+    let once = passes(layer, x, &carry, &d_output, &d_carry, &mut cache);
+    let (mut gradients, mut again, mut d_input) = (once.gradients.clone(), d_carry.clone(), x.zeros());
+    layer.backward(x, &mut cache, &d_output, &mut again, &mut gradients, Some(&mut d_input));
+    let doubled: Vec<f64> = elements(&once.gradients).iter().map(|g| 2.0 * g).collect();
+    assert_eq!(elements(&gradients), doubled, "{}", layer.name());
+    assert_eq!(bits(&again), bits(&once.d_carry), "{}", layer.name());
+    assert_eq!(bits(&d_input), bits(&once.d_input), "{}", layer.name());
+    // Not asking for the gradient of the input changes nothing else.
+    let (mut gradients, mut again) = (layer.zeros(), d_carry);
+    layer.backward(x, &mut cache, &d_output, &mut again, &mut gradients, None);
+    assert_eq!(bits(&gradients), bits(&once.gradients), "{}", layer.name());
+    assert_eq!(bits(&again), bits(&once.d_carry), "{}", layer.name());
+}
+
+#[test]
+fn backward_twice_doubles_exactly() {
+    fn check<M: SequenceLayer>(layer: &M) {
+        backward_twice_doubles(layer, &random_sequences(3, &ragged_layout(), &mut generator(4)));
+    }
+    every_layer!(check);
+}
+
+/// Weight gradients of more columns than the product kernel takes at a time (256).
+#[test]
+fn backward_twice_doubles_exactly_over_long_sequences() {
+    let g = &mut generator(5);
+    for (steps, batch) in [(256, 1), (257, 1), (100, 3), (700, 1), (90, 30)] {
+        let mut layer = elman(3, 20, g);
+        layer.weight_hh_l0 *= 0.3;
+        backward_twice_doubles(&layer, &random_sequences(3, &Layout::new(steps, batch), g));
+        backward_twice_doubles(&layer, &random_sequences(3, &random_layout(steps, batch, g), g));
+        backward_twice_doubles(&linear(5, 21, g), &random_sequences(5, &Layout::new(steps, batch), g));
+    }
+}
+
+#[test]
+fn backward_twice_doubles_exactly_at_f32() {
+    let g = &mut generator(6);
+    let mut wide = elman(3, 50, g);
+    wide.weight_hh_l0 *= 0.2;
+    let layer = Tensors::map(&wide, &mut |w| w as f32);
+    let x = Tensors::map(&random_sequences(3, &Layout::new(150, 5), g), &mut |x| x as f32);
+    let mut cache = ElmanCache::default();
+    let (mut gradients, mut once) = (Tensors::<f32>::zeros(&layer), None);
+    let carry = || DMatrix::<f32>::zeros(50, 5);
+    let y = layer.forward(&x, &mut carry(), &mut cache, &mut longhand::Pass::Infer).clone();
+    for _ in 0..2 {
+        layer.backward(&x, &mut cache, &y, &mut carry(), &mut gradients, None);
+        once.get_or_insert_with(|| gradients.clone());
+    }
+    let mut doubled = once.expect("it was set");
+    doubled.visit_mut(&Path::ROOT, &mut |_, _, values| values.iter_mut().for_each(|g| *g *= 2.0));
+    assert_eq!(gradients, doubled);
+}
+
+/// `a + factor * b`.
+fn combined<P: Tensors<f64>>(a: &P, factor: f64, b: &P) -> P {
+    let mut sum = a.clone();
+    sum.visit_pair(b, &mut |a, b| a.iter_mut().zip(b).for_each(|(a, b)| *a += factor * b));
+    sum
+}
+
+#[test]
+fn backward_is_linear_in_its_cotangents() {
+    fn check<M: SequenceLayer>(layer: &M) {
+        let g = &mut generator(7);
+        let x = random_sequences(3, &ragged_layout(), g);
+        let (carry, u_output, u_carry) = random_ends(layer, &x, g);
+        let (v_output, v_carry) = (random_like(&u_output, g), random_like(&u_carry, g));
+        let back = |d_output: &_, d_carry: &_| passes(layer, &x, &carry, d_output, d_carry, &mut M::Cache::default());
+        let (u, v) = (back(&u_output, &u_carry), back(&v_output, &v_carry));
+        let sum = back(&combined(&u_output, -2.5, &v_output), &combined(&u_carry, -2.5, &v_carry));
+        assert_close("gradient of", &sum.gradients, &combined(&u.gradients, -2.5, &v.gradients), 1e-13);
+        assert_close("gradient of the input", &sum.d_input, &combined(&u.d_input, -2.5, &v.d_input), 1e-13);
+        assert_close("gradient of the carry", &sum.d_carry, &combined(&u.d_carry, -2.5, &v.d_carry), 1e-13);
+    }
+    every_layer!(check);
+}
+
+/// Each sequence of a batch alone: the same outputs, and the gradients add up.
+fn batch_is_the_sum_of_singles<M, F>(layer: &M, layout: &Layout, carry_of: F)
+where
+    M: SequenceLayer,
+    F: Fn(&M::Carry, usize) -> M::Carry,
+{
+    let x = random_sequences(3, layout, &mut generator(8));
+    let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(9));
+    let together = passes(layer, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+    let mut sum = layer.zeros();
+    for b in 0..layout.batch() {
+        let (d_y, from, back) = (single(&d_output, b), carry_of(&carry, b), carry_of(&d_carry, b));
+        let Passes { output, carry, gradients, d_input, d_carry } =
+            passes(layer, &single(&x, b), &from, &d_y, &back, &mut M::Cache::default());
+        sum = combined(&sum, 1.0, &gradients);
+        assert_close("output", &output, &single(&together.output, b), 1e-13);
+        assert_close("gradient of the input", &d_input, &single(&together.d_input, b), 1e-13);
+        assert_close("carry", &carry, &carry_of(&together.carry, b), 1e-13);
+        assert_close("gradient of the carry", &d_carry, &carry_of(&together.d_carry, b), 1e-13);
+    }
+    assert_close("gradient of", &together.gradients, &sum, 1e-12);
+}
+
+fn column(carry: &DMatrix<f64>, b: usize) -> DMatrix<f64> {
+    carry.columns(b, 1).into_owned()
+}
+
+proptest! {
+    #![proptest_config(cases(16))]
+
+    #[test]
+    fn a_batch_gives_the_sum_of_its_sequences(steps in 1usize..9, batch in 1usize..8, units in 1usize..20, seed: u64) {
+        let g = &mut generator(seed);
+        let layout = random_layout(steps, batch, g);
+        batch_is_the_sum_of_singles(&elman(3, units, g), &layout, column);
+        batch_is_the_sum_of_singles(&linear(3, units, g), &layout, |(), _| ());
+        let stack = elman(3, units, g).then(elman(units, 4, g)).expect("they meet");
+        batch_is_the_sum_of_singles(&stack, &layout, |carry, b| (column(&carry.0, b), column(&carry.1, b)));
+        let classifier = elman(3, units, g).then(longhand::MeanOverTime).and_then(|a| a.then(linear(units, 2, g)));
+        let classifier = classifier.expect("they meet");
+        batch_is_the_sum_of_singles(&classifier, &layout, |carry, b| ((column(&carry.0.0, b), ()), ()));
+    }
+}
+
+/// Gradients are added to what stands there, not written over it.
+#[test]
+fn gradients_are_added_to_what_stands_there() {
+    let g = &mut generator(10);
+    let (layer, x) = (linear(3, 4, g), random_sequences(3, &ragged_layout(), g));
+    let ((), d_output, ()) = random_ends(&layer, &x, g);
+    let mut cache = LinearCache::default();
+    let given = passes(&layer, &x, &(), &d_output, &(), &mut cache).gradients;
+    let before = random_like(&layer, g);
+    let mut gradients = before.clone();
+    layer.backward(&x, &mut cache, &d_output, &mut (), &mut gradients, None);
+    assert_eq!(bits(&gradients), bits(&combined(&before, 1.0, &given)));
+}

@@ -1,0 +1,233 @@
+//! The carry is all that crosses a window, and the cache hides nothing.
+
+mod common;
+
+use common::{
+    SequenceLayer, assert_close, bits, elements, elman, every_layer, generator, linear, passes, ragged_layout,
+};
+use common::{random_ends, random_layout, random_like, random_sequences};
+use longhand::layers::elman::ElmanCache;
+use longhand::{ChainCache, Elman, Layer, Layout, Pass, Sequences, Tensors};
+
+fn window(x: &Sequences<f64>, start: usize, steps: usize) -> Sequences<f64> {
+    let mut window = Sequences::default();
+    window.copy_steps(x, start, steps);
+    window
+}
+
+/// Windows forward in order, then backward in reverse with the carry's gradient passed back: full backpropagation.
+fn windows_are_full_bptt<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, lengths: &[usize]) {
+    let (carry, d_output, d_carry) = random_ends(layer, x, &mut generator(1));
+    let full = passes(layer, x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+    let (mut caches, mut inputs, mut start, mut flowing) = (Vec::new(), Vec::new(), 0, carry);
+    for &steps in lengths {
+        let (mut cache, input) = (M::Cache::default(), window(x, start, steps));
+        let y = layer.forward(&input, &mut flowing, &mut cache, &mut Pass::Infer);
+        assert_close("output", y, &window(&full.output, start, steps), 1e-13);
+        caches.push(cache);
+        inputs.push((start, input));
+        start += steps;
+    }
+    assert_eq!(start, x.steps());
+    assert_close("carry", &flowing, &full.carry, 1e-13);
+    let (mut gradients, mut back) = (layer.zeros(), d_carry);
+    for ((start, input), mut cache) in inputs.into_iter().zip(caches).rev() {
+        let d_y = window(&d_output, start, input.steps());
+        let mut d_x = Sequences::default();
+        layer.backward(&input, &mut cache, &d_y, &mut back, &mut gradients, Some(&mut d_x));
+        assert_close("gradient of the input", &d_x, &window(&full.d_input, start, input.steps()), 1e-12);
+    }
+    assert_close("gradient of", &gradients, &full.gradients, 1e-12);
+    assert_close("gradient of the carry", &back, &full.d_carry, 1e-12);
+}
+
+#[test]
+fn windows_with_the_carry_gradient_passed_back_are_full_backpropagation() {
+    fn check<M: SequenceLayer>(layer: &M) {
+        let layout = random_layout(11, 3, &mut generator(2));
+        let x = random_sequences(3, &layout, &mut generator(3));
+        // Reductions over time give one output a window, which is another function.
+        if common::forward(layer, &x, &layer.carry(3)).0.steps() == 11 {
+            for lengths in [&[11][..], &[4, 4, 3], &[1; 11], &[1, 9, 1]] {
+                windows_are_full_bptt(layer, &x, lengths);
+            }
+        }
+    }
+    every_layer!(check);
+}
+
+/// Without the carry's gradient the result is another one: the property above is not empty.
+#[test]
+fn windows_without_the_carry_gradient_are_not_full_backpropagation() {
+    let g = &mut generator(4);
+    let (layer, x) = (elman(3, 4, g), random_sequences(3, &Layout::new(6, 2), g));
+    let (carry, d_output, d_carry) = random_ends(&layer, &x, g);
+    let full = passes(&layer, &x, &carry, &d_output, &d_carry, &mut ElmanCache::default());
+    let first = passes(&layer, &window(&x, 0, 3), &carry, &window(&d_output, 0, 3), &d_carry.zeros(), &mut {
+        ElmanCache::default()
+    });
+    let second =
+        passes(&layer, &window(&x, 3, 3), &first.carry, &window(&d_output, 3, 3), &d_carry, &mut ElmanCache::default());
+    let difference =
+        (first.gradients.weight_hh_l0 + second.gradients.weight_hh_l0 - full.gradients.weight_hh_l0).norm();
+    assert!(difference > 1e-3, "{difference}");
+}
+
+/// A reset before step 4 is two sequences: one up to there, one from there with a zero carry.
+#[test]
+fn a_reset_cuts_a_sequence_in_two() {
+    fn check<M: SequenceLayer>(layer: &M) {
+        let x = random_sequences(3, &Layout::new(9, 1).with_reset(4, 0), &mut generator(5));
+        let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(6));
+        if d_output.steps() == 1 {
+            return;
+        }
+        let whole = passes(layer, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+        let unmarked = |x: &Sequences<f64>, start, steps| {
+            window(x, start, steps).with_layout(Layout::new(steps, 1)).expect("the same columns")
+        };
+        let (d_first, d_second) = (unmarked(&d_output, 0, 4), unmarked(&d_output, 4, 5));
+        let zero = d_carry.zeros();
+        let first = passes(layer, &unmarked(&x, 0, 4), &carry, &d_first, &zero, &mut M::Cache::default());
+        let second = passes(layer, &unmarked(&x, 4, 5), &zero, &d_second, &d_carry, &mut M::Cache::default());
+        let mut sum = first.gradients.clone();
+        sum.visit_pair(&second.gradients, &mut |a, b| a.iter_mut().zip(b).for_each(|(a, b)| *a += b));
+        assert_close("gradient of", &whole.gradients, &sum, 1e-13);
+        assert_close("gradient of the carry", &whole.d_carry, &first.d_carry, 1e-13);
+        assert_close("carry", &whole.carry, &second.carry, 1e-13);
+        assert_close("output", &window(&whole.output, 0, 4), &first.output, 1e-13);
+        assert_close("output", &window(&whole.output, 4, 5), &second.output, 1e-13);
+        assert_close("gradient of the input", &window(&whole.d_input, 0, 4), &first.d_input, 1e-13);
+        assert_close("gradient of the input", &window(&whole.d_input, 4, 5), &second.d_input, 1e-13);
+    }
+    every_layer!(check);
+}
+
+/// A reset before the first step: the carry that comes in, be it NaN, does not matter and has no gradient.
+#[test]
+fn a_reset_before_the_first_step_forgets_the_carry() {
+    let g = &mut generator(7);
+    let layer = elman(3, 4, g);
+    let x = random_sequences(3, &Layout::new(3, 2).with_reset(0, 1), g);
+    let (mut carry, d_output, d_carry) = random_ends(&layer, &x, g);
+    let clean = passes(&layer, &x, &carry, &d_output, &d_carry, &mut ElmanCache::default());
+    carry.column_mut(1).fill(f64::NAN);
+    let given = passes(&layer, &x, &carry, &d_output, &d_carry, &mut ElmanCache::default());
+    assert_eq!(given.bits(), clean.bits());
+    assert!(given.d_carry.column(1).iter().all(|&d| d == 0.0));
+    assert!(given.d_carry.column(0).iter().all(|&d| d != 0.0));
+}
+
+/// No steps, or no sequences: nothing happens, and the carry passes through.
+#[test]
+fn nothing_to_do() {
+    fn check<M: SequenceLayer>(layer: &M) {
+        for (steps, batch) in [(0, 2), (3, 0), (0, 0)] {
+            let x = random_sequences(3, &Layout::new(steps, batch), &mut generator(15));
+            let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(16));
+            let given = passes(layer, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+            assert!(elements(&given.gradients).iter().all(|&g| g == 0.0), "{} at {steps} x {batch}", layer.name());
+            assert_eq!(bits(&given.carry), bits(&carry), "{}", layer.name());
+            assert_eq!(bits(&given.d_carry), bits(&d_carry), "{}", layer.name());
+        }
+    }
+    every_layer!(check);
+}
+
+#[test]
+fn forward_twice_gives_the_same() {
+    fn check<M: SequenceLayer>(layer: &M) {
+        let x = random_sequences(3, &ragged_layout(), &mut generator(8));
+        let carry = random_like(&layer.carry(3), &mut generator(9));
+        let mut cache = M::Cache::default();
+        let mut run = || {
+            let mut carry = carry.clone();
+            let y = layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer);
+            (bits(y), bits(&carry))
+        };
+        assert_eq!(run(), run(), "{}", layer.name());
+    }
+    every_layer!(check);
+}
+
+/// A cache that was used for larger and smaller batches, with other marks and NaN everywhere, gives what a fresh one
+/// does.
+#[test]
+fn a_cache_used_at_another_shape_leaves_nothing_behind() {
+    fn check<M: SequenceLayer>(layer: &M) {
+        let mut cache = M::Cache::default();
+        for (seed, layout) in [
+            random_layout(12, 5, &mut generator(10)),
+            Layout::new(2, 1),
+            ragged_layout(),
+            Layout::new(3, 7),
+            Layout::new(7, 3),
+            Layout::new(1, 1),
+            Layout::new(320, 2),
+            random_layout(4, 4, &mut generator(11)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let x = random_sequences(3, &layout, &mut generator(seed as u64));
+            let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(12));
+            let fresh = passes(layer, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+            let used = passes(layer, &x, &carry, &d_output, &d_carry, &mut cache);
+            assert_eq!(used.bits(), fresh.bits(), "{} at {layout:?}", layer.name());
+            assert_eq!(used.output.layout(), fresh.output.layout(), "{}", layer.name());
+            let spoilt = Sequences::from_fn(3, 9, 6, |_, _, _| f64::NAN);
+            let d_spoilt = common::forward(layer, &spoilt, &layer.carry(6)).0;
+            passes_unchecked(layer, &spoilt, &d_spoilt, &mut cache);
+        }
+    }
+    fn passes_unchecked<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, d_y: &Sequences<f64>, cache: &mut M::Cache) {
+        layer.forward(x, &mut layer.carry(x.batch()), cache, &mut Pass::Infer);
+        layer.backward(x, cache, d_y, &mut layer.carry(x.batch()), &mut layer.zeros(), Some(&mut x.clone()));
+    }
+    every_layer!(check);
+}
+
+/// Another layer's parameters in between leave nothing behind in the cache either.
+#[test]
+fn a_cache_used_with_other_weights_leaves_nothing_behind() {
+    let g = &mut generator(13);
+    let (a, b) = (elman(3, 5, g), elman(3, 5, g));
+    let x = random_sequences(3, &ragged_layout(), g);
+    let (carry, d_output, d_carry) = random_ends(&a, &x, g);
+    let fresh = passes(&a, &x, &carry, &d_output, &d_carry, &mut ElmanCache::default());
+    let mut cache = ElmanCache::default();
+    passes(&b, &x, &carry, &d_output, &d_carry, &mut cache);
+    assert_eq!(passes(&a, &x, &carry, &d_output, &d_carry, &mut cache).bits(), fresh.bits());
+}
+
+#[test]
+fn f32_agrees_with_f64() {
+    fn narrow<P: Tensors<f64>>(value: &P) -> P::Over<f32> {
+        value.map(&mut |x| x as f32)
+    }
+    let g = &mut generator(14);
+    let (recurrent, readout) = (elman(3, 20, g), linear(20, 4, g));
+    let mut model = recurrent.then(readout).expect("they meet");
+    model.first_mut().weight_hh_l0 *= 0.4;
+    let x = random_sequences(3, &random_layout(30, 4, g), g);
+    let (carry, d_output, d_carry) = random_ends(&model, &x, g);
+    let wide = passes(&model, &x, &carry, &d_output, &d_carry, &mut ChainCache::default());
+
+    let (small, x, d_output) = (narrow(&model), narrow(&x), narrow(&d_output));
+    let (mut carry, mut d_carry, mut cache) = (narrow(&carry), narrow(&d_carry), ChainCache::default());
+    let y = small.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
+    let (mut gradients, mut d_input) = (Tensors::<f32>::zeros(&small), Sequences::default());
+    small.backward(&x, &mut cache, &d_output, &mut d_carry, &mut gradients, Some(&mut d_input));
+
+    let close = |what: &str, narrow: Vec<f64>, wide: Vec<f64>| {
+        let size = wide.iter().fold(1.0_f64, |a, b| a.max(b.abs()));
+        for (a, b) in narrow.iter().zip(&wide) {
+            assert!((a - b).abs() < 1e-5 * size, "{what}: {a} against {b}");
+        }
+    };
+    let widened = |value: &Sequences<f32>| elements(&Tensors::map(value, &mut f64::from));
+    close("output", widened(&y), elements(&wide.output));
+    close("gradient of the input", widened(&d_input), elements(&wide.d_input));
+    let gradients: longhand::Chain<Elman<f64>, _> = Tensors::<f32>::map(&gradients, &mut f64::from);
+    close("gradients", elements(&gradients), elements(&wide.gradients));
+}

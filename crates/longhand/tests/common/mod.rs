@@ -1,0 +1,281 @@
+//! What the tests share: random data, and a gradient checker by central differences.
+
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part of it")]
+
+pub mod naive;
+pub mod windows;
+
+use longhand::nalgebra::DMatrix;
+use longhand::{Elman, Layer, Layout, Linear, Pass, Path, Sequences, Tensors, initialise};
+use proptest::prelude::ProptestConfig;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// A layer from sequences to sequences: every layer and composition of this crate.
+pub trait SequenceLayer: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> {}
+impl<M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>>> SequenceLayer for M {}
+
+pub fn generator(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// Every element of any value (parameters, carry, sequences) uniform in `[-size, size)`.
+pub fn randomise<P: Tensors<f64>>(value: &mut P, size: f64, generator: &mut ChaCha8Rng) {
+    initialise::uniform(value, -size, size, generator).expect("the bounds are in order");
+}
+
+/// `like` with other, random elements: a signed cotangent.
+pub fn random_like<P: Tensors<f64>>(like: &P, generator: &mut ChaCha8Rng) -> P {
+    let mut value = like.clone();
+    randomise(&mut value, 1.0, generator);
+    value
+}
+
+pub fn random_sequences(features: usize, layout: &Layout, generator: &mut ChaCha8Rng) -> Sequences<f64> {
+    let mut x = Sequences::zeros(features, layout.clone());
+    randomise(&mut x, 1.0, generator);
+    x
+}
+
+pub fn random_matrix(rows: usize, columns: usize, generator: &mut ChaCha8Rng) -> DMatrix<f64> {
+    let mut matrix = DMatrix::zeros(rows, columns);
+    randomise(&mut matrix, 1.0, generator);
+    matrix
+}
+
+/// Weights of size about 0.5, biases too: small ones hide errors in the recurrence.
+pub fn elman(inputs: usize, units: usize, generator: &mut ChaCha8Rng) -> Elman<f64> {
+    let mut layer = Elman::zeros(inputs, units);
+    randomise(&mut layer, 0.7, generator);
+    layer
+}
+
+pub fn linear(inputs: usize, outputs: usize, generator: &mut ChaCha8Rng) -> Linear<f64> {
+    let mut layer = Linear::zeros(inputs, outputs);
+    randomise(&mut layer, 0.7, generator);
+    layer
+}
+
+/// Seven steps of three sequences of different lengths, with resets in the middle.
+pub fn ragged_layout() -> Layout {
+    Layout::new(7, 3).with_lengths(&[7, 4, 5]).expect("three lengths up to 7").with_reset(3, 0).with_reset(2, 2)
+}
+
+/// Marks anywhere: about a quarter of the steps invalid (gaps too), a fifth reset.
+pub fn random_layout(steps: usize, batch: usize, generator: &mut ChaCha8Rng) -> Layout {
+    let valid = (0..steps * batch).map(|_| !generator.next_u32().is_multiple_of(4)).collect();
+    let mut layout = Layout::new(steps, batch).with_valid(valid).expect("one mark a column");
+    for step in 0..steps {
+        for sequence in 0..batch {
+            if generator.next_u32().is_multiple_of(5) {
+                layout = layout.with_reset(step, sequence);
+            }
+        }
+    }
+    layout
+}
+
+/// Sequence `b` of a batch, alone, with its marks.
+pub fn single(batch: &Sequences<f64>, b: usize) -> Sequences<f64> {
+    let mut layout = Layout::new(batch.steps(), 1)
+        .with_valid((0..batch.steps()).map(|step| batch.layout().is_valid(step, b)).collect())
+        .expect("one mark a step");
+    for step in (0..batch.steps()).filter(|&step| batch.layout().resets(step, b)) {
+        layout = layout.with_reset(step, 0);
+    }
+    let mut x = Sequences::zeros(batch.features(), layout);
+    for step in 0..batch.steps() {
+        x.at_mut(step, 0).copy_from_slice(batch.at(step, b));
+    }
+    x
+}
+
+/// The elements of a value in order.
+pub fn elements<P: Tensors<f64>>(value: &P) -> Vec<f64> {
+    let mut all = Vec::new();
+    value.visit(&Path::ROOT, &mut |_, _, values| all.extend_from_slice(values));
+    all
+}
+
+/// The same as bits, for comparisons that distinguish everything.
+pub fn bits<P: Tensors<f64>>(value: &P) -> Vec<u64> {
+    elements(value).into_iter().map(f64::to_bits).collect()
+}
+
+/// Each element's name: tensor, row and column.
+pub fn element_names<P: Tensors<f64>>(value: &P) -> Vec<String> {
+    let mut names = Vec::new();
+    value.visit(&Path::ROOT, &mut |path, shape, _| {
+        for column in 0..shape.columns {
+            names.extend((0..shape.rows).map(|row| format!("{path}({row}, {column})")));
+        }
+    });
+    names
+}
+
+fn set_element<P: Tensors<f64>>(value: &mut P, index: usize, to: f64) {
+    let mut first = 0;
+    value.visit_mut(&Path::ROOT, &mut |_, _, values| {
+        if (first..first + values.len()).contains(&index) {
+            values[index - first] = to;
+        }
+        first += values.len();
+    });
+}
+
+pub fn dot<P: Tensors<f64>>(a: &P, b: &P) -> f64 {
+    elements(a).iter().zip(elements(b)).map(|(a, b)| a * b).sum()
+}
+
+/// Panics unless `a` and `b` agree within `tolerance`, relative to their size where that exceeds 1.
+#[track_caller]
+pub fn assert_close<P: Tensors<f64>>(what: &str, a: &P, b: &P, tolerance: f64) {
+    assert_eq!(a.count(), b.count(), "{what}: counts differ");
+    for ((a, b), name) in elements(a).into_iter().zip(elements(b)).zip(element_names(a)) {
+        let error = (a - b).abs() / a.abs().max(b.abs()).max(1.0);
+        assert!(error <= tolerance, "{what} {name}: {a} against {b}, off by {error:e}");
+    }
+}
+
+/// All that one forward and one backward give.
+#[derive(Debug, Clone)]
+pub struct Passes<M: SequenceLayer> {
+    pub output: Sequences<f64>,
+    pub carry: M::Carry,
+    pub gradients: M,
+    pub d_input: Sequences<f64>,
+    pub d_carry: M::Carry,
+}
+
+impl<M: SequenceLayer> Passes<M> {
+    /// Every number in it, as bits.
+    pub fn bits(&self) -> Vec<u64> {
+        let mut all = bits(&self.output);
+        all.extend(bits(&self.carry));
+        all.extend(bits(&self.gradients));
+        all.extend(bits(&self.d_input));
+        all.extend(bits(&self.d_carry));
+        all
+    }
+}
+
+pub fn forward<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, carry: &M::Carry) -> (Sequences<f64>, M::Carry) {
+    let (mut carry, mut cache) = (carry.clone(), M::Cache::default());
+    let output = layer.forward(x, &mut carry, &mut cache, &mut Pass::Infer).clone();
+    (output, carry)
+}
+
+/// Forward from `carry`, and backward from the two cotangents, with a cache that may have been used before.
+pub fn passes<M: SequenceLayer>(
+    layer: &M,
+    x: &Sequences<f64>,
+    carry: &M::Carry,
+    d_output: &Sequences<f64>,
+    d_carry: &M::Carry,
+    cache: &mut M::Cache,
+) -> Passes<M> {
+    let (mut carry, mut d_carry) = (carry.clone(), d_carry.clone());
+    let output = layer.forward(x, &mut carry, cache, &mut Pass::Infer).clone();
+    let mut gradients = layer.zeros();
+    // What stood in `d_input` before must not matter, so it begins as something else.
+    let mut d_input = Sequences::from_fn(2, 3, 1, |_, _, _| f64::NAN);
+    layer.backward(x, cache, d_output, &mut d_carry, &mut gradients, Some(&mut d_input));
+    assert_eq!(bits(M::output(cache)), bits(&output), "backward changed the output in the cache");
+    Passes { output, carry, gradients, d_input, d_carry }
+}
+
+/// A random incoming carry, cotangent of the output and cotangent of the outgoing carry.
+pub fn random_ends<M: SequenceLayer>(
+    layer: &M,
+    x: &Sequences<f64>,
+    generator: &mut ChaCha8Rng,
+) -> (M::Carry, Sequences<f64>, M::Carry) {
+    let carry = random_like(&layer.carry(x.batch()), generator);
+    let output = forward(layer, x, &carry).0;
+    (carry, random_like(&output, generator), random_like(&layer.carry(x.batch()), generator))
+}
+
+/// Differences step: with five points the truncation error is about `STEP^4 / 30` times a fifth derivative, 1e-13 or
+/// so, and the rounding error about `1e-16 / STEP`, as large. So `TOLERANCE` leaves a factor of 100 or more for
+/// functions of a size of 10, and a wrong gradient is wrong in its first digits.
+const STEP: f64 = 1e-3;
+const TOLERANCE: f64 = 1e-9;
+
+/// Compares `gradient` with the central differences of `f` around `at`, element by element.
+#[track_caller]
+pub fn assert_gradient<P: Tensors<f64>>(what: &str, at: &P, gradient: &P, f: &mut dyn FnMut(&P) -> f64) {
+    assert_eq!(at.count(), gradient.count(), "{what}: the gradient has another size");
+    let (values, gradients, names) = (elements(at), elements(gradient), element_names(at));
+    let mut shifted = at.clone();
+    for (index, ((&value, &analytic), name)) in values.iter().zip(&gradients).zip(&names).enumerate() {
+        let mut f_at = |shift: f64| {
+            set_element(&mut shifted, index, value + shift);
+            f(&shifted)
+        };
+        let near = f_at(STEP) - f_at(-STEP);
+        let far = f_at(2.0 * STEP) - f_at(-2.0 * STEP);
+        set_element(&mut shifted, index, value);
+        let numeric = (8.0 * near - far) / (12.0 * STEP);
+        let error = (analytic - numeric).abs() / analytic.abs().max(numeric.abs()).max(1.0);
+        assert!(
+            error <= TOLERANCE,
+            "{what} {name}: backward gives {analytic}, differences {numeric}, off by {error:e}"
+        );
+    }
+}
+
+/// Checks every gradient of a layer: of each parameter, of the input, and of the carry that comes in, for random signed
+/// cotangents of the output and of the carry that goes out.
+#[track_caller]
+pub fn check_gradients<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, seed: u64) {
+    let (carry, v_output, v_carry) = random_ends(layer, x, &mut generator(seed));
+    let given = passes(layer, x, &carry, &v_output, &v_carry, &mut M::Cache::default());
+    let functional = |layer: &M, x: &Sequences<f64>, carry: &M::Carry| {
+        let (output, carry) = forward(layer, x, carry);
+        dot(&output, &v_output) + dot(&carry, &v_carry)
+    };
+    let name = layer.name();
+    assert_gradient(&format!("{name}: parameter"), layer, &given.gradients, &mut |layer| functional(layer, x, &carry));
+    assert_gradient(&format!("{name}: input"), x, &given.d_input, &mut |x| functional(layer, x, &carry));
+    assert_gradient(&format!("{name}: carry"), &carry, &given.d_carry, &mut |carry| functional(layer, x, carry));
+    assert_eq!(given.d_input.layout(), x.layout(), "{name}: the input's gradient has the input's layout");
+}
+
+/// How many cases a property is tried on: `default`, or what `PROPTEST_CASES` asks for.
+pub fn cases(default: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(asked.unwrap_or(default))
+}
+
+/// Calls `$check(&layer)` for every layer without a kink and for compositions of them; each takes 3 features.
+macro_rules! every_smooth_layer {
+    ($check:ident) => {{
+        use longhand::{Activation, LastStep, Layer, MeanOverTime};
+        let g = &mut $crate::common::generator(77);
+        $check(&$crate::common::elman(3, 4, g));
+        $check(&$crate::common::linear(3, 5, g));
+        $check(&Activation::Tanh);
+        $check(&Activation::Sigmoid);
+        $check(&LastStep);
+        $check(&MeanOverTime);
+        let (a, b) = ($crate::common::elman(3, 4, g), $crate::common::elman(4, 2, g));
+        $check(&a.then(b).expect("4 meets 4"));
+        let (a, b) = ($crate::common::elman(3, 4, g), $crate::common::linear(4, 6, g));
+        $check(&a.clone().then(LastStep).and_then(|chain| chain.then(b.clone())).expect("4 meets 4"));
+        $check(&a.then(MeanOverTime).and_then(|chain| chain.then(b)).expect("4 meets 4"));
+        let (a, b) = ($crate::common::linear(3, 5, g), $crate::common::elman(5, 2, g));
+        $check(&a.then(Activation::Tanh).and_then(|chain| chain.then(b)).expect("5 meets 5"));
+    }};
+}
+pub(crate) use every_smooth_layer;
+
+/// The same with the two that have kinks.
+macro_rules! every_layer {
+    ($check:ident) => {{
+        $crate::common::every_smooth_layer!($check);
+        let relu = $crate::common::elman(3, 5, &mut $crate::common::generator(78));
+        $check(&relu.with_nonlinearity(longhand::Nonlinearity::Relu));
+        $check(&longhand::Activation::Relu);
+    }};
+}
+pub(crate) use every_layer;

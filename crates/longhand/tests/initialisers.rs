@@ -1,0 +1,122 @@
+//! Initialisers: bounds, variances, orthogonality, and the same seed the same bits.
+
+mod common;
+
+use common::{bits, elements, elman, generator};
+use longhand::initialise::{self, kaiming_normal, kaiming_uniform, orthogonal, xavier_normal, xavier_uniform};
+use longhand::nalgebra::DMatrix;
+use rand_chacha::ChaCha8Rng;
+
+type Initialiser = fn(&mut DMatrix<f64>, f64, &mut ChaCha8Rng);
+
+/// Mean, variance and largest magnitude of a weight of 200 x 50.
+fn statistics(initialiser: Initialiser, gain: f64) -> (f64, f64, f64) {
+    let mut weight = DMatrix::zeros(200, 50);
+    initialiser(&mut weight, gain, &mut generator(1));
+    let n = weight.len() as f64;
+    let mean = weight.sum() / n;
+    (mean, weight.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / n, weight.amax())
+}
+
+/// Of 10,000 draws the mean is off by 1 % of the deviation, and the variance by 1.4 %, as a rule; five times that is
+/// allowed.
+fn has_variance(initialiser: Initialiser, gain: f64, expected: f64) -> f64 {
+    let (mean, variance, largest) = statistics(initialiser, gain);
+    assert!(mean.abs() < 0.05 * expected.sqrt(), "mean {mean}");
+    assert!((variance / expected - 1.0).abs() < 0.07, "variance {variance} instead of {expected}");
+    largest / expected.sqrt()
+}
+
+#[test]
+fn variances_and_bounds() {
+    for gain in [1.0, 2.0_f64.sqrt(), 0.1] {
+        let xavier = gain * gain * 2.0 / (200.0 + 50.0);
+        let kaiming = gain * gain / 50.0;
+        // A uniform draw ends at sqrt(3) deviations; of 10,000 normal ones some reach beyond 3, none 6.
+        for (initialiser, variance) in [(xavier_uniform as Initialiser, xavier), (kaiming_uniform, kaiming)] {
+            let largest = has_variance(initialiser, gain, variance);
+            assert!(largest <= 3.0_f64.sqrt() * (1.0 + 1e-12) && largest > 1.72, "{largest}");
+        }
+        for (initialiser, variance) in [(xavier_normal as Initialiser, xavier), (kaiming_normal, kaiming)] {
+            let largest = has_variance(initialiser, gain, variance);
+            assert!((3.0..6.0).contains(&largest), "{largest}");
+        }
+    }
+}
+
+#[test]
+fn uniform_fills_every_tensor_within_its_bounds() {
+    let mut layer = elman(3, 40, &mut generator(2));
+    initialise::uniform(&mut layer, -0.01, 0.02, &mut generator(3)).expect("the bounds are in order");
+    let all = elements(&layer);
+    assert!(all.iter().all(|w| (-0.01..0.02).contains(w)));
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    assert!((mean - 0.005).abs() < 0.001, "{mean}");
+    assert!(layer.bias_hh_l0.iter().all(|&b| b != 0.0));
+    for (low, high) in [(1.0, 1.0), (1.0, 0.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
+        let before = bits(&layer);
+        let error = initialise::uniform(&mut layer, low, high, &mut generator(4)).expect_err("out of order");
+        assert_eq!(error.name, "high");
+        assert_eq!(bits(&layer), before);
+    }
+}
+
+/// Columns (or rows, where there are fewer) are orthogonal and of length `gain`.
+#[test]
+fn orthogonal_matrices() {
+    for (rows, columns) in [(50, 50), (60, 20), (20, 60), (1, 1), (1, 7), (7, 1)] {
+        for gain in [1.0, 1.7] {
+            let mut weight = DMatrix::<f64>::zeros(rows, columns);
+            orthogonal(&mut weight, gain, &mut generator(5));
+            let product = if rows >= columns { weight.tr_mul(&weight) } else { &weight * weight.transpose() };
+            let expected = DMatrix::identity(rows.min(columns), rows.min(columns)) * (gain * gain);
+            let error = (product - expected).amax();
+            assert!(error < 1e-13, "{rows} x {columns}: off by {error:e}");
+        }
+    }
+}
+
+/// Drawn evenly among all orthogonal matrices, the diagonal is as often positive as negative.
+#[test]
+fn orthogonal_matrices_have_no_preferred_sign() {
+    let g = &mut generator(6);
+    let mut positive = 0;
+    for _ in 0..400 {
+        let mut weight = DMatrix::<f64>::zeros(3, 3);
+        orthogonal(&mut weight, 1.0, g);
+        positive += weight.diagonal().iter().filter(|&&w| w > 0.0).count();
+    }
+    // 600 of 1,200 with a deviation of 17.
+    assert!((500..700).contains(&positive), "{positive} of 1,200");
+}
+
+#[test]
+fn same_seed_same_bits_other_seed_other_bits() {
+    for initialiser in [xavier_uniform as Initialiser, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal] {
+        let draw = |seed| {
+            let mut weight = DMatrix::zeros(4, 6);
+            initialiser(&mut weight, 1.0, &mut generator(seed));
+            bits(&weight)
+        };
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+    }
+}
+
+/// A model at f32 begins where the one at f64 does.
+#[test]
+fn f32_draws_the_same_numbers() {
+    let (mut narrow, mut wide) = (DMatrix::<f32>::zeros(5, 4), DMatrix::<f64>::zeros(5, 4));
+    xavier_normal(&mut narrow, 1.0, &mut generator(9));
+    xavier_normal(&mut wide, 1.0, &mut generator(9));
+    assert!(narrow.iter().zip(wide.iter()).all(|(n, w)| n.to_bits() == (*w as f32).to_bits()));
+}
+
+#[test]
+fn gain_zero_gives_zeros() {
+    for initialiser in [xavier_uniform as Initialiser, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal] {
+        let mut weight = DMatrix::from_element(3, 2, 1.0);
+        initialiser(&mut weight, 0.0, &mut generator(10));
+        assert!(weight.iter().all(|&w| w == 0.0));
+    }
+}

@@ -1,0 +1,87 @@
+//! The Elman layer against plain nested loops: forward and full backpropagation through time.
+
+mod common;
+
+use common::{assert_close, cases, elman, generator, naive, passes, random_ends, random_layout, random_sequences};
+use longhand::layers::elman::ElmanCache;
+use longhand::{Elman, Layer, Layout, Nonlinearity, Pass, Sequences, Tensors};
+use proptest::prelude::{any, proptest};
+
+/// Outputs of the naive pass laid out as the layer lays them out.
+fn output(layer: &Elman<f64>, x: &Sequences<f64>, naive: &naive::Forward) -> Sequences<f64> {
+    let mut y = Sequences::zeros(layer.units(), x.layout().clone());
+    for b in 0..x.batch() {
+        for t in (0..x.steps()).filter(|&t| x.layout().is_valid(t, b)) {
+            y.at_mut(t, b).copy_from_slice(&naive.after[b][t]);
+        }
+    }
+    y
+}
+
+fn compare(layer: &Elman<f64>, x: &Sequences<f64>, seed: u64) {
+    let (carry, v_output, v_carry) = random_ends(layer, x, &mut generator(seed));
+    let given = passes(layer, x, &carry, &v_output, &v_carry, &mut ElmanCache::default());
+    let naive = naive::forward(layer, x, &carry);
+    assert_close("output", &given.output, &output(layer, x, &naive), 1e-12);
+    assert_close("carry", &given.carry, &naive.carry, 1e-12);
+    let (gradients, d_input, d_carry) = naive::backward(layer, x, &naive, &v_output, &v_carry);
+    assert_close("gradient of", &given.gradients, &gradients, 1e-10);
+    assert_close("gradient of the input", &given.d_input, &d_input, 1e-10);
+    assert_close("gradient of the carry", &given.d_carry, &d_carry, 1e-10);
+}
+
+#[test]
+fn long_sequences_and_wide_layers() {
+    // Widths and batches around the sizes of the product kernel's tiles; the last has more columns than one block.
+    for (steps, batch, inputs, units) in
+        [(50, 1, 3, 50), (20, 32, 3, 50), (9, 7, 17, 33), (150, 3, 6, 64), (12, 5, 65, 8)]
+    {
+        let g = &mut generator(steps as u64);
+        let mut layer = elman(inputs, units, g);
+        // About 1: the recurrence neither dies out nor explodes.
+        layer.weight_hh_l0 *= 2.0 / (units as f64).sqrt();
+        let x = random_sequences(inputs, &random_layout(steps, batch, g), g);
+        compare(&layer, &x, 1);
+        compare(&layer, &random_sequences(inputs, &Layout::new(steps, batch), g), 2);
+        layer.weight_hh_l0 *= 0.5;
+        compare(&layer.with_nonlinearity(Nonlinearity::Relu), &x, 3);
+    }
+}
+
+#[test]
+fn f32_within_its_precision() {
+    for (steps, batch, units) in [(40, 1, 50), (30, 9, 20)] {
+        let g = &mut generator(5);
+        let mut wide = elman(3, units, g);
+        wide.weight_hh_l0 *= 1.0 / (units as f64).sqrt();
+        // Both begin from numbers that f32 can hold.
+        let layer = Tensors::map(&wide, &mut |w| w as f32);
+        let wide = Tensors::map(&layer, &mut f64::from);
+        let x = Tensors::map(&random_sequences(3, &random_layout(steps, batch, g), g), &mut |x| x as f32);
+        let mut carry = Layer::<f32>::carry(&layer, batch);
+        let mut cache = ElmanCache::default();
+        let y = layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer);
+
+        let wide_x = Tensors::map(&x, &mut f64::from);
+        let naive = naive::forward(&wide, &wide_x, &Layer::<f64>::carry(&wide, batch));
+        assert_close("output", &Tensors::map(y, &mut f64::from), &output(&wide, &wide_x, &naive), 1e-5);
+        assert_close("carry", &Tensors::map(&carry, &mut f64::from), &naive.carry, 1e-5);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(32))]
+
+    #[test]
+    fn any_shape_with_marks_anywhere(
+        steps in 1usize..20, batch in 1usize..9, inputs in 1usize..20, units in 1usize..24, relu: bool, seed in any::<u64>(),
+    ) {
+        let g = &mut generator(seed);
+        let mut layer = elman(inputs, units, g);
+        layer.weight_hh_l0 *= 1.5 / (units as f64).sqrt();
+        if relu {
+            layer = layer.with_nonlinearity(Nonlinearity::Relu);
+        }
+        compare(&layer, &random_sequences(inputs, &random_layout(steps, batch, g), g), seed ^ 1);
+    }
+}

@@ -1,0 +1,204 @@
+//! After the first step neither training nor inference touches the heap.
+
+use longhand::nalgebra::DMatrix;
+use longhand::{
+    Adam, AdamW, Elman, Labels, LastStep, Layer, Linear, LossAt, MeanOverTime, Optimizer, Pass, Reduction, Sequences,
+    Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm,
+    clip_by_value,
+};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use std::alloc::{GlobalAlloc, Layout as Request, System};
+use std::cell::Cell;
+
+thread_local! {
+    /// Calls of the allocator on this thread: each test has its own, and the harness does not disturb them.
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The system's allocator, with its calls counted.
+struct Counting;
+
+fn count() {
+    // While a thread ends its counter may be gone already.
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+}
+
+// SAFETY: every request goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, request: Request) -> *mut u8 {
+        count();
+        unsafe { System.alloc(request) }
+    }
+    unsafe fn alloc_zeroed(&self, request: Request) -> *mut u8 {
+        count();
+        unsafe { System.alloc_zeroed(request) }
+    }
+    unsafe fn realloc(&self, pointer: *mut u8, request: Request, size: usize) -> *mut u8 {
+        count();
+        unsafe { System.realloc(pointer, request, size) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, request: Request) {
+        count();
+        unsafe { System.dealloc(pointer, request) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn calls_during(work: impl FnOnce()) -> usize {
+    let before = CALLS.get();
+    work();
+    CALLS.get() - before
+}
+
+#[test]
+fn the_counter_counts() {
+    assert!(calls_during(|| drop(std::hint::black_box(vec![1, 2, 3]))) >= 2);
+    assert_eq!(calls_during(|| {}), 0);
+}
+
+fn generator() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(1)
+}
+
+fn with_last_step() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
+    let g = &mut generator();
+    Elman::new(3, 50, g).then(LastStep).and_then(|chain| chain.then(Linear::new(50, 6, g))).expect("they meet")
+}
+
+fn with_mean_over_time() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
+    let g = &mut generator();
+    Elman::new(3, 50, g).then(MeanOverTime).and_then(|chain| chain.then(Linear::new(50, 6, g))).expect("they meet")
+}
+
+fn at_every_step() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
+    let g = &mut generator();
+    Elman::new(3, 50, g).then(Linear::new(50, 6, g)).expect("they meet")
+}
+
+fn waves(length: usize) -> DMatrix<f32> {
+    DMatrix::from_fn(3, length, |feature, step| (0.3 * step as f32 + feature as f32).sin())
+}
+
+/// A single sequence, a batch, a ragged batch, and one that does not fill its last window.
+fn batches() -> Vec<Sequences<f32>> {
+    vec![
+        Sequences::single(waves(150)),
+        Sequences::ragged(&vec![waves(150); 8]).expect("the same features"),
+        Sequences::ragged(&[150, 20, 77, 1, 140].map(waves)).expect("the same features"),
+        Sequences::single(waves(64)).with_layout(longhand::Layout::new(64, 1).with_reset(33, 0)).expect("64 columns"),
+    ]
+}
+
+fn bptt(window: usize, at: LossAt, every: UpdateEvery) -> TruncatedBptt {
+    TruncatedBptt::new(window, at, every).expect("at least one step")
+}
+
+/// Two rounds to warm up, then three that must not allocate.
+fn training_allocates_nothing<M>(model: &M, bptt: TruncatedBptt)
+where
+    M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+{
+    for x in batches() {
+        let labels = Labels::per_sequence(&vec![2; x.batch()]);
+        let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps).with_label_smoothing(0.1).expect("in range");
+        let (mut model, mut workspace) = (model.clone(), Workspace::new(model));
+        let (mut adam, mut adam_w) = (Adam::new(), AdamW::new());
+        let mut sgd = Sgd::new().with_nesterov_momentum(0.9).expect("in range");
+        let (mut updates, mut plain) = (0, Sgd::new());
+        let mut round = || {
+            bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut Pass::Infer, |model, gradients| {
+                clip_by_global_norm(gradients, 1.0);
+                clip_by_value(gradients, 0.5);
+                adam.step(model, gradients, 1e-3);
+                adam_w.step(model, gradients, 1e-3);
+                sgd.step(model, gradients, 1e-3);
+                plain.step(model, gradients, 1e-3);
+                updates += 1;
+            })
+            .expect("the labels fit");
+        };
+        round();
+        round();
+        let calls = calls_during(|| (0..3).for_each(|_| round()));
+        assert_eq!(calls, 0, "{bptt:?} on {} steps of {} sequences", x.steps(), x.batch());
+        assert!(updates >= 5);
+    }
+}
+
+#[test]
+fn a_training_step_with_the_last_step() {
+    training_allocates_nothing(&with_last_step(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
+    training_allocates_nothing(&with_last_step(), bptt(40, LossAt::LastValidStep, UpdateEvery::Sequence));
+    training_allocates_nothing(&with_last_step(), TruncatedBptt::full(LossAt::LastValidStep));
+}
+
+#[test]
+fn a_training_step_with_the_mean_over_time() {
+    training_allocates_nothing(&with_mean_over_time(), bptt(30, LossAt::WindowEnd, UpdateEvery::Window));
+    training_allocates_nothing(&with_mean_over_time(), bptt(40, LossAt::WindowEnd, UpdateEvery::Sequence));
+    training_allocates_nothing(&with_mean_over_time(), TruncatedBptt::full(LossAt::WindowEnd));
+}
+
+#[test]
+fn a_training_step_with_a_loss_at_every_step() {
+    training_allocates_nothing(&at_every_step(), bptt(40, LossAt::EveryStep, UpdateEvery::Window));
+    training_allocates_nothing(&at_every_step(), TruncatedBptt::full(LossAt::EveryStep));
+}
+
+/// The same with the fused sigmoid and real targets.
+#[test]
+fn a_training_step_with_real_targets() {
+    for x in batches() {
+        let targets = SigmoidCrossEntropy::one_hot(6, &vec![3; x.batch()]);
+        let loss = SigmoidCrossEntropy::new(Reduction::Sum);
+        let (mut model, bptt) = (with_last_step(), bptt(30, LossAt::WindowEnd, UpdateEvery::Window));
+        let (mut workspace, mut sgd) = (Workspace::new(&model), Sgd::new());
+        let mut round = || {
+            bptt.train(&mut model, &loss, &x, &targets, &mut workspace, &mut Pass::Infer, |model, gradients| {
+                clip_by_value(gradients, 1.0);
+                sgd.step(model, gradients, 0.01);
+            })
+            .expect("the targets fit");
+        };
+        round();
+        assert_eq!(calls_during(round), 0, "{} steps of {} sequences", x.steps(), x.batch());
+    }
+}
+
+/// One workspace for batches of other lengths but the same number of sequences: it grows to the largest, once.
+#[test]
+fn batches_of_changing_length() {
+    let (mut model, mut adam) = (with_mean_over_time(), Adam::new());
+    let (mut workspace, bptt) = (Workspace::new(&model), bptt(40, LossAt::WindowEnd, UpdateEvery::Sequence));
+    let batches = [[150, 20, 77], [33, 40, 1], [150, 150, 150], [80, 2, 81]]
+        .map(|lengths| Sequences::ragged(&lengths.map(waves)).expect("the same features"));
+    let (labels, loss) = (Labels::per_sequence(&[0, 1, 2]), SoftmaxCrossEntropy::new(Reduction::MeanOverSteps));
+    let mut round = || {
+        for x in &batches {
+            let update = |model: &mut _, gradients: &mut _| adam.step(model, gradients, 1e-3);
+            bptt.train(&mut model, &loss, x, &labels, &mut workspace, &mut Pass::Infer, update).expect("fits");
+        }
+    };
+    round();
+    assert_eq!(calls_during(round), 0);
+}
+
+#[test]
+fn inference() {
+    fn check<M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>>(model: &M) {
+        for x in batches() {
+            let (mut carry, mut cache) = (model.carry(x.batch()), M::Cache::default());
+            let mut step = || {
+                let output = model.forward(&x, &mut carry, &mut cache, &mut Pass::Infer);
+                assert!(output.values().iter().all(|y| y.is_finite()));
+            };
+            step();
+            assert_eq!(calls_during(step), 0, "{} on {} sequences", model.name(), x.batch());
+        }
+    }
+    check(&with_last_step());
+    check(&with_mean_over_time());
+    check(&at_every_step());
+}

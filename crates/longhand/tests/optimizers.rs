@@ -1,0 +1,169 @@
+//! Optimizers against plain loops written from PyTorch's descriptions of the algorithms.
+
+mod common;
+
+use common::{assert_close, elements, elman, generator, linear, random_like};
+use longhand::{Adam, AdamW, Chain, Elman, Layer, Linear, Optimizer, Path, Sgd, Tensors};
+
+type Model = Chain<Elman<f64>, Linear<f64>>;
+
+fn model() -> Model {
+    let g = &mut generator(1);
+    elman(3, 5, g).then(linear(5, 2, g)).expect("5 meets 5")
+}
+
+/// Steps an optimizer and a plain update of one weight, `(w, g, state, t, rate)`, side by side on the same gradients.
+fn compare<O, S>(optimizer: &mut O, state: S, plain: impl Fn(&mut f64, f64, &mut S, i32, f64))
+where
+    O: Optimizer<f64>,
+    S: Clone,
+{
+    let mut model = model();
+    let mut expected: Vec<(f64, S)> = elements(&model).into_iter().map(|w| (w, state.clone())).collect();
+    for t in 1..=25 {
+        // Gradients of very different sizes, some of them zero, and a learning rate that changes.
+        let mut gradients = random_like(&model, &mut generator(100 + t as u64));
+        gradients.visit_mut(&Path::ROOT, &mut |_, _, values| {
+            for (i, g) in values.iter_mut().enumerate() {
+                *g *= [1.0, 1e-6, 30.0, 0.0][i % 4];
+            }
+        });
+        let rate = 0.1 / f64::from(t);
+        optimizer.step(&mut model, &gradients, rate);
+        for ((w, state), g) in expected.iter_mut().zip(elements(&gradients)) {
+            plain(w, g, state, t, rate);
+        }
+        for (given, (expected, _)) in elements(&model).iter().zip(&expected) {
+            let error = (given - expected).abs() / expected.abs().max(1.0);
+            assert!(error < 1e-14, "step {t}: {given} against {expected}, off by {error:e}");
+        }
+    }
+}
+
+#[test]
+fn sgd() {
+    compare(&mut Sgd::new(), (), |w, g, (), _, rate| *w -= rate * g);
+    let mut decaying = Sgd::new().with_weight_decay(0.1).expect("in range");
+    compare(&mut decaying, (), |w, g, (), _, rate| *w -= rate * (g + 0.1 * *w));
+}
+
+/// From PyTorch's SGD: at the first step the buffer is the gradient itself, later `buffer = momentum * buffer + g`.
+#[test]
+fn sgd_with_momentum_nesterov_and_weight_decay() {
+    for (nesterov, decay) in [(false, 0.0), (true, 0.0), (false, 0.05), (true, 0.05)] {
+        let momentum = 0.9;
+        let sgd = Sgd::new().with_weight_decay(decay).expect("in range");
+        let sgd = if nesterov { sgd.with_nesterov_momentum(momentum) } else { sgd.with_momentum(momentum) };
+        compare(&mut sgd.expect("in range"), None, |w, g, buffer: &mut Option<f64>, _, rate| {
+            let g = g + decay * *w;
+            let b = buffer.map_or(g, |b| momentum * b + g);
+            *buffer = Some(b);
+            *w -= rate * if nesterov { g + momentum * b } else { b };
+        });
+    }
+}
+
+/// One weight of PyTorch's Adam (`decoupled` makes it AdamW); the state holds both moments.
+fn plain_adam(
+    (beta1, beta2, epsilon): (f64, f64, f64),
+    decay: f64,
+    decoupled: bool,
+) -> impl Fn(&mut f64, f64, &mut (f64, f64), i32, f64) {
+    move |w, g, (m, v), t, rate| {
+        let g = if decoupled { g } else { g + decay * *w };
+        if decoupled {
+            *w -= rate * decay * *w;
+        }
+        *m = beta1 * *m + (1.0 - beta1) * g;
+        *v = beta2 * *v + (1.0 - beta2) * g * g;
+        let (m_hat, v_hat) = (*m / (1.0 - beta1.powi(t)), *v / (1.0 - beta2.powi(t)));
+        *w -= rate * m_hat / (v_hat.sqrt() + epsilon);
+    }
+}
+
+#[test]
+fn adam() {
+    let usual = (0.9, 0.999, 1e-8);
+    compare(&mut Adam::new(), (0.0, 0.0), plain_adam(usual, 0.0, false));
+    let mut decaying = Adam::new().with_weight_decay(0.1).expect("in range");
+    compare(&mut decaying, (0.0, 0.0), plain_adam(usual, 0.1, false));
+    let other = Adam::new().with_betas(0.5, 0.8).and_then(|adam| adam.with_epsilon(1e-3));
+    compare(&mut other.expect("in range"), (0.0, 0.0), plain_adam((0.5, 0.8, 1e-3), 0.0, false));
+    let none = Adam::new().with_betas(0.0, 0.0);
+    compare(&mut none.expect("in range"), (0.0, 0.0), plain_adam((0.0, 0.0, 1e-8), 0.0, false));
+}
+
+#[test]
+fn adam_w() {
+    let usual = (0.9, 0.999, 1e-8);
+    compare(&mut AdamW::new(), (0.0, 0.0), plain_adam(usual, 0.01, true));
+    let mut decaying = AdamW::new().with_weight_decay(0.3).expect("in range");
+    compare(&mut decaying, (0.0, 0.0), plain_adam(usual, 0.3, true));
+    let mut none = AdamW::new().with_weight_decay(0.0).expect("in range");
+    compare(&mut none, (0.0, 0.0), plain_adam(usual, 0.0, true));
+}
+
+/// At a state of ten thousand steps the corrections are still those of the definition.
+#[test]
+fn adam_after_many_steps() {
+    let (mut w, mut adam) = (Linear::<f64>::zeros(1, 1), Adam::new());
+    let (mut expected, mut state, plain) = (0.0, (0.0, 0.0), plain_adam((0.9, 0.999, 1e-8), 0.0, false));
+    let mut g = w.zeros();
+    for t in 1..=10_000 {
+        g.weight[(0, 0)] = (f64::from(t) * 0.7).sin() + 0.1;
+        adam.step(&mut w, &g, 1e-3);
+        plain(&mut expected, g.weight[(0, 0)], &mut state, t, 1e-3);
+    }
+    assert!((w.weight[(0, 0)] - expected).abs() < 1e-12, "{} against {expected}", w.weight[(0, 0)]);
+}
+
+#[test]
+fn f32_follows_f64() {
+    let mut wide = model();
+    let mut narrow = Tensors::map(&wide, &mut |w| w as f32);
+    let (mut adam, mut adam32) = (Adam::<f64>::new(), Adam::<f32>::new());
+    for seed in 0..20 {
+        let gradients = random_like(&wide, &mut generator(seed));
+        adam32.step(&mut narrow, &Tensors::map(&gradients, &mut |g| g as f32), 0.01);
+        adam.step(&mut wide, &gradients, 0.01);
+    }
+    assert_close("parameter", &Tensors::<f32>::map(&narrow, &mut f64::from), &wide, 1e-5);
+}
+
+#[test]
+fn bad_hyperparameters_are_errors_that_name_them() {
+    fn refused<T>(name: &str, result: &Result<T, longhand::HyperparameterError>) {
+        let error = result.as_ref().err().unwrap_or_else(|| panic!("{name} was taken"));
+        assert_eq!(error.name, name);
+        assert!(error.to_string().starts_with(&format!("{name} is ")), "{error}");
+    }
+    for bad in [-0.1, 1.0, 1.5, f64::NAN, f64::INFINITY] {
+        refused("momentum", &Sgd::<f64>::new().with_momentum(bad));
+        refused("momentum", &Sgd::<f64>::new().with_nesterov_momentum(bad));
+        refused("beta1", &Adam::<f64>::new().with_betas(bad, 0.9));
+        refused("beta2", &Adam::<f64>::new().with_betas(0.9, bad));
+        refused("beta2", &AdamW::<f64>::new().with_betas(0.9, bad));
+    }
+    for bad in [-1.0, f64::NAN, f64::INFINITY] {
+        refused("weight decay", &Sgd::<f64>::new().with_weight_decay(bad));
+        refused("weight decay", &Adam::<f64>::new().with_weight_decay(bad));
+        refused("weight decay", &AdamW::<f64>::new().with_weight_decay(bad));
+        refused("epsilon", &Adam::<f64>::new().with_epsilon(bad));
+    }
+    refused("epsilon", &AdamW::<f64>::new().with_epsilon(0.0));
+}
+
+#[test]
+#[should_panic(expected = "an optimizer serves one model")]
+fn an_optimizer_of_another_model_panics() {
+    let mut adam = Adam::new();
+    adam.step(&mut model(), &model(), 0.1);
+    adam.step(&mut linear(2, 2, &mut generator(2)), &linear(2, 2, &mut generator(3)), 0.1);
+}
+
+#[test]
+#[should_panic(expected = "different shapes")]
+fn gradients_of_another_shape_panic() {
+    let g = &mut generator(4);
+    Sgd::new().step(&mut linear(2, 3, g), &linear(3, 2, g), 0.1);
+}

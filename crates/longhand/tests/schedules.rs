@@ -1,0 +1,62 @@
+//! Learning-rate schedules: values at their ends, monotone, pure.
+
+use longhand::schedule;
+
+fn assert_near(given: f64, expected: f64) {
+    assert!((given - expected).abs() < 1e-14, "{given} against {expected}");
+}
+
+fn falls(factor: impl Fn(usize) -> f64, steps: usize) {
+    for step in 1..steps {
+        assert!(factor(step) <= factor(step - 1), "at step {step}: {} after {}", factor(step), factor(step - 1));
+    }
+}
+
+#[test]
+fn warm_up() {
+    assert_near(schedule::linear_warm_up(0, 4), 0.25);
+    assert_near(schedule::linear_warm_up(2, 4), 0.75);
+    for (step, steps) in [(3, 4), (4, 4), (1000, 4), (0, 1), (0, 0), (usize::MAX - 1, 5)] {
+        assert_near(schedule::linear_warm_up(step, steps), 1.0);
+    }
+    falls(|step| -schedule::linear_warm_up(step, 10), 20);
+    // What follows begins to count at the end of the warm-up.
+    let after = |step| schedule::warm_up_then(step, 3, |step| 100.0 + step as f64);
+    for (step, expected) in [1.0 / 3.0, 2.0 / 3.0, 1.0, 100.0, 101.0].into_iter().enumerate() {
+        assert_near(after(step), expected);
+    }
+}
+
+#[test]
+fn cosine() {
+    for floor in [0.0, 0.1] {
+        assert_near(schedule::cosine(0, 90, floor), 1.0);
+        assert_near(schedule::cosine(45, 90, floor), floor.midpoint(1.0));
+        assert_near(schedule::cosine(30, 90, floor), floor + (1.0 - floor) * 0.75);
+        for step in [90, 91, usize::MAX] {
+            assert_near(schedule::cosine(step, 90, floor), floor);
+        }
+        falls(|step| schedule::cosine(step, 90, floor), 120);
+    }
+    assert_near(schedule::cosine(0, 0, 0.2), 0.2);
+}
+
+#[test]
+fn linear() {
+    assert_near(schedule::linear(0, 10, 0.2), 1.0);
+    assert_near(schedule::linear(5, 10, 0.2), 0.6);
+    assert_near(schedule::linear(10, 10, 0.2), 0.2);
+    assert_near(schedule::linear(usize::MAX, 10, 0.2), 0.2);
+    falls(|step| schedule::linear(step, 10, 0.2), 20);
+}
+
+#[test]
+fn decays() {
+    for (step, expected) in [(0, 1.0), (4, 1.0), (5, 0.5), (9, 0.5), (10, 0.25)] {
+        assert_near(schedule::step_decay(step, 5, 0.5), expected);
+    }
+    assert_near(schedule::exponential(7, 0.9), 0.9_f64.powi(7));
+    assert_near(schedule::exponential(usize::MAX, 0.9), 0.0);
+    falls(|step| schedule::exponential(step, 0.99), 100);
+    falls(|step| schedule::step_decay(step, 3, 0.5), 100);
+}
