@@ -81,11 +81,11 @@ pub fn train(
         let mut total = 0.0;
         for &i in &order {
             let (x, target) = (&sequences[i], &targets[i]);
-            let sum =
-                bptt.train(&mut model, &loss, x, target, &mut workspace, &mut Pass::Infer, |model, gradients| {
-                    clip_by_value(gradients, 1.0);
-                    optimizer.step(model, gradients, learning_rate);
-                })?;
+            let mut pass = Pass::Train(generator);
+            let sum = bptt.train(&mut model, &loss, x, target, &mut workspace, &mut pass, |model, gradients| {
+                clip_by_value(gradients, 1.0);
+                optimizer.step(model, gradients, learning_rate);
+            })?;
             total += f64::from(sum);
             reporter.trained(1);
         }

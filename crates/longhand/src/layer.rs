@@ -65,7 +65,8 @@ pub trait Layer<T: Scalar>: Tensors<T> {
     type Output: Tensors<T> + Default;
     /// What crosses from one window to the next.
     type Carry: Tensors<T>;
-    /// What `backward` needs from `forward`; grows to its size at the first call.
+    /// What `backward` needs from `forward`; grows to its size at the first call. A tuple of
+    /// [`Sequences`](crate::Sequences) often does, for which `Default` is at hand.
     type Cache: Default;
 
     /// What it is, for messages: `Elman(3 -> 50)`.

@@ -48,6 +48,8 @@ extern crate alloc;
 
 mod chain;
 mod clipping;
+#[cfg(doctest)]
+mod doc_pages;
 mod error;
 pub mod initialise;
 mod kernel;

@@ -1,0 +1,421 @@
+//! The study's Algorithm 1 in plain loops, each of its mistakes to be switched on alone, against central differences and
+//! against the library. The numbers it prints (`cargo test --test study_gradients -- --nocapture`) stand in
+//! `docs/the-study-rebuilt.md`.
+
+mod common;
+
+use common::{elements, generator, random_sequences, randomise};
+use longhand::nalgebra::{DMatrix, DVector};
+use longhand::{
+    Chain, Elman, LastStep, Layer, Layout, Linear, Loss, LossAt, Optimizer, Pass, Path, Reduction, Scalar, Sequences,
+    Sgd, SigmoidCrossEntropy, Tensors, TruncatedBptt, UpdateEvery, Workspace,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+
+const INPUTS: usize = 3;
+const UNITS: usize = 5;
+const CLASSES: usize = 6;
+const WINDOW: usize = 8;
+const CLASS: usize = 2;
+const SEEDS: u64 = 20;
+
+type Model = Chain<Chain<Elman<f64>, LastStep>, Linear<f64>>;
+
+/// The study's extended matrices `W_ih`, `W_hh` and `W_ho`: the last column is the bias.
+#[derive(Debug, Clone)]
+struct Weights<T: Scalar> {
+    ih: DMatrix<T>,
+    hh: DMatrix<T>,
+    ho: DMatrix<T>,
+}
+
+longhand::tensors!(Weights { ih, hh, ho });
+
+/// Which mistakes of the study's backward pass are made.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mistakes {
+    /// Line 19: `W_hh` for its transpose.
+    untransposed: bool,
+    /// Line 18: the input of step t-1 with the delta of step t.
+    input_before: bool,
+    /// Line 16: `diag(1 - h)^2` for `diag(1 - h^2)`.
+    squared_outside: bool,
+}
+
+/// A loss of the outputs `y`, of which one belongs to the class.
+type LossOfOutputs = fn(&[f64]) -> f64;
+
+/// Binary cross-entropy, summed over the outputs: the sum that the study's section 2.1 starts from.
+fn binary_cross_entropy(y: &[f64]) -> f64 {
+    y.iter().enumerate().map(|(k, y)| if k == CLASS { -y.ln() } else { -(1.0 - y).ln() }).sum()
+}
+
+/// What that sum is said to be equivalent to.
+fn log_of_the_class(y: &[f64]) -> f64 {
+    -y[CLASS].ln()
+}
+
+/// Line 12 as it stands: no target, divided by the window's length.
+fn printed(y: &[f64]) -> f64 {
+    -y.iter().map(|y| y.ln()).sum::<f64>() / WINDOW as f64
+}
+
+/// Line 12 if the sum is meant over the class alone.
+fn printed_of_the_class(y: &[f64]) -> f64 {
+    -y[CLASS].ln() / WINDOW as f64
+}
+
+/// `W v`, where `v` is extended by a 1.
+fn extended_product(w: &DMatrix<f64>, v: &[f64]) -> Vec<f64> {
+    let bias = v.len();
+    (0..w.nrows()).map(|i| (0..bias).map(|j| w[(i, j)] * v[j]).sum::<f64>() + w[(i, bias)]).collect()
+}
+
+/// `gradient += d v'`, where `v` is extended by a 1.
+fn add_outer(gradient: &mut DMatrix<f64>, d: &[f64], v: &[f64]) {
+    for (i, d) in d.iter().enumerate() {
+        for (j, v) in v.iter().chain(&[1.0]).enumerate() {
+            gradient[(i, j)] += d * v;
+        }
+    }
+}
+
+/// One truncation window: what came before it, and its inputs.
+struct Window {
+    /// The carry.
+    state: Vec<f64>,
+    /// The input of the step before the first, which line 18 asks for.
+    input_before: Vec<f64>,
+    inputs: Vec<Vec<f64>>,
+}
+
+/// Lines 6 to 11: the state before the first step and after each step, and the outputs.
+fn forward(weights: &Weights<f64>, window: &Window) -> (Vec<Vec<f64>>, Vec<f64>) {
+    let mut h = vec![window.state.clone()];
+    for (t, input) in window.inputs.iter().enumerate() {
+        let (from_input, from_state) = (extended_product(&weights.ih, input), extended_product(&weights.hh, &h[t]));
+        h.push(from_input.iter().zip(&from_state).map(|(a, b)| (a + b).tanh()).collect());
+    }
+    let y = extended_product(&weights.ho, &h[window.inputs.len()]).iter().map(|o| 1.0 / (1.0 + (-o).exp())).collect();
+    (h, y)
+}
+
+/// Lines 13 to 19. Step `t` of the study has the state `h[t + 1]` here, since `h[0]` is the carry.
+fn backward(weights: &Weights<f64>, window: &Window, mistakes: Mistakes) -> Weights<f64> {
+    let (h, y) = forward(weights, window);
+    let steps = window.inputs.len();
+    let mut gradients = weights.zeros();
+    let delta: Vec<f64> = y.iter().enumerate().map(|(k, y)| if k == CLASS { y - 1.0 } else { *y }).collect();
+    let mut d_h: Vec<f64> = (0..UNITS).map(|i| (0..CLASSES).map(|k| weights.ho[(k, i)] * delta[k]).sum()).collect();
+    add_outer(&mut gradients.ho, &delta, &h[steps]);
+    for t in (0..steps).rev() {
+        for (d_h, h) in d_h.iter_mut().zip(&h[t + 1]) {
+            *d_h *= if mistakes.squared_outside { (1.0 - h) * (1.0 - h) } else { 1.0 - h * h };
+        }
+        add_outer(&mut gradients.hh, &d_h, &h[t]);
+        let input = match (mistakes.input_before, t) {
+            (false, _) => &window.inputs[t],
+            (true, 0) => &window.input_before,
+            (true, _) => &window.inputs[t - 1],
+        };
+        add_outer(&mut gradients.ih, &d_h, input);
+        let weight = |i: usize, j: usize| weights.hh[if mistakes.untransposed { (i, j) } else { (j, i) }];
+        d_h = (0..UNITS).map(|i| (0..UNITS).map(|j| weight(i, j) * d_h[j]).sum()).collect();
+    }
+    gradients
+}
+
+/// The gradient of a loss of the window by central differences of fourth order, with the carry held constant.
+fn differences(weights: &Weights<f64>, window: &Window, loss: LossOfOutputs) -> Weights<f64> {
+    const STEP: f64 = 1e-3;
+    let mut gradients = weights.zeros();
+    for index in 0..weights.count() {
+        let loss_at = |shift: f64| {
+            let mut shifted = weights.clone();
+            change(&mut shifted, index, |w| *w += shift);
+            loss(&forward(&shifted, window).1)
+        };
+        let (near, far) = (loss_at(STEP) - loss_at(-STEP), loss_at(2.0 * STEP) - loss_at(-2.0 * STEP));
+        change(&mut gradients, index, |d| *d = (8.0 * near - far) / (12.0 * STEP));
+    }
+    gradients
+}
+
+/// Changes the element at `index`, counted through all tensors.
+fn change(weights: &mut Weights<f64>, index: usize, mut f: impl FnMut(&mut f64)) {
+    let mut first = 0;
+    weights.visit_mut(&Path::ROOT, &mut |_, _, values| {
+        if (first..first + values.len()).contains(&index) {
+            f(&mut values[index - first]);
+        }
+        first += values.len();
+    });
+}
+
+/// Weights of a size at which no error hides.
+const SIZE: f64 = 0.7;
+/// The size that the study starts from.
+const STUDY_SIZE: f64 = 0.01;
+
+/// Weights uniform in `[-size, size]` and two windows of inputs uniform in `[-1, 1]`.
+fn draw(seed: u64, size: f64) -> (Weights<f64>, Sequences<f64>) {
+    let g = &mut generator(seed);
+    let mut weights = Weights {
+        ih: DMatrix::zeros(UNITS, INPUTS + 1),
+        hh: DMatrix::zeros(UNITS, UNITS + 1),
+        ho: DMatrix::zeros(CLASSES, UNITS + 1),
+    };
+    randomise(&mut weights, size, g);
+    let x = random_sequences(INPUTS, &Layout::new(2 * WINDOW, 1), g);
+    (weights, x)
+}
+
+/// The first window of a sequence, or the second with the state that the first leaves.
+fn window(weights: &Weights<f64>, x: &Sequences<f64>, index: usize) -> Window {
+    let inputs = |first: usize| (first..first + WINDOW).map(|t| x.at(t, 0).to_vec()).collect();
+    let first = Window { state: vec![0.0; UNITS], input_before: vec![0.0; INPUTS], inputs: inputs(0) };
+    if index == 0 {
+        return first;
+    }
+    let state = forward(weights, &first).0.pop().expect("a window has steps");
+    Window { state, input_before: x.at(WINDOW - 1, 0).to_vec(), inputs: inputs(WINDOW) }
+}
+
+/// `|given - right| / |right|` of one tensor, or of all of them together.
+fn relative_error(given: &[f64], right: &[f64]) -> f64 {
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    norm(&mut given.iter().zip(right).map(|(a, b)| a - b)) / norm(&mut right.iter().copied())
+}
+
+/// The cosine of the angle between two gradients.
+fn cosine(a: &[f64], b: &[f64]) -> f64 {
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+/// The library's gradient of each window, by `TruncatedBptt`, with the parameters left as they are.
+fn longhand_gradients(weights: &Weights<f64>, x: &Sequences<f64>) -> Vec<Weights<f64>> {
+    let columns = |w: &DMatrix<f64>| w.columns(0, w.ncols() - 1).into_owned();
+    let bias = |w: &DMatrix<f64>| DVector::from(w.column(w.ncols() - 1).into_owned());
+    let mut recurrent = Elman::zeros(INPUTS, UNITS);
+    (recurrent.weight_ih_l0, recurrent.bias_ih_l0) = (columns(&weights.ih), bias(&weights.ih));
+    (recurrent.weight_hh_l0, recurrent.bias_hh_l0) = (columns(&weights.hh), bias(&weights.hh));
+    let readout = Linear { weight: columns(&weights.ho), bias: bias(&weights.ho) };
+    let mut model: Model = recurrent.then(LastStep).and_then(|chain| chain.then(readout)).expect("they meet");
+
+    let loss = SigmoidCrossEntropy::new(Reduction::Sum);
+    let target = SigmoidCrossEntropy::one_hot(CLASSES, &[CLASS]);
+    let bptt = TruncatedBptt::new(WINDOW, LossAt::WindowEnd, UpdateEvery::Window).expect("at least one step");
+    let (mut workspace, mut all) = (Workspace::new(&model), Vec::new());
+    bptt.train(&mut model, &loss, x, &target, &mut workspace, &mut Pass::Infer, |_, gradients| {
+        let extended = |w: &DMatrix<f64>, b: &DVector<f64>| {
+            DMatrix::from_fn(w.nrows(), w.ncols() + 1, |i, j| if j < w.ncols() { w[(i, j)] } else { b[i] })
+        };
+        let (recurrent, readout) = (gradients.first().first(), gradients.second());
+        all.push(Weights {
+            ih: extended(&recurrent.weight_ih_l0, &recurrent.bias_ih_l0),
+            hh: extended(&recurrent.weight_hh_l0, &recurrent.bias_hh_l0),
+            ho: extended(&readout.weight, &readout.bias),
+        });
+    })
+    .expect("the target fits");
+    all
+}
+
+#[test]
+fn put_right_the_algorithm_agrees_with_differences_and_with_the_library() {
+    let (mut from_differences, mut from_library) = (0.0_f64, 0.0_f64);
+    for seed in 0..SEEDS {
+        let (weights, x) = draw(seed, SIZE);
+        for (index, ours) in longhand_gradients(&weights, &x).iter().enumerate() {
+            let window = window(&weights, &x, index);
+            let right = elements(&backward(&weights, &window, Mistakes::default()));
+            let numeric = elements(&differences(&weights, &window, binary_cross_entropy));
+            from_differences = from_differences.max(relative_error(&right, &numeric));
+            from_library = from_library.max(relative_error(&elements(ours), &right));
+        }
+    }
+    println!("put right: off by {from_differences:.1e} from differences, by {from_library:.1e} from the library");
+    assert!(from_differences < 1e-8, "{from_differences:e}");
+    assert!(from_library < 1e-12, "{from_library:e}");
+}
+
+#[test]
+fn each_mistake_alone_makes_the_gradient_wrong() {
+    let untransposed = Mistakes { untransposed: true, ..Mistakes::default() };
+    let input_before = Mistakes { input_before: true, ..Mistakes::default() };
+    let squared_outside = Mistakes { squared_outside: true, ..Mistakes::default() };
+    let all = Mistakes { untransposed: true, input_before: true, squared_outside: true };
+    // With the tensors that the mistake reaches.
+    let expected = [
+        ("W_hh for its transpose", untransposed, [true, true]),
+        ("input of step t-1", input_before, [true, false]),
+        ("(1 - h)^2 for 1 - h^2", squared_outside, [true, true]),
+        ("all three", all, [true, true]),
+    ];
+    for (name, mistakes, reached) in expected {
+        for (tensor, reached) in ["W_ih", "W_hh"].into_iter().zip(reached) {
+            let (errors, cosines) = compare(mistakes, tensor, SIZE);
+            let (least, median) = (errors[0], errors[errors.len() / 2]);
+            println!(
+                "{name}, {tensor}: relative error {median:.2} (least {least:.2}), cosine {:.2} (least {:.2}); error with \
+                 the study's first weights {:.3}",
+                cosines[cosines.len() / 2],
+                cosines[0],
+                compare(mistakes, tensor, STUDY_SIZE).0[errors.len() / 2]
+            );
+            assert!(if reached { least > 0.05 } else { median < 1e-12 }, "{name}, {tensor}: {least} to {median}");
+        }
+    }
+}
+
+/// Relative errors, and cosines with the right gradient, of one tensor's gradient in the second window, for each seed,
+/// sorted.
+fn compare(mistakes: Mistakes, tensor: &str, size: f64) -> (Vec<f64>, Vec<f64>) {
+    let (mut errors, mut cosines) = (Vec::new(), Vec::new());
+    for seed in 0..SEEDS {
+        let (weights, x) = draw(seed, size);
+        let window = window(&weights, &x, 1);
+        let wrong = backward(&weights, &window, mistakes);
+        let numeric = differences(&weights, &window, binary_cross_entropy);
+        let right = &longhand_gradients(&weights, &x)[1];
+        let part = |w: &Weights<f64>| elements(if tensor == "W_ih" { &w.ih } else { &w.hh });
+        let error = relative_error(&part(&wrong), &part(right));
+        // Central differences say the same of it, and that the output weights are not behind the mistake.
+        assert!((error - relative_error(&part(&wrong), &part(&numeric))).abs() < 1e-6);
+        assert!(relative_error(&elements(&wrong.ho), &elements(&right.ho)) < 1e-12);
+        errors.push(error);
+        cosines.push(cosine(&part(&wrong), &part(right)));
+    }
+    errors.sort_by(f64::total_cmp);
+    cosines.sort_by(f64::total_cmp);
+    (errors, cosines)
+}
+
+#[test]
+fn the_delta_is_that_of_the_undivided_binary_cross_entropy_only() {
+    let losses: [(&str, LossOfOutputs); 3] = [
+        ("-log y_k", log_of_the_class),
+        ("line 12, all outputs", printed),
+        ("line 12, the class alone", printed_of_the_class),
+    ];
+    for (name, loss) in losses {
+        let mut errors = Vec::new();
+        for seed in 0..SEEDS {
+            let (weights, x) = draw(seed, SIZE);
+            let window = window(&weights, &x, 1);
+            let given = elements(&backward(&weights, &window, Mistakes::default()));
+            let numeric = differences(&weights, &window, loss);
+            errors.push(relative_error(&given, &elements(&numeric)));
+            if name == "-log y_k" {
+                // Its own delta is `y_k - 1` for the class and zero for every other output; the last column holds it.
+                let y = forward(&weights, &window).1;
+                for (k, &delta) in numeric.ho.column(UNITS).iter().enumerate() {
+                    assert!((delta - if k == CLASS { y[k] - 1.0 } else { 0.0 }).abs() < 1e-9);
+                }
+            }
+        }
+        errors.sort_by(f64::total_cmp);
+        println!("{name}: relative error {:.2} (least {:.2})", errors[errors.len() / 2], errors[0]);
+        assert!(errors[0] > 0.5, "{name}: {}", errors[0]);
+    }
+}
+
+/// What training on labels alone shows.
+struct BiasOnly {
+    /// Mean training loss of the last epoch, as the study's loop reports it.
+    training: f64,
+    /// The same at the first and at the last window of the sequences.
+    first_window: f64,
+    last_window: f64,
+    /// By how much the logit of a sequence's class rises while it is trained on.
+    rise: f64,
+    /// Mean loss over the same labels with the weights that the last epoch leaves.
+    afterwards: f64,
+}
+
+/// The study's loop from weights that are all zero. Then `h` is zero and so is `W_ho`: no gradient but that of the
+/// output bias is ever other than zero, and the model cannot see its input.
+fn train_bias_only(rate: f64, window: usize) -> BiasOnly {
+    const EPOCHS: usize = 5;
+    const STEPS: usize = 150;
+    const PER_CLASS: usize = 500;
+    let g = &mut generator(7);
+    let x = random_sequences(INPUTS, &Layout::new(STEPS, 1), g);
+    let mut model: Model = Elman::zeros(INPUTS, UNITS)
+        .then(LastStep)
+        .and_then(|chain| chain.then(Linear::zeros(UNITS, CLASSES)))
+        .expect("they meet");
+    let loss = SigmoidCrossEntropy::new(Reduction::Sum);
+    let targets: Vec<_> = (0..CLASSES).map(|class| SigmoidCrossEntropy::one_hot(CLASSES, &[class])).collect();
+    let loss_of = |model: &Model, class: usize| {
+        let logits = Sequences::single(DMatrix::from_column_slice(CLASSES, 1, model.second().bias.as_slice()));
+        loss.evaluate(&logits, &targets[class], None)
+    };
+    let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, UpdateEvery::Window).expect("at least one step");
+    let (mut optimizer, mut workspace) = (Sgd::new(), Workspace::new(&model));
+
+    let mut labels: Vec<usize> = (0..CLASSES * PER_CLASS).map(|i| i % CLASSES).collect();
+    let windows = STEPS / window;
+    let (mut training, mut by_window, mut rise) = (0.0, vec![0.0; windows], 0.0);
+    for _ in 0..EPOCHS {
+        shuffle(&mut labels, g);
+        (training, by_window, rise) = (0.0, vec![0.0; windows], 0.0);
+        for &class in &labels {
+            let (mut index, before) = (0, model.second().bias[class]);
+            training += bptt
+                .train(&mut model, &loss, &x, &targets[class], &mut workspace, &mut Pass::Infer, |model, gradients| {
+                    by_window[index] += loss_of(model, class);
+                    index += 1;
+                    optimizer.step(model, gradients, rate);
+                })
+                .expect("the target fits");
+            rise += model.second().bias[class] - before;
+        }
+    }
+    let mut seeing = model.clone();
+    seeing.second_mut().bias.fill(0.0);
+    assert!(elements(&seeing).iter().all(|&w| w == 0.0), "only the output bias has moved");
+    let sequences = labels.len() as f64;
+    BiasOnly {
+        training: training / (sequences * windows as f64),
+        first_window: by_window[0] / sequences,
+        last_window: by_window[windows - 1] / sequences,
+        rise: rise / sequences,
+        afterwards: labels.iter().map(|&class| loss_of(&model, class)).sum::<f64>() / sequences,
+    }
+}
+
+fn shuffle(labels: &mut [usize], generator: &mut ChaCha8Rng) {
+    for last in (1..labels.len()).rev() {
+        labels.swap(last, generator.next_u32() as usize % (last + 1));
+    }
+}
+
+#[test]
+fn the_output_bias_alone_follows_the_label() {
+    // The best constant prediction of six equally frequent classes.
+    let (classes, rest) = (CLASSES as f64, (CLASSES - 1) as f64);
+    let constant = classes.ln() + rest * (classes / rest).ln();
+    println!("constant prediction: {constant:.3} nats a window");
+    for (rate, window) in [(0.1, 10), (0.1, 30), (0.05, 10), (0.05, 30)] {
+        let BiasOnly { training, first_window, last_window, rise, afterwards } = train_bias_only(rate, window);
+        println!(
+            "LR {rate}, B {window}: training loss {training:.3}, first window {first_window:.3}, last window \
+             {last_window:.3}, logit of the class up by {rise:.2}; the weights left, on all labels: {afterwards:.3}"
+        );
+        assert!(last_window < first_window, "within a sequence the bias goes after its label");
+        assert!(afterwards > constant, "and is no better for it");
+        assert!(training < constant - 0.02, "the training loss falls below that of the best constant prediction");
+    }
+}
+
+/// The carry that the transcription and the library hand to the second window is not zero, or nothing above would say
+/// anything about it.
+#[test]
+fn the_second_window_starts_from_a_state() {
+    let (weights, x) = draw(0, SIZE);
+    let state = window(&weights, &x, 1).state;
+    assert!(state.iter().all(|h| h.abs() > 1e-3), "{state:?}");
+}
