@@ -1,6 +1,7 @@
 //! What the command line says, checked before anything is read or written.
 
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use longhand_data::{ChannelChoice, SplitRule, WindowOptions, parse_people};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,7 +12,7 @@ use std::str::FromStr;
 /// MotionSense (the folder that holds A_DeviceMotion_data), UCI HAPT (the folder that holds RawData), or an HDF5 file
 /// in the study's layout (trX, trY, tstX, tstY).
 #[derive(Debug, Parser)]
-#[command(name = "har", version, max_term_width = 100)]
+#[command(name = "har", version, max_term_width = 100, allow_negative_numbers = true)]
 pub struct Arguments {
     /// Real recordings; their layout is recognised
     #[arg(long, value_name = "PATH")]
@@ -81,7 +82,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = count)]
     pub threads: Option<usize>,
 
-    /// A short run: few windows, few epochs, two seeds
+    /// A short run: 100 + 40 random windows a class, few epochs, two seeds
     #[arg(long, action = ArgAction::SetTrue)]
     pub quick: bool,
 
@@ -123,6 +124,22 @@ impl FromStr for People {
 }
 
 impl Arguments {
+    /// The command line; ends the program where it contradicts itself.
+    pub fn checked() -> Self {
+        let arguments = Arguments::parse();
+        let by_people = arguments.split == Some(SplitBy::People);
+        let conflict = if arguments.test_people.is_some() && !by_people {
+            "--test-people names people to test on, which needs --split people"
+        } else if by_people && (arguments.train_per_class.is_some() || arguments.test_per_class.is_some()) {
+            "--train-per-class and --test-per-class are for windows split at random, not for --split people"
+        } else if twice(&arguments.learning_rates) || twice(&arguments.hidden) || twice(&arguments.windows) {
+            "a learning rate, hidden size or window is named twice; name each once"
+        } else {
+            return arguments;
+        };
+        Arguments::command().error(ErrorKind::ArgumentConflict, conflict).exit()
+    }
+
     /// How recordings are cut into windows: side by side, as the study does.
     pub fn window_options(&self) -> WindowOptions {
         WindowOptions { steps: self.steps, stride: self.steps }
@@ -166,6 +183,10 @@ impl Arguments {
     pub fn runs(&self, part: Part) -> bool {
         self.parts.contains(&part)
     }
+}
+
+fn twice<T: PartialEq>(values: &[T]) -> bool {
+    values.iter().enumerate().any(|(i, value)| values[..i].contains(value))
 }
 
 fn count(text: &str) -> Result<usize, String> {

@@ -12,12 +12,24 @@ use longhand_report::figure::{
 const LOSS: &str = "loss (nats per truncation window)";
 const ABBREVIATIONS: &str = "LR: learning rate; N: hidden units; B: truncation window, in steps";
 
+/// The names of all figures that a run can write.
+pub const NAMES: [&str; 8] = [
+    "figure2_loss_by_learning_rate",
+    "figure3_loss_by_hidden_size",
+    "figure4_loss_by_window",
+    "figure5_confusion_part_b",
+    "figure6_training_and_validation_loss",
+    "figure7_confusion_part_b_and_c",
+    "figure8_better_scores",
+    "figure9_better_confusion",
+];
+
 /// Every figure of the run with the name of its file.
 pub fn all(results: &Results) -> Result<Vec<(&'static str, Figure)>, ReportError> {
     let mut figures = Vec::new();
     if !results.part_b.is_empty() {
         figures.push((
-            "figure2_loss_by_learning_rate",
+            NAMES[0],
             training_loss(
                 results,
                 "learning rate",
@@ -26,7 +38,7 @@ pub fn all(results: &Results) -> Result<Vec<(&'static str, Figure)>, ReportError
             )?,
         ));
         figures.push((
-            "figure3_loss_by_hidden_size",
+            NAMES[1],
             training_loss(
                 results,
                 "hidden size",
@@ -35,7 +47,7 @@ pub fn all(results: &Results) -> Result<Vec<(&'static str, Figure)>, ReportError
             )?,
         ));
         figures.push((
-            "figure4_loss_by_window",
+            NAMES[2],
             training_loss(
                 results,
                 "truncation window",
@@ -43,17 +55,17 @@ pub fn all(results: &Results) -> Result<Vec<(&'static str, Figure)>, ReportError
                 |s| format!("LR {}, N {}", s.learning_rate, s.units),
             )?,
         ));
-        figures.push(("figure5_confusion_part_b", confusion_part_b(results)?));
+        figures.push((NAMES[3], confusion_part_b(results)?));
     }
     if !results.part_c.is_empty() {
-        figures.push(("figure6_training_and_validation_loss", training_and_validation_loss(results)?));
+        figures.push((NAMES[4], training_and_validation_loss(results)?));
     }
     if !results.part_b.is_empty() && !results.part_c.is_empty() {
-        figures.push(("figure7_confusion_part_b_and_c", confusion_part_b_and_c(results)?));
+        figures.push((NAMES[5], confusion_part_b_and_c(results)?));
     }
     if !results.better.is_empty() {
-        figures.push(("figure8_better_scores", better_scores(results)?));
-        figures.push(("figure9_better_confusion", better_confusion(results)));
+        figures.push((NAMES[6], better_scores(results)?));
+        figures.push((NAMES[7], better_confusion(results)));
     }
     Ok(figures)
 }

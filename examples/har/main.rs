@@ -17,9 +17,8 @@ mod tables;
 mod turns;
 
 use arguments::{Arguments, Part};
-use clap::Parser;
-use longhand_data::{Dataset, ReadOptions, Source, Split, SplitRule, hold_out};
-use longhand_report::OutputFolder;
+use longhand_data::{Channel, Dataset, ReadOptions, Source, Split, SplitRule, hold_out};
+use longhand_report::{OutputFolder, ReportError};
 use progress::Progress;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde::Serialize;
@@ -88,10 +87,14 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    match run(&Arguments::checked()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Only an interruption closes the folder, and its handler says so and ends the program.
+        Err(failure) if matches!(failure.downcast_ref(), Some(ReportError::Closed { .. })) => loop {
+            std::thread::park();
+        },
         Err(failure) => {
-            eprintln!("error: {failure}");
+            complain(&format!("error: {failure}\n"));
             ExitCode::FAILURE
         }
     }
@@ -112,6 +115,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let held_out = arguments.runs(Part::C).then(hold_out).transpose()?;
 
     let folder = Arc::new(OutputFolder::create(&arguments.out)?);
+    folder.check_names(&["tables", "figures"], &["summary.json"])?;
     stop_cleanly_on_interrupt(&folder)?;
     let data = describe(arguments, &dataset, &rule, &split, held_out.as_ref().map_or(0, |h| h.validation.len()));
     print(&opening(&data, arguments));
@@ -132,7 +136,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let progress = Progress::new(jobs.len(), jobs.iter().map(cost).sum());
     let outcomes = parallel::map(&jobs, arguments.threads(), cost, |index, job| -> Result<Outcome, Failure> {
         let mut generator = ChaCha8Rng::seed_from_u64(arguments.seed);
-        generator.set_stream(1 + index as u64);
+        generator.set_stream(stream(&jobs, index));
         let reporter = progress.model(index, &name(job), sequence_work(job));
         Ok(match (job, &held_out) {
             (Job::PartC(settings), Some(h)) => {
@@ -197,6 +201,18 @@ fn jobs(arguments: &Arguments) -> Vec<Job> {
     jobs
 }
 
+/// The stream of random numbers of a job: its own, and the same whatever other parts run; the first ones are the splits'.
+fn stream(jobs: &[Job], index: usize) -> u64 {
+    let part = match jobs[index] {
+        Job::PartB(_) => 1,
+        Job::PartC(_) => 2,
+        Job::Better => 3,
+    };
+    let same_part = |job: &&Job| std::mem::discriminant(*job) == std::mem::discriminant(&jobs[index]);
+    let place = jobs[..index].iter().filter(same_part).count() as u64;
+    (part << 32) | place
+}
+
 fn name(job: &Job) -> String {
     match job {
         Job::PartB(settings) => format!("part b, {settings}"),
@@ -236,12 +252,17 @@ fn describe(
         citation: dataset.citation.clone(),
         split: split_name,
         classes: split.train.classes.clone(),
-        channels: split.train.channels.iter().map(|channel| format!("{} ({})", channel.name, channel.unit)).collect(),
+        channels: split.train.channels.iter().map(channel_name).collect(),
         steps: split.train.steps,
         training_windows: split.train.len(),
         validation_windows,
         test_windows: split.test.len(),
     }
+}
+
+/// A channel with its unit, if that is known.
+fn channel_name(channel: &Channel) -> String {
+    if channel.unit.is_empty() { channel.name.clone() } else { format!("{} ({})", channel.name, channel.unit) }
 }
 
 /// What is said before the long work begins.
@@ -261,18 +282,28 @@ fn opening(data: &Description, arguments: &Arguments) -> String {
     lines.push(format!("      channels: {}", data.channels.join(", ")));
     lines.push(format!("      classes: {}", data.classes.join(", ")));
     lines.extend(data.citation.iter().map(|citation| format!("      please cite: {citation}")));
-    lines.push(format!("Training {} models, {} at a time.", jobs(arguments).len(), arguments.threads()));
+    let models = jobs(arguments).len();
+    lines.push(format!("Training {}, {} at a time.", counted(models, "model"), arguments.threads().min(models)));
     lines.join("\n") + "\n\n"
 }
 
-/// Prints the tables; writes tables, figures and the summary.
+/// Prints the tables; writes tables, figures and the summary; removes what an earlier run wrote and this one did not.
 fn write(folder: &OutputFolder, results: &Results) -> Result<(), Failure> {
-    for (name, table) in tables::all(results)? {
+    let (tables, figures) = (tables::all(results)?, figures::all(results)?);
+    for (name, table) in &tables {
         print(&format!("{}\n", table.to_text()));
-        folder.write_table(&format!("tables/{name}"), &table)?;
+        folder.write_table(&format!("tables/{name}"), table)?;
     }
-    for (name, figure) in figures::all(results)? {
-        folder.write_figure(&format!("figures/{name}"), &figure)?;
+    for (name, figure) in &figures {
+        folder.write_figure(&format!("figures/{name}"), figure)?;
+    }
+    for name in tables::NAMES.iter().filter(|name| tables.iter().all(|(written, _)| written != *name)) {
+        folder.remove(format!("tables/{name}.csv"))?;
+        folder.remove(format!("tables/{name}.md"))?;
+    }
+    for name in figures::NAMES.iter().filter(|name| figures.iter().all(|(written, _)| written != *name)) {
+        folder.remove(format!("figures/{name}.svg"))?;
+        folder.remove(format!("figures/{name}.png"))?;
     }
     folder.write("summary.json", summary::json(results)?.as_bytes())?;
     print(&format!(
@@ -289,11 +320,21 @@ fn stop_cleanly_on_interrupt(folder: &Arc<OutputFolder>) -> Result<(), Failure> 
     ctrlc::set_handler(move || {
         folder.close();
         let removed = folder.remove_temporaries();
-        eprintln!("interrupted: {} holds complete files only", folder.path().display());
+        complain(&format!("interrupted: {} holds complete files only\n", folder.path().display()));
         // 128 + SIGINT, as shells expect.
         std::process::exit(if removed.is_ok() { 130 } else { 1 });
     })?;
     Ok(())
+}
+
+/// A number of things: `1 model`, `2 models`.
+fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Prints to standard error. Not by `eprintln!`, which panics when the reader has gone away (`2>&1 | head`).
+fn complain(text: &str) {
+    let _gone = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Prints to standard output; a reader that has gone away (`| head`) is no reason to stop.

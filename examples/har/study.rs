@@ -93,7 +93,7 @@ pub fn train(
         if let Some(validation_loss_of) = &validation_loss_of {
             let value = validation_loss_of.of(&model);
             validation_loss.push(value);
-            if best.as_ref().is_none_or(|(lowest, ..)| value < *lowest) {
+            if best.as_ref().is_none_or(|(lowest, ..)| value < *lowest || lowest.is_nan()) {
                 best = Some((value, epoch, model.clone()));
             }
         }

@@ -1,37 +1,41 @@
 //! The study's tables 1 to 3, and one for the better recipe.
 
-use crate::Results;
 use crate::evaluation::Scores;
 use crate::study::{Settings, Trained};
+use crate::{Results, counted};
 use longhand_report::{Cell, ReportError, Table};
 
 /// The scores of the study's best model (LR 0.1, N 50, B 30, part b), as it printed them for its own recordings.
 pub const PUBLISHED_BEST: [f64; 5] = [0.582, 0.727, 0.860, 0.962, 0.990];
 
+/// The names of all tables that a run can write.
+pub const NAMES: [&str; 5] =
+    ["table1_part_b", "table2_part_c", "table3_best_of_b_and_c", "table4_better", "table5_better_by_seed"];
+
 /// Every table of the run with the name of its file; each says what data it is from.
 pub fn all(results: &Results) -> Result<Vec<(&'static str, Table)>, ReportError> {
     let mut tables = Vec::new();
     if !results.part_b.is_empty() {
-        tables.push(("table1_part_b", part_b(results)?));
+        tables.push((NAMES[0], part_b(results)?));
     }
     if !results.part_c.is_empty() {
-        tables.push(("table2_part_c", part_c(results)?));
+        tables.push((NAMES[1], part_c(results)?));
     }
     if !results.part_b.is_empty() && !results.part_c.is_empty() {
-        tables.push(("table3_best_of_b_and_c", best_of_both(results)?));
+        tables.push((NAMES[2], best_of_both(results)?));
     }
     if !results.better.is_empty() {
-        tables.push(("table4_better", better(results)?));
-        tables.push(("table5_better_by_seed", better_by_seed(results)?));
+        tables.push((NAMES[3], better(results)?));
+        tables.push((NAMES[4], better_by_seed(results)?));
     }
     let label = &results.data.label;
     Ok(tables.into_iter().map(|(name, table)| (name, table.from_data(label))).collect())
 }
 
-/// The model of the highest top-1 score.
+/// The model of the highest top-1 score, the first of several.
 pub fn best(trained: &[Trained], scores: impl Fn(&Trained) -> &Scores) -> Option<&Trained> {
-    let top1 = |trained: &&Trained| scores(trained).top.top(1);
-    trained.iter().max_by(|a, b| top1(a).total_cmp(&top1(b)))
+    let top1 = |trained: &Trained| scores(trained).top.top(1);
+    trained.iter().reduce(|best, other| if top1(other) > top1(best) { other } else { best })
 }
 
 /// The scores that a model of part c is judged by: those of its early stop.
@@ -41,8 +45,9 @@ pub fn stopped(trained: &Trained) -> &Scores {
 
 fn part_b(results: &Results) -> Result<Table, ReportError> {
     let mut table = Table::new(format!(
-        "Table 1. Top-k test scores of the study's models, part b ({} epochs), {}",
-        results.epochs, results.data.label
+        "Table 1. Top-k test scores of the study's models, part b ({}), {}",
+        counted(results.epochs, "epoch"),
+        results.data.label
     ))
     .columns(["LR", "N", "B"])
     .columns(ranks(results))
@@ -126,7 +131,7 @@ fn better(results: &Results) -> Result<Table, ReportError> {
         row.extend(statistics.iter().map(|statistics| Cell::number(value(statistics), 3)));
         table.push(row)
     };
-    push(&format!("better recipe, mean of {} seeds", results.better.len()), |s| s.mean)?;
+    push(&format!("better recipe, mean of {}", counted(results.better.len(), "seed")), |s| s.mean)?;
     push("better recipe, standard deviation over seeds", |s| s.deviation)?;
     push("better recipe, lowest", |s| s.lowest)?;
     push("better recipe, highest", |s| s.highest)?;

@@ -17,10 +17,10 @@ pub(crate) fn unquoted(field: &[u8]) -> &[u8] {
     field.strip_prefix(b"\"").and_then(|field| field.strip_suffix(b"\"")).unwrap_or(field)
 }
 
-/// The finite number a field holds.
+/// The number a field holds, if it is finite also in single precision, in which samples are kept.
 pub(crate) fn finite(field: &[u8]) -> Option<f64> {
     let number: f64 = std::str::from_utf8(unquoted(field)).ok()?.parse().ok()?;
-    number.is_finite().then_some(number)
+    (number as f32).is_finite().then_some(number)
 }
 
 /// The error for a field that holds none.

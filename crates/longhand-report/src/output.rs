@@ -1,5 +1,6 @@
 //! The output folder: whole files or none.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
@@ -43,6 +44,25 @@ impl OutputFolder {
         }
     }
 
+    /// Checks, before any long work, that nothing of another kind has the name of a sub folder or a file to be written.
+    ///
+    /// # Errors
+    ///
+    /// If a sub folder's name is taken by a file, or a file's by a folder.
+    pub fn check_names(&self, folders: &[&str], files: &[&str]) -> Result<(), ReportError> {
+        let taken = |name: &&str, is_folder: bool| {
+            let path = self.path.join(name);
+            (path.exists() && path.is_dir() != is_folder).then_some(path)
+        };
+        if let Some(path) = folders.iter().find_map(|name| taken(name, true)) {
+            return Err(ReportError::Folder { path, source: io::ErrorKind::NotADirectory.into() });
+        }
+        if let Some(path) = files.iter().find_map(|name| taken(name, false)) {
+            return Err(ReportError::Write { path, source: io::ErrorKind::IsADirectory.into() });
+        }
+        Ok(())
+    }
+
     /// The folder's path, as it was given.
     pub fn path(&self) -> &Path {
         &self.path
@@ -55,19 +75,40 @@ impl OutputFolder {
     /// If `relative_path` leads out of the folder, if the operating system refuses, or if the folder is
     /// [closed](Self::close). The old file, if any, is then still there, unchanged.
     pub fn write(&self, relative_path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), ReportError> {
-        let relative = relative_path.as_ref();
+        self.while_open(relative_path.as_ref(), |path, name| {
+            let prefix = format!(".{}{}", name.to_string_lossy(), temporary_mark());
+            replace(path, &prefix, bytes)
+        })
+    }
+
+    /// Removes a file of the folder, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn remove(&self, relative_path: impl AsRef<Path>) -> Result<(), ReportError> {
+        self.while_open(relative_path.as_ref(), |path, _| match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+    }
+
+    /// Does something to a file inside the folder, by its path and name, while nobody closes the folder.
+    fn while_open(
+        &self,
+        relative: &Path,
+        change: impl FnOnce(&Path, &OsStr) -> io::Result<()>,
+    ) -> Result<(), ReportError> {
         let inside = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         let (true, Some(name)) = (inside, relative.file_name()) else {
             return Err(ReportError::OutsideFolder { path: relative.to_path_buf() });
         };
         let path = self.path.join(relative);
-
         let closed = self.closed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if *closed {
             return Err(ReportError::Closed { path });
         }
-        let prefix = format!(".{}{}", name.to_string_lossy(), temporary_mark());
-        replace(&path, &prefix, bytes).map_err(|source| ReportError::Write { path, source })
+        change(&path, name).map_err(|source| ReportError::Write { path, source })
     }
 
     /// Writes a table as `stem.csv` and `stem.md`, such as `tables/table-1.csv` for the stem `tables/table-1`.
@@ -203,6 +244,17 @@ mod tests {
         folder.write_figure("figures/scores", &figure).unwrap();
         assert_eq!(files(&scratch.path().join("tables")), ["scores.csv", "scores.md"]);
         assert_eq!(files(&scratch.path().join("figures")), ["scores.png", "scores.svg"]);
+    }
+
+    #[test]
+    fn removes_what_is_there_and_only_inside() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = OutputFolder::create(scratch.path()).unwrap();
+        folder.write("tables/old.csv", b"1").unwrap();
+        folder.remove("tables/old.csv").unwrap();
+        folder.remove("tables/old.csv").unwrap();
+        assert!(files(&scratch.path().join("tables")).is_empty());
+        assert!(matches!(folder.remove("../old.csv"), Err(ReportError::OutsideFolder { .. })));
     }
 
     #[cfg(unix)]

@@ -1,12 +1,11 @@
 //! Operands of a product, and the left one as the kernels want it.
 
-use super::Accumulate;
 use super::instruction_set::InstructionSet;
-use super::product;
 use super::vector::{Lanes, Vector};
 use crate::Scalar;
 use alloc::vec::Vec;
 use core::any::TypeId;
+use core::ops::Range;
 use nalgebra::DMatrix;
 
 /// A matrix to read, with its strides: element `(i, j)` stands at `i * row_stride + j * column_stride`.
@@ -61,9 +60,9 @@ pub(crate) struct Packed<T> {
     values: Vec<T>,
     /// Elements before the first one that begins a cache line.
     offset: usize,
-    rows: usize,
-    columns: usize,
-    instruction_set: InstructionSet,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) instruction_set: InstructionSet,
 }
 
 impl<T> Default for Packed<T> {
@@ -97,9 +96,14 @@ impl<T: Scalar> Packed<T> {
         for first in (0..padded_rows).step_by(panel_rows) {
             let height = panel_rows.min(padded_rows - first);
             let rows = height.min(a.rows - first);
-            for column in 0..a.columns {
+            let panel = &mut self.values[to..to + height * a.columns];
+            to += panel.len();
+            if a.column_stride == 1 {
+                pack_transposed(panel, height, a, first..first + rows);
+                continue;
+            }
+            for (column, target) in panel.chunks_exact_mut(height).enumerate() {
                 let from = first * a.row_stride + column * a.column_stride;
-                let target = &mut self.values[to..to + height];
                 if a.row_stride == 1 {
                     target[..rows].copy_from_slice(&a.values[from..from + rows]);
                 } else {
@@ -108,25 +112,36 @@ impl<T: Scalar> Packed<T> {
                     }
                 }
                 target[rows..].fill(T::zero());
-                to += height;
             }
         }
     }
 
-    /// `out = self * b` or `out += self * b`, with `out` and `b` stored column by column.
-    pub(crate) fn product(&self, out: &mut [T], accumulate: Accumulate, b: &[T]) {
-        let columns = b.len().checked_div(self.columns).unwrap_or(0);
-        self.product_with(out, accumulate, Operand::new(b, self.columns, columns));
+    /// The panels, one after the other.
+    pub(super) fn panels(&self) -> &[T] {
+        &self.values[self.offset..]
     }
+}
 
-    /// The same with any strides of `b`.
-    pub(crate) fn product_with(&self, out: &mut [T], accumulate: Accumulate, b: Operand<'_, T>) {
-        assert_eq!(self.columns, b.rows, "the inner dimensions of a product differ");
-        assert!(out.len() >= self.rows * b.columns, "the result of a product does not fit");
-        let values = &self.values[self.offset..];
-        if !product::fast(self.instruction_set, out, accumulate, values, self.rows, b) {
-            let a = Operand { values, rows: self.rows, columns: self.columns, row_stride: 1, column_stride: self.rows };
-            product::plain(out, accumulate, a, b);
+/// Fills a panel of `height` rows from rows that lie contiguously, several of them at a time, so that each read goes
+/// along a row and each write fills part of a column.
+fn pack_transposed<T: Scalar>(panel: &mut [T], height: usize, a: Operand<'_, T>, rows: Range<usize>) {
+    const TOGETHER: usize = 8;
+    let row = |row: usize| &a.values[row * a.row_stride..][..a.columns];
+    let mut done = 0;
+    while done + TOGETHER <= rows.len() {
+        let sources: [&[T]; TOGETHER] = core::array::from_fn(|i| row(rows.start + done + i));
+        for (column, target) in panel.chunks_exact_mut(height).enumerate() {
+            let target = &mut target[done..done + TOGETHER];
+            for (target, source) in target.iter_mut().zip(&sources) {
+                *target = source[column];
+            }
+        }
+        done += TOGETHER;
+    }
+    for i in done..height {
+        let source = if i < rows.len() { Some(row(rows.start + i)) } else { None };
+        for (column, target) in panel.chunks_exact_mut(height).enumerate() {
+            target[i] = source.map_or(T::zero(), |source| source[column]);
         }
     }
 }

@@ -73,6 +73,25 @@ pub(crate) fn product<T: Scalar>(
     }
 }
 
+impl<T: Scalar> Packed<T> {
+    /// `out = self * b` or `out += self * b`, with `out` and `b` stored column by column.
+    pub(crate) fn product(&self, out: &mut [T], accumulate: Accumulate, b: &[T]) {
+        let columns = b.len().checked_div(self.columns).unwrap_or(0);
+        self.product_with(out, accumulate, Operand::new(b, self.columns, columns));
+    }
+
+    /// The same with any strides of `b`.
+    pub(crate) fn product_with(&self, out: &mut [T], accumulate: Accumulate, b: Operand<'_, T>) {
+        assert_eq!(self.columns, b.rows, "the inner dimensions of a product differ");
+        assert!(out.len() >= self.rows * b.columns, "the result of a product does not fit");
+        let values = self.panels();
+        if !fast(self.instruction_set, out, accumulate, values, self.rows, b) {
+            let a = Operand { values, rows: self.rows, columns: self.columns, row_stride: 1, column_stride: self.rows };
+            plain(out, accumulate, a, b);
+        }
+    }
+}
+
 /// The product on plain loops, for every scalar.
 pub(crate) fn plain<T: Scalar>(out: &mut [T], accumulate: Accumulate, a: Operand<'_, T>, b: Operand<'_, T>) {
     for j in 0..b.columns {
