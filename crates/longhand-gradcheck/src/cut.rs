@@ -1,0 +1,84 @@
+//! Cutting batches into sequences and sequences into windows.
+
+use crate::case::with_valid;
+use crate::setting::{SequenceLayer, Setting};
+use longhand::{Layer, Layout, Path, Sequences, Tensors};
+
+/// Sequence `b` of a batch, alone, with its marks.
+pub(crate) fn single(batch: &Sequences<f64>, b: usize) -> Sequences<f64> {
+    let marks = batch.layout();
+    let layout = (0..batch.steps())
+        .filter(|&step| marks.resets(step, b))
+        .fold(Layout::new(batch.steps(), 1), |layout, step| layout.with_reset(step, 0));
+    let layout = with_valid(layout, (0..batch.steps()).map(|step| marks.is_valid(step, b)).collect());
+    let mut alone = Sequences::zeros(batch.features(), layout);
+    for step in 0..batch.steps() {
+        alone.at_mut(step, 0).copy_from_slice(batch.at(step, b));
+    }
+    alone
+}
+
+/// The steps `start..start + steps`, with their marks.
+pub(crate) fn window(whole: &Sequences<f64>, start: usize, steps: usize) -> Sequences<f64> {
+    let mut window = Sequences::default();
+    window.copy_steps(whole, start, steps);
+    window
+}
+
+/// The share of sequence `b` in a carry of `batch` sequences, if the carry has a share for each.
+pub(crate) fn share<L: Layer<f64>>(layer: &L, carry: &L::Carry, b: usize, batch: usize) -> Option<L::Carry> {
+    let mut tensors: Vec<Vec<f64>> = Vec::new();
+    carry.visit(&Path::ROOT, &mut |_, _, values| tensors.push(values.to_vec()));
+    let mut share = layer.carry(1);
+    let (mut tensors, mut fits) = (tensors.iter(), true);
+    share.visit_mut(&Path::ROOT, &mut |_, _, values| match tensors.next() {
+        Some(all) if all.len() == values.len() * batch => {
+            values.copy_from_slice(&all[b * values.len()..(b + 1) * values.len()]);
+        }
+        _ => fits = false,
+    });
+    fits.then_some(share)
+}
+
+/// Windows of `length` steps of a setting, in order, each with the carry that the one before it leaves. The cotangent
+/// of the output is cut with the steps, or, where the layer does not give an output for each step, zero. The
+/// cotangent of the carry that goes out is the setting's in the last window and zero in the others.
+pub(crate) fn windows<L: SequenceLayer>(setting: &Setting<L>, length: usize) -> Vec<Setting<L>> {
+    let steps = setting.input.steps();
+    let mut carry = setting.carry.clone();
+    (0..steps)
+        .step_by(length.max(1))
+        .map(|start| {
+            let length = length.min(steps - start);
+            let input = window(&setting.input, start, length);
+            let mut d_carry = setting.d_carry.clone();
+            if start + length < steps {
+                d_carry.set_zero();
+            }
+            let mut cut = setting.with(input, (carry.clone(), Sequences::default(), d_carry));
+            let (output, out) = cut.forward(&mut L::Cache::default());
+            cut.d_output = if has_every_step(setting) {
+                window(&setting.d_output, start, length)
+            } else {
+                Tensors::<f64>::zeros(&output)
+            };
+            carry = out;
+            cut
+        })
+        .collect()
+}
+
+/// Whether the layer gives an output for each step.
+pub(crate) fn has_every_step<L: SequenceLayer>(setting: &Setting<L>) -> bool {
+    setting.d_output.steps() == setting.input.steps()
+}
+
+/// The setting, with a zero cotangent of the output if the layer does not give one for each step: what can be compared
+/// with its windows.
+pub(crate) fn comparable<L: SequenceLayer>(setting: &Setting<L>) -> Setting<L> {
+    let mut comparable = setting.clone();
+    if !has_every_step(setting) {
+        comparable.d_output.set_zero();
+    }
+    comparable
+}

@@ -1,0 +1,135 @@
+//! Laws of every backward pass: it is a linear function, it adds, and it can be done again.
+
+use super::compare::{Court, Parts, largest, largest_of};
+use crate::failure::Failure;
+use crate::numbers::{elements, fill, fill_normal, filled, generator};
+use crate::setting::{Names, Passes, Setting};
+use longhand::{Layer, Tensors};
+
+/// Forward twice gives the same, bit for bit, with the same cache and with a new one; and so does backward.
+///
+/// Catches state that a layer hides in itself (a step counter, stored activations) or leaves in the cache.
+///
+/// # Errors
+/// If it does not.
+pub fn repeat<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let court = Court::new("the same passes again give the same, bit for bit", setting);
+    let mut cache = L::Cache::default();
+    let first = setting.passes_with(&mut cache);
+    court.same_passes(
+        setting,
+        ["the first time", "with the cache used again"],
+        &first,
+        &setting.passes_with(&mut cache),
+    )?;
+    court.same_passes(setting, ["the first time", "with a new cache"], &first, &setting.passes())
+}
+
+/// How closely a second backward pass must double the gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubling {
+    /// Bit for bit: the gradient is worked out whole and added once.
+    Exactly,
+    /// Within rounding: the gradient is added step by step.
+    WithinRounding,
+}
+
+/// Gradients are added to what is there; a second backward pass after one forward doubles them, and gives the same
+/// gradients of input and carry.
+///
+/// Catches `=` in place of `+=`, and a backward pass that uses up its cache.
+///
+/// # Errors
+/// If it does not.
+pub fn accumulation<L: Layer<f64>>(setting: &Setting<L>, doubling: Doubling) -> Result<(), Failure> {
+    let court = Court::new("gradients are added to; a second backward pass doubles them", setting);
+    let names = Names::of(&setting.prefix(), &setting.layer);
+    let mut cache = L::Cache::default();
+    let once = setting.passes_with(&mut cache);
+    let mut twice = once.gradients.clone();
+    let mut d_input = filled(&setting.input, &mut |_| f64::NAN);
+    let d_carry = setting.backward(&mut cache, &mut twice, Some(&mut d_input));
+    let doubled: Vec<f64> = elements(&once.gradients).iter().map(|g| 2.0 * g).collect();
+    let what = ["after two backward passes", "is twice that of one"];
+    match doubling {
+        Doubling::Exactly => court.same(&names, what, &elements(&twice), &doubled)?,
+        Doubling::WithinRounding => {
+            court.close(&names, what, &elements(&twice), &doubled, largest_of(&once.parts("")))?;
+        }
+    }
+    let what = ["the first time", "the second"];
+    court.same(&Names::of("input", &d_input), what, &elements(&once.d_input), &elements(&d_input))?;
+    court.same(&Names::of("carry", &d_carry), what, &elements(&once.d_carry), &elements(&d_carry))?;
+
+    // Onto other numbers than its own: what was there stays, to the last bit that it can.
+    let mut there = setting.layer.zeros();
+    fill_normal(&mut there, 1.0, &mut generator(7, 7));
+    let mut sum = there.clone();
+    setting.forward(&mut cache);
+    setting.backward(&mut cache, &mut sum, None);
+    let (there, own) = (elements(&there), elements(&once.gradients));
+    let expected: Vec<f64> = there.iter().zip(&own).map(|(a, b)| a + b).collect();
+    let what = ["added to other gradients", "is their sum"];
+    court.close(&names, what, &elements(&sum), &expected, largest(&there) + largest_of(&once.parts("")))
+}
+
+/// Zero cotangents give zero gradients, exactly.
+///
+/// Catches a term that does not go through the chain rule: weight decay in backward, a gradient left over.
+///
+/// # Errors
+/// If they do not.
+pub fn zero_cotangent<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let court = Court::new("a zero cotangent gives a zero gradient", setting);
+    let passes = scaled(setting, 0.0).passes();
+    for (names, values) in passes.parts(&setting.prefix()).into_iter().skip(2) {
+        court.same(&names, ["from a zero cotangent", "expected"], &values, &vec![0.0; values.len()])?;
+    }
+    Ok(())
+}
+
+/// Backward is linear in the cotangents: the combination `a v + b w` gives `a` times and `b` times what `v` and `w`
+/// give, also where `a` is large or small.
+///
+/// Catches clipping in backward, and steps that are skipped because a cotangent is small.
+///
+/// # Errors
+/// If it is not.
+pub fn linearity<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let court = Court::new("backward is linear in its cotangents", setting);
+    let mut other = setting.clone();
+    fill_normal(&mut other.d_output, 1.0, &mut generator(8, 8));
+    fill_normal(&mut other.d_carry, 1.0, &mut generator(8, 9));
+    let (v, w) = (setting.passes(), other.passes());
+    for (a, b) in [(1024.0, -768.0), (-3.0 / 1_048_576.0, 5.0 / 4_194_304.0), (1e-12, 2e-12), (1.0, 1.0)] {
+        let mut both = setting.clone();
+        combine(&mut both.d_output, a, &other.d_output, b);
+        combine(&mut both.d_carry, a, &other.d_carry, b);
+        let combined = both.passes();
+        let gradients = |passes: &Passes<L>| passes.parts(&setting.prefix()).split_off(2);
+        let (v, w) = (gradients(&v), gradients(&w));
+        let size = a.abs() * largest_of(&v) + b.abs() * largest_of(&w);
+        let sum = |v: &[f64], w: &[f64]| v.iter().zip(w).map(|(v, w)| a * v + b * w).collect();
+        let expected: Parts = v.iter().zip(&w).map(|((names, v), (_, w))| (names.clone(), sum(v, w))).collect();
+        let right = format!("is {a:e} times the first and {b:e} times the second");
+        let what = ["from a combination of two cotangents", right.as_str()];
+        court.close_parts(what, &gradients(&combined), &expected, size)?;
+    }
+    Ok(())
+}
+
+/// The setting with its cotangents times a factor.
+fn scaled<L: Layer<f64>>(setting: &Setting<L>, factor: f64) -> Setting<L> {
+    let mut scaled = setting.clone();
+    fill(&mut scaled.d_output, &mut |v| factor * v);
+    fill(&mut scaled.d_carry, &mut |v| factor * v);
+    scaled
+}
+
+fn combine<P: Tensors<f64>>(to: &mut P, a: f64, with: &P, b: f64) {
+    to.visit_pair(with, &mut |to, with| {
+        for (to, with) in to.iter_mut().zip(with) {
+            *to = a * *to + b * with;
+        }
+    });
+}

@@ -1,0 +1,89 @@
+//! Comparing what two ways to the same numbers gave.
+
+use crate::adjoint::TOLERANCE;
+use crate::failure::{Failure, LawFailure, numbers};
+use crate::setting::{Names, Passes, Setting};
+use longhand::Layer;
+
+/// A law in words, and the setting in which it is looked at.
+pub(crate) struct Court<'a> {
+    pub(crate) law: &'a str,
+    pub(crate) context: String,
+}
+
+impl<'a> Court<'a> {
+    pub(crate) fn new<L: Layer<f64>>(law: &'a str, setting: &Setting<L>) -> Self {
+        Court { law, context: format!("{}, {}", setting.layer.name(), setting.about) }
+    }
+
+    pub(crate) fn fail(&self, found: String) -> Failure {
+        Failure::Law(LawFailure { law: self.law.to_owned(), found, context: self.context.clone() })
+    }
+
+    pub(crate) fn require(&self, holds: bool, found: impl FnOnce() -> String) -> Result<(), Failure> {
+        if holds { Ok(()) } else { Err(self.fail(found())) }
+    }
+
+    /// The two are the same bits. Zero and minus zero are the same; so are all NaN.
+    #[expect(clippy::float_cmp, reason = "the law is about bits")]
+    pub(crate) fn same(&self, names: &Names, what: [&str; 2], a: &[f64], b: &[f64]) -> Result<(), Failure> {
+        self.compare(names, what, a, b, |_, a, b| a == b || (a.is_nan() && b.is_nan()))
+    }
+
+    /// The two agree within rounding. `size` is that of the terms of which the numbers are sums; the largest counts for
+    /// all, because a number may be a sum that happens to cancel.
+    pub(crate) fn close(&self, names: &Names, what: [&str; 2], a: &[f64], b: &[f64], size: f64) -> Result<(), Failure> {
+        self.compare(names, what, a, b, |_, a, b| (a - b).abs() <= TOLERANCE * size)
+    }
+
+    /// All parts agree within rounding.
+    pub(crate) fn close_parts(&self, what: [&str; 2], a: &Parts, b: &Parts, size: f64) -> Result<(), Failure> {
+        a.iter().zip(b).try_for_each(|((names, a), (_, b))| self.close(names, what, a, b, size))
+    }
+
+    pub(crate) fn compare(
+        &self,
+        names: &Names,
+        what: [&str; 2],
+        a: &[f64],
+        b: &[f64],
+        agree: impl Fn(usize, f64, f64) -> bool,
+    ) -> Result<(), Failure> {
+        self.require(a.len() == b.len(), || {
+            let name = names.0.first().map_or("", |tensor| &tensor.name);
+            format!("{name}: {} elements {}, {} elements {}", a.len(), what[0], b.len(), what[1])
+        })?;
+        let wrong = (0..a.len()).find(|&index| !agree(index, a[index], b[index]));
+        let Some(index) = wrong else { return Ok(()) };
+        let (first, second) = numbers(a[index], b[index]);
+        Err(self.fail(format!("{}: {first} {}, {second} {}", names.element(index), what[0], what[1])))
+    }
+
+    /// Every number of two passes is the same bits.
+    pub(crate) fn same_passes<L: Layer<f64>>(
+        &self,
+        setting: &Setting<L>,
+        what: [&str; 2],
+        a: &Passes<L>,
+        b: &Passes<L>,
+    ) -> Result<(), Failure> {
+        let prefix = setting.prefix();
+        for ((names, a), (_, b)) in a.parts(&prefix).into_iter().zip(b.parts(&prefix)) {
+            self.same(&names, what, &a, &b)?;
+        }
+        Ok(())
+    }
+}
+
+/// Named numbers: those of two passes.
+pub(crate) type Parts = Vec<(Names, Vec<f64>)>;
+
+/// The largest magnitude among the numbers.
+pub(crate) fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()))
+}
+
+/// The largest magnitude among all parts.
+pub(crate) fn largest_of(parts: &Parts) -> f64 {
+    parts.iter().fold(0.0, |so_far: f64, (_, values)| so_far.max(largest(values)))
+}

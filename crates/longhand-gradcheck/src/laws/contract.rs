@@ -1,0 +1,108 @@
+//! What the contract of a layer says without any mathematics.
+
+use super::compare::Court;
+use crate::failure::Failure;
+use crate::numbers::{elements, filled};
+use crate::setting::{Names, Setting};
+use longhand::{Layer, Path, Shape, Tensors};
+
+/// `visit`, `visit_mut`, `visit_pair` and `map` give the same tensors in the same order.
+///
+/// Catches a parameter that is left out of one of them: an optimizer would never see it.
+///
+/// # Errors
+/// If they do not.
+pub fn tensors<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    visits(setting)?;
+    let court = Court::new("map gives the same tensors in the same order as visit", setting);
+    mapped(&court, &setting.prefix(), &setting.layer)?;
+    mapped(&court, "input", &setting.input)?;
+    mapped(&court, "carry", &setting.carry)
+}
+
+fn mapped<P: Tensors<f64>>(court: &Court<'_>, prefix: &str, value: &P) -> Result<(), Failure> {
+    let mut next = 0.0;
+    let numbered = value.map::<f64>(&mut |_| {
+        next += 1.0;
+        next
+    });
+    court.same(&Names::of(prefix, value), ["by map", "by visit"], &elements(&numbered), &counted(value.count()))
+}
+
+fn counted(count: usize) -> Vec<f64> {
+    (1..=count).map(|index| index as f64).collect()
+}
+
+/// The law without `map`, which means nothing to a layer for `f64` only.
+pub(crate) fn visits<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let court = Court::new("visit, visit_mut and visit_pair give the same tensors in the same order", setting);
+    visited(&court, &setting.prefix(), &setting.layer)?;
+    visited(&court, "input", &setting.input)?;
+    visited(&court, "carry", &setting.carry)
+}
+
+fn visited<P: Tensors<f64>>(court: &Court<'_>, prefix: &str, value: &P) -> Result<(), Failure> {
+    let (names, count) = (Names::of(prefix, value), value.count());
+    let expected = counted(count);
+    let mut seen: Vec<(String, Shape)> = Vec::new();
+    value.visit(&Path::ROOT, &mut |path, shape, _| seen.push((path.to_string(), shape)));
+    let (mut index, mut same_names, mut written) = (0, true, value.clone());
+    written.visit_mut(&Path::ROOT, &mut |path, shape, values| {
+        same_names &= seen.get(index).is_some_and(|(name, of)| *name == path.to_string() && *of == shape);
+        same_names &= shape.rows * shape.columns == values.len();
+        index += 1;
+    });
+    court.require(same_names && index == seen.len(), || {
+        format!("{prefix}: visit_mut gives other names, shapes or tensors than visit")
+    })?;
+    let mut next = 0.0;
+    let written = filled(value, &mut |_| {
+        next += 1.0;
+        next
+    });
+    court.same(&names, ["after visit_mut", "by visit"], &elements(&written), &expected)?;
+    let (mut copy, mut pairs) = (value.zeros(), Vec::new());
+    court.same(&names, ["in zeros()", "expected"], &elements(&copy), &vec![0.0; count])?;
+    copy.copy_from(&written);
+    court.same(&names, ["after visit_pair", "by visit"], &elements(&copy), &expected)?;
+    copy.visit_pair(value, &mut |a, b| pairs.push((a.len(), b.len())));
+    court.require(pairs.iter().all(|(a, b)| a == b), || format!("{prefix}: visit_pair pairs tensors of other lengths"))
+}
+
+/// A first carry is zero; the output is the one in the cache and backward leaves it alone; the gradient of the input
+/// has the input's shape; gradients do not depend on whether it was asked for.
+///
+/// # Errors
+/// If one of these does not hold.
+pub fn contract<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let court = Court::new("the output lies in the cache, and backward leaves it alone", setting);
+    let mut cache = L::Cache::default();
+    let (output, _) = setting.forward(&mut cache);
+    let names = Names::of("output", &output);
+    court.same(&names, ["returned", "in the cache"], &elements(&output), &elements(L::output(&cache)))?;
+    let mut gradients = setting.layer.zeros();
+    let mut d_input = filled(&setting.input, &mut |_| f64::NAN);
+    let d_carry = setting.backward(&mut cache, &mut gradients, Some(&mut d_input));
+    let after = elements(L::output(&cache));
+    court.same(&names, ["before backward", "after it"], &elements(&output), &after)?;
+
+    let court = Court::new("the gradient of a value has that value's shape", setting);
+    let shapes = |name: &str, left: Names, right: Names| {
+        court.require(left == right, || format!("{name}: {}, but its gradient {}", shapes_of(&left), shapes_of(&right)))
+    };
+    shapes("input", Names::of("input", &setting.input), Names::of("input", &d_input))?;
+    shapes("carry", Names::of("carry", &setting.carry), Names::of("carry", &d_carry))?;
+
+    let court = Court::new("gradients do not depend on whether the input's gradient is asked for", setting);
+    let mut cache = L::Cache::default();
+    setting.forward(&mut cache);
+    let mut alone = setting.layer.zeros();
+    let d_carry_alone = setting.backward(&mut cache, &mut alone, None);
+    let what = ["with d_input", "without"];
+    court.same(&Names::of(&setting.prefix(), &gradients), what, &elements(&gradients), &elements(&alone))?;
+    court.same(&Names::of("carry", &d_carry), what, &elements(&d_carry), &elements(&d_carry_alone))
+}
+
+fn shapes_of(names: &Names) -> String {
+    names.0.iter().map(|tensor| format!("{} x {}", tensor.rows, tensor.columns)).collect::<Vec<_>>().join(", ")
+}

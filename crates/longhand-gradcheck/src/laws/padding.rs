@@ -1,0 +1,114 @@
+//! What stands in the padding never matters.
+
+use super::compare::{Court, largest_of};
+use crate::case::with_valid;
+use crate::cut::window;
+use crate::failure::Failure;
+use crate::numbers::{elements, fill_normal, filled, generator};
+use crate::setting::{Names, Passes, SequenceLayer, Setting};
+use longhand::{Layout, Sequences};
+
+/// Invalid steps give no output and no gradient, and what stands there in the input and in the cotangent of the output
+/// never matters, bit for bit: not other numbers, not infinity, not NaN.
+///
+/// Catches a mask that leaks, forward or backward, and zero times NaN in a weight gradient.
+///
+/// # Errors
+/// If it matters.
+pub fn padding<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
+    let court = Court::new("an invalid step gives no output and no gradient", setting);
+    let plain = setting.passes();
+    zero_where_invalid(&court, "output", &plain.output)?;
+    zero_where_invalid(&court, "input", &plain.d_input)?;
+
+    let court = Court::new("what stands in the padding never matters", setting);
+    let mut numbers = generator(9, 10);
+    for (name, value) in
+        [("other numbers", None), ("NaN", Some(f64::NAN)), ("infinity", Some(f64::INFINITY)), ("zeros", Some(0.0))]
+    {
+        for (what, of_input, of_output) in [("the input", true, false), ("d_output", false, true)] {
+            let mut changed = setting.clone();
+            let mut padding = |sequences: &mut Sequences<f64>| {
+                let mut other = filled(sequences, &mut |_| value.unwrap_or(0.0));
+                if value.is_none() {
+                    fill_normal(&mut other, 3.0, &mut numbers);
+                }
+                replace_padding(sequences, &other);
+            };
+            if of_input {
+                padding(&mut changed.input);
+            }
+            if of_output {
+                padding(&mut changed.d_output);
+            }
+            let right = format!("with {name} in the padding of {what}");
+            court.same_passes(setting, ["as drawn", &right], &plain, &changed.passes())?;
+        }
+    }
+    Ok(())
+}
+
+/// More padding at the end changes results by rounding at most.
+///
+/// Catches a mean over all steps where it should be over the valid ones.
+///
+/// # Errors
+/// If it changes more.
+pub fn more_padding<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
+    let court = Court::new("more padding at the end changes nothing", setting);
+    let plain = setting.passes();
+    let mut longer = setting.clone();
+    longer.input = padded(&setting.input);
+    // Of one step in and one out, only more steps show whether the layer gives an output for each.
+    let output_steps = longer.forward(&mut L::Cache::default()).0.steps();
+    let every_step = output_steps == longer.input.steps();
+    if every_step {
+        longer.d_output = padded(&setting.d_output);
+    }
+    let Passes { mut output, carry, gradients, d_input, d_carry } = longer.passes();
+    if every_step {
+        output = window(&output, 0, setting.input.steps());
+    }
+    let d_input = window(&d_input, 0, setting.input.steps());
+    let longer = Passes::<L> { output, carry, gradients, d_input, d_carry };
+    let (plain, longer) = (plain.parts(&setting.prefix()), longer.parts(""));
+    court.close_parts(["as drawn", "with more padding"], &plain, &longer, largest_of(&plain))
+}
+
+/// With two more steps, invalid and NaN.
+fn padded(sequences: &Sequences<f64>) -> Sequences<f64> {
+    const MORE: usize = 2;
+    let (layout, features) = (sequences.layout(), sequences.features());
+    let (steps, batch) = (layout.steps(), layout.batch());
+    let mut longer = Layout::new(steps + MORE, batch);
+    for step in 0..steps {
+        for sequence in layout.resets_at(step) {
+            longer = longer.with_reset(step, sequence);
+        }
+    }
+    let valid = |column: usize| column < steps * batch && layout.is_valid(column / batch, column % batch);
+    let longer = with_valid(longer, (0..(steps + MORE) * batch).map(valid).collect());
+    let mut padded = filled(&Sequences::zeros(features, longer), &mut |_| f64::NAN);
+    padded.values_mut().as_mut_slice()[..features * steps * batch].copy_from_slice(sequences.values().as_slice());
+    padded
+}
+
+fn replace_padding(sequences: &mut Sequences<f64>, with: &Sequences<f64>) {
+    let layout = sequences.layout().clone();
+    for step in 0..layout.steps() {
+        for sequence in (0..layout.batch()).filter(|&sequence| !layout.is_valid(step, sequence)) {
+            sequences.at_mut(step, sequence).copy_from_slice(with.at(step, sequence));
+        }
+    }
+}
+
+fn zero_where_invalid(court: &Court<'_>, name: &str, sequences: &Sequences<f64>) -> Result<(), Failure> {
+    let mut cleared = sequences.clone();
+    cleared.clear_padding();
+    court.same(
+        &Names::of(name, sequences),
+        ["at an invalid step", "expected"],
+        &elements(sequences),
+        &elements(&cleared),
+    )
+}

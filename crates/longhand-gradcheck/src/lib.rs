@@ -1,0 +1,164 @@
+//! Prove that a hand-written backward pass is right.
+//!
+//! ```
+//! use longhand::{Features, Layer, Pass, Scalar, Sequences, nalgebra::DVector};
+//!
+//! /// `y = gain * x`, feature by feature.
+//! #[derive(Clone)]
+//! struct Gain<T> { gain: DVector<T> }
+//! longhand::tensors!(Gain { gain });
+//!
+//! # impl<T: Scalar> Layer<T> for Gain<T> {
+//! #     type Input = Sequences<T>;
+//! #     type Output = Sequences<T>;
+//! #     type Carry = ();
+//! #     type Cache = Sequences<T>;
+//! #     fn name(&self) -> String { format!("Gain({})", self.gain.len()) }
+//! #     fn features(&self) -> Features { Features::Fixed { input: self.gain.len(), output: self.gain.len() } }
+//! #     fn carry(&self, _: usize) {}
+//! #     fn forward<'c>(
+//! #         &self, x: &Sequences<T>, (): &mut (), y: &'c mut Sequences<T>, _: &mut Pass<'_>,
+//! #     ) -> &'c Sequences<T> {
+//! #         y.reshape(x.features(), x.layout());
+//! #         y.values_mut().copy_from(x.values());
+//! #         for mut y in y.values_mut().column_iter_mut() { y.component_mul_assign(&self.gain); }
+//! #         y.clear_padding();
+//! #         y
+//! #     }
+//! #     fn output(y: &Sequences<T>) -> &Sequences<T> { y }
+//! #     fn backward(
+//! #         &self, x: &Sequences<T>, _: &mut Sequences<T>, d_y: &Sequences<T>, (): &mut (), gradients: &mut Self,
+//! #         d_x: Option<&mut Sequences<T>>,
+//! #     ) {
+//! #         let layout = x.layout();
+//! #         for step in 0..layout.steps() {
+//! #             for b in (0..layout.batch()).filter(|&b| layout.is_valid(step, b)) {
+//! #                 for (i, d) in gradients.gain.iter_mut().enumerate() { *d += d_y.at(step, b)[i] * x.at(step, b)[i]; }
+//! #             }
+//! #         }
+//! #         let Some(d_x) = d_x else { return };
+//! #         d_x.reshape(x.features(), layout);
+//! #         d_x.values_mut().copy_from(d_y.values());
+//! #         for mut d_x in d_x.values_mut().column_iter_mut() { d_x.component_mul_assign(&self.gain); }
+//! #         d_x.clear_padding();
+//! #     }
+//! # }
+//! // impl<T: Scalar> Layer<T> for Gain<T> { .. }
+//!
+//! longhand_gradcheck::prove(|case| Gain { gain: DVector::zeros(case.inputs) });
+//! ```
+//!
+//! That one line, in a test, builds the layer in many shapes, draws its parameters, and checks in each of them
+//!
+//! - every gradient (each parameter, the input, the carry) against an exact oracle: the layer's own forward pass on dual
+//!   numbers, see [`Dual`];
+//! - every law of a layer: see [`laws`], which can be called one by one.
+//!
+//! A wrong gradient is reported by tensor, row and column, with what it takes to have it again:
+//!
+//! ```text
+//! elman.weight_hh_l0[2,1]: analytic 0.3127, exact 0.2986 (T=5, batch=2, hidden=3, inputs=2, seed=0x1f3a)
+//! ```
+//!
+//! # In a `proptest!` block
+//! ```
+//! use longhand::Elman;
+//! use longhand_gradcheck::{Case, check};
+//! use proptest::prelude::*;
+//!
+//! proptest! {
+//!     // With `#[test]` here, in a test.
+//!     fn elman_is_right(case in Case::strategy()) {
+//!         check(&Elman::zeros(case.inputs, case.hidden), &case)?;
+//!     }
+//! }
+//! elman_is_right();
+//! ```
+//!
+//! # What else
+//! | to check | call |
+//! |---|---|
+//! | a layer | [`prove`], or [`check`] in one case |
+//! | a loss | [`prove_loss`], or [`check_loss`] in one case |
+//! | a layer that does not keep some law, or wants its own parameters | [`Checker`] |
+//! | a layer that runs on `f64` only | [`Checker::prove_by_differences`] |
+//! | a layer whose input is not [`Sequences`](longhand::Sequences) | [`Setting::new`] and [`Checker::any_layer`] |
+//! | a layer that draws at random while training | [`Setting::training`] and [`Checker::any_layer`] |
+//! | one law | [`laws`] |
+//!
+//! `PROPTEST_CASES` says how many cases are drawn.
+//!
+//! # What it cannot see
+//! The oracle shares the layer's forward pass: a layer that computes the wrong thing, with the right gradient of it, is
+//! only caught as far as the laws reach. Compare the forward pass with a second, naive one. A layer that tells `f64` from
+//! other scalars to take a faster way is seen by [`laws::same_function`].
+#![deny(missing_docs)]
+
+mod adjoint;
+mod case;
+mod checker;
+mod cut;
+mod differences;
+mod dual;
+mod failure;
+pub mod laws;
+mod loss;
+mod numbers;
+mod oracle;
+mod setting;
+mod target;
+
+pub use adjoint::Agreement;
+pub use case::Case;
+pub use checker::{Checker, Law};
+pub use differences::Differences;
+pub use dual::{Direction, Dual, DualLayer, Tangent};
+pub use failure::{Failure, GradientFailure, LawFailure, Mismatch, WrongTensor};
+pub use laws::SingleLayer;
+pub use loss::DualLoss;
+pub use oracle::{Derivative, DualNumbers, Oracle};
+pub use setting::{Passes, SequenceLayer, Setting};
+pub use target::CheckedTarget;
+
+/// Proves a layer: builds it in the shapes at the edges and in many others, draws its parameters, and checks its
+/// gradients and every law.
+///
+/// What `build` puts into the parameters does not matter; for a layer whose parameters must not be just any numbers see
+/// [`Checker::keep_parameters`]. The seeds are the same in each run.
+///
+/// # Panics
+/// If the layer is rejected: with the report, in the smallest shape that shows it.
+#[track_caller]
+pub fn prove<L: SequenceLayer + DualLayer + SingleLayer>(build: impl Fn(&Case) -> L) {
+    Checker::new().prove(build);
+}
+
+/// Checks the gradients of a layer, and every law, in one case; for `proptest!` blocks, with [`Case::strategy`].
+///
+/// # Errors
+/// If a gradient is wrong or a law is broken.
+pub fn check<L: SequenceLayer + DualLayer + SingleLayer>(layer: &L, case: &Case) -> Result<Agreement, Failure> {
+    Checker::new().layer(layer, case)
+}
+
+/// Proves a loss, in the shapes at the edges and in many others, with some targets missing.
+///
+/// ```
+/// use longhand::{MeanSquaredError, Reduction};
+/// longhand_gradcheck::prove_loss(&MeanSquaredError::new(Reduction::MeanOverElements));
+/// ```
+///
+/// # Panics
+/// If the loss is rejected: with the report.
+#[track_caller]
+pub fn prove_loss<L: DualLoss>(loss: &L) {
+    Checker::new().prove_loss(loss);
+}
+
+/// Checks a loss in one case.
+///
+/// # Errors
+/// If its gradient is wrong or a law is broken.
+pub fn check_loss<L: DualLoss>(loss: &L, case: &Case) -> Result<Agreement, Failure> {
+    Checker::new().loss(loss, case)
+}

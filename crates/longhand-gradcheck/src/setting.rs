@@ -1,0 +1,224 @@
+//! One situation in which a layer is checked: the layer, what goes in, and the cotangents of what comes out.
+
+use crate::case::Case;
+use crate::numbers::{elements, fill_normal, filled, generator};
+use longhand::{Features, Layer, Pass, Sequences, Tensors};
+
+/// A layer from sequences to sequences, as every layer of longhand is. Implemented for every layer that is one.
+pub trait SequenceLayer: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> {}
+impl<L: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>>> SequenceLayer for L {}
+
+/// A layer and all the numbers of one check of it.
+///
+/// The loss that is differentiated is `<d_output, output> + <d_carry, carry out>`: a sum of everything that comes out
+/// under signed normal weights, so that no error is multiplied by zero or cancelled by symmetry.
+#[derive(Debug, Clone)]
+pub struct Setting<L: Layer<f64>> {
+    /// The layer.
+    pub layer: L,
+    /// Its input.
+    pub input: L::Input,
+    /// The carry that comes in.
+    pub carry: L::Carry,
+    /// The cotangent of the output.
+    pub d_output: L::Output,
+    /// The cotangent of the carry that goes out.
+    pub d_carry: L::Carry,
+    /// The seed from which a training pass draws; `None` for a pass that infers.
+    pub training: Option<u64>,
+    /// The shapes and the seed, for messages.
+    pub about: String,
+}
+
+/// All that one forward and one backward give.
+#[derive(Debug, Clone)]
+pub struct Passes<L: Layer<f64>> {
+    /// The output.
+    pub output: L::Output,
+    /// The carry that went out.
+    pub carry: L::Carry,
+    /// The gradients of the parameters.
+    pub gradients: L,
+    /// The gradient of the input.
+    pub d_input: L::Input,
+    /// The gradient of the carry that came in.
+    pub d_carry: L::Carry,
+}
+
+/// The deviation of the weights: smaller ones hide errors of the recurrence.
+const WEIGHT: f64 = 0.5;
+
+impl<L: Layer<f64>> Setting<L> {
+    /// A setting for any kind of input: the carry and both cotangents are drawn from the seed. `batch` is the number of
+    /// sequences in the input.
+    pub fn new(layer: L, input: L::Input, batch: usize, seed: u64) -> Self {
+        let about = format!("batch={batch}, seed={seed:#x}");
+        Setting::drawn(layer, input, batch, seed, None, about)
+    }
+
+    /// The same in training, where the layer may draw at random (dropout): every pass draws the same numbers.
+    pub fn training(layer: L, input: L::Input, batch: usize, seed: u64) -> Self {
+        let about = format!("training, batch={batch}, seed={seed:#x}");
+        Setting::drawn(layer, input, batch, seed, Some(seed), about)
+    }
+
+    pub(crate) fn drawn(
+        layer: L,
+        input: L::Input,
+        batch: usize,
+        seed: u64,
+        training: Option<u64>,
+        about: String,
+    ) -> Self {
+        let (mut carry, mut d_carry) = (layer.carry(batch), layer.carry(batch));
+        fill_normal(&mut carry, 1.0, &mut generator(seed, 1));
+        fill_normal(&mut d_carry, 1.0, &mut generator(seed, 2));
+        let mut setting = Setting { layer, input, carry, d_output: L::Output::default(), d_carry, training, about };
+        setting.d_output = setting.forward(&mut L::Cache::default()).0;
+        fill_normal(&mut setting.d_output, 1.0, &mut generator(seed, 3));
+        setting
+    }
+
+    /// The same in a training pass.
+    pub(crate) fn in_training(&self) -> Self {
+        Setting { training: Some(15), about: format!("training, {}", self.about), ..self.clone() }
+    }
+
+    /// The output and the carry that goes out.
+    pub fn forward(&self, cache: &mut L::Cache) -> (L::Output, L::Carry) {
+        let mut carry = self.carry.clone();
+        let output = with_pass(self.training, |pass| self.layer.forward(&self.input, &mut carry, cache, pass).clone());
+        (output, carry)
+    }
+
+    /// A backward pass after a forward with this cache, into gradients and an input gradient that are there already.
+    pub fn backward(&self, cache: &mut L::Cache, gradients: &mut L, d_input: Option<&mut L::Input>) -> L::Carry {
+        let mut d_carry = self.d_carry.clone();
+        self.layer.backward(&self.input, cache, &self.d_output, &mut d_carry, gradients, d_input);
+        d_carry
+    }
+
+    /// One forward and one backward pass with this cache. The gradient of the input comes in as NaN: it is to be
+    /// written, not added to.
+    pub fn passes_with(&self, cache: &mut L::Cache) -> Passes<L> {
+        let (output, carry) = self.forward(cache);
+        let mut gradients = self.layer.zeros();
+        let mut d_input = filled(&self.input, &mut |_| f64::NAN);
+        let d_carry = self.backward(cache, &mut gradients, Some(&mut d_input));
+        Passes { output, carry, gradients, d_input, d_carry }
+    }
+
+    /// One forward and one backward pass with a new cache.
+    pub fn passes(&self) -> Passes<L> {
+        self.passes_with(&mut L::Cache::default())
+    }
+
+    /// What to call the layer in front of a tensor's name: `elman` for `Elman(3 -> 50)`.
+    pub(crate) fn prefix(&self) -> String {
+        let name = self.layer.name();
+        if name.contains(" > ") {
+            return "chain".to_owned();
+        }
+        let word: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        if word.is_empty() { "layer".to_owned() } else { word.to_lowercase() }
+    }
+
+    /// The layer and the case, for messages.
+    pub(crate) fn context(&self) -> String {
+        let name = self.layer.name();
+        if name.contains(" > ") { format!("{name}, {}", self.about) } else { self.about.clone() }
+    }
+}
+
+impl<L: SequenceLayer> Setting<L> {
+    /// A setting from a case: parameters drawn at a size of about 0.5, a normal input and a carry that is not zero.
+    pub fn of_case(layer: &L, case: &Case) -> Self {
+        let mut layer = layer.clone();
+        // In a wide layer, weights of 0.5 saturate everything, which hides errors as well as small weights do.
+        let fan = case.inputs.max(case.hidden) as f64;
+        let size = WEIGHT * (8.0 / fan).sqrt().min(1.0);
+        fill_normal(&mut layer, size, &mut generator(case.seed, 0));
+        Setting::of_case_as_it_is(&layer, case)
+    }
+
+    /// The same with the parameters that the layer has.
+    pub fn of_case_as_it_is(layer: &L, case: &Case) -> Self {
+        let features = match layer.features() {
+            Features::Any => case.inputs,
+            Features::Fixed { input, .. } => input,
+        };
+        let mut input = case.sequences(features);
+        fill_normal(&mut input, 1.0, &mut generator(case.seed, 4));
+        Setting::drawn(layer.clone(), input, case.batch(), case.seed, None, case.to_string())
+    }
+
+    /// The same with other inputs, and the carry and cotangents that belong to them.
+    pub(crate) fn with(&self, input: Sequences<f64>, ends: (L::Carry, Sequences<f64>, L::Carry)) -> Self {
+        let (carry, d_output, d_carry) = ends;
+        Setting { layer: self.layer.clone(), input, carry, d_output, d_carry, ..self.clone() }
+    }
+}
+
+impl<L: Layer<f64>> Passes<L> {
+    /// Every number, named, for comparisons.
+    pub(crate) fn parts(&self, prefix: &str) -> Vec<(Names, Vec<f64>)> {
+        vec![
+            (Names::of("output", &self.output), elements(&self.output)),
+            (Names::of("carry out", &self.carry), elements(&self.carry)),
+            (Names::of(prefix, &self.gradients), elements(&self.gradients)),
+            (Names::of("input", &self.d_input), elements(&self.d_input)),
+            (Names::of("carry", &self.d_carry), elements(&self.d_carry)),
+        ]
+    }
+}
+
+/// The tensors of a value by name and shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Names(pub(crate) Vec<TensorName>);
+
+/// One tensor: its name with the prefix, its place among all elements, and its shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TensorName {
+    pub(crate) name: String,
+    pub(crate) first: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+}
+
+impl TensorName {
+    pub(crate) fn range(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.rows * self.columns
+    }
+
+    /// `weight_hh_l0[2,1]`, or `bias_hh_l0[2]` in a vector.
+    pub(crate) fn element(&self, index: usize) -> String {
+        let (row, column) = ((index - self.first) % self.rows, (index - self.first) / self.rows);
+        if self.columns == 1 { format!("{}[{row}]", self.name) } else { format!("{}[{row},{column}]", self.name) }
+    }
+}
+
+impl Names {
+    pub(crate) fn of<P: Tensors<f64>>(prefix: &str, value: &P) -> Names {
+        let (mut names, mut first) = (Vec::new(), 0);
+        value.visit(&longhand::Path::ROOT, &mut |path, shape, values| {
+            let path = path.to_string();
+            let name = if path.is_empty() { prefix.to_owned() } else { format!("{prefix}.{path}") };
+            names.push(TensorName { name, first, rows: shape.rows, columns: shape.columns });
+            first += values.len();
+        });
+        Names(names)
+    }
+
+    pub(crate) fn element(&self, index: usize) -> String {
+        let tensor = self.0.iter().find(|tensor| tensor.range().contains(&index));
+        tensor.map_or_else(|| format!("element {index}"), |tensor| tensor.element(index))
+    }
+}
+
+/// A pass that infers, or one that trains and draws from the seed.
+pub(crate) fn with_pass<R>(training: Option<u64>, f: impl FnOnce(&mut Pass<'_>) -> R) -> R {
+    match training {
+        None => f(&mut Pass::Infer),
+        Some(seed) => f(&mut Pass::Train(&mut generator(seed, 5))),
+    }
+}

@@ -1,0 +1,316 @@
+//! Layers that are not from sequences to sequences, that draw at random, or that run on `f64` only.
+
+use longhand::nalgebra::{DMatrix, DVector};
+use longhand::{Features, Layer, Pass, Path, Scalar, Sequences, Shape, Tensors};
+use longhand_gradcheck::{Case, Checker, Setting, prove};
+use rand::RngExt;
+
+/// A table of columns, one for each token: what comes in are ids, which have no gradient.
+#[derive(Clone)]
+struct Embedding<T> {
+    weight: DMatrix<T>,
+    wrong: bool,
+}
+longhand::tensors!(Embedding { weight } keep { wrong });
+
+/// Token ids: a value without tensors.
+#[derive(Clone, Default)]
+struct Ids(Vec<usize>);
+
+impl<T: Scalar> Tensors<T> for Ids {
+    type Over<U: Scalar> = Ids;
+
+    fn visit(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {}
+    fn visit_mut(&mut self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {}
+    fn visit_pair(&mut self, _: &Self, _: &mut dyn FnMut(&mut [T], &[T])) {}
+    fn map<U: Scalar>(&self, _: &mut dyn FnMut(T) -> U) -> Ids {
+        self.clone()
+    }
+}
+
+/// One column for each id.
+#[derive(Clone)]
+struct Columns<T: Scalar>(DMatrix<T>);
+
+impl<T: Scalar> Default for Columns<T> {
+    fn default() -> Self {
+        Columns(DMatrix::zeros(0, 0))
+    }
+}
+
+impl<T: Scalar> Tensors<T> for Columns<T> {
+    type Over<U: Scalar> = Columns<U>;
+
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
+        self.0.visit(path, visitor);
+    }
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
+        self.0.visit_mut(path, visitor);
+    }
+    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
+        self.0.visit_pair(&other.0, visitor);
+    }
+    fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Columns<U> {
+        Columns(Tensors::map(&self.0, f))
+    }
+}
+
+impl<T: Scalar> Layer<T> for Embedding<T> {
+    type Input = Ids;
+    type Output = Columns<T>;
+    type Carry = ();
+    type Cache = Columns<T>;
+
+    fn name(&self) -> String {
+        format!("Embedding({} -> {})", self.weight.ncols(), self.weight.nrows())
+    }
+
+    fn features(&self) -> Features {
+        Features::Any
+    }
+
+    fn carry(&self, _: usize) {}
+
+    fn forward<'c>(&self, ids: &Ids, (): &mut (), cache: &'c mut Columns<T>, _: &mut Pass<'_>) -> &'c Columns<T> {
+        cache.0 = DMatrix::from_fn(self.weight.nrows(), ids.0.len(), |i, j| self.weight[(i, ids.0[j])]);
+        cache
+    }
+
+    fn output(cache: &Columns<T>) -> &Columns<T> {
+        cache
+    }
+
+    fn backward(
+        &self,
+        ids: &Ids,
+        _: &mut Columns<T>,
+        d_output: &Columns<T>,
+        (): &mut (),
+        gradients: &mut Self,
+        _: Option<&mut Ids>,
+    ) {
+        for (j, &id) in ids.0.iter().enumerate() {
+            for i in 0..self.weight.nrows() {
+                // A token that stands twice must add twice.
+                let seen = self.wrong && ids.0[..j].contains(&id);
+                gradients.weight[(i, id)] += if seen { T::zero() } else { d_output.0[(i, j)] };
+            }
+        }
+    }
+}
+
+#[test]
+fn an_input_without_a_gradient() {
+    let setting = |wrong| {
+        Setting::new(Embedding { weight: DMatrix::from_element(3, 5, 0.5), wrong }, Ids(vec![4, 0, 4, 2]), 4, 1)
+    };
+    Checker::new().any_layer(&setting(false)).expect("the embedding is right");
+    let failure = Checker::new().any_layer(&setting(true)).expect_err("it forgets repeated tokens");
+    assert!(
+        failure.to_string().starts_with("embedding.weight[0,4]") || failure.to_string().contains(",4]"),
+        "{failure}"
+    );
+}
+
+/// Inverted dropout with a gain; the mask lies in the cache.
+#[derive(Clone)]
+struct Dropout<T> {
+    gain: DVector<T>,
+    wrong: bool,
+}
+longhand::tensors!(Dropout { gain } keep { wrong });
+
+#[derive(Clone)]
+struct DropoutCache<T: Scalar> {
+    output: Sequences<T>,
+    kept: Vec<bool>,
+}
+
+impl<T: Scalar> Default for DropoutCache<T> {
+    fn default() -> Self {
+        DropoutCache { output: Sequences::default(), kept: Vec::new() }
+    }
+}
+
+impl<T: Scalar> Layer<T> for Dropout<T> {
+    type Input = Sequences<T>;
+    type Output = Sequences<T>;
+    type Carry = ();
+    type Cache = DropoutCache<T>;
+
+    fn name(&self) -> String {
+        "Dropout".to_owned()
+    }
+
+    fn features(&self) -> Features {
+        Features::Fixed { input: self.gain.len(), output: self.gain.len() }
+    }
+
+    fn carry(&self, _: usize) {}
+
+    fn forward<'c>(
+        &self,
+        input: &Sequences<T>,
+        (): &mut (),
+        cache: &'c mut DropoutCache<T>,
+        pass: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        cache.output.reshape(input.features(), input.layout());
+        let kept = |_| match pass {
+            Pass::Infer => true,
+            Pass::Train(generator) => generator.random_bool(0.75),
+        };
+        cache.kept = (0..input.values().len()).map(kept).collect();
+        let training = cache.kept.contains(&false);
+        let scale = if training { longhand::nalgebra::convert(4.0 / 3.0) } else { T::one() };
+        let rows = self.gain.len();
+        for (index, y) in cache.output.values_mut().iter_mut().enumerate() {
+            *y = if cache.kept[index] { input.values()[index] * self.gain[index % rows] * scale } else { T::zero() };
+        }
+        cache.output.clear_padding();
+        &cache.output
+    }
+
+    fn output(cache: &DropoutCache<T>) -> &Sequences<T> {
+        &cache.output
+    }
+
+    fn backward(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut DropoutCache<T>,
+        d_output: &Sequences<T>,
+        (): &mut (),
+        gradients: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        let training = cache.kept.contains(&false);
+        let scale = if training && !self.wrong { longhand::nalgebra::convert(4.0 / 3.0) } else { T::one() };
+        let rows = self.gain.len();
+        let mut d_x = Sequences::zeros(input.features(), input.layout().clone());
+        for column in 0..input.layout().columns() {
+            if input.layout().is_valid(column / input.batch(), column % input.batch()) {
+                for row in 0..rows {
+                    let index = column * rows + row;
+                    if cache.kept[index] {
+                        gradients.gain[row] += d_output.values()[index] * input.values()[index] * scale;
+                        d_x.values_mut()[index] = d_output.values()[index] * self.gain[row] * scale;
+                    }
+                }
+            }
+        }
+        if let Some(d_input) = d_input {
+            *d_input = d_x;
+        }
+    }
+}
+
+#[test]
+fn a_layer_that_draws_in_training() {
+    prove(|case| Dropout { gain: DVector::zeros(case.inputs), wrong: false });
+}
+
+#[test]
+#[should_panic(expected = "dropout.gain")]
+fn a_mistake_that_shows_in_training_only() {
+    prove(|case| Dropout { gain: DVector::zeros(case.inputs), wrong: true });
+}
+
+/// A layer that somebody wrote for `f64`: `y = sin(w x)`, feature by feature.
+#[derive(Clone)]
+struct Sine {
+    weight: DVector<f64>,
+    wrong: f64,
+}
+
+/// Only for `f64`, so without the macro; and not to be turned into another scalar.
+impl Tensors<f64> for Sine {
+    type Over<U: Scalar> = ();
+
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
+        self.weight.visit(&path.field("weight"), visitor);
+    }
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64])) {
+        self.weight.visit_mut(&path.field("weight"), visitor);
+    }
+    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
+        self.weight.visit_pair(&other.weight, visitor);
+    }
+    fn map<U: Scalar>(&self, f: &mut dyn FnMut(f64) -> U) {
+        for &x in &self.weight {
+            f(x);
+        }
+    }
+}
+
+impl Layer<f64> for Sine {
+    type Input = Sequences<f64>;
+    type Output = Sequences<f64>;
+    type Carry = ();
+    type Cache = Sequences<f64>;
+
+    fn name(&self) -> String {
+        "Sine".to_owned()
+    }
+
+    fn features(&self) -> Features {
+        Features::Fixed { input: self.weight.len(), output: self.weight.len() }
+    }
+
+    fn carry(&self, _: usize) {}
+
+    fn forward<'c>(
+        &self,
+        input: &Sequences<f64>,
+        (): &mut (),
+        output: &'c mut Sequences<f64>,
+        _: &mut Pass<'_>,
+    ) -> &'c Sequences<f64> {
+        output.reshape(input.features(), input.layout());
+        for (index, (y, &x)) in output.values_mut().iter_mut().zip(input.values()).enumerate() {
+            *y = (self.weight[index % self.weight.len()] * x).sin();
+        }
+        output.clear_padding();
+        output
+    }
+
+    fn output(cache: &Sequences<f64>) -> &Sequences<f64> {
+        cache
+    }
+
+    fn backward(
+        &self,
+        input: &Sequences<f64>,
+        _: &mut Sequences<f64>,
+        d_output: &Sequences<f64>,
+        (): &mut (),
+        gradients: &mut Self,
+        d_input: Option<&mut Sequences<f64>>,
+    ) {
+        let (mut x, mut d_y) = (input.clone(), d_output.clone());
+        d_y.reshape(input.features(), input.layout());
+        x.clear_padding();
+        d_y.clear_padding();
+        let mut d_x = Sequences::zeros(input.features(), input.layout().clone());
+        for (index, (&x, &d_y)) in x.values().iter().zip(d_y.values()).enumerate() {
+            let row = index % self.weight.len();
+            let slope = d_y * (self.weight[row] * x).cos();
+            gradients.weight[row] += slope * x * self.wrong;
+            d_x.values_mut()[index] = slope * self.weight[row];
+        }
+        if let Some(d_input) = d_input {
+            *d_input = d_x;
+        }
+    }
+}
+
+#[test]
+fn a_layer_for_f64_only() {
+    Checker::new().prove_by_differences(|case: &Case| Sine { weight: DVector::zeros(case.inputs), wrong: 1.0 });
+}
+
+#[test]
+#[should_panic(expected = "sine.weight")]
+fn a_mistake_of_a_millionth_in_a_layer_for_f64_only() {
+    Checker::new().prove_by_differences(|case: &Case| Sine { weight: DVector::zeros(case.inputs), wrong: 1.0 + 1e-6 });
+}

@@ -1,0 +1,142 @@
+//! The policy of shapes, and what a failure says.
+
+use longhand::{Elman, Layer, Linear};
+use longhand_gradcheck::{Case, Checker, Law, Setting, check};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+fn assert_policy(case: &Case) {
+    let (steps, batch) = (case.steps(), case.batch());
+    assert!((3..=8).contains(&steps) && (2..=3).contains(&batch), "{case}");
+    let sizes = BTreeSet::from([steps, batch, case.inputs, case.hidden, case.outputs]);
+    assert_eq!(sizes.len(), 5, "two dimensions are equal: {case}");
+    assert!(sizes.iter().all(|&size| size > 1), "a dimension of 1 hides errors: {case}");
+    let valid = |b| (0..steps).filter(move |&step| case.layout.is_valid(step, b)).count();
+    let lengths: BTreeSet<usize> = (0..batch).map(valid).collect();
+    assert_eq!(lengths.len(), batch, "two sequences are equally long: {case}");
+    assert!(!lengths.contains(&0), "a sequence is empty: {case}");
+    let middle = |b, step| step > 0 && step + 1 < steps && case.layout.is_valid(step, b) && case.layout.resets(step, b);
+    assert!((0..batch).any(|b| (0..steps).any(|step| middle(b, step))), "no reset in the middle: {case}");
+}
+
+proptest! {
+    #[test]
+    fn cases_keep_the_policy(case in Case::strategy(), seed: u64) {
+        assert_policy(&case);
+        assert_policy(&Case::from_seed(seed));
+        prop_assert_eq!(Case::from_seed(seed), Case::from_seed(seed));
+    }
+
+    /// The carry is not zero, nor are the weights, and they are of a size of about 0.5.
+    #[test]
+    fn numbers_are_of_a_size_that_shows_errors(case in Case::strategy()) {
+        let setting = Setting::of_case(&Elman::zeros(case.inputs, case.hidden), &case);
+        prop_assert!(setting.carry.iter().all(|&h| h != 0.0));
+        let weights = &setting.layer.weight_ih_l0;
+        let size = (weights.norm_squared() / weights.len() as f64).sqrt();
+        prop_assert!((0.1..1.5).contains(&size), "{}", size);
+    }
+}
+
+/// The report has what it takes to have the failure again.
+#[test]
+fn a_report_names_element_shapes_and_seed() {
+    let case = Case::new(5, 2, 2, 3, 4, 0x1f3a);
+    let mut setting = Setting::of_case(&Elman::zeros(2, 3), &case);
+    // The gradient is right, so one that is asked of another layer is wrong.
+    setting.layer.weight_hh_l0[(2, 1)] += 0.5;
+    Checker::new().any_layer(&setting).expect("a layer with other weights is right as well");
+    let failure = check(&Halved(Linear::zeros(2, 3)), &case).expect_err("half of the gradient is missing");
+    let report = failure.to_string();
+    let first = report.lines().next().expect("a line");
+    assert!(first.starts_with("halved.inner.bias["), "{report}");
+    assert!(first.contains(": analytic ") && first.contains(", exact "), "{report}");
+    assert!(first.ends_with("(T=5, batch=2, hidden=3, inputs=2, outputs=4, seed=0x1f3a)"), "{report}");
+    assert!(report.contains("each element is 0.500000 times the exact one"), "{report}");
+    assert!(report.contains("right: halved.inner.weight, input"), "{report}");
+}
+
+/// `prove` shrinks the shape: the smallest that the policy has.
+#[test]
+fn a_failure_is_shrunk() {
+    let caught =
+        std::panic::catch_unwind(|| Checker::new().prove(|case| Halved(Linear::zeros(case.inputs, case.outputs))));
+    let message = *caught.expect_err("it is wrong").downcast::<String>().expect("a message");
+    assert!(message.contains("smallest case: T=3, batch=2, hidden=5, inputs=4, outputs=6"), "{message}");
+}
+
+/// A law that is left out is not asked for.
+#[test]
+fn laws_can_be_left_out() {
+    let chain = Elman::zeros(3, 4).then(Linear::zeros(4, 5)).expect("4 meets 4");
+    let all = [Law::Batch, Law::Reset, Law::Windows, Law::Padding, Law::SinglePrecision];
+    let checker = all.into_iter().fold(Checker::new(), Checker::without).keep_parameters().cases(1);
+    checker.layer(&chain, &Case::new(4, 2, 3, 4, 5, 1)).expect("it is right");
+}
+
+/// A linear layer whose bias gets half of its gradient.
+#[derive(Clone)]
+struct Halved<T: longhand::Scalar>(Linear<T>);
+
+mod halved {
+    use super::Halved;
+    use longhand::{Features, Layer, Linear, Pass, Path, Scalar, Sequences, Shape, Tensors};
+
+    impl<T: Scalar> Tensors<T> for Halved<T> {
+        type Over<U: Scalar> = Halved<U>;
+
+        fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
+            self.0.visit(&path.field("inner"), visitor);
+        }
+        fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
+            self.0.visit_mut(&path.field("inner"), visitor);
+        }
+        fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
+            self.0.visit_pair(&other.0, visitor);
+        }
+        fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Halved<U> {
+            Halved(self.0.map(f))
+        }
+    }
+
+    impl<T: Scalar> Layer<T> for Halved<T> {
+        type Input = Sequences<T>;
+        type Output = Sequences<T>;
+        type Carry = ();
+        type Cache = <Linear<T> as Layer<T>>::Cache;
+
+        fn name(&self) -> String {
+            "Halved".to_owned()
+        }
+        fn features(&self) -> Features {
+            self.0.features()
+        }
+        fn carry(&self, _: usize) {}
+        fn forward<'c>(
+            &self,
+            input: &Sequences<T>,
+            carry: &mut (),
+            cache: &'c mut Self::Cache,
+            pass: &mut Pass<'_>,
+        ) -> &'c Sequences<T> {
+            self.0.forward(input, carry, cache, pass)
+        }
+        fn output(cache: &Self::Cache) -> &Sequences<T> {
+            Linear::output(cache)
+        }
+        fn backward(
+            &self,
+            input: &Sequences<T>,
+            cache: &mut Self::Cache,
+            d_output: &Sequences<T>,
+            d_carry: &mut (),
+            gradients: &mut Self,
+            d_input: Option<&mut Sequences<T>>,
+        ) {
+            let mut own = self.0.zeros();
+            self.0.backward(input, cache, d_output, d_carry, &mut own, d_input);
+            gradients.0.weight += own.weight;
+            gradients.0.bias += own.bias * longhand::nalgebra::convert::<f64, T>(0.5);
+        }
+    }
+}

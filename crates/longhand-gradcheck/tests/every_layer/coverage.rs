@@ -1,0 +1,124 @@
+//! No public layer, loss or function of the gradient without a proof.
+//!
+//! The sources of `longhand` are read, through `CARGO_MANIFEST_DIR`. What is found there must stand in the list
+//! below, and what stands in the list must be used in the file that is to prove it:
+//!
+//! - each type with an `impl .. Layer<..> for Type` or `impl .. Loss<..> for Type`, in any file;
+//! - each variant of `Activation` and of `Nonlinearity`, which are layers in one file;
+//! - each public function of `clipping.rs`.
+//!
+//! So a new layer fails here until it stands in the list, and standing there fails until a test builds it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// What is proven, and the file of these tests that builds it.
+const PROVEN: &[(&str, &str)] = &[
+    ("Activation", "main.rs"),
+    ("Activation::Relu", "main.rs"),
+    ("Activation::Sigmoid", "main.rs"),
+    ("Activation::Tanh", "main.rs"),
+    ("Chain", "main.rs"),
+    ("Elman", "main.rs"),
+    ("LastStep", "main.rs"),
+    ("Linear", "main.rs"),
+    ("MeanOverTime", "main.rs"),
+    ("MeanSquaredError", "main.rs"),
+    ("Nonlinearity::Relu", "main.rs"),
+    ("Nonlinearity::Tanh", "main.rs"),
+    ("SigmoidCrossEntropy", "main.rs"),
+    ("SoftmaxCrossEntropy", "main.rs"),
+    ("clip_by_global_norm", "optimizer_side.rs"),
+    ("clip_by_value", "optimizer_side.rs"),
+    ("global_norm", "optimizer_side.rs"),
+];
+
+/// What proves it, where that is not its name.
+fn evidence(name: &str) -> &str {
+    match name {
+        "Chain" => ".then(",
+        // The default of `Elman::zeros`.
+        "Nonlinearity::Tanh" => "fn elman_with_tanh",
+        name => name,
+    }
+}
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("the sources of longhand are next to this crate") {
+        let path = entry.expect("a readable directory").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The name at the start of a piece of source.
+fn name(source: &str) -> String {
+    source.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+/// The types that implement a trait: `impl<..> Layer<T> for Type`, on one line, as rustfmt writes it.
+fn implementors<'a>(source: &'a str, of: &'a str) -> impl Iterator<Item = String> + 'a {
+    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.filter(|line| line.trim_start().starts_with("impl")).filter_map(move |line| {
+        let after = line.find(&format!(" {of}<")).map(|at| &line[at..])?;
+        after.split_once(" for ").map(|(_, rest)| name(rest))
+    })
+}
+
+/// The variants of a public enum: what stands at the first level of indentation between its braces.
+fn variants<'a>(source: &'a str, of: &str) -> Vec<&'a str> {
+    let Some((_, body)) = source.split_once(&format!("pub enum {of} {{\n")) else { return Vec::new() };
+    let body = body.split_once("\n}").map_or(body, |(body, _)| body);
+    let line = |line: &'a str| line.strip_prefix("    ").filter(|line| line.starts_with(char::is_uppercase));
+    body.lines().filter_map(line).map(|line| line.trim_end_matches(',')).collect()
+}
+
+fn public_names() -> BTreeSet<String> {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../longhand/src"), &mut files);
+    let mut names = BTreeSet::new();
+    for file in files {
+        let source = std::fs::read_to_string(&file).expect("a readable source");
+        // A layer of the library's own unit tests is no layer of the library.
+        let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+        names.extend(implementors(source, "Layer"));
+        names.extend(implementors(source, "Loss"));
+        for of in ["Activation", "Nonlinearity"] {
+            names.extend(variants(source, of).iter().map(|variant| format!("{of}::{variant}")));
+        }
+        if file.file_name().is_some_and(|name| name == "clipping.rs") {
+            names.extend(source.lines().filter_map(|line| line.strip_prefix("pub fn ")).map(name));
+        }
+    }
+    names
+}
+
+#[test]
+fn every_public_layer_and_loss_is_proven() {
+    let proven: BTreeSet<String> = PROVEN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let public = public_names();
+    let missing: Vec<_> = public.difference(&proven).collect();
+    assert!(missing.is_empty(), "{missing:?} of longhand are proven nowhere: add a test, and the name to this list");
+    let gone: Vec<_> = proven.difference(&public).collect();
+    assert!(gone.is_empty(), "{gone:?} are in the list, but not in longhand");
+    for (name, file) in PROVEN {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/every_layer").join(file);
+        let tests = std::fs::read_to_string(tests).expect("a readable test");
+        let uses = tests.lines().filter(|line| !line.starts_with("use ") && line.contains(evidence(name)));
+        assert!(uses.count() > 0, "{name} is in the list, but no test in {file} uses it");
+    }
+}
+
+/// The reader of sources, which must not be the one that misses something.
+#[test]
+fn sources_are_read_as_they_are_written() {
+    let source = "impl<T: Scalar, A: Layer<T>, B: Layer<T, Input = A::Output>> Layer<T> for Chain<A, B> {\n\
+                  impl<T: Scalar> Loss<T> for Squared {\n// impl Layer<T> for Comment\n";
+    assert_eq!(implementors(source, "Loss").collect::<Vec<_>>(), ["Squared"]);
+    assert_eq!(implementors(source, "Layer").collect::<Vec<_>>(), ["Chain"]);
+    let source = "pub enum Activation {\n    /// The first.\n    Tanh,\n    Leaky {\n        Slope: f64,\n    },\n}\n";
+    assert_eq!(variants(source, "Activation"), ["Tanh", "Leaky {"]);
+}

@@ -1,0 +1,129 @@
+//! Every layer, loss and composition of longhand is proven, and a new one that is not makes a test here fail.
+
+mod coverage;
+mod optimizer_side;
+mod truncation;
+
+use longhand::{
+    Activation, Elman, LastStep, Layer, Linear, MeanOverTime, MeanSquaredError, Nonlinearity, Reduction, ShapeError,
+    SigmoidCrossEntropy, SoftmaxCrossEntropy,
+};
+use longhand_gradcheck::laws::{self, Doubling, Side};
+use longhand_gradcheck::{Case, Checker, DualLayer, SequenceLayer, Setting, SingleLayer, prove_loss};
+use proptest::prelude::*;
+
+/// A layer of this crate doubles its gradients to the last bit.
+#[track_caller]
+fn prove<L: SequenceLayer + DualLayer + SingleLayer>(build: impl Fn(&Case) -> L) {
+    Checker::new().doubling(Doubling::Exactly).prove(build);
+}
+
+/// The same for layers that may not meet.
+#[track_caller]
+fn prove_chain<L: SequenceLayer + DualLayer + SingleLayer>(build: impl Fn(&Case) -> Result<L, ShapeError>) {
+    prove(|case| build(case).expect("the layers meet"));
+}
+
+#[test]
+fn elman_with_tanh() {
+    prove(|case| Elman::zeros(case.inputs, case.hidden));
+}
+
+#[test]
+fn elman_with_relu() {
+    prove(|case| Elman::zeros(case.inputs, case.hidden).with_nonlinearity(Nonlinearity::Relu));
+}
+
+#[test]
+fn linear() {
+    prove(|case| Linear::zeros(case.inputs, case.outputs));
+}
+
+#[test]
+fn activations() {
+    for activation in [Activation::Tanh, Activation::Sigmoid, Activation::Relu] {
+        prove(|_| activation);
+    }
+}
+
+#[test]
+fn reductions_over_time() {
+    prove(|_| LastStep);
+    prove(|_| MeanOverTime);
+}
+
+#[test]
+fn classifiers() {
+    prove_chain(|case| {
+        let elman = Elman::zeros(case.inputs, case.hidden);
+        elman.then(LastStep)?.then(Linear::zeros(case.hidden, case.outputs))
+    });
+    prove_chain(|case| {
+        let elman = Elman::zeros(case.inputs, case.hidden);
+        elman.then(MeanOverTime)?.then(Linear::zeros(case.hidden, case.outputs))
+    });
+}
+
+#[test]
+fn stacks() {
+    prove_chain(|case| {
+        let first = Elman::zeros(case.inputs, case.hidden);
+        first.then(Elman::zeros(case.hidden, case.outputs).with_nonlinearity(Nonlinearity::Relu))
+    });
+    prove_chain(|case| {
+        let first = Linear::zeros(case.inputs, case.hidden).then(Activation::Tanh)?;
+        let second = first.then(Elman::zeros(case.hidden, case.outputs))?.then(Activation::Sigmoid)?;
+        second.then(Linear::zeros(case.outputs, case.inputs))?.then(Activation::Relu)
+    });
+    // A chain in the second place of a chain.
+    prove_chain(|case| {
+        let tail = Elman::zeros(case.hidden, case.outputs).then(LastStep)?;
+        Elman::zeros(case.inputs, case.hidden).then(tail)
+    });
+}
+
+const REDUCTIONS: [Reduction; 3] = [Reduction::Sum, Reduction::MeanOverSteps, Reduction::MeanOverElements];
+
+#[test]
+fn losses() {
+    for reduction in REDUCTIONS {
+        prove_loss(&SoftmaxCrossEntropy::new(reduction));
+        prove_loss(&SigmoidCrossEntropy::new(reduction));
+        prove_loss(&MeanSquaredError::new(reduction));
+        for smoothing in [0.1, 0.9] {
+            let loss = SoftmaxCrossEntropy::new(reduction).with_label_smoothing(smoothing);
+            prove_loss(&loss.expect("a smoothing below 1"));
+        }
+    }
+}
+
+/// The convention of longhand, as of PyTorch: the derivative of relu at 0 is 0.
+#[test]
+fn relu_at_zero() {
+    let setting = Setting::of_case(&Activation::Relu, &Case::from_seed(1));
+    laws::kink(&setting, Side::Below).expect("the derivative of relu at 0 is 0");
+    let failure = laws::kink(&setting, Side::Above).expect_err("it is not 1");
+    assert!(failure.to_string().contains("input["), "{failure}");
+
+    // Zero weights and biases put every pre-activation of an Elman layer at 0.
+    let case = Case::from_seed(2);
+    let elman = Elman::<f64>::zeros(case.inputs, case.hidden).with_nonlinearity(Nonlinearity::Relu);
+    let mut setting = Setting::of_case_as_it_is(&elman, &case);
+    setting.d_carry.fill(0.0);
+    assert!(setting.passes().gradients.bias_hh_l0.iter().all(|&d| d == 0.0));
+}
+
+proptest! {
+    /// The seeds of `proptest!` are new in each run; those that fail are kept in `proptest-regressions`.
+    #[test]
+    fn elman_in_any_case(case in Case::strategy()) {
+        longhand_gradcheck::check(&Elman::zeros(case.inputs, case.hidden), &case)?;
+    }
+
+    #[test]
+    fn a_classifier_in_any_case(case in Case::strategy()) {
+        let elman = Elman::zeros(case.inputs, case.hidden).with_nonlinearity(Nonlinearity::Relu);
+        let model = elman.then(MeanOverTime)?.then(Linear::zeros(case.hidden, case.outputs))?;
+        longhand_gradcheck::check(&model, &case)?;
+    }
+}

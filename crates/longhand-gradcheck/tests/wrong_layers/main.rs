@@ -1,0 +1,218 @@
+//! The checker bites: plausible wrong layers and losses, each of which it must reject on each of twenty seeds, with a
+//! message that points at the right tensor. The same code without its mistake passes.
+
+mod elman;
+mod elman_mistake;
+mod gated;
+mod losses;
+mod stateless;
+
+use elman::Wrong;
+use gated::Gated;
+use longhand::{Elman, LastStep, Layer, Linear, Reduction};
+use longhand_gradcheck::{Agreement, Case, Checker, Failure, Setting, check, check_loss, prove, prove_loss};
+use losses::{Classes, Real};
+use stateless::Normalise;
+use std::fmt::Debug;
+
+/// How many seeds none may survive on.
+const SEEDS: u64 = 20;
+
+const REDUCTIONS: [Reduction; 3] = [Reduction::Sum, Reduction::MeanOverSteps, Reduction::MeanOverElements];
+
+/// Each mistake with a tensor that the report must name.
+const ELMAN: &[(elman::Mistake, &str)] = {
+    use elman::Mistake as M;
+    &[
+        (M::RecurrenceNotTransposed, "carry"),
+        (M::InputOfTheStepBefore, "weight_ih_l0"),
+        (M::SquareOfOneMinus, "bias_ih_l0"),
+        (M::HiddenOfTheSameStep, "weight_hh_l0"),
+        (M::HiddenGradientTransposed, "weight_hh_l0"),
+        (M::PreActivation, "bias_ih_l0"),
+        (M::Overwritten, "weight_hh_l0"),
+        (M::CarryGradientIgnored, "carry"),
+        (M::CarryGradientNotGiven, "carry"),
+        (M::CarryGradientOneStepShort, "carry"),
+        (M::BiasDetached, "bias_hh_l0"),
+        (M::BiasSign, "bias_ih_l0"),
+        (M::BiasOfFirstSequence, "bias_ih_l0"),
+        (M::MaskLeaks, "input"),
+        (M::MaskStopsTheCarry, "carry"),
+        (M::PaddingTimesZero, "weight_ih_l0"),
+        (M::ResetLeaks, "carry"),
+        (M::ResetOneStepOff, "carry"),
+        (M::ResetOfAllSequences, "carry"),
+        (M::StateBeforeTheReset, "weight_hh_l0"),
+        (M::MeanOverBatch, "weight_ih_l0"),
+        (M::MeanOverSteps, "weight_ih_l0"),
+        (M::DroppedBetweenSteps, "weight_hh_l0"),
+        (M::ThreeStepsOnly, "weight_hh_l0"),
+        (M::MillionthOfWeight, "weight_hh_l0"),
+        (M::MillionthOfInput, "input"),
+        (M::InputGradientOneStepOff, "input"),
+        (M::InputGradientAdded, "input"),
+        (M::OutputTwice, "bias_ih_l0"),
+        (M::LastOutputMissing, "bias_ih_l0"),
+        (M::Clipped, "bias_ih_l0"),
+        (M::SmallSkipped, "weight_ih_l0"),
+        (M::WeightDecay, "weight_hh_l0"),
+        (M::OnlyWithInputGradient, "weight_ih_l0"),
+        (M::StaleBuffer, "weight_ih_l0"),
+        (M::NoResets, "output"),
+        (M::NoMask, "output"),
+        (M::CarryOfTheFirst, "output"),
+        (M::InputGradientWithoutDerivative, "input"),
+    ]
+};
+
+const GATED: &[(gated::Mistake, &str)] = {
+    use gated::Mistake as M;
+    &[
+        (M::GatesSwapped, "gated.weight_g"),
+        (M::KeepAndUpdateSwapped, "carry"),
+        (M::DirectPathMissing, "carry"),
+        (M::GateForgetsTheState, "carry"),
+        (M::StateMissingInGate, "gated.bias_g"),
+        (M::SigmoidSlope, "gated.weight_g"),
+        (M::CandidateForState, "gated.recurrent_c"),
+    ]
+};
+
+const STATELESS: &[(stateless::Mistake, &str)] = {
+    use stateless::Mistake as M;
+    &[
+        (M::MeanConstant, "input"),
+        (M::VarianceConstant, "input"),
+        (M::GainOfInput, "normalise.gain"),
+        (M::SumForMean, "normalise.gain"),
+        (M::PaddingCounts, "output"),
+        (M::BiasDividedTwice, "normalise.bias"),
+        (M::PaddingNotWritten, "input"),
+        (M::MeanOfTheBatch, "output"),
+    ]
+};
+
+const REAL: &[losses::Mistake] = {
+    use losses::Mistake as M;
+    &[
+        M::LogOfTheClassAlone,
+        M::TermsMissing,
+        M::LossDividedAlone,
+        M::HalfOfTheSquare,
+        M::MeanForSum,
+        M::Sign,
+        M::Added,
+        M::MissingCounts,
+        M::PaddingInTheMean,
+        M::Saturated,
+        M::Millionth,
+    ]
+};
+
+const CLASSES: &[losses::Mistake] = &[losses::Mistake::NextClass, losses::Mistake::SmoothingInLossOnly];
+
+/// Each mistake on each seed: rejected, with a report that names the tensor among what is wrong.
+fn bites<M: Copy + Debug>(mistakes: &[(M, &str)], check: impl Fn(M, &Case) -> Result<Agreement, Failure>) {
+    for &(mistake, tensor) in mistakes {
+        for seed in 0..SEEDS {
+            let case = Case::from_seed(seed);
+            let Err(failure) = check(mistake, &case) else { panic!("{mistake:?} survives in {case}") };
+            let report = failure.to_string();
+            if seed == 0 && std::env::var_os("SHOW_REPORTS").is_some() {
+                println!("== {mistake:?}\n{report}\n");
+            }
+            let found = match &failure {
+                Failure::Gradient(failure) => failure.wrong.iter().any(|wrong| wrong.tensor.contains(tensor)),
+                Failure::Law(failure) => failure.found.contains(tensor),
+                other => panic!("{mistake:?}: {other}"),
+            };
+            assert!(found, "{mistake:?}: no word of {tensor} in\n{report}");
+            assert!(report.contains(&format!("seed={seed:#x}")), "{mistake:?}: no seed in\n{report}");
+        }
+    }
+}
+
+/// Without its mistake the same code passes, everywhere.
+#[test]
+fn the_same_code_without_mistakes_passes() {
+    prove(|case| Wrong::zeros(case.inputs, case.hidden, elman::Mistake::None));
+    prove(|case| Gated::zeros(case.inputs, case.hidden, gated::Mistake::None));
+    prove(|case| Normalise::zeros(case.inputs, stateless::Mistake::None));
+    for reduction in REDUCTIONS {
+        prove_loss(&Real(losses::Mistake::None, reduction));
+        prove_loss(&Classes(losses::Mistake::None, reduction));
+    }
+}
+
+/// A naive forward and backward pass: plain loops give what the kernels of longhand give.
+#[test]
+fn the_naive_layer_gives_what_longhand_gives() {
+    for seed in 0..SEEDS {
+        let case = Case::from_seed(seed);
+        let fast = Setting::of_case(&Elman::<f64>::zeros(case.inputs, case.hidden), &case);
+        let naive = Setting::of_case(&Wrong::zeros(case.inputs, case.hidden, elman::Mistake::None), &case);
+        let (fast, naive) = (fast.passes(), naive.passes());
+        let close = |a: &[f64], b: &[f64]| {
+            let size = a.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
+            assert!(a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-13 * size), "{case}");
+        };
+        close(fast.output.values().as_slice(), naive.output.values().as_slice());
+        close(fast.d_input.values().as_slice(), naive.d_input.values().as_slice());
+        close(fast.carry.as_slice(), naive.carry.as_slice());
+        close(fast.d_carry.as_slice(), naive.d_carry.as_slice());
+        close(fast.gradients.weight_hh_l0.as_slice(), naive.gradients.weight_hh_l0.as_slice());
+        close(fast.gradients.weight_ih_l0.as_slice(), naive.gradients.weight_ih_l0.as_slice());
+        close(fast.gradients.bias_hh_l0.as_slice(), naive.gradients.bias_hh_l0.as_slice());
+    }
+}
+
+#[test]
+fn wrong_elman_layers_are_rejected() {
+    bites(ELMAN, |mistake, case| check(&Wrong::zeros(case.inputs, case.hidden, mistake), case));
+}
+
+#[test]
+fn wrong_gated_layers_are_rejected() {
+    bites(GATED, |mistake, case| check(&Gated::zeros(case.inputs, case.hidden, mistake), case));
+}
+
+#[test]
+fn wrong_stateless_layers_are_rejected() {
+    bites(STATELESS, |mistake, case| check(&Normalise::zeros(case.inputs, mistake), case));
+}
+
+#[test]
+fn wrong_losses_are_rejected() {
+    let real: Vec<_> = REAL.iter().map(|&mistake| (mistake, "real")).collect();
+    bites(&real, |mistake, case| check_loss(&Real(mistake, Reduction::MeanOverElements), case));
+    let classes: Vec<_> = CLASSES.iter().map(|&mistake| (mistake, "classes")).collect();
+    bites(&classes, |mistake, case| check_loss(&Classes(mistake, Reduction::MeanOverSteps), case));
+}
+
+/// A wrong layer inside a chain is named by its place.
+#[test]
+fn a_wrong_layer_is_found_in_a_chain() {
+    bites(&[(elman::Mistake::BiasDetached, "chain.1.bias_hh_l0")], |mistake, case| {
+        let first = Linear::zeros(case.inputs, case.outputs);
+        let chain = first.then(Wrong::zeros(case.outputs, case.hidden, mistake)).and_then(|chain| chain.then(LastStep));
+        check(&chain.expect("they meet"), case)
+    });
+}
+
+/// Central differences see the same mistakes, but for the smallest.
+#[test]
+fn central_differences_see_them_too() {
+    let coarse: Vec<_> =
+        ELMAN.iter().copied().filter(|(mistake, _)| !format!("{mistake:?}").contains("Millionth")).collect();
+    bites(&coarse, |mistake, case| {
+        Checker::new().layer_by_differences(&Wrong::<f64>::zeros(case.inputs, case.hidden, mistake), case)
+    });
+}
+
+/// The list asks for 25.
+#[test]
+fn there_are_enough_of_them() {
+    let count = ELMAN.len() + GATED.len() + STATELESS.len() + REAL.len() + CLASSES.len();
+    assert!(count >= 60, "{count} mistakes");
+}
