@@ -1,8 +1,9 @@
 //! Sequences of 150 steps trained a second, on one thread: `cargo bench`.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use longhand::{
-    Adam, Chain, Elman, Labels, LastStep, Layer, Linear, LossAt, Optimizer, Pass, Reduction, Sequences, Sgd,
+    Adam, Chain, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Pass, Reduction, Sequences, Sgd,
     SigmoidCrossEntropy, SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm,
     clip_by_value, initialise,
 };
@@ -12,13 +13,17 @@ use std::hint::black_box;
 const STEPS: usize = 150;
 const CLASSES: usize = 6;
 
-type Model = Chain<Chain<Elman<f32>, LastStep>, Linear<f32>>;
+type Model<L> = Chain<Chain<L, LastStep>, Linear<f32>>;
 
-fn model(units: usize) -> Model {
+/// A recurrent layer of any kind, and a classifier on its last step.
+fn model<L>(recurrent: impl Fn(usize, usize, &mut ChaCha8Rng) -> L, units: usize) -> Model<L>
+where
+    L: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+{
     let mut generator = ChaCha8Rng::seed_from_u64(1);
-    let recurrent = Elman::new(3, units, &mut generator);
+    let layer = recurrent(3, units, &mut generator);
     let head = Linear::new(units, CLASSES, &mut generator);
-    recurrent.then(LastStep).and_then(|chain| chain.then(head)).expect("the layers fit")
+    layer.then(LastStep).and_then(|chain| chain.then(head)).expect("the layers fit")
 }
 
 fn inputs(batch: usize) -> Sequences<f32> {
@@ -32,7 +37,7 @@ fn study(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("study's loop");
     group.throughput(Throughput::Elements(1));
     for (units, window) in [(50, 30), (50, 10), (100, 30)] {
-        let (mut model, x) = (model(units), inputs(1));
+        let (mut model, x) = (model(Elman::new, units), inputs(1));
         let target = SigmoidCrossEntropy::one_hot(CLASSES, &[3]);
         let loss = SigmoidCrossEntropy::new(Reduction::Sum);
         let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, UpdateEvery::Window).expect("not 0");
@@ -55,24 +60,39 @@ fn study(criterion: &mut Criterion) {
 fn batches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("mini-batches");
     for (units, batch) in [(50, 32), (128, 64)] {
-        group.throughput(Throughput::Elements(batch as u64));
-        let (mut model, x) = (model(units), inputs(batch));
-        let labels = Labels::per_sequence(&(0..batch).map(|i| i % CLASSES).collect::<Vec<_>>());
-        let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
-        let bptt = TruncatedBptt::full(LossAt::WindowEnd);
-        let (mut optimizer, mut workspace) = (Adam::new(), Workspace::new(&model));
-        group.bench_function(format!("{units} units, batch {batch}"), |bencher| {
-            bencher.iter(|| {
-                let mut infer = Pass::Infer;
-                let loss = bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut infer, |model, g| {
-                    clip_by_global_norm(g, 1.0);
-                    optimizer.step(model, g, 1e-3);
-                });
-                black_box(loss)
-            });
-        });
+        train_on_batches(&mut group, "Elman", model(Elman::new, units), units, batch);
+    }
+    for (units, batch) in [(128, 64), (64, 32)] {
+        train_on_batches(&mut group, "LSTM", model(Lstm::new, units), units, batch);
+        train_on_batches(&mut group, "GRU", model(Gru::new, units), units, batch);
     }
     group.finish();
+}
+
+fn train_on_batches<L>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    mut model: Model<L>,
+    units: usize,
+    batch: usize,
+) where
+    L: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+{
+    group.throughput(Throughput::Elements(batch as u64));
+    let (x, labels) = (inputs(batch), Labels::per_sequence(&(0..batch).map(|i| i % CLASSES).collect::<Vec<_>>()));
+    let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
+    let bptt = TruncatedBptt::full(LossAt::WindowEnd);
+    let (mut optimizer, mut workspace) = (Adam::new(), Workspace::new(&model));
+    group.bench_function(format!("{name}, {units} units, batch {batch}"), |bencher| {
+        bencher.iter(|| {
+            let mut infer = Pass::Infer;
+            let loss = bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut infer, |model, g| {
+                clip_by_global_norm(g, 1.0);
+                optimizer.step(model, g, 1e-3);
+            });
+            black_box(loss)
+        });
+    });
 }
 
 criterion_group!(benches, study, batches);

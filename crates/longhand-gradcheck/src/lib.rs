@@ -99,6 +99,8 @@ mod case;
 mod checker;
 mod cut;
 mod differences;
+#[cfg(doctest)]
+mod doc_pages;
 mod dual;
 mod failure;
 pub mod laws;

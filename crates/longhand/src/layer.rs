@@ -38,7 +38,8 @@ pub enum Features {
 /// what the next window gave is full backpropagation. Nothing is ever detached.
 ///
 /// Laws that every layer keeps: `backward` is linear in `d_output` and `d_carry`; it can be called again with the same
-/// cache; a batch gives the sum of its sequences' gradients; padding never matters; a reset cuts a sequence in two;
+/// cache; a batch gives the sum of its sequences' gradients; padding never matters, and output and `d_input` are zero
+/// there; a reset cuts a sequence in two;
 /// after the first call at a shape nothing is allocated. The page "Write your own layer" in `docs/` has one in full.
 ///
 /// ```

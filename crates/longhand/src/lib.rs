@@ -4,7 +4,7 @@
 //! | to read | where |
 //! |---|---|
 //! | the contract of a layer, and what carry, cache and gradients are | [`Layer`] |
-//! | one layer: its equations, its derivation, forward, backward | [`layers::elman`] |
+//! | one layer: its equations, its derivation, forward, backward | [`layers::elman`], then [`layers::lstm`], [`layers::gru`] |
 //! | how a batch of sequences lies in a matrix; masks and resets | [`Sequences`], [`Layout`] |
 //! | training by truncated backpropagation through time | [`TruncatedBptt`] |
 //! | losses from logits | [`Loss`] |
@@ -70,8 +70,10 @@ pub use error::{HyperparameterError, ShapeError};
 pub use layer::{Features, Layer, Pass};
 pub use layers::activation::Activation;
 pub use layers::elman::{Elman, Nonlinearity};
+pub use layers::gru::Gru;
 pub use layers::last_step::LastStep;
 pub use layers::linear::Linear;
+pub use layers::lstm::{Lstm, LstmCarry};
 pub use layers::mean_over_time::MeanOverTime;
 pub use layout::Layout;
 pub use losses::{Labels, Loss, MeanSquaredError, Reduction, SigmoidCrossEntropy, SoftmaxCrossEntropy, Target};

@@ -3,13 +3,14 @@
 mod common;
 
 use common::{
-    Passes, SequenceLayer, assert_close, bits, cases, elements, elman, every_layer, generator, linear, passes,
+    Passes, SequenceLayer, assert_close, bits, cases, elements, elman, every_layer, generator, gru, linear, lstm,
+    passes,
 };
 use common::{ragged_layout, random_ends, random_layout, random_like, random_sequences, single};
 use longhand::layers::elman::ElmanCache;
 use longhand::layers::linear::LinearCache;
 use longhand::nalgebra::DMatrix;
-use longhand::{Layer, Layout, Path, Sequences, Tensors};
+use longhand::{Layer, Layout, LstmCarry, Path, Sequences, Tensors};
 use proptest::prelude::proptest;
 
 #[test]
@@ -61,6 +62,11 @@ fn backward_twice_doubles_exactly_over_long_sequences() {
         layer.weight_hh_l0 *= 0.3;
         backward_twice_doubles(&layer, &random_sequences(3, &Layout::new(steps, batch), g));
         backward_twice_doubles(&layer, &random_sequences(3, &random_layout(steps, batch, g), g));
+        let (mut lstm, mut gru) = (lstm(3, 12, g), gru(3, 12, g));
+        lstm.weight_hh_l0 *= 0.5;
+        gru.weight_hh_l0 *= 0.5;
+        backward_twice_doubles(&lstm, &random_sequences(3, &random_layout(steps, batch, g), g));
+        backward_twice_doubles(&gru, &random_sequences(3, &random_layout(steps, batch, g), g));
         backward_twice_doubles(&linear(5, 21, g), &random_sequences(5, &Layout::new(steps, batch), g));
     }
 }
@@ -136,6 +142,10 @@ fn column(carry: &DMatrix<f64>, b: usize) -> DMatrix<f64> {
     carry.columns(b, 1).into_owned()
 }
 
+fn column_of_both(carry: &LstmCarry<f64>, b: usize) -> LstmCarry<f64> {
+    LstmCarry { h: column(&carry.h, b), c: column(&carry.c, b) }
+}
+
 proptest! {
     #![proptest_config(cases(16))]
 
@@ -144,6 +154,8 @@ proptest! {
         let g = &mut generator(seed);
         let layout = random_layout(steps, batch, g);
         batch_is_the_sum_of_singles(&elman(3, units, g), &layout, column);
+        batch_is_the_sum_of_singles(&lstm(3, units, g), &layout, column_of_both);
+        batch_is_the_sum_of_singles(&gru(3, units, g), &layout, column);
         batch_is_the_sum_of_singles(&linear(3, units, g), &layout, |(), _| ());
         let stack = elman(3, units, g).then(elman(units, 4, g)).expect("they meet");
         batch_is_the_sum_of_singles(&stack, &layout, |carry, b| (column(&carry.0, b), column(&carry.1, b)));

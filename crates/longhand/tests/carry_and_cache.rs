@@ -3,11 +3,13 @@
 mod common;
 
 use common::{
-    SequenceLayer, assert_close, bits, elements, elman, every_layer, generator, linear, passes, ragged_layout,
+    SequenceLayer, assert_close, bits, elements, elman, every_layer, generator, gru, linear, lstm, passes,
+    ragged_layout,
 };
 use common::{random_ends, random_layout, random_like, random_sequences};
 use longhand::layers::elman::ElmanCache;
-use longhand::{ChainCache, Elman, Layer, Layout, Pass, Sequences, Tensors};
+use longhand::layers::lstm::LstmCache;
+use longhand::{Layer, Layout, Pass, Path, Sequences, Tensors};
 
 fn window(x: &Sequences<f64>, start: usize, steps: usize) -> Sequences<f64> {
     let mut window = Sequences::default();
@@ -54,6 +56,19 @@ fn windows_with_the_carry_gradient_passed_back_are_full_backpropagation() {
         }
     }
     every_layer!(check);
+}
+
+/// More columns than the recurrent layers multiply at a time (128): windows that cut elsewhere must not differ.
+#[test]
+fn windows_of_long_sequences_are_full_backpropagation() {
+    let g = &mut generator(21);
+    for (steps, batch) in [(140, 3), (129, 1), (3, 130)] {
+        let x = random_sequences(3, &random_layout(steps, batch, g), g);
+        let lengths = [steps / 2, 1, steps - steps / 2 - 1];
+        windows_are_full_bptt(&elman(3, 4, g), &x, &lengths);
+        windows_are_full_bptt(&lstm(3, 4, g), &x, &lengths);
+        windows_are_full_bptt(&gru(3, 4, g), &x, &lengths);
+    }
 }
 
 /// Without the carry's gradient the result is another one: the property above is not empty.
@@ -106,16 +121,45 @@ fn a_reset_cuts_a_sequence_in_two() {
 /// A reset before the first step: the carry that comes in, be it NaN, does not matter and has no gradient.
 #[test]
 fn a_reset_before_the_first_step_forgets_the_carry() {
-    let g = &mut generator(7);
-    let layer = elman(3, 4, g);
-    let x = random_sequences(3, &Layout::new(3, 2).with_reset(0, 1), g);
-    let (mut carry, d_output, d_carry) = random_ends(&layer, &x, g);
-    let clean = passes(&layer, &x, &carry, &d_output, &d_carry, &mut ElmanCache::default());
-    carry.column_mut(1).fill(f64::NAN);
-    let given = passes(&layer, &x, &carry, &d_output, &d_carry, &mut ElmanCache::default());
-    assert_eq!(given.bits(), clean.bits());
-    assert!(given.d_carry.column(1).iter().all(|&d| d == 0.0));
-    assert!(given.d_carry.column(0).iter().all(|&d| d != 0.0));
+    fn check<M: SequenceLayer>(layer: &M) {
+        let g = &mut generator(7);
+        let x = random_sequences(3, &Layout::new(3, 2).with_reset(0, 1), g);
+        let (mut carry, d_output, d_carry) = random_ends(layer, &x, g);
+        let clean = passes(layer, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+        // Each tensor of these carries has the two sequences as its columns.
+        carry.visit_mut(&Path::ROOT, &mut |_, _, values| {
+            let half = values.len() / 2;
+            values[half..].fill(f64::NAN);
+        });
+        let given = passes(layer, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+        assert_eq!(given.bits(), clean.bits());
+        given.d_carry.visit(&Path::ROOT, &mut |_, _, values| {
+            let (first, second) = values.split_at(values.len() / 2);
+            assert!(second.iter().all(|&d| d == 0.0));
+            assert!(first.iter().all(|&d| d != 0.0));
+        });
+    }
+    let g = &mut generator(17);
+    check(&elman(3, 4, g));
+    check(&lstm(3, 4, g));
+    check(&gru(3, 4, g));
+}
+
+/// The cell of an LSTM crosses a window as its hidden state does.
+#[test]
+fn an_invalid_step_holds_the_cell_too() {
+    let g = &mut generator(18);
+    let layout = Layout::new(3, 2).with_lengths(&[3, 0]).expect("two lengths").with_reset(1, 0);
+    let (layer, x) = (lstm(3, 4, g), random_sequences(3, &layout, g));
+    let (carry, d_output, d_carry) = random_ends(&layer, &x, g);
+    let given = passes(&layer, &x, &carry, &d_output, &d_carry, &mut LstmCache::default());
+    assert_eq!(given.carry.c.column(1), carry.c.column(1));
+    assert_eq!(given.carry.h.column(1), carry.h.column(1));
+    assert_eq!(given.d_carry.c.column(1), d_carry.c.column(1));
+    assert_eq!(given.d_carry.h.column(1), d_carry.h.column(1));
+    // One step leads from the carry to the reset, so the first sequence's cell has a gradient; after it, none flows.
+    assert!(given.d_carry.c.column(0).iter().all(|&d| d != 0.0));
+    assert!(given.carry.c.column(0).iter().zip(carry.c.column(0).iter()).all(|(a, b)| (a - b).abs() > 1e-6));
 }
 
 /// No steps, or no sequences: nothing happens, and the carry passes through.
@@ -190,14 +234,19 @@ fn a_cache_used_at_another_shape_leaves_nothing_behind() {
 /// Another layer's parameters in between leave nothing behind in the cache either.
 #[test]
 fn a_cache_used_with_other_weights_leaves_nothing_behind() {
+    fn check<M: SequenceLayer>(a: &M, b: &M) {
+        let g = &mut generator(19);
+        let x = random_sequences(3, &ragged_layout(), g);
+        let (carry, d_output, d_carry) = random_ends(a, &x, g);
+        let fresh = passes(a, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+        let mut cache = M::Cache::default();
+        passes(b, &x, &carry, &d_output, &d_carry, &mut cache);
+        assert_eq!(passes(a, &x, &carry, &d_output, &d_carry, &mut cache).bits(), fresh.bits());
+    }
     let g = &mut generator(13);
-    let (a, b) = (elman(3, 5, g), elman(3, 5, g));
-    let x = random_sequences(3, &ragged_layout(), g);
-    let (carry, d_output, d_carry) = random_ends(&a, &x, g);
-    let fresh = passes(&a, &x, &carry, &d_output, &d_carry, &mut ElmanCache::default());
-    let mut cache = ElmanCache::default();
-    passes(&b, &x, &carry, &d_output, &d_carry, &mut cache);
-    assert_eq!(passes(&a, &x, &carry, &d_output, &d_carry, &mut cache).bits(), fresh.bits());
+    check(&elman(3, 5, g), &elman(3, 5, g));
+    check(&lstm(3, 5, g), &lstm(3, 5, g));
+    check(&gru(3, 5, g), &gru(3, 5, g));
 }
 
 #[test]
@@ -205,29 +254,48 @@ fn f32_agrees_with_f64() {
     fn narrow<P: Tensors<f64>>(value: &P) -> P::Over<f32> {
         value.map(&mut |x| x as f32)
     }
-    let g = &mut generator(14);
-    let (recurrent, readout) = (elman(3, 20, g), linear(20, 4, g));
-    let mut model = recurrent.then(readout).expect("they meet");
-    model.first_mut().weight_hh_l0 *= 0.4;
-    let x = random_sequences(3, &random_layout(30, 4, g), g);
-    let (carry, d_output, d_carry) = random_ends(&model, &x, g);
-    let wide = passes(&model, &x, &carry, &d_output, &d_carry, &mut ChainCache::default());
-
-    let (small, x, d_output) = (narrow(&model), narrow(&x), narrow(&d_output));
-    let (mut carry, mut d_carry, mut cache) = (narrow(&carry), narrow(&d_carry), ChainCache::default());
-    let y = small.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
-    let (mut gradients, mut d_input) = (Tensors::<f32>::zeros(&small), Sequences::default());
-    small.backward(&x, &mut cache, &d_output, &mut d_carry, &mut gradients, Some(&mut d_input));
-
-    let close = |what: &str, narrow: Vec<f64>, wide: Vec<f64>| {
+    fn widened<P: Tensors<f32>>(value: &P) -> Vec<f64> {
+        let mut all = Vec::new();
+        value.visit(&Path::ROOT, &mut |_, _, values| all.extend(values.iter().map(|&x| f64::from(x))));
+        all
+    }
+    fn close(what: &str, narrow: &[f64], wide: &[f64]) {
         let size = wide.iter().fold(1.0_f64, |a, b| a.max(b.abs()));
-        for (a, b) in narrow.iter().zip(&wide) {
+        assert_eq!(narrow.len(), wide.len());
+        for (a, b) in narrow.iter().zip(wide) {
             assert!((a - b).abs() < 1e-5 * size, "{what}: {a} against {b}");
         }
-    };
-    let widened = |value: &Sequences<f32>| elements(&Tensors::map(value, &mut f64::from));
-    close("output", widened(&y), elements(&wide.output));
-    close("gradient of the input", widened(&d_input), elements(&wide.d_input));
-    let gradients: longhand::Chain<Elman<f64>, _> = Tensors::<f32>::map(&gradients, &mut f64::from);
-    close("gradients", elements(&gradients), elements(&wide.gradients));
+    }
+    fn check<M, N>(model: &M)
+    where
+        M: SequenceLayer + Tensors<f64, Over<f32> = N>,
+        N: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>, Carry = <M::Carry as Tensors<f64>>::Over<f32>>,
+    {
+        let g = &mut generator(20);
+        let x = random_sequences(3, &random_layout(30, 4, g), g);
+        let (carry, d_output, d_carry) = random_ends(model, &x, g);
+        let wide = passes(model, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+
+        let (small, x, d_output) = (narrow(model), narrow(&x), narrow(&d_output));
+        let (mut carry, mut d_carry, mut cache) = (narrow(&carry), narrow(&d_carry), N::Cache::default());
+        let y = small.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
+        let (mut gradients, mut d_input) = (small.zeros(), Sequences::default());
+        small.backward(&x, &mut cache, &d_output, &mut d_carry, &mut gradients, Some(&mut d_input));
+
+        let name = model.name();
+        close(&format!("{name}: output"), &widened(&y), &elements(&wide.output));
+        close(&format!("{name}: carry"), &widened(&carry), &elements(&wide.carry));
+        close(&format!("{name}: gradient of the input"), &widened(&d_input), &elements(&wide.d_input));
+        close(&format!("{name}: gradient of the carry"), &widened(&d_carry), &elements(&wide.d_carry));
+        close(&format!("{name}: gradients"), &widened(&gradients), &elements(&wide.gradients));
+    }
+    let g = &mut generator(14);
+    let (mut a, mut b, mut c) = (elman(3, 20, g), lstm(3, 20, g), gru(3, 20, g));
+    // About 1 in size, so that the recurrence neither dies out nor explodes.
+    for weight in [&mut a.weight_hh_l0, &mut b.weight_hh_l0, &mut c.weight_hh_l0] {
+        *weight *= 0.4;
+    }
+    check(&a.then(linear(20, 4, g)).expect("they meet"));
+    check(&b.then(linear(20, 4, g)).expect("they meet"));
+    check(&c.then(linear(20, 4, g)).expect("they meet"));
 }

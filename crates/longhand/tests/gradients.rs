@@ -4,7 +4,8 @@ mod common;
 
 use common::{SequenceLayer, cases, every_smooth_layer, ragged_layout};
 use common::{
-    check_gradients, elman, every_layer, generator, linear, naive, random_layout, random_like, random_sequences,
+    check_gradients, elman, every_layer, generator, gru, linear, lstm, naive, random_layout, random_like,
+    random_sequences,
 };
 use longhand::{Activation, LastStep, Layer, Layout, MeanOverTime, Nonlinearity, Sequences};
 use proptest::prelude::proptest;
@@ -67,6 +68,8 @@ fn one_step_one_sequence_one_unit_one_input() {
         let g = &mut generator(steps as u64);
         let x = random_sequences(inputs, &Layout::new(steps, batch), g);
         check_gradients(&elman(inputs, units, g), &x, 7);
+        check_gradients(&lstm(inputs, units, g), &x, 7);
+        check_gradients(&gru(inputs, units, g), &x, 7);
         check_gradients(&linear(inputs, units, g), &x, 7);
         let classifier = elman(inputs, units, g).then(LastStep).and_then(|a| a.then(linear(units, 3, g)));
         check_gradients(&classifier.expect("they meet"), &x, 8);
@@ -131,6 +134,24 @@ proptest! {
         let g = &mut generator(seed);
         let x = random_sequences(inputs, &random_layout(steps, batch, g), g);
         check_gradients(&elman(inputs, units, g), &x, seed ^ 1);
+    }
+
+    #[test]
+    fn lstm_of_any_shape_with_marks_anywhere(
+        steps in 1usize..7, batch in 1usize..4, inputs in 1usize..5, units in 1usize..6, seed: u64,
+    ) {
+        let g = &mut generator(seed);
+        let x = random_sequences(inputs, &random_layout(steps, batch, g), g);
+        check_gradients(&lstm(inputs, units, g), &x, seed ^ 1);
+    }
+
+    #[test]
+    fn gru_of_any_shape_with_marks_anywhere(
+        steps in 1usize..7, batch in 1usize..4, inputs in 1usize..5, units in 1usize..6, seed: u64,
+    ) {
+        let g = &mut generator(seed);
+        let x = random_sequences(inputs, &random_layout(steps, batch, g), g);
+        check_gradients(&gru(inputs, units, g), &x, seed ^ 1);
     }
 
     #[test]

@@ -1,10 +1,13 @@
-//! The Elman layer against plain nested loops: forward and full backpropagation through time.
+//! The recurrent layers against plain nested loops: forward, and for the Elman layer full backpropagation through time.
 
 mod common;
 
-use common::{assert_close, cases, elman, generator, naive, passes, random_ends, random_layout, random_sequences};
+use common::{
+    assert_close, cases, elman, forward, generator, gru, lstm, naive, naive_gated, passes, random_ends, random_layout,
+    random_sequences,
+};
 use longhand::layers::elman::ElmanCache;
-use longhand::{Elman, Layer, Layout, Nonlinearity, Pass, Sequences, Tensors};
+use longhand::{Elman, Layer, Layout, Lstm, Nonlinearity, Pass, Sequences, Tensors};
 use proptest::prelude::{any, proptest};
 
 /// Outputs of the naive pass laid out as the layer lays them out.
@@ -69,6 +72,44 @@ fn f32_within_its_precision() {
     }
 }
 
+/// Both gated layers of one shape, from a random carry.
+fn compare_gated(inputs: usize, units: usize, x: &Sequences<f64>, seed: u64) {
+    let g = &mut generator(seed);
+    let (mut lstm, mut gru) = (lstm(inputs, units, g), gru(inputs, units, g));
+    lstm.weight_hh_l0 *= 2.0 / (units as f64).sqrt();
+    gru.weight_hh_l0 *= 2.0 / (units as f64).sqrt();
+
+    let carry = random_ends(&lstm, x, g).0;
+    let (given, expected) = (forward(&lstm, x, &carry), naive_gated::lstm(&lstm, x, &carry));
+    assert_close("output of the LSTM", &given.0, &expected.0, 1e-12);
+    assert_close("carry of the LSTM", &given.1, &expected.1, 1e-12);
+
+    let carry = random_ends(&gru, x, g).0;
+    let (given, expected) = (forward(&gru, x, &carry), naive_gated::gru(&gru, x, &carry));
+    assert_close("output of the GRU", &given.0, &expected.0, 1e-12);
+    assert_close("carry of the GRU", &given.1, &expected.1, 1e-12);
+}
+
+#[test]
+fn gated_layers_on_long_sequences() {
+    for (steps, batch, inputs, units) in [(50, 1, 3, 64), (20, 32, 3, 33), (9, 7, 17, 16), (300, 2, 6, 8)] {
+        let g = &mut generator(units as u64);
+        compare_gated(inputs, units, &random_sequences(inputs, &Layout::new(steps, batch), g), 6);
+        compare_gated(inputs, units, &random_sequences(inputs, &random_layout(steps, batch, g), g), 7);
+    }
+}
+
+#[test]
+fn the_forget_bias_is_the_sum_of_both() {
+    let layer = Lstm::<f64>::new(3, 4, &mut generator(8)).with_forget_bias(1.5);
+    let sum = (&layer.bias_ih_l0 + &layer.bias_hh_l0).rows(4, 4).into_owned();
+    assert_eq!(sum.as_slice(), [1.5; 4]);
+    let before = Lstm::<f64>::new(3, 4, &mut generator(8));
+    assert_eq!(layer.bias_ih_l0.rows(0, 4), before.bias_ih_l0.rows(0, 4));
+    assert_eq!(layer.bias_hh_l0.rows(8, 8), before.bias_hh_l0.rows(8, 8));
+    assert_eq!((&layer.weight_ih_l0, &layer.weight_hh_l0), (&before.weight_ih_l0, &before.weight_hh_l0));
+}
+
 proptest! {
     #![proptest_config(cases(32))]
 
@@ -83,5 +124,13 @@ proptest! {
             layer = layer.with_nonlinearity(Nonlinearity::Relu);
         }
         compare(&layer, &random_sequences(inputs, &random_layout(steps, batch, g), g), seed ^ 1);
+    }
+
+    #[test]
+    fn gated_layers_of_any_shape_with_marks_anywhere(
+        steps in 1usize..20, batch in 1usize..9, inputs in 1usize..20, units in 1usize..24, seed in any::<u64>(),
+    ) {
+        let g = &mut generator(seed);
+        compare_gated(inputs, units, &random_sequences(inputs, &random_layout(steps, batch, g), g), seed ^ 1);
     }
 }

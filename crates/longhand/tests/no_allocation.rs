@@ -2,9 +2,9 @@
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Adam, AdamW, Elman, Labels, LastStep, Layer, Linear, LossAt, MeanOverTime, Optimizer, Pass, Reduction, Sequences,
-    Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm,
-    clip_by_value,
+    Adam, AdamW, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, MeanOverTime, Optimizer, Pass, Reduction,
+    Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace,
+    clip_by_global_norm, clip_by_value,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use std::alloc::{GlobalAlloc, Layout as Request, System};
@@ -77,6 +77,16 @@ fn at_every_step() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences
     Elman::new(3, 50, g).then(Linear::new(50, 6, g)).expect("they meet")
 }
 
+fn lstm() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
+    let g = &mut generator();
+    Lstm::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("they meet")
+}
+
+fn gru() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
+    let g = &mut generator();
+    Gru::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("they meet")
+}
+
 fn waves(length: usize) -> DMatrix<f32> {
     DMatrix::from_fn(3, length, |feature, step| (0.3 * step as f32 + feature as f32).sin())
 }
@@ -142,6 +152,14 @@ fn a_training_step_with_the_mean_over_time() {
 }
 
 #[test]
+fn a_training_step_with_gates() {
+    training_allocates_nothing(&lstm(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
+    training_allocates_nothing(&lstm(), TruncatedBptt::full(LossAt::LastValidStep));
+    training_allocates_nothing(&gru(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
+    training_allocates_nothing(&gru(), TruncatedBptt::full(LossAt::LastValidStep));
+}
+
+#[test]
 fn a_training_step_with_a_loss_at_every_step() {
     training_allocates_nothing(&at_every_step(), bptt(40, LossAt::EveryStep, UpdateEvery::Window));
     training_allocates_nothing(&at_every_step(), TruncatedBptt::full(LossAt::EveryStep));
@@ -201,4 +219,6 @@ fn inference() {
     check(&with_last_step());
     check(&with_mean_over_time());
     check(&at_every_step());
+    check(&lstm());
+    check(&gru());
 }

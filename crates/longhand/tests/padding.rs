@@ -165,6 +165,8 @@ proptest! {
         let layout = random_layout(steps, batch, &mut generator(seed));
         let check = &layout;
         padding_does_not_matter(&common::elman(3, 9, &mut generator(seed ^ 1)), check);
+        padding_does_not_matter(&common::lstm(3, 9, &mut generator(seed ^ 1)), check);
+        padding_does_not_matter(&common::gru(3, 9, &mut generator(seed ^ 1)), check);
         padding_does_not_matter(&common::linear(3, 17, &mut generator(seed ^ 2)), check);
     }
 }

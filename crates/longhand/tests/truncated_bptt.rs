@@ -3,7 +3,9 @@
 mod common;
 
 use common::windows::{self, StepLabels, descend};
-use common::{SequenceLayer, assert_gradient, bits, cases, elements, elman, generator, linear, passes, ragged_layout};
+use common::{
+    SequenceLayer, assert_gradient, bits, cases, elements, elman, generator, gru, linear, lstm, passes, ragged_layout,
+};
 use common::{random_layout, random_sequences};
 use longhand::{
     Chain, Elman, Labels, LastStep, Layer, Layout, Linear, Loss, LossAt, MeanOverTime, MeanSquaredError, Pass,
@@ -29,6 +31,16 @@ fn with_reduction<R: SequenceLayer>(seed: u64, reduction: R) -> Chain<Chain<Elma
     let g = &mut generator(seed);
     let readout = linear(4, CLASSES, g);
     elman(2, 4, g).then(reduction).and_then(|chain| chain.then(readout)).expect("4 meets 4")
+}
+
+fn lstm_model(seed: u64) -> impl SequenceLayer {
+    let g = &mut generator(seed);
+    lstm(2, 4, g).then(linear(4, CLASSES, g)).expect("4 meets 4")
+}
+
+fn gru_model(seed: u64) -> impl SequenceLayer {
+    let g = &mut generator(seed);
+    gru(2, 4, g).then(linear(4, CLASSES, g)).expect("4 meets 4")
 }
 
 /// Labels at about three quarters of the steps.
@@ -82,6 +94,8 @@ fn every_choice_on_ragged_sequences_with_resets() {
     for size in [1, 2, 3, 5, 7, 8] {
         for at in PLACES {
             compare(&per_step_model(3), &x, &labels, size, at);
+            compare(&lstm_model(3), &x, &labels, size, at);
+            compare(&gru_model(3), &x, &labels, size, at);
             if size == 1 || at != LossAt::EveryStep {
                 compare(&with_reduction(4, LastStep), &x, &labels, size, at);
                 compare(&with_reduction(5, MeanOverTime), &x, &labels, size, at);
@@ -136,6 +150,8 @@ fn gradients_are_those_of_the_windows_with_their_carries_held() {
     for size in [1, 2, 3, 7] {
         for at in PLACES {
             check(&per_step_model(8), size, at);
+            check(&lstm_model(8), size, at);
+            check(&gru_model(8), size, at);
         }
         check(&with_reduction(9, LastStep), size, LossAt::WindowEnd);
         check(&with_reduction(9, MeanOverTime), size, LossAt::WindowEnd);

@@ -5,8 +5,8 @@ mod optimizer_side;
 mod truncation;
 
 use longhand::{
-    Activation, Elman, LastStep, Layer, Linear, MeanOverTime, MeanSquaredError, Nonlinearity, Reduction, ShapeError,
-    SigmoidCrossEntropy, SoftmaxCrossEntropy,
+    Activation, Elman, Gru, LastStep, Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, Nonlinearity, Reduction,
+    ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy,
 };
 use longhand_gradcheck::laws::{self, Doubling, Side};
 use longhand_gradcheck::{Case, Checker, DualLayer, SequenceLayer, Setting, SingleLayer, prove_loss};
@@ -27,6 +27,16 @@ fn prove_chain<L: SequenceLayer + DualLayer + SingleLayer>(build: impl Fn(&Case)
 #[test]
 fn elman_with_tanh() {
     prove(|case| Elman::zeros(case.inputs, case.hidden));
+}
+
+#[test]
+fn lstm() {
+    prove(|case| Lstm::zeros(case.inputs, case.hidden));
+}
+
+#[test]
+fn gru() {
+    prove(|case| Gru::zeros(case.inputs, case.hidden));
 }
 
 #[test]

@@ -1,42 +1,11 @@
 //! Passes over slices, element by element: plain loops, compiled for each instruction set.
 
-use super::instruction_set::InstructionSet;
+use super::instruction_set::for_each_instruction_set;
 use crate::Scalar;
-
-/// Compiles the body of a function once for each instruction set and calls the best at run time. The loops are plain
-/// Rust and mean the same everywhere, bit for bit: the compiler makes wider vectors of them, but reorders no sum and
-/// fuses no product.
-macro_rules! for_each_instruction_set {
-    ($(#[$doc:meta])* fn $name:ident<$t:ident>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
-        $(#[$doc])*
-        pub(crate) fn $name<$t: Scalar>($($argument: $type),*) {
-            #[inline(always)]
-            fn body<$t: Scalar>($($argument: $type),*) $body
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f")]
-            fn avx512<$t: Scalar>($($argument: $type),*) {
-                body($($argument),*);
-            }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2")]
-            fn avx2<$t: Scalar>($($argument: $type),*) {
-                body($($argument),*);
-            }
-            match InstructionSet::best() {
-                InstructionSet::Plain => body($($argument),*),
-                // SAFETY: the instruction set was found on this processor.
-                #[cfg(target_arch = "x86_64")]
-                InstructionSet::Avx2 => unsafe { avx2($($argument),*) },
-                #[cfg(target_arch = "x86_64")]
-                InstructionSet::Avx512 => unsafe { avx512($($argument),*) },
-            }
-        }
-    };
-}
 
 for_each_instruction_set! {
     /// Every column of `out` becomes `column`.
-    fn fill_columns<T>(out: &mut [T], column: &[T]) {
+    pub(crate) fn fill_columns<T>(out: &mut [T], column: &[T]) {
         for out in out.chunks_exact_mut(column.len().max(1)) {
             out.copy_from_slice(column);
         }
@@ -45,7 +14,7 @@ for_each_instruction_set! {
 
 for_each_instruction_set! {
     /// Adds the sum of the columns of `matrix` to `sum`, a column at a time to a total that is added once.
-    fn add_columns<T>(sum: &mut [T], matrix: &[T]) {
+    pub(crate) fn add_columns<T>(sum: &mut [T], matrix: &[T]) {
         const ROWS: usize = 64;
         let rows = sum.len();
         for first in (0..rows).step_by(ROWS) {
@@ -65,7 +34,7 @@ for_each_instruction_set! {
 
 for_each_instruction_set! {
     /// `out += factor * values`.
-    fn add_scaled<T>(out: &mut [T], factor: T, values: &[T]) {
+    pub(crate) fn add_scaled<T>(out: &mut [T], factor: T, values: &[T]) {
         for (out, &value) in out.iter_mut().zip(values) {
             *out += factor * value;
         }
@@ -73,8 +42,26 @@ for_each_instruction_set! {
 }
 
 for_each_instruction_set! {
+    /// `out += values`.
+    pub(crate) fn add<T>(out: &mut [T], values: &[T]) {
+        for (out, &value) in out.iter_mut().zip(values) {
+            *out += value;
+        }
+    }
+}
+
+for_each_instruction_set! {
+    /// `out *= values`.
+    pub(crate) fn multiply<T>(out: &mut [T], values: &[T]) {
+        for (out, &value) in out.iter_mut().zip(values) {
+            *out *= value;
+        }
+    }
+}
+
+for_each_instruction_set! {
     /// `z = max(z, 0)`; NaN stays NaN.
-    fn relu<T>(z: &mut [T]) {
+    pub(crate) fn relu<T>(z: &mut [T]) {
         for z in z {
             if *z < T::zero() {
                 *z = T::zero();
@@ -85,7 +72,7 @@ for_each_instruction_set! {
 
 for_each_instruction_set! {
     /// `d_z = (d_output + d_carry) * (1 - h^2)`.
-    fn tanh_backward<T>(d_z: &mut [T], h: &[T], d_output: &[T], d_carry: &[T]) {
+    pub(crate) fn tanh_backward<T>(d_z: &mut [T], h: &[T], d_output: &[T], d_carry: &[T]) {
         let length = d_z.len();
         let (h, d_output, d_carry) = (&h[..length], &d_output[..length], &d_carry[..length]);
         for i in 0..length {
@@ -96,7 +83,7 @@ for_each_instruction_set! {
 
 for_each_instruction_set! {
     /// `d_z = d_output + d_carry` where `h > 0`, else 0.
-    fn relu_backward<T>(d_z: &mut [T], h: &[T], d_output: &[T], d_carry: &[T]) {
+    pub(crate) fn relu_backward<T>(d_z: &mut [T], h: &[T], d_output: &[T], d_carry: &[T]) {
         let length = d_z.len();
         let (h, d_output, d_carry) = (&h[..length], &d_output[..length], &d_carry[..length]);
         for i in 0..length {
@@ -124,7 +111,7 @@ pub(crate) fn sum_of_squares<T: Scalar>(values: &[T]) -> T {
 
 for_each_instruction_set! {
     /// Holds each element in `[-limit, limit]`; NaN stays NaN.
-    fn clamp<T>(values: &mut [T], limit: T) {
+    pub(crate) fn clamp<T>(values: &mut [T], limit: T) {
         for value in values {
             if *value > limit {
                 *value = limit;
@@ -137,7 +124,7 @@ for_each_instruction_set! {
 
 for_each_instruction_set! {
     /// `values *= factor`.
-    fn scale<T>(values: &mut [T], factor: T) {
+    pub(crate) fn scale<T>(values: &mut [T], factor: T) {
         for value in values {
             *value *= factor;
         }
@@ -157,7 +144,7 @@ pub(crate) struct AdamStep<T> {
 
 for_each_instruction_set! {
     /// One step of Adam on weights `w` with gradient `g` and moments `m` and `v`.
-    fn adam<T>(w: &mut [T], g: &[T], m: &mut [T], v: &mut [T], step: &AdamStep<T>) {
+    pub(crate) fn adam<T>(w: &mut [T], g: &[T], m: &mut [T], v: &mut [T], step: &AdamStep<T>) {
         let length = w.len();
         let (g, m, v) = (&g[..length], &mut m[..length], &mut v[..length]);
         for i in 0..length {

@@ -44,3 +44,36 @@ impl InstructionSet {
         sets
     }
 }
+
+/// Compiles the body of a function once for each instruction set and calls the best at run time. The loops are plain
+/// Rust and mean the same everywhere, bit for bit: the compiler makes wider vectors of them, but reorders no sum and
+/// fuses no product. A layer can write its own equations under it, element by element.
+macro_rules! for_each_instruction_set {
+    ($(#[$doc:meta])* $visibility:vis fn $name:ident<$t:ident>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+        $(#[$doc])*
+        $visibility fn $name<$t: $crate::Scalar>($($argument: $type),*) {
+            #[allow(clippy::inline_always, reason = "it must end up inside the function with its instruction set")]
+            #[inline(always)]
+            fn body<$t: $crate::Scalar>($($argument: $type),*) $body
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f")]
+            fn avx512<$t: $crate::Scalar>($($argument: $type),*) {
+                body($($argument),*);
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn avx2<$t: $crate::Scalar>($($argument: $type),*) {
+                body($($argument),*);
+            }
+            match $crate::kernel::InstructionSet::best() {
+                $crate::kernel::InstructionSet::Plain => body($($argument),*),
+                // SAFETY: the instruction set was found on this processor.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernel::InstructionSet::Avx2 => unsafe { avx2($($argument),*) },
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernel::InstructionSet::Avx512 => unsafe { avx512($($argument),*) },
+            }
+        }
+    };
+}
+pub(crate) use for_each_instruction_set;

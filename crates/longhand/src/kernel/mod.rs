@@ -10,19 +10,20 @@
 #![expect(clippy::needless_range_loop, reason = "constant ranges are what the compiler unrolls into registers")]
 
 mod elementwise;
+mod exponential;
 mod instruction_set;
 mod pack;
 mod product;
-mod tanh;
 mod vector;
 
 pub(crate) use elementwise::{
-    AdamStep, adam, add_columns, add_scaled, clamp, fill_columns, relu, relu_backward, scale, sum_of_squares,
-    tanh_backward,
+    AdamStep, adam, add, add_columns, add_scaled, clamp, fill_columns, multiply, relu, relu_backward, scale,
+    sum_of_squares, tanh_backward,
 };
+pub(crate) use exponential::{sigmoid, sigmoid_of, tanh};
+pub(crate) use instruction_set::{InstructionSet, for_each_instruction_set};
 pub(crate) use pack::{Operand, Packed};
 pub(crate) use product::{Accumulate, Workspace, product};
-pub(crate) use tanh::tanh;
 
 #[cfg(test)]
 mod tests;

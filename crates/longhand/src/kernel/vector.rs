@@ -26,6 +26,8 @@ pub(crate) trait Vector<T>: Copy {
     unsafe fn div(self, other: Self) -> Self;
     /// The smaller of the two; `other` if either is NaN.
     unsafe fn min(self, other: Self) -> Self;
+    /// The larger of the two; `other` if either is NaN.
+    unsafe fn max(self, other: Self) -> Self;
     /// `self * factor + term`, rounded once where the instruction set can.
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
     unsafe fn abs(self) -> Self;
@@ -99,6 +101,13 @@ macro_rules! plain_vector {
                 self
             }
             #[inline(always)]
+            unsafe fn max(mut self, other: Self) -> Self {
+                for lane in 0..$lanes {
+                    self.0[lane] = if self.0[lane] > other.0[lane] { self.0[lane] } else { other.0[lane] };
+                }
+                self
+            }
+            #[inline(always)]
             unsafe fn mul_add(mut self, factor: Self, term: Self) -> Self {
                 // Not `mul_add`: without the instruction that is a slow call.
                 for lane in 0..$lanes {
@@ -140,7 +149,8 @@ plain_vector!(f64, 2, 52);
 macro_rules! x86_vector {
     (
         $vector:ty, $scalar:ty, $lanes:literal, $tile_vectors:literal x $tile_columns:literal,
-        $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $min:ident $mul_add:ident,
+        $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $min:ident $max:ident
+        $mul_add:ident,
         $to_int:ident $from_int:ident $and:ident $andnot:ident $or:ident $int_add:ident
         $shift:ident $mantissa:literal
     ) => {
@@ -182,6 +192,10 @@ macro_rules! x86_vector {
                 unsafe { $min(self, other) }
             }
             #[inline(always)]
+            unsafe fn max(self, other: Self) -> Self {
+                unsafe { $max(self, other) }
+            }
+            #[inline(always)]
             unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
                 unsafe { $mul_add(self, factor, term) }
             }
@@ -205,7 +219,7 @@ macro_rules! x86_vector {
 x86_vector!(
     __m512, f32, 16, 4 x 6,
     _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
-    _mm512_min_ps _mm512_fmadd_ps,
+    _mm512_min_ps _mm512_max_ps _mm512_fmadd_ps,
     _mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi32 _mm512_slli_epi32 23
 );
@@ -213,7 +227,7 @@ x86_vector!(
 x86_vector!(
     __m512d, f64, 8, 4 x 6,
     _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd
-    _mm512_min_pd _mm512_fmadd_pd,
+    _mm512_min_pd _mm512_max_pd _mm512_fmadd_pd,
     _mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi64 _mm512_slli_epi64 52
 );
@@ -221,7 +235,7 @@ x86_vector!(
 x86_vector!(
     __m256, f32, 8, 2 x 6,
     _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
-    _mm256_min_ps _mm256_fmadd_ps,
+    _mm256_min_ps _mm256_max_ps _mm256_fmadd_ps,
     _mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi32 _mm256_slli_epi32 23
 );
@@ -229,7 +243,7 @@ x86_vector!(
 x86_vector!(
     __m256d, f64, 4, 2 x 6,
     _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
-    _mm256_min_pd _mm256_fmadd_pd,
+    _mm256_min_pd _mm256_max_pd _mm256_fmadd_pd,
     _mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi64 _mm256_slli_epi64 52
 );

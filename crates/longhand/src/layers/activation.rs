@@ -26,16 +26,6 @@ pub enum Activation {
 
 crate::tensors!(Activation);
 
-/// The logistic function, from an exponential that cannot overflow.
-pub(crate) fn sigmoid<T: Scalar>(x: T) -> T {
-    if x >= T::zero() {
-        T::one() / (T::one() + (-x).exp())
-    } else {
-        let e = x.exp();
-        e / (T::one() + e)
-    }
-}
-
 impl<T: Scalar> Layer<T> for Activation {
     type Input = Sequences<T>;
     type Output = Sequences<T>;
@@ -65,7 +55,7 @@ impl<T: Scalar> Layer<T> for Activation {
         y.copy_from_slice(input.values().as_slice());
         match self {
             Activation::Tanh => kernel::tanh(y),
-            Activation::Sigmoid => y.iter_mut().for_each(|y| *y = sigmoid(*y)),
+            Activation::Sigmoid => kernel::sigmoid(y),
             Activation::Relu => kernel::relu(y),
         }
         output.clear_padding();

@@ -39,8 +39,9 @@
 //!
 //! Before the first step, `d_carry` is the gradient of the carry that came in.
 
-use crate::kernel::{self, Accumulate, Operand, Packed, Workspace};
-use crate::sequences::{reshape, without_padding};
+use super::recurrence::{self, Recurrence, column_of, step_of, step_of_block};
+use crate::kernel::{self, Accumulate};
+use crate::sequences::reshape;
 use crate::{Features, Layer, Pass, Scalar, Sequences, initialise};
 use alloc::{format, string::String, vec::Vec};
 use nalgebra::{DMatrix, DVector};
@@ -115,35 +116,17 @@ impl<T: Scalar> Elman<T> {
 /// What the backward pass of [`Elman`] needs, and the buffers of both passes.
 #[derive(Debug)]
 pub struct ElmanCache<T: Scalar> {
-    /// `h`, zero at invalid steps.
-    hidden: Sequences<T>,
-    /// `h[t-1]`: the state that each step starts from, after a reset.
-    previous: DMatrix<T>,
-    /// `d_z`, zero at invalid steps.
-    d_z: DMatrix<T>,
-    /// The input without its padding, where it has any.
-    cleared_input: Sequences<T>,
+    /// `h` and `h[t-1]`, among others.
+    recurrence: Recurrence<T>,
     /// `b_ih + b_hh`.
     bias: Vec<T>,
-    /// `W_hh`, as the kernels want it.
-    weight_hh: Packed<T>,
-    /// `W_hh'`, likewise.
-    weight_hh_transposed: Packed<T>,
-    workspace: Workspace<T>,
+    /// `d_z` of one block of steps, zero at invalid ones.
+    d_z: DMatrix<T>,
 }
 
 impl<T: Scalar> Default for ElmanCache<T> {
     fn default() -> Self {
-        ElmanCache {
-            hidden: Sequences::default(),
-            previous: DMatrix::from_vec(0, 0, Vec::new()),
-            d_z: DMatrix::from_vec(0, 0, Vec::new()),
-            cleared_input: Sequences::default(),
-            bias: Vec::new(),
-            weight_hh: Packed::default(),
-            weight_hh_transposed: Packed::default(),
-            workspace: Workspace::default(),
-        }
+        ElmanCache { recurrence: Recurrence::default(), bias: Vec::new(), d_z: recurrence::empty() }
     }
 }
 
@@ -174,29 +157,21 @@ impl<T: Scalar> Layer<T> for Elman<T> {
         _: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
         let (units, layout) = (self.units(), input.layout());
-        let (steps, batch) = (layout.steps(), layout.batch());
-        assert_eq!(input.features(), self.inputs(), "{} was given {} features", self.name(), input.features());
-        assert_eq!(carry.shape(), (units, batch), "{} was given the carry of another shape", self.name());
-        let ElmanCache { hidden, previous, bias, weight_hh, workspace, .. } = cache;
-        hidden.reshape(units, layout);
-        reshape(previous, units, layout.columns());
-        weight_hh.pack((&self.weight_hh_l0).into());
+        let ElmanCache { recurrence, bias, .. } = cache;
+        recurrence.begin(self, [&self.weight_ih_l0, &self.weight_hh_l0], input, carry);
         bias.clear();
         bias.extend(self.bias_ih_l0.iter().zip(self.bias_hh_l0.iter()).map(|(&b_ih, &b_hh)| b_ih + b_hh));
-
-        // W_ih x + b_ih + b_hh of all steps at once; only the recurrent product has to wait for the step before it.
-        let z = hidden.values_mut().as_mut_slice();
-        kernel::fill_columns(z, bias);
-        kernel::product(z, Accumulate::Add, (&self.weight_ih_l0).into(), input.values().into(), workspace);
+        let Recurrence { hidden, previous, weight_ih, weight_hh, .. } = recurrence;
 
         let carry = carry.as_mut_slice();
-        for step in 0..steps {
-            for sequence in layout.resets_at(step) {
-                carry[sequence * units..(sequence + 1) * units].fill(T::zero());
-            }
-            let columns = step * batch * units..(step + 1) * batch * units;
+        for step in 0..layout.steps() {
+            recurrence::reset(carry, layout, step);
+            let columns = step_of(step, layout, units);
             previous.as_mut_slice()[columns.clone()].copy_from_slice(carry);
-            let z = &mut hidden.values_mut().as_mut_slice()[columns.clone()];
+            // W_ih x + b_ih + b_hh of a block of steps; only the recurrent product has to wait for the step before.
+            let z = hidden.values_mut().as_mut_slice();
+            recurrence::input_product(z, step, weight_ih, bias, input);
+            let z = &mut z[columns];
             weight_hh.product(z, Accumulate::Add, carry);
             match self.nonlinearity {
                 Nonlinearity::Tanh => kernel::tanh(z),
@@ -204,19 +179,19 @@ impl<T: Scalar> Layer<T> for Elman<T> {
             }
             // An invalid step holds its carry and gives nothing.
             for sequence in layout.invalid_at(step) {
-                let column = sequence * units..(sequence + 1) * units;
+                let column = column_of(sequence, units);
                 z[column.clone()].copy_from_slice(&carry[column]);
             }
             carry.copy_from_slice(z);
             for sequence in layout.invalid_at(step) {
-                z[sequence * units..(sequence + 1) * units].fill(T::zero());
+                z[column_of(sequence, units)].fill(T::zero());
             }
         }
         hidden
     }
 
     fn output(cache: &ElmanCache<T>) -> &Sequences<T> {
-        &cache.hidden
+        &cache.recurrence.hidden
     }
 
     fn backward(
@@ -226,57 +201,48 @@ impl<T: Scalar> Layer<T> for Elman<T> {
         d_output: &Sequences<T>,
         d_carry: &mut DMatrix<T>,
         gradients: &mut Self,
-        d_input: Option<&mut Sequences<T>>,
+        mut d_input: Option<&mut Sequences<T>>,
     ) {
         let (units, layout) = (self.units(), input.layout());
-        let (steps, batch) = (layout.steps(), layout.batch());
-        let ElmanCache { hidden, previous, d_z, cleared_input, weight_hh_transposed, workspace, .. } = cache;
-        assert_eq!(hidden.values().shape(), (units, layout.columns()), "backward follows a forward of this shape");
-        assert_eq!(d_output.values().shape(), hidden.values().shape(), "d_output has the shape of the output");
-        assert_eq!(d_carry.shape(), (units, batch), "d_carry has the shape of the carry");
-        reshape(d_z, units, layout.columns());
-        weight_hh_transposed.pack(Operand::from(&self.weight_hh_l0).transposed());
+        let ElmanCache { recurrence, d_z, .. } = cache;
+        recurrence.begin_backward(
+            [&self.weight_ih_l0, &self.weight_hh_l0],
+            input,
+            d_output,
+            d_carry,
+            d_input.as_deref_mut(),
+        );
+        reshape(d_z, units, recurrence::block_steps(layout) * layout.batch());
 
         let d_carry = d_carry.as_mut_slice();
-        for step in (0..steps).rev() {
-            let columns = step * batch * units..(step + 1) * batch * units;
-            let h = &hidden.values().as_slice()[columns.clone()];
-            let d_h_output = &d_output.values().as_slice()[columns.clone()];
-            let d_z = &mut d_z.as_mut_slice()[columns];
+        for step in (0..layout.steps()).rev() {
+            let columns = step_of(step, layout, units);
+            let h = &recurrence.hidden.values().as_slice()[columns.clone()];
+            let d_h_output = &d_output.values().as_slice()[columns];
+            let d_z_step = &mut d_z.as_mut_slice()[step_of_block(step, layout, units)];
             match self.nonlinearity {
-                Nonlinearity::Tanh => kernel::tanh_backward(d_z, h, d_h_output, d_carry),
-                Nonlinearity::Relu => kernel::relu_backward(d_z, h, d_h_output, d_carry),
+                Nonlinearity::Tanh => kernel::tanh_backward(d_z_step, h, d_h_output, d_carry),
+                Nonlinearity::Relu => kernel::relu_backward(d_z_step, h, d_h_output, d_carry),
             }
             if layout.invalid_at(step).next().is_none() {
-                weight_hh_transposed.product(d_carry, Accumulate::Replace, d_z);
+                recurrence.weight_hh_transposed.product(d_carry, Accumulate::Replace, d_z_step);
             } else {
                 // An invalid step held its carry, so the gradient of the carry passes it unchanged.
-                for sequence in 0..batch {
-                    let column = sequence * units..(sequence + 1) * units;
-                    if layout.is_valid(step, sequence) {
-                        weight_hh_transposed.product(&mut d_carry[column.clone()], Accumulate::Replace, &d_z[column]);
-                    } else {
-                        d_z[column].fill(T::zero());
-                    }
+                for sequence in 0..layout.batch() {
+                    let held = !layout.is_valid(step, sequence);
+                    let nothing = if held { &mut *d_z_step } else { &mut *d_carry };
+                    nothing[column_of(sequence, units)].fill(T::zero());
                 }
+                recurrence.weight_hh_transposed.product(d_carry, Accumulate::Add, d_z_step);
             }
-            for sequence in layout.resets_at(step) {
-                d_carry[sequence * units..(sequence + 1) * units].fill(T::zero());
-            }
-        }
-
-        let d_z = &*d_z;
-        let x = Operand::from(without_padding(input, layout, cleared_input).values());
-        let d_weight_ih = gradients.weight_ih_l0.as_mut_slice();
-        kernel::product(d_weight_ih, Accumulate::Add, d_z.into(), x.transposed(), workspace);
-        let d_weight_hh = gradients.weight_hh_l0.as_mut_slice();
-        kernel::product(d_weight_hh, Accumulate::Add, d_z.into(), Operand::from(&*previous).transposed(), workspace);
-        kernel::add_columns(gradients.bias_ih_l0.as_mut_slice(), d_z.as_slice());
-        kernel::add_columns(gradients.bias_hh_l0.as_mut_slice(), d_z.as_slice());
-        if let Some(d_input) = d_input {
-            d_input.reshape(self.inputs(), layout);
-            let weight = Operand::from(&self.weight_ih_l0).transposed();
-            kernel::product(d_input.values_mut().as_mut_slice(), Accumulate::Replace, weight, d_z.into(), workspace);
+            recurrence::reset(d_carry, layout, step);
+            let gradients = [
+                gradients.weight_ih_l0.as_mut_slice(),
+                gradients.weight_hh_l0.as_mut_slice(),
+                gradients.bias_ih_l0.as_mut_slice(),
+                gradients.bias_hh_l0.as_mut_slice(),
+            ];
+            recurrence.block_backward(step, input, [d_z, d_z], gradients, d_input.as_deref_mut());
         }
     }
 }

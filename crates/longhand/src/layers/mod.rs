@@ -2,6 +2,9 @@
 
 pub mod activation;
 pub mod elman;
+pub mod gru;
 pub mod last_step;
 pub mod linear;
+pub mod lstm;
 pub mod mean_over_time;
+mod recurrence;

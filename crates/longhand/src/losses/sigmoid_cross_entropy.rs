@@ -9,7 +9,7 @@
 //! summed over the features. `log(1 + exp z)` is taken as `z + log(1 + exp(-z))` for `z >= 0`, so nothing overflows.
 
 use super::{Loss, Reduction};
-use crate::layers::activation::sigmoid;
+use crate::kernel::sigmoid_of;
 use crate::{Scalar, Sequences};
 
 /// Binary cross-entropy of `sigmoid(logits)` against real targets in `[0, 1]`, element by element; see the equations
@@ -57,7 +57,7 @@ impl<T: Scalar> Loss<T> for SigmoidCrossEntropy {
         }
         if let Some(d_logits) = d_logits {
             for ((d_z, &z), &d) in d_logits.iter_mut().zip(logits).zip(target) {
-                *d_z = sigmoid(z) - d;
+                *d_z = sigmoid_of(z) - d;
             }
         }
         loss

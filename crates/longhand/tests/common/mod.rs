@@ -3,10 +3,11 @@
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part of it")]
 
 pub mod naive;
+pub mod naive_gated;
 pub mod windows;
 
 use longhand::nalgebra::DMatrix;
-use longhand::{Elman, Layer, Layout, Linear, Pass, Path, Sequences, Tensors, initialise};
+use longhand::{Elman, Gru, Layer, Layout, Linear, Lstm, LstmCarry, Pass, Path, Sequences, Tensors, initialise};
 use proptest::prelude::ProptestConfig;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -46,6 +47,18 @@ pub fn random_matrix(rows: usize, columns: usize, generator: &mut ChaCha8Rng) ->
 /// Weights of size about 0.5, biases too: small ones hide errors in the recurrence.
 pub fn elman(inputs: usize, units: usize, generator: &mut ChaCha8Rng) -> Elman<f64> {
     let mut layer = Elman::zeros(inputs, units);
+    randomise(&mut layer, 0.7, generator);
+    layer
+}
+
+pub fn lstm(inputs: usize, units: usize, generator: &mut ChaCha8Rng) -> Lstm<f64> {
+    let mut layer = Lstm::zeros(inputs, units);
+    randomise(&mut layer, 0.7, generator);
+    layer
+}
+
+pub fn gru(inputs: usize, units: usize, generator: &mut ChaCha8Rng) -> Gru<f64> {
+    let mut layer = Gru::zeros(inputs, units);
     randomise(&mut layer, 0.7, generator);
     layer
 }
@@ -253,6 +266,8 @@ macro_rules! every_smooth_layer {
         use longhand::{Activation, LastStep, Layer, MeanOverTime};
         let g = &mut $crate::common::generator(77);
         $check(&$crate::common::elman(3, 4, g));
+        $check(&$crate::common::lstm(3, 4, g));
+        $check(&$crate::common::gru(3, 4, g));
         $check(&$crate::common::linear(3, 5, g));
         $check(&Activation::Tanh);
         $check(&Activation::Sigmoid);
@@ -263,6 +278,10 @@ macro_rules! every_smooth_layer {
         let (a, b) = ($crate::common::elman(3, 4, g), $crate::common::linear(4, 6, g));
         $check(&a.clone().then(LastStep).and_then(|chain| chain.then(b.clone())).expect("4 meets 4"));
         $check(&a.then(MeanOverTime).and_then(|chain| chain.then(b)).expect("4 meets 4"));
+        let (a, b) = ($crate::common::lstm(3, 3, g), $crate::common::gru(3, 2, g));
+        $check(&a.then(b).expect("3 meets 3"));
+        let (a, b) = ($crate::common::gru(3, 3, g), $crate::common::lstm(3, 2, g));
+        $check(&a.then(b).and_then(|chain| chain.then(LastStep)).expect("3 meets 3"));
         let (a, b) = ($crate::common::linear(3, 5, g), $crate::common::elman(5, 2, g));
         $check(&a.then(Activation::Tanh).and_then(|chain| chain.then(b)).expect("5 meets 5"));
     }};
