@@ -15,20 +15,6 @@ pub enum Failure {
     Law(LawFailure),
 }
 
-/// Differences up to this may be roundings: those of `1 - h^2` where a unit is saturated, `h = 1 - 1e-6` and the like, and
-/// little else is in the sum.
-const MAY_BE_ROUNDING: f64 = 1e-9;
-
-impl Failure {
-    /// Whether the failure is so small that it may be one of rounding.
-    pub(crate) fn may_be_rounding(&self) -> bool {
-        match self {
-            Failure::Gradient(failure) => failure.wrong.iter().all(|wrong| wrong.relative <= MAY_BE_ROUNDING),
-            Failure::Law(_) => false,
-        }
-    }
-}
-
 /// Gradients that are not the exact ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GradientFailure {

@@ -1,0 +1,250 @@
+//! tanh and sigmoid, to units in the last place.
+
+use super::{bits, reals};
+use crate::Scalar;
+use crate::kernel::exponential::{Function, Sigmoid, Tanh, each_for};
+use crate::kernel::instruction_set::InstructionSet;
+use crate::scalar::real;
+use alloc::vec::Vec;
+use nalgebra::ComplexField;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+/// Distance in units in the last place of `expected`, subnormal numbers too.
+fn ulps32(given: f32, expected: f64) -> f64 {
+    let size = (expected.abs() as f32).to_bits();
+    let unit = f64::from(f32::from_bits(size + 1)) - f64::from(f32::from_bits(size));
+    (f64::from(given) - expected).abs() / unit
+}
+
+fn all_of<F: Function, T: Scalar>(set: InstructionSet, values: &[T]) -> Vec<T> {
+    let mut values = values.to_vec();
+    each_for::<F, T>(set, &mut values);
+    values
+}
+
+/// Every 997th bit pattern, so every exponent; the largest error that was found is 2.4 units in the last place.
+#[test]
+fn tanh_at_f32() {
+    let all: Vec<f32> = (0..=u32::MAX).step_by(997).map(f32::from_bits).filter(|&x| f32::is_finite(x)).collect();
+    let expected: Vec<f64> = all.iter().map(|&x| ComplexField::tanh(f64::from(x))).collect();
+    for set in InstructionSet::available() {
+        let (mut worst, mut at) = (0.0, 0.0);
+        for ((&x, &expected), given) in all.iter().zip(&expected).zip(all_of::<Tanh, _>(set, &all)) {
+            assert!(given.abs() <= 1.0 && given.is_sign_negative() == x.is_sign_negative(), "tanh({x}) = {given}");
+            let error = ulps32(given, expected);
+            if error > worst {
+                (worst, at) = (error, x);
+            }
+        }
+        assert!(worst <= 3.0, "{set:?}: off by {worst} units in the last place at {at:e}");
+    }
+}
+
+/// An unevaluated sum of two numbers: about 106 bits.
+#[derive(Clone, Copy)]
+struct Double(f64, f64);
+
+impl Double {
+    fn sum(a: f64, b: f64) -> Double {
+        let s = a + b;
+        let t = s - a;
+        Double(s, (a - (s - t)) + (b - t))
+    }
+
+    fn product(a: f64, b: f64) -> Double {
+        // Halves of 26 bits each, whose products are exact.
+        let split = |x: f64| {
+            let t = 134_217_729.0 * x;
+            let high = t - (t - x);
+            (high, x - high)
+        };
+        let ((a1, a2), (b1, b2), p) = (split(a), split(b), a * b);
+        Double(p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2)
+    }
+
+    fn add(self, other: Double) -> Double {
+        let s = Double::sum(self.0, other.0);
+        Double::sum(s.0, s.1 + self.1 + other.1)
+    }
+
+    fn mul(self, other: Double) -> Double {
+        let p = Double::product(self.0, other.0);
+        Double::sum(p.0, p.1 + self.0 * other.1 + self.1 * other.0)
+    }
+
+    fn div(self, other: Double) -> Double {
+        let q = self.0 / other.0;
+        let rest = self.add(other.mul(Double(-q, 0.0)));
+        Double::sum(q, rest.0 / other.0)
+    }
+}
+
+/// `tanh |x|` to about 30 digits: `e = exp(2|x|) - 1` of a small part by its series, then doubled by `e (e + 2)`.
+fn tanh_reference(x: f64) -> Double {
+    const DOUBLINGS: i32 = 9;
+    // A power of two, so exact.
+    let r = Double(2.0 * x.abs() / f64::from(1 << DOUBLINGS), 0.0);
+    let (mut term, mut e) = (r, r);
+    for k in 2..=24 {
+        term = term.mul(r).div(Double(f64::from(k), 0.0));
+        e = e.add(term);
+    }
+    for _ in 0..DOUBLINGS {
+        e = e.mul(e.add(Double(2.0, 0.0)));
+    }
+    e.div(e.add(Double(2.0, 0.0)))
+}
+
+/// From 1e-100 to 25: the largest error that was found is 2.4 units in the last place.
+#[test]
+fn tanh_at_f64() {
+    let g = &mut ChaCha8Rng::seed_from_u64(2);
+    let mut all: Vec<f64> = (0..40_000).map(|i| f64::from(i) * 0.0006 + 1e-9).collect();
+    all.extend(reals::<f64>(20_000, g));
+    all.extend((0..1000).map(|i| 1.3 * ComplexField::powi(10.0_f64, -(i / 10))));
+    for set in InstructionSet::available() {
+        let (mut worst, mut at) = (0.0, 0.0);
+        for (&x, given) in all.iter().zip(all_of::<Tanh, _>(set, &all)) {
+            let Double(high, low) = tanh_reference(x);
+            let unit = f64::from_bits(high.to_bits() + 1) - high;
+            let error = ((given.abs() - high) - low).abs() / unit;
+            assert!(given.abs() <= 1.0 && given.is_sign_negative() == x.is_sign_negative(), "tanh({x}) = {given}");
+            if error > worst {
+                (worst, at) = (error, x);
+            }
+        }
+        assert!(worst <= 3.0, "{set:?}: off by {worst} units in the last place at {at:e}");
+    }
+}
+
+/// Every 997th bit pattern; the largest error that was found is 2.3 units in the last place, subnormal results
+/// included.
+#[test]
+fn sigmoid_at_f32() {
+    let mut all: Vec<f32> = (0..=u32::MAX).step_by(997).map(f32::from_bits).filter(|&x| f32::is_finite(x)).collect();
+    // Most of what matters lies between -110 and 25.
+    all.extend((0..2_000_000).map(|i| (f64::from(i) * 67.5e-6 - 110.0) as f32));
+    let expected: Vec<f64> = all.iter().map(|&x| 1.0 / (1.0 + ComplexField::exp(-f64::from(x)))).collect();
+    for set in InstructionSet::available() {
+        let (mut worst, mut at) = (0.0, 0.0);
+        for ((&x, &expected), given) in all.iter().zip(&expected).zip(all_of::<Sigmoid, _>(set, &all)) {
+            assert!((0.0..=1.0).contains(&given), "sigmoid({x}) = {given}");
+            let error = ulps32(given, expected);
+            if error > worst {
+                (worst, at) = (error, x);
+            }
+        }
+        assert!(worst <= 3.0, "{set:?}: off by {worst} units in the last place at {at:e}");
+    }
+}
+
+/// `sigmoid(x)` to about 30 digits from `exp(-|x|)`, which is a small power's by its series, squared.
+fn sigmoid_reference(x: f64) -> Double {
+    const SQUARINGS: i32 = 12;
+    let (one, r) = (Double(1.0, 0.0), Double(-x.abs() / f64::from(1 << SQUARINGS), 0.0));
+    let (mut term, mut e) = (r, one.add(r));
+    for k in 2..=24 {
+        term = term.mul(r).div(Double(f64::from(k), 0.0));
+        e = e.add(term);
+    }
+    for _ in 0..SQUARINGS {
+        e = e.mul(e);
+    }
+    if x < 0.0 { e.div(one.add(e)) } else { one.div(one.add(e)) }
+}
+
+/// From -700 to 45, and near zero: the largest error that was found is 2.0 units in the last place.
+#[test]
+fn sigmoid_at_f64() {
+    let g = &mut ChaCha8Rng::seed_from_u64(6);
+    let mut all: Vec<f64> = (0..40_000).map(|i| f64::from(i) * 0.002 - 40.0).collect();
+    all.extend((0..40_000).map(|i| -f64::from(i) * 0.0165 - 40.0));
+    all.extend(reals::<f64>(20_000, g));
+    all.extend((0..1000).map(|i| 1.3 * ComplexField::powi(10.0_f64, -(i / 10))));
+    for set in InstructionSet::available() {
+        let (mut worst, mut at) = (0.0, 0.0);
+        for (&x, given) in all.iter().zip(all_of::<Sigmoid, _>(set, &all)) {
+            let Double(high, low) = sigmoid_reference(x);
+            let unit = f64::from_bits(high.to_bits() + 1) - high;
+            let error = ((given - high) - low).abs() / unit;
+            assert!((0.0..=1.0).contains(&given), "sigmoid({x}) = {given}");
+            if error > worst {
+                (worst, at) = (error, x);
+            }
+        }
+        assert!(worst <= 3.0, "{set:?}: off by {worst} units in the last place at {at:e}");
+    }
+}
+
+fn check_special_values_of_sigmoid<T: Scalar>(lowest: &[f64], highest: &[f64]) {
+    for set in InstructionSet::available() {
+        let given = |x: f64| all_of::<Sigmoid, T>(set, &[real(x)])[0].to_subset().unwrap_or(f64::NAN);
+        assert!(given(f64::NAN).is_nan() && given(-f64::NAN).is_nan(), "{set:?}");
+        for (x, expected) in [(f64::INFINITY, 1.0), (f64::NEG_INFINITY, 0.0), (0.0, 0.5), (-0.0, 0.5), (1e-40, 0.5)] {
+            assert_eq!(given(x).to_bits(), f64::to_bits(expected), "{set:?}: sigmoid({x})");
+        }
+        for &x in lowest {
+            assert_eq!(given(x).to_bits(), 0, "{set:?}: sigmoid({x})");
+        }
+        for &x in highest {
+            assert_eq!(given(x).to_bits(), f64::to_bits(1.0), "{set:?}: sigmoid({x})");
+        }
+    }
+}
+
+#[test]
+fn sigmoid_of_special_values() {
+    check_special_values_of_sigmoid::<f32>(&[-104.0, -105.0, -200.0, -3e38], &[18.0, 20.0, 25.0, 3e38]);
+    check_special_values_of_sigmoid::<f64>(&[-746.0, -747.0, -1000.0, -1e300], &[38.0, 40.0, 45.0, 1e300]);
+    // Subnormal results: exp(-740) to about five digits, all that they hold.
+    for set in InstructionSet::available() {
+        let given = all_of::<Sigmoid, f64>(set, &[-740.0])[0];
+        assert!((given / 4.199_558_2e-322 - 1.0).abs() < 0.02, "{set:?}: {given:e}");
+    }
+}
+
+fn check_special_values<T: Scalar>(tiny: &[f64]) {
+    for set in InstructionSet::available() {
+        let given = |x: f64| all_of::<Tanh, T>(set, &[real(x)])[0].to_subset().unwrap_or(f64::NAN);
+        assert!(given(f64::NAN).is_nan() && given(-f64::NAN).is_nan(), "{set:?}");
+        for (x, expected) in [(f64::INFINITY, 1.0), (f64::NEG_INFINITY, -1.0), (0.0, 0.0), (-0.0, -0.0)] {
+            assert_eq!(given(x).to_bits(), f64::to_bits(expected), "{set:?}: tanh({x})");
+        }
+        // Where x^3 / 3 is far below the last place, subnormal numbers too, tanh x is x.
+        for &x in tiny {
+            assert_eq!(given(x).to_bits(), x.to_bits(), "{set:?}: tanh({x:e})");
+            assert_eq!(given(-x).to_bits(), (-x).to_bits(), "{set:?}: tanh(-{x:e})");
+        }
+        for x in [20.0, 25.0, 1e3, 1e30] {
+            assert_eq!((given(x), given(-x)), (1.0, -1.0), "{set:?}: tanh({x})");
+        }
+    }
+}
+
+#[test]
+fn tanh_of_special_values() {
+    check_special_values::<f32>(&[1e-10, 1e-30].map(|x: f32| f64::from(x)));
+    check_special_values::<f32>(&[f32::MIN_POSITIVE, 1e-40, f32::from_bits(1)].map(f64::from));
+    check_special_values::<f64>(&[1e-20, 1e-300, f64::MIN_POSITIVE, 1e-310, f64::from_bits(1)]);
+}
+
+fn check_places<F: Function, T: Scalar>() {
+    let values = reals::<T>(67, &mut ChaCha8Rng::seed_from_u64(3));
+    for set in InstructionSet::available() {
+        let alone: Vec<T> = values.iter().map(|&x| all_of::<F, _>(set, &[x])[0]).collect();
+        for first in 0..values.len() {
+            for last in first..=values.len() {
+                let given = all_of::<F, _>(set, &values[first..last]);
+                assert_eq!(bits(&given), bits(&alone[first..last]), "{set:?}: {first}..{last}");
+            }
+        }
+    }
+}
+
+#[test]
+fn functions_do_not_depend_on_the_place_in_the_slice() {
+    check_places::<Tanh, f32>();
+    check_places::<Tanh, f64>();
+    check_places::<Sigmoid, f32>();
+    check_places::<Sigmoid, f64>();
+}

@@ -1,0 +1,25 @@
+//! The kernels against plain loops, on every instruction set that this processor has.
+
+mod exponentials;
+mod passes;
+mod products;
+
+use crate::Scalar;
+use crate::scalar::real;
+use alloc::vec::Vec;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+/// Whole numbers from -4 to 4, so that every sum is exact in any order, whatever is fused.
+fn whole<T: Scalar>(count: usize, generator: &mut ChaCha8Rng) -> Vec<T> {
+    (0..count).map(|_| real(f64::from(generator.next_u32() % 9) - 4.0)).collect()
+}
+
+/// Numbers in `[-1, 1)`.
+fn reals<T: Scalar>(count: usize, generator: &mut ChaCha8Rng) -> Vec<T> {
+    (0..count).map(|_| real(f64::from(generator.next_u32()) / 2_147_483_648.0 - 1.0)).collect()
+}
+
+fn bits<T: Scalar>(values: &[T]) -> Vec<u64> {
+    values.iter().map(|value| value.to_subset().unwrap_or(f64::NAN).to_bits()).collect()
+}

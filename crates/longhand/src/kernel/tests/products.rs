@@ -1,0 +1,121 @@
+//! Products, on every shape, stride and block.
+
+use super::{reals, whole};
+use crate::Scalar;
+use crate::kernel::instruction_set::InstructionSet;
+use crate::kernel::product::plain;
+use crate::kernel::{self, Accumulate, Operand, Packed, Workspace};
+use crate::scalar::{real, square_root};
+use alloc::vec;
+use alloc::vec::Vec;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+/// A matrix stored column by column, or the transpose of one that is stored so.
+fn operand<T>(values: &[T], rows: usize, columns: usize, transposed: bool) -> Operand<'_, T> {
+    if transposed { Operand::new(values, columns, rows).transposed() } else { Operand::new(values, rows, columns) }
+}
+
+const OPERANDS: [(bool, bool); 4] = [(false, false), (true, false), (false, true), (true, true)];
+const MODES: [Accumulate; 2] = [Accumulate::Replace, Accumulate::Add];
+
+/// One shape on one instruction set, with whatever an earlier product left in `packed`. NaN stands behind the operands
+/// and a mark behind the result: neither must be met.
+fn check_product<T: Scalar>(set: InstructionSet, [m, n, k]: [usize; 3], packed: &mut Packed<T>) {
+    const GUARD: usize = 40;
+    let g = &mut ChaCha8Rng::seed_from_u64((m * 10_000 + n * 100 + k) as u64);
+    let guarded = |mut values: Vec<T>| {
+        values.resize(values.len() + GUARD, real(f64::NAN));
+        values
+    };
+    let (a, b) = (guarded(whole(m * k, g)), guarded(whole(k * n, g)));
+    let before = whole::<T>(m * n + GUARD, g);
+    for (a_transposed, b_transposed) in OPERANDS {
+        let (a, b) = (operand(&a, m, k, a_transposed), operand(&b, k, n, b_transposed));
+        packed.pack_for(a, set);
+        for mode in MODES {
+            let (mut given, mut expected) = (before.clone(), before.clone());
+            plain(&mut expected, mode, a, b);
+            packed.product_with(&mut given, mode, b);
+            assert!(given == expected, "{set:?} {m} x {n} x {k} {mode:?}, transposed: {a_transposed} {b_transposed}");
+            assert!(given[m * n..] == before[m * n..]);
+        }
+    }
+}
+
+fn check_products<T: Scalar>() {
+    // Around multiples of the vectors (2, 4, 8, 16) and of the tiles (up to 64 rows, 4 or 6 columns).
+    const ROWS: [usize; 22] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 70];
+    const COLUMNS: [usize; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 25, 70];
+    const DEPTHS: [usize; 9] = [0, 1, 2, 3, 4, 5, 7, 33, 70];
+    for set in InstructionSet::available() {
+        let mut packed = Packed::default();
+        for m in ROWS {
+            for n in COLUMNS {
+                for k in DEPTHS {
+                    check_product::<T>(set, [m, n, k], &mut packed);
+                }
+            }
+        }
+        for shape in [[5, 3, 257], [64, 1, 300], [130, 7, 20], [200, 13, 3], [1, 1, 1000], [129, 2, 129]] {
+            check_product::<T>(set, shape, &mut packed);
+        }
+    }
+}
+
+#[test]
+fn products_at_f32() {
+    check_products::<f32>();
+}
+
+#[test]
+fn products_at_f64() {
+    check_products::<f64>();
+}
+
+/// Real numbers, in blocks of depth: within the rounding of `k` products, and adding twice doubles exactly.
+fn check_blocks<T: Scalar>(epsilon: f64) {
+    let g = &mut ChaCha8Rng::seed_from_u64(1);
+    let mut workspace = Workspace::default();
+    for [m, n, k] in [[50, 50, 256], [50, 50, 257], [7, 5, 512], [33, 3, 513], [50, 1, 700], [3, 50, 4500], [2, 2, 0]] {
+        let (a, b, before) = (reals::<T>(m * k, g), reals::<T>(k * n, g), whole::<T>(m * n + 9, g));
+        for (a_transposed, b_transposed) in OPERANDS {
+            let (a, b) = (operand(&a, m, k, a_transposed), operand(&b, k, n, b_transposed));
+            for mode in MODES {
+                let (mut given, mut expected) = (before.clone(), before.clone());
+                plain(&mut expected, mode, a, b);
+                kernel::product(&mut given, mode, a, b, &mut workspace);
+                for (&given, &expected) in given.iter().zip(&expected) {
+                    // Errors add up like a random walk; `k` of them never exceed `k epsilon`, and 6 sqrt(k) is far out.
+                    let bound = real::<T>(6.0 * epsilon * square_root(1.0 + k as f64) * 4.0);
+                    assert!((given - expected).abs() <= bound, "{m} x {n} x {k}: {given} against {expected}");
+                }
+                assert!(given[m * n..] == before[m * n..], "beyond the result");
+            }
+            let mut sum = vec![T::zero(); m * n];
+            kernel::product(&mut sum, Accumulate::Add, a, b, &mut workspace);
+            let once = sum.clone();
+            kernel::product(&mut sum, Accumulate::Add, a, b, &mut workspace);
+            assert!(sum.iter().zip(&once).all(|(&twice, &once)| twice == once + once), "{m} x {n} x {k}");
+        }
+    }
+}
+
+#[test]
+fn products_in_blocks() {
+    check_blocks::<f32>(f64::from(f32::EPSILON));
+    check_blocks::<f64>(f64::EPSILON);
+}
+
+#[test]
+fn columns_of_an_operand() {
+    let values: Vec<f64> = (0..12).map(f64::from).collect();
+    for whole in [Operand::new(&values, 3, 4), Operand::new(&values, 4, 3).transposed()] {
+        let part = whole.columns_from(1, 2);
+        let mut identity = vec![0.0; 16];
+        (0..4).for_each(|i| identity[5 * i] = 1.0);
+        let (mut all, mut some) = (vec![0.0; 12], vec![0.0; 6]);
+        plain(&mut all, Accumulate::Replace, whole, Operand::new(&identity, 4, 4));
+        plain(&mut some, Accumulate::Replace, part, Operand::new(&[1.0, 0.0, 0.0, 1.0], 2, 2));
+        assert_eq!(some, all[3..9]);
+    }
+}
