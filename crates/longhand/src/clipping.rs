@@ -1,6 +1,7 @@
 //! Clipping of gradients, before the optimizer sees them.
 
-use crate::{Path, Scalar, Tensors, kernel};
+use crate::kernel::{Equations, Real, each, sum_of_squares};
+use crate::{Path, Scalar, Tensors};
 
 /// Holds each element of the gradients in `[-limit, limit]`; NaN stays NaN.
 ///
@@ -8,7 +9,7 @@ use crate::{Path, Scalar, Tensors, kernel};
 /// If `limit` is not positive.
 pub fn clip_by_value<T: Scalar, P: Tensors<T>>(gradients: &mut P, limit: T) {
     assert!(limit > T::zero(), "gradients are clipped to a positive value, not to {limit}");
-    gradients.visit_mut(&Path::ROOT, &mut |_, _, values| kernel::clamp(values, limit));
+    gradients.visit_mut(&Path::ROOT, &mut |_, _, values| each(Hold(limit), [], [values]));
 }
 
 /// Scales all gradients together so that their norm, taken over *all* tensors at once, is at most `max_norm`; returns
@@ -31,7 +32,7 @@ pub fn clip_by_global_norm<T: Scalar, P: Tensors<T>>(gradients: &mut P, max_norm
     let norm = global_norm(gradients);
     if norm.is_finite() && norm > max_norm {
         let factor = max_norm / norm;
-        gradients.visit_mut(&Path::ROOT, &mut |_, _, values| kernel::scale(values, factor));
+        gradients.visit_mut(&Path::ROOT, &mut |_, _, values| each(Scale(factor), [], [values]));
     }
     norm
 }
@@ -39,6 +40,28 @@ pub fn clip_by_global_norm<T: Scalar, P: Tensors<T>>(gradients: &mut P, max_norm
 /// The Euclidean norm over all tensors at once.
 pub fn global_norm<T: Scalar, P: Tensors<T>>(gradients: &P) -> T {
     let mut sum = T::zero();
-    gradients.visit(&Path::ROOT, &mut |_, _, values| sum += kernel::sum_of_squares(values));
+    gradients.visit(&Path::ROOT, &mut |_, _, values| sum += sum_of_squares(values));
     sum.sqrt()
+}
+
+/// Holds an element in `[-limit, limit]`; NaN stays NaN.
+#[derive(Clone, Copy)]
+struct Hold<T>(T);
+
+impl<T: Scalar> Equations<T, 0, 1> for Hold<T> {
+    #[inline(always)]
+    fn apply<V: Real<T>>(self, []: [V; 0], [value]: [V; 1]) -> [V; 1] {
+        [V::of(-self.0).max(V::of(self.0).min(value))]
+    }
+}
+
+/// `factor * value`.
+#[derive(Clone, Copy)]
+struct Scale<T>(T);
+
+impl<T: Scalar> Equations<T, 0, 1> for Scale<T> {
+    #[inline(always)]
+    fn apply<V: Real<T>>(self, []: [V; 0], [value]: [V; 1]) -> [V; 1] {
+        [value * V::of(self.0)]
+    }
 }

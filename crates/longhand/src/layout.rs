@@ -136,6 +136,11 @@ impl Layout {
         marks.iter().enumerate().filter_map(|(sequence, &valid)| (!valid).then_some(sequence))
     }
 
+    /// One mark a sequence: whether its `step` is valid; none where all are.
+    pub(crate) fn valid_at(&self, step: usize) -> &[bool] {
+        if self.has_padding() { &self.valid[step * self.batch..][..self.batch] } else { &[] }
+    }
+
     pub(crate) fn is_valid_column(&self, column: usize) -> bool {
         self.valid.is_empty() || self.valid[column]
     }

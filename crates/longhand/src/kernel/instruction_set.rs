@@ -1,4 +1,9 @@
-//! Which vector instructions this processor has.
+//! Which vector instructions this processor has, and kernels that are compiled for each of them.
+
+use super::precision::Precision;
+use super::vector::Vector;
+use crate::Scalar;
+use core::any::TypeId;
 
 /// The instruction sets that have a path of their own, each with all its vectors need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,6 +23,7 @@ pub(crate) enum InstructionSet {
 
 impl InstructionSet {
     /// The best one here. The standard library remembers what it found, so this costs a load.
+    #[inline]
     pub(crate) fn best() -> InstructionSet {
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
         {
@@ -45,35 +51,62 @@ impl InstructionSet {
     }
 }
 
-/// Compiles the body of a function once for each instruction set and calls the best at run time. The loops are plain
-/// Rust and mean the same everywhere, bit for bit: the compiler makes wider vectors of them, but reorders no sum and
-/// fuses no product. A layer can write its own equations under it, element by element.
-macro_rules! for_each_instruction_set {
-    ($(#[$doc:meta])* $visibility:vis fn $name:ident<$t:ident>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
-        $(#[$doc])*
-        $visibility fn $name<$t: $crate::Scalar>($($argument: $type),*) {
-            #[allow(clippy::inline_always, reason = "it must end up inside the function with its instruction set")]
-            #[inline(always)]
-            fn body<$t: $crate::Scalar>($($argument: $type),*) $body
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f")]
-            fn avx512<$t: $crate::Scalar>($($argument: $type),*) {
-                body($($argument),*);
-            }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2")]
-            fn avx2<$t: $crate::Scalar>($($argument: $type),*) {
-                body($($argument),*);
-            }
-            match $crate::kernel::InstructionSet::best() {
-                $crate::kernel::InstructionSet::Plain => body($($argument),*),
-                // SAFETY: the instruction set was found on this processor.
-                #[cfg(target_arch = "x86_64")]
-                $crate::kernel::InstructionSet::Avx2 => unsafe { avx2($($argument),*) },
-                #[cfg(target_arch = "x86_64")]
-                $crate::kernel::InstructionSet::Avx512 => unsafe { avx512($($argument),*) },
-            }
-        }
-    };
+/// A loop over scalars `S` that is written once for every vector.
+pub(super) trait Kernel<S> {
+    /// # Safety
+    /// The processor has the instruction set of `V`. It must be inlined into the functions below, which have that
+    /// instruction set.
+    unsafe fn run<V: Vector<S>>(&self);
 }
-pub(crate) use for_each_instruction_set;
+
+/// Runs a kernel on an instruction set that this processor has.
+#[inline]
+pub(super) fn run<S: Precision>(instruction_set: InstructionSet, kernel: &impl Kernel<S>) {
+    // SAFETY: the instruction set was found on this processor.
+    unsafe {
+        match instruction_set {
+            InstructionSet::Plain => kernel.run::<S::Plain>(),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => avx2(kernel),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => avx512(kernel),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn avx512<S: Precision>(kernel: &impl Kernel<S>) {
+    unsafe { kernel.run::<S::Avx512>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2<S: Precision>(kernel: &impl Kernel<S>) {
+    unsafe { kernel.run::<S::Avx2>() }
+}
+
+/// Pointers to scalars that can be taken for pointers to scalars of another name.
+pub(super) trait Cast {
+    type To<S>;
+    fn cast<S>(self) -> Self::To<S>;
+}
+
+/// Hands a kernel made for scalars `T` to the function for what `T` is by another name; `false`, and nothing done, if
+/// that is neither `f32` nor `f64`. These functions are compiled in this crate, and not again in every one that uses it.
+#[inline(always)]
+pub(super) fn by_precision<T: Scalar, K: Cast>(
+    instruction_set: InstructionSet,
+    kernel: K,
+    single: fn(InstructionSet, &K::To<f32>),
+    double: fn(InstructionSet, &K::To<f64>),
+) -> bool {
+    if TypeId::of::<T>() == TypeId::of::<f32>() {
+        single(instruction_set, &kernel.cast());
+    } else if TypeId::of::<T>() == TypeId::of::<f64>() {
+        double(instruction_set, &kernel.cast());
+    } else {
+        return false;
+    }
+    true
+}

@@ -1,11 +1,11 @@
 //! Operands of a product, and the left one as the kernels want it.
 
-use super::instruction_set::InstructionSet;
-use super::vector::{Lanes, Vector};
+use super::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
+use super::precision::Precision;
+use super::vector::Vector;
 use crate::Scalar;
 use alloc::vec::Vec;
 use core::any::TypeId;
-use core::ops::Range;
 use nalgebra::DMatrix;
 
 /// A matrix to read, with its strides: element `(i, j)` stands at `i * row_stride + j * column_stride`.
@@ -23,6 +23,11 @@ impl<'a, T> Operand<'a, T> {
     pub(crate) fn new(values: &'a [T], rows: usize, columns: usize) -> Self {
         assert!(values.len() >= rows * columns, "a matrix is not whole");
         Operand { values, rows, columns, row_stride: 1, column_stride: rows }
+    }
+
+    /// One column of `rows` elements that are all the one of `value`.
+    pub(crate) fn repeated(value: &'a [T; 1], rows: usize) -> Self {
+        Operand { values: value, rows, columns: 1, row_stride: 0, column_stride: 0 }
     }
 
     /// Its transpose: the same elements, strides exchanged.
@@ -53,7 +58,7 @@ where
     }
 }
 
-/// A left operand in panels of as many rows as a tile has, zeros below the last: each panel is then read from front to
+/// A left operand in panels of as many rows as a tile has, with anything below the last: each panel is then read from front to
 /// back, in whole vectors. Weights are packed once a window and used at each of its steps.
 #[derive(Debug)]
 pub(crate) struct Packed<T> {
@@ -91,27 +96,19 @@ impl<T: Scalar> Packed<T> {
         }
         let misaligned = self.values.as_ptr().addr() % LINE;
         self.offset = if misaligned == 0 { 0 } else { (LINE - misaligned) / size_of::<T>() };
-        let panel_rows = lanes * tile_vectors::<T>(instruction_set);
-        let mut to = self.offset;
-        for first in (0..padded_rows).step_by(panel_rows) {
-            let height = panel_rows.min(padded_rows - first);
-            let rows = height.min(a.rows - first);
-            let panel = &mut self.values[to..to + height * a.columns];
-            to += panel.len();
-            if a.column_stride == 1 {
-                pack_transposed(panel, height, a, first..first + rows);
-                continue;
-            }
-            for (column, target) in panel.chunks_exact_mut(height).enumerate() {
-                let from = first * a.row_stride + column * a.column_stride;
-                if a.row_stride == 1 {
-                    target[..rows].copy_from_slice(&a.values[from..from + rows]);
-                } else {
-                    for (row, value) in target[..rows].iter_mut().enumerate() {
-                        *value = a.values[from + row * a.row_stride];
-                    }
-                }
-                target[rows..].fill(T::zero());
+        let to = &mut self.values[self.offset..][..padded_rows * a.columns];
+        let packing = Packing {
+            to: to.as_mut_ptr(),
+            from: a.values.as_ptr(),
+            rows: a.rows,
+            columns: a.columns,
+            row_stride: a.row_stride,
+            column_stride: a.column_stride,
+        };
+        if !by_precision::<T, _>(instruction_set, packing, pack_f32, pack_f64) {
+            for (to, (column, row)) in to.iter_mut().zip((0..a.columns).flat_map(|j| (0..a.rows).map(move |i| (j, i))))
+            {
+                *to = a.values[row * a.row_stride + column * a.column_stride];
             }
         }
     }
@@ -122,60 +119,137 @@ impl<T: Scalar> Packed<T> {
     }
 }
 
-/// Fills a panel of `height` rows from rows that lie contiguously, several of them at a time, so that each read goes
-/// along a row and each write fills part of a column.
-fn pack_transposed<T: Scalar>(panel: &mut [T], height: usize, a: Operand<'_, T>, rows: Range<usize>) {
-    const TOGETHER: usize = 8;
-    let row = |row: usize| &a.values[row * a.row_stride..][..a.columns];
-    let mut done = 0;
-    while done + TOGETHER <= rows.len() {
-        let sources: [&[T]; TOGETHER] = core::array::from_fn(|i| row(rows.start + done + i));
-        for (column, target) in panel.chunks_exact_mut(height).enumerate() {
-            let target = &mut target[done..done + TOGETHER];
-            for (target, source) in target.iter_mut().zip(&sources) {
-                *target = source[column];
+/// A matrix that is whole, and where its panels go.
+struct Packing<T> {
+    to: *mut T,
+    from: *const T,
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<T> Cast for Packing<T> {
+    type To<S> = Packing<S>;
+
+    fn cast<S>(self) -> Packing<S> {
+        let Packing { to, from, rows, columns, row_stride, column_stride } = self;
+        Packing { to: to.cast(), from: from.cast(), rows, columns, row_stride, column_stride }
+    }
+}
+
+fn pack_f32(instruction_set: InstructionSet, packing: &Packing<f32>) {
+    run(instruction_set, packing);
+}
+
+fn pack_f64(instruction_set: InstructionSet, packing: &Packing<f64>) {
+    run(instruction_set, packing);
+}
+
+impl<T: Precision> Kernel<T> for Packing<T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(&self) {
+        let &Packing { mut to, from, rows, columns, row_stride, column_stride } = self;
+        let padded_rows = rows.next_multiple_of(V::LANES);
+        for first in (0..padded_rows).step_by(V::LANES * V::TILE_VECTORS) {
+            let height = (V::LANES * V::TILE_VECTORS).min(padded_rows - first);
+            let panel = Panel {
+                from: from.wrapping_add(first * row_stride),
+                rows: height.min(rows - first),
+                columns,
+                height,
+                to,
+            };
+            // SAFETY: `pack_for` made room for all panels, and an operand is whole.
+            unsafe {
+                if row_stride == 1 {
+                    panel.copy_columns::<V>(column_stride);
+                } else {
+                    panel.copy_rows::<V>(row_stride, column_stride);
+                }
+                to = to.add(height * columns);
             }
         }
-        done += TOGETHER;
     }
-    for i in done..height {
-        let source = if i < rows.len() { Some(row(rows.start + i)) } else { None };
-        for (column, target) in panel.chunks_exact_mut(height).enumerate() {
-            target[i] = source.map_or(T::zero(), |source| source[column]);
+}
+
+/// One panel: `height` rows from `rows` rows of a matrix; what stands below them is never looked at.
+struct Panel<T> {
+    from: *const T,
+    rows: usize,
+    columns: usize,
+    to: *mut T,
+    height: usize,
+}
+
+impl<T: Precision> Panel<T> {
+    /// From columns that lie contiguously.
+    #[inline(always)]
+    unsafe fn copy_columns<V: Vector<T>>(&self, column_stride: usize) {
+        unsafe {
+            for column in 0..self.columns {
+                let (from, to) = (self.from.add(column * column_stride), self.to.add(column * self.height));
+                for row in (0..self.height).step_by(V::LANES) {
+                    let rest = self.rows - row;
+                    let lanes =
+                        if rest >= V::LANES { V::load(from.add(row)) } else { V::load_first(from.add(row), rest) };
+                    lanes.store(to.add(row));
+                }
+            }
+        }
+    }
+
+    /// From any strides; where rows lie contiguously, four columns of a vector's rows at a time.
+    #[inline(always)]
+    unsafe fn copy_rows<V: Vector<T>>(&self, row_stride: usize, column_stride: usize) {
+        unsafe {
+            for row in (0..self.height).step_by(V::LANES) {
+                let (from, to) = (self.from.wrapping_add(row * row_stride), self.to.add(row));
+                let rows = V::LANES.min(self.rows - row);
+                if column_stride == 1 && self.columns >= 4 {
+                    let mut column = 0;
+                    while column < self.columns {
+                        // The last four may take some columns a second time.
+                        column = column.min(self.columns - 4);
+                        let columns = if rows == V::LANES {
+                            V::load_columns(from.add(column), row_stride, V::LANES)
+                        } else {
+                            V::load_columns(from.add(column), row_stride, rows)
+                        };
+                        for (j, lanes) in columns.into_iter().enumerate() {
+                            lanes.store(to.add((column + j) * self.height));
+                        }
+                        column += 4;
+                    }
+                } else {
+                    for column in 0..self.columns {
+                        for i in 0..V::LANES {
+                            let element = *from.add(i.min(rows - 1) * row_stride + column * column_stride);
+                            *to.add(column * self.height + i) = element;
+                        }
+                    }
+                }
+            }
         }
     }
 }
 
 /// Scalars in one vector; 1 for scalars that have no vectors, which packs them as they are.
 fn lanes<T: Scalar>(instruction_set: InstructionSet) -> usize {
-    widths::<T>(instruction_set).0
-}
-
-/// Vectors of rows in one tile.
-fn tile_vectors<T: Scalar>(instruction_set: InstructionSet) -> usize {
-    widths::<T>(instruction_set).1
-}
-
-fn widths<T: Scalar>(instruction_set: InstructionSet) -> (usize, usize) {
-    const fn of<S, V: Vector<S>>() -> (usize, usize) {
-        (V::LANES, V::TILE_VECTORS)
+    fn of<S: Precision>(instruction_set: InstructionSet) -> usize {
+        match instruction_set {
+            InstructionSet::Plain => S::Plain::LANES,
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => S::Avx2::LANES,
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => S::Avx512::LANES,
+        }
     }
-    #[cfg(target_arch = "x86_64")]
-    use core::arch::x86_64::{__m256, __m256d, __m512, __m512d};
-    let single = TypeId::of::<T>() == TypeId::of::<f32>();
-    if !single && TypeId::of::<T>() != TypeId::of::<f64>() {
-        return (1, usize::MAX);
-    }
-    match instruction_set {
-        InstructionSet::Plain if single => of::<f32, Lanes<f32, 4>>(),
-        InstructionSet::Plain => of::<f64, Lanes<f64, 2>>(),
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2 if single => of::<f32, __m256>(),
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2 => of::<f64, __m256d>(),
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512 if single => of::<f32, __m512>(),
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512 => of::<f64, __m512d>(),
+    if TypeId::of::<T>() == TypeId::of::<f32>() {
+        of::<f32>(instruction_set)
+    } else if TypeId::of::<T>() == TypeId::of::<f64>() {
+        of::<f64>(instruction_set)
+    } else {
+        1
     }
 }

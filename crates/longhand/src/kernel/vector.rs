@@ -1,9 +1,5 @@
 //! Vectors of a processor behind one trait, so that each kernel is written once.
 
-#[cfg(target_arch = "x86_64")]
-#[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
-use core::arch::x86_64::*;
-
 /// A vector of `LANES` scalars.
 ///
 /// # Safety
@@ -20,6 +16,13 @@ pub(crate) trait Vector<T>: Copy {
     unsafe fn splat(value: T) -> Self;
     unsafe fn load(from: *const T) -> Self;
     unsafe fn store(self, to: *mut T);
+    /// The first `count` elements, fewer than `LANES`, and zero in the other lanes; nothing beyond them is touched.
+    unsafe fn load_first(from: *const T, count: usize) -> Self;
+    /// Stores the first `count` lanes, fewer than `LANES`; nothing beyond them is touched.
+    unsafe fn store_first(self, to: *mut T, count: usize);
+    /// Four columns of `rows` rows that lie contiguously: element `from[row * stride + column]` in lane `row` of vector
+    /// `column`. The lanes beyond the last row repeat it.
+    unsafe fn load_columns(from: *const T, stride: usize, rows: usize) -> [Self; 4];
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
@@ -28,6 +31,9 @@ pub(crate) trait Vector<T>: Copy {
     unsafe fn min(self, other: Self) -> Self;
     /// The larger of the two; `other` if either is NaN.
     unsafe fn max(self, other: Self) -> Self;
+    unsafe fn sqrt(self) -> Self;
+    /// `values` where `self` is above zero, and zero elsewhere.
+    unsafe fn where_positive(self, values: Self) -> Self;
     /// `self * factor + term`, rounded once where the instruction set can.
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
     unsafe fn abs(self) -> Self;
@@ -64,6 +70,26 @@ macro_rules! plain_vector {
             #[inline(always)]
             unsafe fn store(self, to: *mut $scalar) {
                 unsafe { to.cast::<[$scalar; $lanes]>().write_unaligned(self.0) }
+            }
+            #[inline(always)]
+            unsafe fn load_first(from: *const $scalar, count: usize) -> Self {
+                let mut lanes = [0.0; $lanes];
+                for lane in 0..count {
+                    lanes[lane] = unsafe { *from.add(lane) };
+                }
+                Lanes(lanes)
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, to: *mut $scalar, count: usize) {
+                for lane in 0..count {
+                    unsafe { *to.add(lane) = self.0[lane] };
+                }
+            }
+            #[inline(always)]
+            unsafe fn load_columns(from: *const $scalar, stride: usize, rows: usize) -> [Self; 4] {
+                core::array::from_fn(|column| {
+                    Lanes(core::array::from_fn(|row| unsafe { *from.add(row.min(rows - 1) * stride + column) }))
+                })
             }
             #[inline(always)]
             unsafe fn add(mut self, other: Self) -> Self {
@@ -108,6 +134,20 @@ macro_rules! plain_vector {
                 self
             }
             #[inline(always)]
+            unsafe fn sqrt(mut self) -> Self {
+                for lane in 0..$lanes {
+                    self.0[lane] = nalgebra::ComplexField::sqrt(self.0[lane]);
+                }
+                self
+            }
+            #[inline(always)]
+            unsafe fn where_positive(mut self, values: Self) -> Self {
+                for lane in 0..$lanes {
+                    self.0[lane] = if self.0[lane] > 0.0 { values.0[lane] } else { 0.0 };
+                }
+                self
+            }
+            #[inline(always)]
             unsafe fn mul_add(mut self, factor: Self, term: Self) -> Self {
                 // Not `mul_add`: without the instruction that is a slow call.
                 for lane in 0..$lanes {
@@ -144,106 +184,3 @@ macro_rules! plain_vector {
 
 plain_vector!(f32, 4, 23);
 plain_vector!(f64, 2, 52);
-
-#[cfg(target_arch = "x86_64")]
-macro_rules! x86_vector {
-    (
-        $vector:ty, $scalar:ty, $lanes:literal, $tile_vectors:literal x $tile_columns:literal,
-        $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $min:ident $max:ident
-        $mul_add:ident,
-        $to_int:ident $from_int:ident $and:ident $andnot:ident $or:ident $int_add:ident
-        $shift:ident $mantissa:literal
-    ) => {
-        impl Vector<$scalar> for $vector {
-            const LANES: usize = $lanes;
-            const TILE_VECTORS: usize = $tile_vectors;
-            const TILE_COLUMNS: usize = $tile_columns;
-
-            #[inline(always)]
-            unsafe fn splat(value: $scalar) -> Self {
-                unsafe { $splat(value) }
-            }
-            #[inline(always)]
-            unsafe fn load(from: *const $scalar) -> Self {
-                unsafe { $load(from) }
-            }
-            #[inline(always)]
-            unsafe fn store(self, to: *mut $scalar) {
-                unsafe { $store(to, self) }
-            }
-            #[inline(always)]
-            unsafe fn add(self, other: Self) -> Self {
-                unsafe { $add(self, other) }
-            }
-            #[inline(always)]
-            unsafe fn sub(self, other: Self) -> Self {
-                unsafe { $sub(self, other) }
-            }
-            #[inline(always)]
-            unsafe fn mul(self, other: Self) -> Self {
-                unsafe { $mul(self, other) }
-            }
-            #[inline(always)]
-            unsafe fn div(self, other: Self) -> Self {
-                unsafe { $div(self, other) }
-            }
-            #[inline(always)]
-            unsafe fn min(self, other: Self) -> Self {
-                unsafe { $min(self, other) }
-            }
-            #[inline(always)]
-            unsafe fn max(self, other: Self) -> Self {
-                unsafe { $max(self, other) }
-            }
-            #[inline(always)]
-            unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
-                unsafe { $mul_add(self, factor, term) }
-            }
-            #[inline(always)]
-            unsafe fn abs(self) -> Self {
-                unsafe { $from_int($andnot($to_int($splat(-0.0)), $to_int(self))) }
-            }
-            #[inline(always)]
-            unsafe fn with_sign_of(self, sign: Self) -> Self {
-                unsafe { $from_int($or($to_int(self), $and($to_int($splat(-0.0)), $to_int(sign)))) }
-            }
-            #[inline(always)]
-            unsafe fn power_of_two(self) -> Self {
-                unsafe { $from_int($int_add($shift::<$mantissa>($to_int(self)), $to_int($splat(1.0)))) }
-            }
-        }
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-x86_vector!(
-    __m512, f32, 16, 4 x 6,
-    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
-    _mm512_min_ps _mm512_max_ps _mm512_fmadd_ps,
-    _mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
-    _mm512_add_epi32 _mm512_slli_epi32 23
-);
-#[cfg(target_arch = "x86_64")]
-x86_vector!(
-    __m512d, f64, 8, 4 x 6,
-    _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd
-    _mm512_min_pd _mm512_max_pd _mm512_fmadd_pd,
-    _mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
-    _mm512_add_epi64 _mm512_slli_epi64 52
-);
-#[cfg(target_arch = "x86_64")]
-x86_vector!(
-    __m256, f32, 8, 2 x 6,
-    _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
-    _mm256_min_ps _mm256_max_ps _mm256_fmadd_ps,
-    _mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
-    _mm256_add_epi32 _mm256_slli_epi32 23
-);
-#[cfg(target_arch = "x86_64")]
-x86_vector!(
-    __m256d, f64, 4, 2 x 6,
-    _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
-    _mm256_min_pd _mm256_max_pd _mm256_fmadd_pd,
-    _mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
-    _mm256_add_epi64 _mm256_slli_epi64 52
-);

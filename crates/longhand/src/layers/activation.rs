@@ -9,7 +9,8 @@
 //!
 //! Shapes: any `features x (steps * batch)`; output and gradient are zero at invalid steps.
 
-use crate::{Features, Layer, Pass, Scalar, Sequences, kernel};
+use crate::kernel::{Equations, Real, each};
+use crate::{Features, Layer, Pass, Scalar, Sequences};
 use alloc::{format, string::String};
 
 /// An element-wise nonlinearity; see the [module](self) for its equations.
@@ -25,6 +26,37 @@ pub enum Activation {
 }
 
 crate::tensors!(Activation);
+
+/// `y` from `x`.
+#[derive(Clone, Copy)]
+struct Forward(Activation);
+
+impl<T: Scalar> Equations<T, 1, 1> for Forward {
+    #[inline(always)]
+    fn apply<V: Real<T>>(self, [x]: [V; 1], _: [V; 1]) -> [V; 1] {
+        [match self.0 {
+            Activation::Tanh => x.tanh(),
+            Activation::Sigmoid => x.sigmoid(),
+            Activation::Relu => V::of(T::zero()).max(x),
+        }]
+    }
+}
+
+/// `d_x` from `y` and `d_y`.
+#[derive(Clone, Copy)]
+struct Backward(Activation);
+
+impl<T: Scalar> Equations<T, 2, 1> for Backward {
+    #[inline(always)]
+    fn apply<V: Real<T>>(self, [y, d_y]: [V; 2], _: [V; 1]) -> [V; 1] {
+        let one = V::of(T::one());
+        [match self.0 {
+            Activation::Tanh => d_y * (one - y * y),
+            Activation::Sigmoid => d_y * y * (one - y),
+            Activation::Relu => y.where_positive(d_y),
+        }]
+    }
+}
 
 impl<T: Scalar> Layer<T> for Activation {
     type Input = Sequences<T>;
@@ -52,12 +84,7 @@ impl<T: Scalar> Layer<T> for Activation {
     ) -> &'c Sequences<T> {
         output.reshape(input.features(), input.layout());
         let y = output.values_mut().as_mut_slice();
-        y.copy_from_slice(input.values().as_slice());
-        match self {
-            Activation::Tanh => kernel::tanh(y),
-            Activation::Sigmoid => kernel::sigmoid(y),
-            Activation::Relu => kernel::relu(y),
-        }
+        each(Forward(*self), [input.values().as_slice()], [y]);
         output.clear_padding();
         output
     }
@@ -78,15 +105,8 @@ impl<T: Scalar> Layer<T> for Activation {
         let Some(d_input) = d_input else { return };
         assert_eq!(d_output.values().shape(), output.values().shape(), "d_output has the shape of the output");
         d_input.reshape(input.features(), input.layout());
-        let d_x = d_input.values_mut().iter_mut();
-        for ((d_x, &y), &d_y) in d_x.zip(output.values()).zip(d_output.values()) {
-            *d_x = match self {
-                Activation::Tanh => d_y * (T::one() - y * y),
-                Activation::Sigmoid => d_y * y * (T::one() - y),
-                Activation::Relu if y > T::zero() => d_y,
-                Activation::Relu => T::zero(),
-            };
-        }
+        let d_x = d_input.values_mut().as_mut_slice();
+        each(Backward(*self), [output.values().as_slice(), d_output.values().as_slice()], [d_x]);
         d_input.clear_padding();
     }
 }

@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | `x` | `input` | `inputs x (steps * batch)` |
 //! | `h` | `hidden` | `units x (steps * batch)` |
-//! | `h[t-1]` | `previous` | `units x (steps * batch)` |
+//! | `h[t-1]` | `state` | `units x (steps * batch)` |
 //! | `W_ih`, `W_hh` | `weight_ih_l0`, `weight_hh_l0` | `units x inputs`, `units x units` |
 //! | `b_ih`, `b_hh` | `bias_ih_l0`, `bias_hh_l0` | `units` |
 //!
@@ -39,8 +39,8 @@
 //!
 //! Before the first step, `d_carry` is the gradient of the carry that came in.
 
-use super::recurrence::{self, Recurrence, column_of, step_of, step_of_block};
-use crate::kernel::{self, Accumulate};
+use super::recurrence::{self, Recurrence, step_of};
+use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, each_row};
 use crate::sequences::reshape;
 use crate::{Features, Layer, Pass, Scalar, Sequences, initialise};
 use alloc::{format, string::String, vec::Vec};
@@ -130,6 +130,37 @@ impl<T: Scalar> Default for ElmanCache<T> {
     }
 }
 
+/// `h[t]` from `z[t]`: the output, and the state that goes on.
+#[derive(Clone, Copy)]
+struct Forward(Nonlinearity);
+
+impl<T: Scalar> Equations<T, 0, 2> for Forward {
+    #[inline(always)]
+    fn apply<V: Real<T>>(self, []: [V; 0], [z, _]: [V; 2]) -> [V; 2] {
+        let h = match self.0 {
+            Nonlinearity::Tanh => z.tanh(),
+            Nonlinearity::Relu => V::of(T::zero()).max(z),
+        };
+        [h, h]
+    }
+}
+
+/// `d_z[t]`, and nothing left of `d_carry`: all that `h[t]` had to say is in `d_z[t]` then.
+#[derive(Clone, Copy)]
+struct Backward(Nonlinearity);
+
+impl<T: Scalar> Equations<T, 2, 2> for Backward {
+    #[inline(always)]
+    fn apply<V: Real<T>>(self, [h, d_output]: [V; 2], [_, d_carry]: [V; 2]) -> [V; 2] {
+        let d_h = d_output + d_carry;
+        let d_z = match self.0 {
+            Nonlinearity::Tanh => d_h * (V::of(T::one()) - h * h),
+            Nonlinearity::Relu => h.where_positive(d_h),
+        };
+        [d_z, V::of(T::zero())]
+    }
+}
+
 impl<T: Scalar> Layer<T> for Elman<T> {
     type Input = Sequences<T>;
     type Output = Sequences<T>;
@@ -157,36 +188,27 @@ impl<T: Scalar> Layer<T> for Elman<T> {
         _: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
         let (units, layout) = (self.units(), input.layout());
+        let batch = layout.batch();
         let ElmanCache { recurrence, bias, .. } = cache;
         recurrence.begin(self, [&self.weight_ih_l0, &self.weight_hh_l0], input, carry);
         bias.clear();
         bias.extend(self.bias_ih_l0.iter().zip(self.bias_hh_l0.iter()).map(|(&b_ih, &b_hh)| b_ih + b_hh));
-        let Recurrence { hidden, previous, weight_ih, weight_hh, .. } = recurrence;
+        let Recurrence { hidden, state, weight_ih, weight_hh, .. } = recurrence;
 
-        let carry = carry.as_mut_slice();
-        for step in 0..layout.steps() {
-            recurrence::reset(carry, layout, step);
-            let columns = step_of(step, layout, units);
-            previous.as_mut_slice()[columns.clone()].copy_from_slice(carry);
-            // W_ih x + b_ih + b_hh of a block of steps; only the recurrent product has to wait for the step before.
+        for block in recurrence::blocks(layout) {
             let z = hidden.values_mut().as_mut_slice();
-            recurrence::input_product(z, step, weight_ih, bias, input);
-            let z = &mut z[columns];
-            weight_hh.product(z, Accumulate::Add, carry);
-            match self.nonlinearity {
-                Nonlinearity::Tanh => kernel::tanh(z),
-                Nonlinearity::Relu => kernel::relu(z),
-            }
-            // An invalid step holds its carry and gives nothing.
-            for sequence in layout.invalid_at(step) {
-                let column = column_of(sequence, units);
-                z[column.clone()].copy_from_slice(&carry[column]);
-            }
-            carry.copy_from_slice(z);
-            for sequence in layout.invalid_at(step) {
-                z[column_of(sequence, units)].fill(T::zero());
+            recurrence::input_product(z, &block, weight_ih, bias, input);
+            for step in block {
+                let z = &mut z[step_of(step, layout, units)];
+                let (previous, next) = state.step(step, layout);
+                weight_hh.product(z, Accumulate::Add, previous);
+                let ([h], [next_h]) = (bands_mut(z, units, batch), bands_mut(next, units, batch));
+                each_row(layout.valid_at(step), Forward(self.nonlinearity), [], [h, next_h]);
+                recurrence::hold(previous, next, layout, step);
+                recurrence::give_nothing(z, layout, step);
             }
         }
+        state.end(carry, layout);
         hidden
     }
 
@@ -204,6 +226,7 @@ impl<T: Scalar> Layer<T> for Elman<T> {
         mut d_input: Option<&mut Sequences<T>>,
     ) {
         let (units, layout) = (self.units(), input.layout());
+        let batch = layout.batch();
         let ElmanCache { recurrence, d_z, .. } = cache;
         recurrence.begin_backward(
             [&self.weight_ih_l0, &self.weight_hh_l0],
@@ -215,34 +238,25 @@ impl<T: Scalar> Layer<T> for Elman<T> {
         reshape(d_z, units, recurrence::block_steps(layout) * layout.batch());
 
         let d_carry = d_carry.as_mut_slice();
-        for step in (0..layout.steps()).rev() {
-            let columns = step_of(step, layout, units);
-            let h = &recurrence.hidden.values().as_slice()[columns.clone()];
-            let d_h_output = &d_output.values().as_slice()[columns];
-            let d_z_step = &mut d_z.as_mut_slice()[step_of_block(step, layout, units)];
-            match self.nonlinearity {
-                Nonlinearity::Tanh => kernel::tanh_backward(d_z_step, h, d_h_output, d_carry),
-                Nonlinearity::Relu => kernel::relu_backward(d_z_step, h, d_h_output, d_carry),
+        for block in recurrence::blocks(layout).rev() {
+            for step in block.clone().rev() {
+                let columns = step_of(step, layout, units);
+                let d_z_step = &mut d_z.as_mut_slice()[step_of(step - block.start, layout, units)];
+                let [h] = bands(&recurrence.hidden.values().as_slice()[columns.clone()], units, batch);
+                let [d_h] = bands(&d_output.values().as_slice()[columns], units, batch);
+                let ([d_z_rows], [d_carry_rows]) =
+                    (bands_mut(d_z_step, units, batch), bands_mut(d_carry, units, batch));
+                let backward = Backward(self.nonlinearity);
+                each_row(layout.valid_at(step), backward, [h, d_h], [d_z_rows, d_carry_rows]);
+                recurrence.back_to_state(d_carry, d_z_step, layout, step);
             }
-            if layout.invalid_at(step).next().is_none() {
-                recurrence.weight_hh_transposed.product(d_carry, Accumulate::Replace, d_z_step);
-            } else {
-                // An invalid step held its carry, so the gradient of the carry passes it unchanged.
-                for sequence in 0..layout.batch() {
-                    let held = !layout.is_valid(step, sequence);
-                    let nothing = if held { &mut *d_z_step } else { &mut *d_carry };
-                    nothing[column_of(sequence, units)].fill(T::zero());
-                }
-                recurrence.weight_hh_transposed.product(d_carry, Accumulate::Add, d_z_step);
-            }
-            recurrence::reset(d_carry, layout, step);
             let gradients = [
                 gradients.weight_ih_l0.as_mut_slice(),
                 gradients.weight_hh_l0.as_mut_slice(),
                 gradients.bias_ih_l0.as_mut_slice(),
                 gradients.bias_hh_l0.as_mut_slice(),
             ];
-            recurrence.block_backward(step, input, [d_z, d_z], gradients, d_input.as_deref_mut());
+            recurrence.block_backward(block, input, [d_z, d_z], gradients, d_input.as_deref_mut());
         }
     }
 }

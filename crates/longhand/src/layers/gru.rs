@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | `x` | `input` | `inputs x (steps * batch)` |
 //! | `h` | `hidden` | `units x (steps * batch)` |
-//! | `h[t-1]` | `previous` | `units x (steps * batch)` |
+//! | `h[t-1]` | `state` | `units x (steps * batch)` |
 //! | `a`, then `r z n` | `gates` | `3 units x (steps * batch)` |
 //! | `u[t]` | `u` | `3 units x batch` |
 //! | `u_n` | `recurrent_n` | `units x (steps * batch)` |
@@ -71,8 +71,8 @@
 //!
 //! Before the first step, `d_carry` is the gradient of the carry that came in.
 
-use super::recurrence::{self, Recurrence, column_of, gates, gates_mut, step_of, step_of_block};
-use crate::kernel::{self, Accumulate};
+use super::recurrence::{self, Recurrence, step_of};
+use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, each_row};
 use crate::sequences::reshape;
 use crate::{Features, Layer, Pass, Scalar, Sequences, initialise};
 use alloc::{format, string::String};
@@ -156,52 +156,42 @@ impl<T: Scalar> Default for GruCache<T> {
     }
 }
 
-kernel::for_each_instruction_set! {
-    /// `a_n + r * u_n`, in place of `a_n`.
-    fn candidate<T>(a_n: &mut [T], r: &[T], u_n: &[T]) {
-        for ((a_n, &r), &u_n) in a_n.iter_mut().zip(r).zip(u_n) {
-            *a_n += r * u_n;
-        }
+/// The gates in place of the input's part in them, what the reset gate acts on, and the hidden state: the output, and
+/// the state that goes on.
+#[derive(Clone, Copy)]
+struct Forward;
+
+impl<T: Scalar> Equations<T, 4, 6> for Forward {
+    #[inline(always)]
+    fn apply<V: Real<T>>(self, [u_r, u_z, u_n, previous]: [V; 4], [a_r, a_z, a_n, _, _, _]: [V; 6]) -> [V; 6] {
+        let (r, z) = ((a_r + u_r).sigmoid(), (a_z + u_z).sigmoid());
+        let n = (a_n + r * u_n).tanh();
+        let h = n + z * (previous - n);
+        [r, z, n, u_n, h, h]
     }
 }
 
-kernel::for_each_instruction_set! {
-    /// `h[t] = n[t] + z[t] * (h[t-1] - n[t])`.
-    fn next_state<T>(h: &mut [T], all_gates: &[T], previous: &[T]) {
-        let units = h.len();
-        let ([_, z, n], previous) = (gates(all_gates, units), &previous[..units]);
-        for k in 0..units {
-            h[k] = n[k] + z[k] * (previous[k] - n[k]);
-        }
-    }
-}
+/// From `d_output` and `d_carry` to `d_a`, `d_u` and, in place of `d_carry`, what the update gate takes back.
+#[derive(Clone, Copy)]
+struct Backward;
 
-kernel::for_each_instruction_set! {
-    /// The elements of one step of one sequence backward: from `d_h` to `d_a`, `d_u` and, in place of `d_h`, what the
-    /// update gate takes back. One loop for each result, which the compiler can make vectors of.
-    fn gates_backward<T>(d_a: &mut [T], d_u: &mut [T], d_h: &mut [T], all_gates: &[T], u_n: &[T], previous: &[T]) {
-        let (units, one) = (d_h.len(), T::one());
-        let [d_a_r, d_a_z, d_a_n] = gates_mut(d_a, units);
-        let [r, z, n] = gates(all_gates, units);
-        let (u_n, previous) = (&u_n[..units], &previous[..units]);
-        for k in 0..units {
-            d_a_z[k] = d_h[k] * (previous[k] - n[k]) * z[k] * (one - z[k]);
-        }
-        for k in 0..units {
-            d_a_n[k] = d_h[k] * (one - z[k]) * (one - n[k] * n[k]);
-        }
-        for k in 0..units {
-            d_a_r[k] = d_a_n[k] * u_n[k] * r[k] * (one - r[k]);
-        }
-        let [d_u_r, d_u_z, d_u_n] = gates_mut(d_u, units);
-        d_u_r.copy_from_slice(d_a_r);
-        d_u_z.copy_from_slice(d_a_z);
-        for k in 0..units {
-            d_u_n[k] = d_a_n[k] * r[k];
-        }
-        for k in 0..units {
-            d_h[k] *= z[k];
-        }
+impl<T: Scalar> Equations<T, 6, 7> for Backward {
+    #[inline(always)]
+    fn apply<V: Real<T>>(
+        self,
+        [r, z, n, u_n, previous, d_output]: [V; 6],
+        [_, _, _, _, _, _, d_carry]: [V; 7],
+    ) -> [V; 7] {
+        let one = V::of(T::one());
+        let d_h = d_output + d_carry;
+        let d_z = d_h * (previous - n);
+        let d_n = d_h * (one - z);
+        let d_a_n = d_n * (one - n * n);
+        let d_r = d_a_n * u_n;
+        let d_a_r = d_r * r * (one - r);
+        let d_a_z = d_z * z * (one - z);
+        let d_u_n = d_a_n * r;
+        [d_a_r, d_a_z, d_a_n, d_a_r, d_a_z, d_u_n, d_h * z]
     }
 }
 
@@ -231,46 +221,34 @@ impl<T: Scalar> Layer<T> for Gru<T> {
         _: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
         let (units, layout) = (self.units(), input.layout());
+        let batch = layout.batch();
         let GruCache { recurrence, gates, u, recurrent_n, .. } = cache;
         recurrence.begin(self, [&self.weight_ih_l0, &self.weight_hh_l0], input, carry);
         reshape(gates, 3 * units, layout.columns());
         reshape(u, 3 * units, layout.batch());
         reshape(recurrent_n, units, layout.columns());
-        let Recurrence { hidden, previous, weight_ih, weight_hh, .. } = recurrence;
+        let Recurrence { hidden, state, weight_ih, weight_hh, .. } = recurrence;
 
-        let (carry, u) = (carry.as_mut_slice(), u.as_mut_slice());
-        for step in 0..layout.steps() {
-            recurrence::reset(carry, layout, step);
-            let columns = step_of(step, layout, units);
-            let previous = &mut previous.as_mut_slice()[columns.clone()];
-            previous.copy_from_slice(carry);
-            kernel::fill_columns(u, self.bias_hh_l0.as_slice());
-            weight_hh.product(u, Accumulate::Add, previous);
-            // W_ih x + b_ih of a block of steps; only the recurrent product has to wait for the step before.
-            recurrence::input_product(gates.as_mut_slice(), step, weight_ih, self.bias_ih_l0.as_slice(), input);
-            let a = &mut gates.as_mut_slice()[step_of(step, layout, 3 * units)];
-            let recurrent_n = &mut recurrent_n.as_mut_slice()[columns.clone()];
-            let h = &mut hidden.values_mut().as_mut_slice()[columns];
-            for sequence in 0..layout.batch() {
-                let column = column_of(sequence, units);
-                let h = &mut h[column.clone()];
-                if !layout.is_valid(step, sequence) {
-                    // It holds its carry and gives nothing.
-                    h.fill(T::zero());
-                    continue;
-                }
-                let a = &mut a[column_of(sequence, 3 * units)];
-                let (u_r_and_z, u_n) = u[column_of(sequence, 3 * units)].split_at(2 * units);
-                recurrent_n[column.clone()].copy_from_slice(u_n);
-                let (r_and_z, n) = a.split_at_mut(2 * units);
-                kernel::add(r_and_z, u_r_and_z);
-                kernel::sigmoid(r_and_z);
-                candidate(n, &r_and_z[..units], u_n);
-                kernel::tanh(n);
-                next_state(h, a, &previous[column.clone()]);
-                carry[column].copy_from_slice(h);
+        let u = u.as_mut_slice();
+        for block in recurrence::blocks(layout) {
+            recurrence::input_product(gates.as_mut_slice(), &block, weight_ih, self.bias_ih_l0.as_slice(), input);
+            for step in block {
+                let a = &mut gates.as_mut_slice()[step_of(step, layout, 3 * units)];
+                let recurrent_n = &mut recurrent_n.as_mut_slice()[step_of(step, layout, units)];
+                let h = &mut hidden.values_mut().as_mut_slice()[step_of(step, layout, units)];
+                let (previous, next) = state.step(step, layout);
+                weight_hh.product(u, Accumulate::Bias(self.bias_hh_l0.as_slice()), previous);
+                let ([u_r, u_z, u_n], [previous_h]) = (bands(u, units, batch), bands(previous, units, batch));
+                let [a_r, a_z, a_n] = bands_mut(a, units, batch);
+                let [[n_out], [h_out], [h_next]] =
+                    [recurrent_n, &mut *h, &mut *next].map(|out| bands_mut(out, units, batch));
+                let (read, changed) = ([u_r, u_z, u_n, previous_h], [a_r, a_z, a_n, n_out, h_out, h_next]);
+                each_row(layout.valid_at(step), Forward, read, changed);
+                recurrence::hold(previous, next, layout, step);
+                recurrence::give_nothing(h, layout, step);
             }
         }
+        state.end(carry, layout);
         hidden
     }
 
@@ -288,6 +266,7 @@ impl<T: Scalar> Layer<T> for Gru<T> {
         mut d_input: Option<&mut Sequences<T>>,
     ) {
         let (units, layout) = (self.units(), input.layout());
+        let batch = layout.batch();
         let GruCache { recurrence, gates, recurrent_n, d_a, d_u, .. } = cache;
         recurrence.begin_backward(
             [&self.weight_ih_l0, &self.weight_hh_l0],
@@ -300,37 +279,31 @@ impl<T: Scalar> Layer<T> for Gru<T> {
         reshape(d_u, 3 * units, recurrence::block_steps(layout) * layout.batch());
 
         let d_carry = d_carry.as_mut_slice();
-        for step in (0..layout.steps()).rev() {
-            let columns = step_of(step, layout, units);
-            let d_h_output = &d_output.values().as_slice()[columns.clone()];
-            let (previous, recurrent_n) =
-                (&recurrence.previous.as_slice()[columns.clone()], &recurrent_n.as_slice()[columns]);
-            let gates = &gates.as_slice()[step_of(step, layout, 3 * units)];
-            let d_a_step = &mut d_a.as_mut_slice()[step_of_block(step, layout, 3 * units)];
-            let d_u_step = &mut d_u.as_mut_slice()[step_of_block(step, layout, 3 * units)];
-            for sequence in 0..layout.batch() {
-                let (column, column_of_gates) = (column_of(sequence, units), column_of(sequence, 3 * units));
-                let (d_a, d_u) = (&mut d_a_step[column_of_gates.clone()], &mut d_u_step[column_of_gates.clone()]);
-                if !layout.is_valid(step, sequence) {
-                    // It held its carry, so the gradient of the carry passes it unchanged.
-                    d_a.fill(T::zero());
-                    d_u.fill(T::zero());
-                    continue;
-                }
-                let d_h = &mut d_carry[column.clone()];
-                kernel::add(d_h, &d_h_output[column.clone()]);
-                gates_backward(d_a, d_u, d_h, &gates[column_of_gates], &recurrent_n[column.clone()], &previous[column]);
+        for block in recurrence::blocks(layout).rev() {
+            for step in block.clone().rev() {
+                let columns = step_of(step, layout, units);
+                let [r, z, n] = bands(&gates.as_slice()[step_of(step, layout, 3 * units)], units, batch);
+                let [u_n] = bands(&recurrent_n.as_slice()[columns.clone()], units, batch);
+                let [previous] = bands(recurrence.state.before(step, layout), units, batch);
+                let [d_output] = bands(&d_output.values().as_slice()[columns], units, batch);
+                let d_a_step = &mut d_a.as_mut_slice()[step_of(step - block.start, layout, 3 * units)];
+                let d_u_step = &mut d_u.as_mut_slice()[step_of(step - block.start, layout, 3 * units)];
+                let ([d_a_r, d_a_z, d_a_n], [d_u_r, d_u_z, d_u_n]) =
+                    (bands_mut(d_a_step, units, batch), bands_mut(d_u_step, units, batch));
+                let [d_h] = bands_mut(d_carry, units, batch);
+                let changed = [d_a_r, d_a_z, d_a_n, d_u_r, d_u_z, d_u_n, d_h];
+                each_row(layout.valid_at(step), Backward, [r, z, n, u_n, previous, d_output], changed);
+                recurrence::give_nothing(d_a_step, layout, step);
+                // Onto d_h * z, which stands there already.
+                recurrence.back_to_state(d_carry, d_u_step, layout, step);
             }
-            // Onto d_h * z, which stands there already; where the step is invalid, d_u is zero.
-            recurrence.weight_hh_transposed.product(d_carry, Accumulate::Add, d_u_step);
-            recurrence::reset(d_carry, layout, step);
             let gradients = [
                 gradients.weight_ih_l0.as_mut_slice(),
                 gradients.weight_hh_l0.as_mut_slice(),
                 gradients.bias_ih_l0.as_mut_slice(),
                 gradients.bias_hh_l0.as_mut_slice(),
             ];
-            recurrence.block_backward(step, input, [d_a, d_u], gradients, d_input.as_deref_mut());
+            recurrence.block_backward(block, input, [d_a, d_u], gradients, d_input.as_deref_mut());
         }
     }
 }

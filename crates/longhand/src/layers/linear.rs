@@ -107,8 +107,8 @@ impl<T: Scalar> Layer<T> for Linear<T> {
         let LinearCache { output, workspace, .. } = cache;
         output.reshape(self.outputs(), input.layout());
         let y = output.values_mut().as_mut_slice();
-        kernel::fill_columns(y, self.bias.as_slice());
-        kernel::product(y, Accumulate::Add, (&self.weight).into(), input.values().into(), workspace);
+        let bias = Accumulate::Bias(self.bias.as_slice());
+        kernel::product(y, bias, (&self.weight).into(), input.values().into(), workspace);
         output.clear_padding();
         output
     }
@@ -137,7 +137,9 @@ impl<T: Scalar> Layer<T> for Linear<T> {
         let d_y = without_padding(d_output, layout, cleared_d_output).values();
         let d_weight = gradients.weight.as_mut_slice();
         kernel::product(d_weight, Accumulate::Add, d_y.into(), x.transposed(), workspace);
-        kernel::add_columns(gradients.bias.as_mut_slice(), d_y.as_slice());
+        let one = [T::one()];
+        let ones = Operand::repeated(&one, layout.columns());
+        kernel::product(gradients.bias.as_mut_slice(), Accumulate::Add, d_y.into(), ones, workspace);
         if let Some(d_input) = d_input {
             d_input.reshape(self.inputs(), layout);
             let weight = Operand::from(&self.weight).transposed();

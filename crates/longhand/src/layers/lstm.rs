@@ -18,7 +18,7 @@
 //! |---|---|---|
 //! | `x` | `input` | `inputs x (steps * batch)` |
 //! | `h` | `hidden` | `units x (steps * batch)` |
-//! | `h[t-1]`, `c[t-1]` | `previous`, `previous_cell` | `units x (steps * batch)` |
+//! | `h[t-1]`, `c[t-1]` | `state`, `cell` | `units x (steps * batch)` |
 //! | `z`, then `i f g o` | `gates` | `4 units x (steps * batch)` |
 //! | `W_ih`, `W_hh` | `weight_ih_l0`, `weight_hh_l0` | `4 units x inputs`, `4 units x units` |
 //! | `b_ih`, `b_hh` | `bias_ih_l0`, `bias_hh_l0` | `4 units` |
@@ -67,8 +67,8 @@
 //!
 //! Before the first step, `d_carry_h` and `d_carry_c` are the gradients of the carry that came in.
 
-use super::recurrence::{self, Recurrence, column_of, gates, gates_mut, step_of, step_of_block};
-use crate::kernel::{self, Accumulate};
+use super::recurrence::{self, Recurrence, States, step_of};
+use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, each_row};
 use crate::scalar::real;
 use crate::sequences::reshape;
 use crate::{Features, Layer, Pass, Scalar, Sequences, initialise};
@@ -153,10 +153,8 @@ pub struct LstmCache<T: Scalar> {
     bias: Vec<T>,
     /// `z`, and in its place `i f g o`; unspecified at invalid steps.
     gates: DMatrix<T>,
-    /// `c[t-1]`: the cell that each step starts from, after a reset.
-    previous_cell: DMatrix<T>,
-    /// `tanh(c[t])` of one sequence.
-    tanh_c: Vec<T>,
+    /// `c[t-1]`.
+    cell: States<T>,
     /// `d_z` of one block of steps, zero at invalid ones.
     d_z: DMatrix<T>,
 }
@@ -167,50 +165,52 @@ impl<T: Scalar> Default for LstmCache<T> {
             recurrence: Recurrence::default(),
             bias: Vec::new(),
             gates: recurrence::empty(),
-            previous_cell: recurrence::empty(),
-            tanh_c: Vec::new(),
+            cell: States::default(),
             d_z: recurrence::empty(),
         }
     }
 }
 
-kernel::for_each_instruction_set! {
-    /// `c[t] = f[t] * c[t-1] + i[t] * g[t]`, in place of `c[t-1]`.
-    fn next_cell<T>(c: &mut [T], all_gates: &[T]) {
-        let units = c.len();
-        let [i, f, g] = gates(all_gates, units);
-        for k in 0..units {
-            c[k] = f[k] * c[k] + i[k] * g[k];
-        }
+/// The gates in place of their pre-activations, the cell, and the hidden state: the output, and the state that goes on.
+#[derive(Clone, Copy)]
+struct Forward;
+
+impl<T: Scalar> Equations<T, 1, 7> for Forward {
+    #[inline(always)]
+    fn apply<V: Real<T>>(self, [previous_c]: [V; 1], [z_i, z_f, z_g, z_o, _, _, _]: [V; 7]) -> [V; 7] {
+        let (i, f, g, o) = (z_i.sigmoid(), z_f.sigmoid(), z_g.tanh(), z_o.sigmoid());
+        let c = f * previous_c + i * g;
+        let h = o * c.tanh();
+        [i, f, g, o, c, h, h]
     }
 }
 
-kernel::for_each_instruction_set! {
-    /// The elements of one step of one sequence backward: from `d_h` and `d_carry_c` to `d_z` and `d_carry_c`. One loop
-    /// for each result, which the compiler can make vectors of.
-    fn gates_backward<T>(d_z: &mut [T], d_c: &mut [T], d_h: &[T], all_gates: &[T], previous_cell: &[T], tanh_c: &[T]) {
-        let (units, one) = (d_c.len(), T::one());
-        let [d_z_i, d_z_f, d_z_g, d_z_o] = gates_mut(d_z, units);
-        let [i, f, g, o] = gates(all_gates, units);
-        let (d_h, previous_cell, tanh_c) = (&d_h[..units], &previous_cell[..units], &tanh_c[..units]);
-        for k in 0..units {
-            d_z_o[k] = d_h[k] * tanh_c[k] * o[k] * (one - o[k]);
-        }
-        for k in 0..units {
-            d_c[k] += d_h[k] * o[k] * (one - tanh_c[k] * tanh_c[k]);
-        }
-        for k in 0..units {
-            d_z_i[k] = d_c[k] * g[k] * i[k] * (one - i[k]);
-        }
-        for k in 0..units {
-            d_z_f[k] = d_c[k] * previous_cell[k] * f[k] * (one - f[k]);
-        }
-        for k in 0..units {
-            d_z_g[k] = d_c[k] * i[k] * (one - g[k] * g[k]);
-        }
-        for k in 0..units {
-            d_c[k] *= f[k];
-        }
+/// From `d_output`, `d_carry_h` and `d_carry_c` to `d_z` and `d_carry_c`; nothing is left of `d_carry_h`, since all that
+/// `h[t]` had to say is in `d_z` then.
+#[derive(Clone, Copy)]
+struct Backward;
+
+impl<T: Scalar> Equations<T, 6, 6> for Backward {
+    #[inline(always)]
+    fn apply<V: Real<T>>(
+        self,
+        [i, f, g, o, previous_c, d_output]: [V; 6],
+        [_, _, _, _, d_carry_h, d_carry_c]: [V; 6],
+    ) -> [V; 6] {
+        let (zero, one) = (V::of(T::zero()), V::of(T::one()));
+        // The cell once more, and its tanh: cheaper than to keep them.
+        let tanh_c = (f * previous_c + i * g).tanh();
+        let d_h = d_output + d_carry_h;
+        let d_o = d_h * tanh_c;
+        let d_c = d_carry_c + d_h * o * (one - tanh_c * tanh_c);
+        let d_i = d_c * g;
+        let d_f = d_c * previous_c;
+        let d_g = d_c * i;
+        let d_z_i = d_i * i * (one - i);
+        let d_z_f = d_f * f * (one - f);
+        let d_z_g = d_g * (one - g * g);
+        let d_z_o = d_o * o * (one - o);
+        [d_z_i, d_z_f, d_z_g, d_z_o, zero, d_c * f]
     }
 }
 
@@ -240,46 +240,36 @@ impl<T: Scalar> Layer<T> for Lstm<T> {
         _: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
         let (units, layout) = (self.units(), input.layout());
-        let LstmCache { recurrence, bias, gates, previous_cell, .. } = cache;
+        let batch = layout.batch();
+        let LstmCache { recurrence, bias, gates, cell, .. } = cache;
         recurrence.begin(self, [&self.weight_ih_l0, &self.weight_hh_l0], input, &carry.h);
         assert_eq!(carry.c.shape(), carry.h.shape(), "{} was given the cell of another shape", self.name());
+        cell.begin(&carry.c, layout);
         reshape(gates, 4 * units, layout.columns());
-        reshape(previous_cell, units, layout.columns());
         bias.clear();
         bias.extend(self.bias_ih_l0.iter().zip(self.bias_hh_l0.iter()).map(|(&b_ih, &b_hh)| b_ih + b_hh));
-        let Recurrence { hidden, previous, weight_ih, weight_hh, .. } = recurrence;
+        let Recurrence { hidden, state, weight_ih, weight_hh, .. } = recurrence;
 
-        let (carry_h, carry_c) = (carry.h.as_mut_slice(), carry.c.as_mut_slice());
-        for step in 0..layout.steps() {
-            recurrence::reset(carry_h, layout, step);
-            recurrence::reset(carry_c, layout, step);
-            let columns = step_of(step, layout, units);
-            previous.as_mut_slice()[columns.clone()].copy_from_slice(carry_h);
-            previous_cell.as_mut_slice()[columns.clone()].copy_from_slice(carry_c);
-            // W_ih x + b_ih + b_hh of a block of steps; only the recurrent product has to wait for the step before.
-            recurrence::input_product(gates.as_mut_slice(), step, weight_ih, bias, input);
-            let z = &mut gates.as_mut_slice()[step_of(step, layout, 4 * units)];
-            weight_hh.product(z, Accumulate::Add, carry_h);
-            let h = &mut hidden.values_mut().as_mut_slice()[columns];
-            for sequence in 0..layout.batch() {
-                let h = &mut h[column_of(sequence, units)];
-                if !layout.is_valid(step, sequence) {
-                    // It holds its carry and gives nothing.
-                    h.fill(T::zero());
-                    continue;
-                }
-                let z = &mut z[column_of(sequence, 4 * units)];
-                let c = &mut carry_c[column_of(sequence, units)];
-                kernel::sigmoid(&mut z[..2 * units]); // i and f
-                kernel::tanh(&mut z[2 * units..3 * units]); // g
-                kernel::sigmoid(&mut z[3 * units..]); // o
-                next_cell(c, z);
-                h.copy_from_slice(c);
-                kernel::tanh(h);
-                kernel::multiply(h, &z[3 * units..]);
-                carry_h[column_of(sequence, units)].copy_from_slice(h);
+        for block in recurrence::blocks(layout) {
+            recurrence::input_product(gates.as_mut_slice(), &block, weight_ih, bias, input);
+            for step in block {
+                let z = &mut gates.as_mut_slice()[step_of(step, layout, 4 * units)];
+                let h = &mut hidden.values_mut().as_mut_slice()[step_of(step, layout, units)];
+                let (previous_h, next_h) = state.step(step, layout);
+                let (previous_c, next_c) = cell.step(step, layout);
+                weight_hh.product(z, Accumulate::Add, previous_h);
+                let [z_i, z_f, z_g, z_o] = bands_mut(z, units, batch);
+                let [[c_out], [h_out], [h_next]] =
+                    [&mut *next_c, &mut *h, &mut *next_h].map(|out| bands_mut(out, units, batch));
+                let changed = [z_i, z_f, z_g, z_o, c_out, h_out, h_next];
+                each_row(layout.valid_at(step), Forward, bands(previous_c, units, batch), changed);
+                recurrence::hold(previous_h, next_h, layout, step);
+                recurrence::hold(previous_c, next_c, layout, step);
+                recurrence::give_nothing(h, layout, step);
             }
         }
+        state.end(&mut carry.h, layout);
+        cell.end(&mut carry.c, layout);
         hidden
     }
 
@@ -297,7 +287,8 @@ impl<T: Scalar> Layer<T> for Lstm<T> {
         mut d_input: Option<&mut Sequences<T>>,
     ) {
         let (units, layout) = (self.units(), input.layout());
-        let LstmCache { recurrence, gates, previous_cell, tanh_c, d_z, .. } = cache;
+        let batch = layout.batch();
+        let LstmCache { recurrence, gates, cell, d_z, .. } = cache;
         recurrence.begin_backward(
             [&self.weight_ih_l0, &self.weight_hh_l0],
             input,
@@ -309,41 +300,26 @@ impl<T: Scalar> Layer<T> for Lstm<T> {
         reshape(d_z, 4 * units, recurrence::block_steps(layout) * layout.batch());
 
         let (d_carry_h, d_carry_c) = (d_carry.h.as_mut_slice(), d_carry.c.as_mut_slice());
-        for step in (0..layout.steps()).rev() {
-            let d_h_output = &d_output.values().as_slice()[step_of(step, layout, units)];
-            let previous_cell = &previous_cell.as_slice()[step_of(step, layout, units)];
-            let gates = &gates.as_slice()[step_of(step, layout, 4 * units)];
-            let d_z_step = &mut d_z.as_mut_slice()[step_of_block(step, layout, 4 * units)];
-            for sequence in 0..layout.batch() {
-                let (column, column_of_gates) = (column_of(sequence, units), column_of(sequence, 4 * units));
-                let d_z = &mut d_z_step[column_of_gates.clone()];
-                if !layout.is_valid(step, sequence) {
-                    // It held its carry, so the gradients of the carry pass it unchanged.
-                    d_z.fill(T::zero());
-                    continue;
-                }
-                let d_h = &mut d_carry_h[column.clone()];
-                kernel::add(d_h, &d_h_output[column.clone()]);
-                let (gates, previous_cell) = (&gates[column_of_gates], &previous_cell[column.clone()]);
-                // The cell once more, and its tanh: cheaper than to keep them.
-                tanh_c.clear();
-                tanh_c.extend_from_slice(previous_cell);
-                next_cell(tanh_c, gates);
-                kernel::tanh(tanh_c);
-                gates_backward(d_z, &mut d_carry_c[column], d_h, gates, previous_cell, tanh_c);
-                // All that h[t] had to say is in d_z now; what W_hh' takes back is added below.
-                d_h.fill(T::zero());
+        for block in recurrence::blocks(layout).rev() {
+            for step in block.clone().rev() {
+                let [i, f, g, o] = bands(&gates.as_slice()[step_of(step, layout, 4 * units)], units, batch);
+                let [previous_c] = bands(cell.before(step, layout), units, batch);
+                let [d_output] = bands(&d_output.values().as_slice()[step_of(step, layout, units)], units, batch);
+                let d_z_step = &mut d_z.as_mut_slice()[step_of(step - block.start, layout, 4 * units)];
+                let [d_z_i, d_z_f, d_z_g, d_z_o] = bands_mut(d_z_step, units, batch);
+                let [[d_h], [d_c]] = [&mut *d_carry_h, &mut *d_carry_c].map(|d_carry| bands_mut(d_carry, units, batch));
+                let read = [i, f, g, o, previous_c, d_output];
+                each_row(layout.valid_at(step), Backward, read, [d_z_i, d_z_f, d_z_g, d_z_o, d_h, d_c]);
+                recurrence.back_to_state(d_carry_h, d_z_step, layout, step);
+                recurrence::reset(d_carry_c, layout, step);
             }
-            recurrence.weight_hh_transposed.product(d_carry_h, Accumulate::Add, d_z_step);
-            recurrence::reset(d_carry_h, layout, step);
-            recurrence::reset(d_carry_c, layout, step);
             let gradients = [
                 gradients.weight_ih_l0.as_mut_slice(),
                 gradients.weight_hh_l0.as_mut_slice(),
                 gradients.bias_ih_l0.as_mut_slice(),
                 gradients.bias_hh_l0.as_mut_slice(),
             ];
-            recurrence.block_backward(step, input, [d_z, d_z], gradients, d_input.as_deref_mut());
+            recurrence.block_backward(block, input, [d_z, d_z], gradients, d_input.as_deref_mut());
         }
     }
 }

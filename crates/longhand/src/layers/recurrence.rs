@@ -8,7 +8,7 @@
 //! few enough for all of them to be in the cache still when the steps come to use them. Of the gradients `d_z` of the
 //! pre-activations no more than a block is ever kept.
 
-use crate::kernel::{self, Accumulate, Operand, Packed, Workspace};
+use crate::kernel::{self, Accumulate, Operand, Packed};
 use crate::sequences::{reshape, without_padding};
 use crate::{Layer, Layout, Scalar, Sequences};
 use alloc::vec::Vec;
@@ -23,35 +23,36 @@ const BLOCK_COLUMNS: usize = 128;
 pub(crate) struct Recurrence<T: Scalar> {
     /// `h`, the output, zero at invalid steps.
     pub(crate) hidden: Sequences<T>,
-    /// `h[t-1]`: the state that each step starts from, after a reset.
-    pub(crate) previous: DMatrix<T>,
+    /// `h[t-1]`.
+    pub(crate) state: States<T>,
     /// `W_hh`, as the kernels want it: packed once a window, used at each of its steps.
     pub(crate) weight_hh: Packed<T>,
-    /// `W_hh'`, likewise.
-    pub(crate) weight_hh_transposed: Packed<T>,
     /// `W_ih`, likewise.
     pub(crate) weight_ih: Packed<T>,
+    /// `W_hh'`, likewise.
+    weight_hh_transposed: Packed<T>,
     /// `W_ih'`, likewise, if anybody wants the gradient of the input.
     weight_ih_transposed: Packed<T>,
     /// The input without its padding, where it has any.
     cleared_input: Sequences<T>,
     /// The gradients of the parameters, summed over blocks, in the parameters' order.
     sums: [Vec<T>; 4],
-    workspace: Workspace<T>,
+    /// `d_z` of some columns, as the left operand of the gradients' products.
+    packed: Packed<T>,
 }
 
 impl<T: Scalar> Default for Recurrence<T> {
     fn default() -> Self {
         Recurrence {
             hidden: Sequences::default(),
-            previous: empty(),
+            state: States::default(),
             weight_hh: Packed::default(),
-            weight_hh_transposed: Packed::default(),
             weight_ih: Packed::default(),
+            weight_hh_transposed: Packed::default(),
             weight_ih_transposed: Packed::default(),
             cleared_input: Sequences::default(),
             sums: [const { Vec::new() }; 4],
-            workspace: Workspace::default(),
+            packed: Packed::default(),
         }
     }
 }
@@ -66,63 +67,114 @@ pub(crate) fn block_steps(layout: &Layout) -> usize {
     (BLOCK_COLUMNS / layout.batch().max(1)).clamp(1, layout.steps().max(1))
 }
 
+/// The blocks of steps, from the first to the last, which may be shorter.
+pub(crate) fn blocks(layout: &Layout) -> impl DoubleEndedIterator<Item = Range<usize>> + use<> {
+    let (length, steps) = (block_steps(layout), layout.steps());
+    (0..steps).step_by(length).map(move |first| first..steps.min(first + length))
+}
+
 /// The elements of one step of all sequences in a buffer with so many rows.
 pub(crate) fn step_of(step: usize, layout: &Layout, rows: usize) -> Range<usize> {
     let length = layout.batch() * rows;
     step * length..(step + 1) * length
 }
 
-/// The same in a buffer that holds one block of steps.
-pub(crate) fn step_of_block(step: usize, layout: &Layout, rows: usize) -> Range<usize> {
-    step_of(step % block_steps(layout), layout, rows)
-}
-
 /// The elements of one sequence in one step of a buffer with so many rows.
-pub(crate) fn column_of(sequence: usize, rows: usize) -> Range<usize> {
+fn column_of(sequence: usize, rows: usize) -> Range<usize> {
     sequence * rows..(sequence + 1) * rows
 }
 
-/// The gates of one column, which lie one after the other, each with so many units.
-pub(crate) fn gates<const GATES: usize, T>(column: &[T], units: usize) -> [&[T]; GATES] {
-    // Cut so that the compiler sees the length, and leaves out checks of indices below it.
-    core::array::from_fn(|gate| &column[gate * units..][..units])
-}
-
-/// The gates of one column, to be written.
-pub(crate) fn gates_mut<const GATES: usize, T>(mut column: &mut [T], units: usize) -> [&mut [T]; GATES] {
-    core::array::from_fn(|_| {
-        let (gate, rest) = core::mem::take(&mut column).split_at_mut(units);
-        column = rest;
-        gate
-    })
-}
-
-/// Sets the carry of the sequences that are reset before `step` to zero. Backward, the same cuts its gradient.
+/// Sets what the sequences that are reset before `step` carry to zero. Backward, the same cuts its gradient.
 pub(crate) fn reset<T: Scalar>(carry: &mut [T], layout: &Layout, step: usize) {
+    if !layout.has_resets() {
+        return;
+    }
     for sequence in layout.resets_at(step) {
         let units = carry.len() / layout.batch();
         carry[column_of(sequence, units)].fill(T::zero());
     }
 }
 
-/// `out = W_ih x + bias` for the block of steps that begins with `step`; nothing if none does.
+/// A state that goes from step to step, `units x batch` each: where every step starts from, after a reset, and, behind
+/// the last, what it left.
+#[derive(Debug)]
+pub(crate) struct States<T: Scalar> {
+    values: DMatrix<T>,
+}
+
+impl<T: Scalar> Default for States<T> {
+    fn default() -> Self {
+        States { values: empty() }
+    }
+}
+
+impl<T: Scalar> States<T> {
+    /// Takes the carry that comes in.
+    pub(crate) fn begin(&mut self, carry: &DMatrix<T>, layout: &Layout) {
+        let units = carry.nrows();
+        reshape(&mut self.values, units, layout.columns() + layout.batch());
+        self.values.as_mut_slice()[step_of(0, layout, units)].copy_from_slice(carry.as_slice());
+    }
+
+    /// What `step` starts from, after a reset, and where it puts what it leaves.
+    pub(crate) fn step(&mut self, step: usize, layout: &Layout) -> (&[T], &mut [T]) {
+        let units = self.values.nrows();
+        let (before, after) = self.values.as_mut_slice().split_at_mut(step_of(step, layout, units).end);
+        let before = &mut before[step_of(step, layout, units)];
+        reset(before, layout, step);
+        (before, &mut after[..layout.batch() * units])
+    }
+
+    /// What every step started from, `units x (steps * batch)` and a step more.
+    pub(crate) fn values(&self) -> &DMatrix<T> {
+        &self.values
+    }
+
+    /// What `step` started from.
+    pub(crate) fn before(&self, step: usize, layout: &Layout) -> &[T] {
+        &self.values.as_slice()[step_of(step, layout, self.values.nrows())]
+    }
+
+    /// Gives the carry that goes out.
+    pub(crate) fn end(&self, carry: &mut DMatrix<T>, layout: &Layout) {
+        carry.as_mut_slice().copy_from_slice(self.before(layout.steps(), layout));
+    }
+}
+
+/// An invalid step holds its state.
+pub(crate) fn hold<T: Scalar>(before: &[T], after: &mut [T], layout: &Layout, step: usize) {
+    if !layout.has_padding() {
+        return;
+    }
+    for sequence in layout.invalid_at(step) {
+        let column = column_of(sequence, before.len() / layout.batch());
+        after[column.clone()].copy_from_slice(&before[column]);
+    }
+}
+
+/// An invalid step gives nothing: neither an output nor, backward, a gradient.
+pub(crate) fn give_nothing<T: Scalar>(values: &mut [T], layout: &Layout, step: usize) {
+    if !layout.has_padding() {
+        return;
+    }
+    for sequence in layout.invalid_at(step) {
+        let column = column_of(sequence, values.len() / layout.batch());
+        values[column].fill(T::zero());
+    }
+}
+
+/// `out = W_ih x + bias` for a block of steps: only the recurrent product has to wait for the step before.
 pub(crate) fn input_product<T: Scalar>(
     out: &mut [T],
-    step: usize,
+    block: &Range<usize>,
     weight_ih: &Packed<T>,
     bias: &[T],
     input: &Sequences<T>,
 ) {
-    let (layout, features) = (input.layout(), input.features());
-    let steps = block_steps(layout);
-    if step.is_multiple_of(steps) {
-        let (first, last) = (step * layout.batch(), layout.steps().min(step + steps) * layout.batch());
-        let (out, x) = (&mut out[first * bias.len()..last * bias.len()], Operand::from(input.values()));
-        kernel::fill_columns(out, bias);
-        if features > 0 {
-            weight_ih.product_with(out, Accumulate::Add, x.columns_from(first, last - first));
-        }
-    }
+    let batch = input.batch();
+    let (first, last) = (block.start * batch, block.end * batch);
+    let x = Operand::from(input.values()).columns_from(first, last - first);
+    weight_ih.product_with(&mut out[first * bias.len()..last * bias.len()], Accumulate::Bias(bias), x);
 }
 
 impl<T: Scalar> Recurrence<T> {
@@ -136,7 +188,7 @@ impl<T: Scalar> Recurrence<T> {
         assert_eq!(input.features(), weight_ih.ncols(), "{} was given {} features", layer.name(), input.features());
         assert_eq!(carry.shape(), (units, layout.batch()), "{} was given the carry of another shape", layer.name());
         self.hidden.reshape(units, layout);
-        reshape(&mut self.previous, units, layout.columns());
+        self.state.begin(carry, layout);
         self.weight_ih.pack(weight_ih.into());
         self.weight_hh.pack(weight_hh.into());
     }
@@ -164,59 +216,67 @@ impl<T: Scalar> Recurrence<T> {
         }
     }
 
-    /// After `step` of a backward pass, if a block begins with it and so is done:
+    /// Back to the state before `step`: `d_carry += W_hh' d_hh`, where `d_hh` is the gradient of `W_hh h + b_hh` at that
+    /// step. At an invalid step, which held its state, `d_carry` passes unchanged; a reset cuts it.
+    pub(crate) fn back_to_state(&self, d_carry: &mut [T], d_hh: &mut [T], layout: &Layout, step: usize) {
+        give_nothing(d_hh, layout, step);
+        self.weight_hh_transposed.product(d_carry, Accumulate::Add, d_hh);
+        reset(d_carry, layout, step);
+    }
+
+    /// After the steps of a block in a backward pass:
     ///
     /// ```text
-    /// d_W_ih += D_ih X'            d_b_ih += sum of the columns of D_ih         d_X = W_ih' D_ih
-    /// d_W_hh += D_hh Previous'     d_b_hh += sum of the columns of D_hh
+    /// d_W_ih += D_ih X'            d_b_ih += D_ih 1         d_X = W_ih' D_ih
+    /// d_W_hh += D_hh Previous'     d_b_hh += D_hh 1
     /// ```
     ///
     /// over the steps of the block, where `D_ih` and `D_hh` are the gradients of `W_ih x + b_ih` and of
-    /// `W_hh h + b_hh`, zero at invalid steps. `gradients` are `d_W_ih`, `d_W_hh`, `d_b_ih` and `d_b_hh`.
+    /// `W_hh h + b_hh`, zero at invalid steps, and `1` is a column of ones. `gradients` are `d_W_ih`, `d_W_hh`, `d_b_ih`
+    /// and `d_b_hh`.
     ///
     /// They are added once, as the sum over all blocks, so that a second backward pass doubles them exactly.
     pub(crate) fn block_backward(
         &mut self,
-        step: usize,
+        block: Range<usize>,
         input: &Sequences<T>,
         [d_ih, d_hh]: [&DMatrix<T>; 2],
         gradients: [&mut [T]; 4],
         d_input: Option<&mut Sequences<T>>,
     ) {
         let layout = input.layout();
-        let steps = block_steps(layout);
-        if !step.is_multiple_of(steps) {
-            return;
-        }
-        let last = layout.steps().min(step + steps);
-        let (start, columns) = (step * layout.batch(), (last - step) * layout.batch());
+        let (start, end) = (block.start * layout.batch(), block.end * layout.batch());
         let x = if layout.has_padding() { &self.cleared_input } else { input };
-        let x = Operand::from(x.values()).columns_from(start, columns).transposed();
-        let previous = Operand::from(&self.previous).columns_from(start, columns).transposed();
-        let (d_ih, d_hh) = (Operand::from(d_ih).columns_from(0, columns), Operand::from(d_hh).columns_from(0, columns));
-        let workspace = &mut self.workspace;
-        let mut sum_up = |[weight_ih, weight_hh, bias_ih, bias_hh]: [&mut [T]; 4], accumulate| {
-            kernel::product(weight_ih, accumulate, d_ih, x, workspace);
-            kernel::product(weight_hh, accumulate, d_hh, previous, workspace);
-            for (bias, d) in [(bias_ih, d_ih), (bias_hh, d_hh)] {
-                if accumulate == Accumulate::Replace {
-                    bias.fill(T::zero());
+        let (x, previous) = (Operand::from(x.values()), Operand::from(self.state.values()));
+        let (packed, one) = (&mut self.packed, [T::one()]);
+        let mut sum_up =
+            |[weight_ih, weight_hh, bias_ih, bias_hh]: [&mut [T]; 4], columns: Range<usize>, accumulate| {
+                let count = columns.len();
+                let [x, previous] = [x, previous].map(|whole| whole.columns_from(columns.start, count).transposed());
+                let [of_ih, of_hh] = [d_ih, d_hh].map(|d| Operand::from(d).columns_from(columns.start - start, count));
+                let ones = Operand::repeated(&one, count);
+                packed.pack(of_ih);
+                packed.product_with(weight_ih, accumulate, x);
+                packed.product_with(bias_ih, accumulate, ones);
+                if !core::ptr::eq(d_ih, d_hh) {
+                    packed.pack(of_hh);
                 }
-                kernel::add_columns(bias, &d.values[..d.rows * columns]);
-            }
-        };
-        if steps == layout.steps() {
-            sum_up(gradients, Accumulate::Add);
+                packed.product_with(weight_hh, accumulate, previous);
+                packed.product_with(bias_hh, accumulate, ones);
+            };
+        if block.len() == layout.steps() && end - start <= BLOCK_COLUMNS {
+            sum_up(gradients, start..end, Accumulate::Add);
         } else {
             for (sum, gradient) in self.sums.iter_mut().zip(&gradients) {
                 sum.resize(gradient.len(), T::zero());
             }
-            let first = last == layout.steps();
-            sum_up(
-                self.sums.each_mut().map(Vec::as_mut_slice),
-                if first { Accumulate::Replace } else { Accumulate::Add },
-            );
-            if step == 0 {
+            for first in (start..end).step_by(BLOCK_COLUMNS) {
+                let begins = first == start && block.end == layout.steps();
+                let accumulate = if begins { Accumulate::Replace } else { Accumulate::Add };
+                let sums = self.sums.each_mut().map(Vec::as_mut_slice);
+                sum_up(sums, first..end.min(first + BLOCK_COLUMNS), accumulate);
+            }
+            if block.start == 0 {
                 for (gradient, sum) in gradients.into_iter().zip(&self.sums) {
                     kernel::add(gradient, sum);
                 }
@@ -224,7 +284,8 @@ impl<T: Scalar> Recurrence<T> {
         }
         if let Some(d_input) = d_input {
             let features = d_input.features();
-            let d_x = &mut d_input.values_mut().as_mut_slice()[start * features..(start + columns) * features];
+            let d_x = &mut d_input.values_mut().as_mut_slice()[start * features..end * features];
+            let d_ih = Operand::from(d_ih).columns_from(0, end - start);
             self.weight_ih_transposed.product_with(d_x, Accumulate::Replace, d_ih);
         }
     }

@@ -1,8 +1,9 @@
 //! Adam (Kingma and Ba, 2015, algorithm 1) and AdamW (Loshchilov and Hutter, 2019, algorithm 2).
 
 use super::{Optimizer, sized};
+use crate::kernel::{Equations, Real, each};
 use crate::scalar::real;
-use crate::{HyperparameterError, Scalar, Tensors, kernel};
+use crate::{HyperparameterError, Scalar, Tensors};
 use alloc::vec::Vec;
 
 /// Adam. With `t` the number of steps so far, counted from 1:
@@ -62,7 +63,7 @@ impl<T: Scalar> Moments<T> {
         sized(&mut self.second, count);
         self.steps += 1;
         let power = |beta: f64| 1.0 - nalgebra::ComplexField::powi(beta, i32::try_from(self.steps).unwrap_or(i32::MAX));
-        let step = kernel::AdamStep {
+        let step = AdamStep {
             beta1: real(self.beta1),
             beta2: real(self.beta2),
             epsilon: real(self.epsilon),
@@ -78,8 +79,32 @@ impl<T: Scalar> Moments<T> {
             first = rest;
             let (v, rest) = core::mem::take(&mut second).split_at_mut(w.len());
             second = rest;
-            kernel::adam(w, g, m, v, &step);
+            each(step, [g], [w, m, v]);
         });
+    }
+}
+
+/// One step of Adam: what is the same for all parameters.
+#[derive(Clone, Copy)]
+struct AdamStep<T> {
+    beta1: T,
+    beta2: T,
+    epsilon: T,
+    weight_decay: T,
+    kept: T,
+    step_size: T,
+    second_scale: T,
+}
+
+impl<T: Scalar> Equations<T, 1, 3> for AdamStep<T> {
+    #[inline(always)]
+    fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w, m, v]: [V; 3]) -> [V; 3] {
+        let (one, beta1, beta2) = (V::of(T::one()), V::of(self.beta1), V::of(self.beta2));
+        let g = gradient + V::of(self.weight_decay) * w;
+        let m = beta1 * m + (one - beta1) * g;
+        let v = beta2 * v + (one - beta2) * (g * g);
+        let denominator = (v * V::of(self.second_scale)).sqrt() + V::of(self.epsilon);
+        [V::of(self.kept) * w - V::of(self.step_size) * m / denominator, m, v]
     }
 }
 

@@ -1,8 +1,9 @@
 //! Stochastic gradient descent.
 
 use super::{Optimizer, sized};
+use crate::kernel::{Equations, Real, each};
 use crate::scalar::real;
-use crate::{HyperparameterError, Scalar, Tensors, kernel};
+use crate::{HyperparameterError, Scalar, Tensors};
 use alloc::vec::Vec;
 
 /// Stochastic gradient descent with optional momentum, Nesterov momentum and weight decay, in PyTorch's convention:
@@ -63,24 +64,56 @@ impl<T: Scalar> Sgd<T> {
     }
 }
 
+/// The step of one parameter without momentum and weight decay.
+#[derive(Clone, Copy)]
+struct Plain<T> {
+    learning_rate: T,
+}
+
+impl<T: Scalar> Equations<T, 1, 1> for Plain<T> {
+    #[inline(always)]
+    fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w]: [V; 1]) -> [V; 1] {
+        [w - V::of(self.learning_rate) * gradient]
+    }
+}
+
+/// The step of one parameter and its velocity.
+#[derive(Clone, Copy)]
+struct WithMomentum<T> {
+    learning_rate: T,
+    momentum: T,
+    weight_decay: T,
+    nesterov: bool,
+}
+
+impl<T: Scalar> Equations<T, 1, 2> for WithMomentum<T> {
+    #[inline(always)]
+    fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w, v]: [V; 2]) -> [V; 2] {
+        let (momentum, learning_rate) = (V::of(self.momentum), V::of(self.learning_rate));
+        let g = gradient + V::of(self.weight_decay) * w;
+        let v = momentum * v + g;
+        [w - learning_rate * if self.nesterov { g + momentum * v } else { v }, v]
+    }
+}
+
 impl<T: Scalar> Optimizer<T> for Sgd<T> {
     fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T) {
-        let (momentum, weight_decay) = (real::<T>(self.momentum), real::<T>(self.weight_decay));
         if self.momentum == 0.0 && self.weight_decay == 0.0 {
-            parameters.visit_pair(gradients, &mut |w, g| kernel::add_scaled(w, -learning_rate, g));
+            parameters.visit_pair(gradients, &mut |w, g| each(Plain { learning_rate }, [g], [w]));
             return;
         }
+        let step = WithMomentum {
+            learning_rate,
+            momentum: real(self.momentum),
+            weight_decay: real(self.weight_decay),
+            nesterov: self.nesterov,
+        };
         sized(&mut self.velocity, parameters.count());
         let mut velocity = self.velocity.as_mut_slice();
-        let nesterov = self.nesterov;
         parameters.visit_pair(gradients, &mut |w, g| {
             let (v, rest) = core::mem::take(&mut velocity).split_at_mut(w.len());
             velocity = rest;
-            for ((w, &g), v) in w.iter_mut().zip(g).zip(v) {
-                let g = g + weight_decay * *w;
-                *v = momentum * *v + g;
-                *w -= learning_rate * if nesterov { g + momentum * *v } else { *v };
-            }
+            each(step, [g], [w, v]);
         });
     }
 }

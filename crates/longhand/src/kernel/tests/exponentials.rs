@@ -2,7 +2,7 @@
 
 use super::{bits, reals};
 use crate::Scalar;
-use crate::kernel::exponential::{Function, Sigmoid, Tanh, each_for};
+use crate::kernel::equations::{Equations, Real, bands_mut, each_column};
 use crate::kernel::instruction_set::InstructionSet;
 use crate::scalar::real;
 use alloc::vec::Vec;
@@ -16,9 +16,28 @@ fn ulps32(given: f32, expected: f64) -> f64 {
     (f64::from(given) - expected).abs() / unit
 }
 
-fn all_of<F: Function, T: Scalar>(set: InstructionSet, values: &[T]) -> Vec<T> {
+#[derive(Clone, Copy, Default)]
+struct Tanh;
+
+impl<T: Scalar> Equations<T, 0, 1> for Tanh {
+    fn apply<V: Real<T>>(self, []: [V; 0], [x]: [V; 1]) -> [V; 1] {
+        [x.tanh()]
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sigmoid;
+
+impl<T: Scalar> Equations<T, 0, 1> for Sigmoid {
+    fn apply<V: Real<T>>(self, []: [V; 0], [x]: [V; 1]) -> [V; 1] {
+        [x.sigmoid()]
+    }
+}
+
+fn all_of<F: Equations<T, 0, 1> + Default, T: Scalar>(set: InstructionSet, values: &[T]) -> Vec<T> {
     let mut values = values.to_vec();
-    each_for::<F, T>(set, &mut values);
+    let length = values.len();
+    each_column(set, &[], F::default(), [], bands_mut(&mut values, length, 1));
     values
 }
 
@@ -228,7 +247,7 @@ fn tanh_of_special_values() {
     check_special_values::<f64>(&[1e-20, 1e-300, f64::MIN_POSITIVE, 1e-310, f64::from_bits(1)]);
 }
 
-fn check_places<F: Function, T: Scalar>() {
+fn check_places<F: Equations<T, 0, 1> + Default, T: Scalar>() {
     let values = reals::<T>(67, &mut ChaCha8Rng::seed_from_u64(3));
     for set in InstructionSet::available() {
         let alone: Vec<T> = values.iter().map(|&x| all_of::<F, _>(set, &[x])[0]).collect();

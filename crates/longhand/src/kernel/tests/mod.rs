@@ -1,7 +1,7 @@
 //! The kernels against plain loops, on every instruction set that this processor has.
 
+mod equations;
 mod exponentials;
-mod passes;
 mod products;
 
 use crate::Scalar;

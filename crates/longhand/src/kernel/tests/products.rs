@@ -16,8 +16,6 @@ fn operand<T>(values: &[T], rows: usize, columns: usize, transposed: bool) -> Op
 }
 
 const OPERANDS: [(bool, bool); 4] = [(false, false), (true, false), (false, true), (true, true)];
-const MODES: [Accumulate; 2] = [Accumulate::Replace, Accumulate::Add];
-
 /// One shape on one instruction set, with whatever an earlier product left in `packed`. NaN stands behind the operands
 /// and a mark behind the result: neither must be met.
 fn check_product<T: Scalar>(set: InstructionSet, [m, n, k]: [usize; 3], packed: &mut Packed<T>) {
@@ -28,11 +26,11 @@ fn check_product<T: Scalar>(set: InstructionSet, [m, n, k]: [usize; 3], packed: 
         values
     };
     let (a, b) = (guarded(whole(m * k, g)), guarded(whole(k * n, g)));
-    let before = whole::<T>(m * n + GUARD, g);
+    let (before, bias) = (whole::<T>(m * n + GUARD, g), whole::<T>(m, g));
     for (a_transposed, b_transposed) in OPERANDS {
         let (a, b) = (operand(&a, m, k, a_transposed), operand(&b, k, n, b_transposed));
         packed.pack_for(a, set);
-        for mode in MODES {
+        for mode in [Accumulate::Replace, Accumulate::Add, Accumulate::Bias(&bias)] {
             let (mut given, mut expected) = (before.clone(), before.clone());
             plain(&mut expected, mode, a, b);
             packed.product_with(&mut given, mode, b);
@@ -44,7 +42,8 @@ fn check_product<T: Scalar>(set: InstructionSet, [m, n, k]: [usize; 3], packed: 
 
 fn check_products<T: Scalar>() {
     // Around multiples of the vectors (2, 4, 8, 16) and of the tiles (up to 64 rows, 4 or 6 columns).
-    const ROWS: [usize; 22] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 70];
+    const ROWS: [usize; 25] =
+        [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 70, 81, 97, 128];
     const COLUMNS: [usize; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 25, 70];
     const DEPTHS: [usize; 9] = [0, 1, 2, 3, 4, 5, 7, 33, 70];
     for set in InstructionSet::available() {
@@ -78,9 +77,10 @@ fn check_blocks<T: Scalar>(epsilon: f64) {
     let mut workspace = Workspace::default();
     for [m, n, k] in [[50, 50, 256], [50, 50, 257], [7, 5, 512], [33, 3, 513], [50, 1, 700], [3, 50, 4500], [2, 2, 0]] {
         let (a, b, before) = (reals::<T>(m * k, g), reals::<T>(k * n, g), whole::<T>(m * n + 9, g));
+        let bias = whole::<T>(m, g);
         for (a_transposed, b_transposed) in OPERANDS {
             let (a, b) = (operand(&a, m, k, a_transposed), operand(&b, k, n, b_transposed));
-            for mode in MODES {
+            for mode in [Accumulate::Replace, Accumulate::Add, Accumulate::Bias(&bias)] {
                 let (mut given, mut expected) = (before.clone(), before.clone());
                 plain(&mut expected, mode, a, b);
                 kernel::product(&mut given, mode, a, b, &mut workspace);

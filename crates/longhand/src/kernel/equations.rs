@@ -1,0 +1,357 @@
+//! Equations element by element, each written once: for a vector of any instruction set, and for any other scalar.
+//!
+//! A layer writes its step as an [`Equations`], in the symbols of its derivation, and hands over the bands of rows that
+//! they read and change. One pass then goes over all of them: what one equation gives, the next finds in a register.
+
+use super::exponential::{sigmoid_of, sigmoid_vector, tanh_vector};
+use super::instruction_set::{InstructionSet, Kernel, run};
+use super::precision::Precision;
+use super::vector::Vector;
+use crate::Scalar;
+use core::any::TypeId;
+use core::marker::PhantomData;
+use core::ops::{Add, Div, Mul, Sub};
+
+/// A number, or a vector of them, that equations are written in.
+pub(crate) trait Real<T>:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    /// The constant `value`.
+    fn of(value: T) -> Self;
+    fn sqrt(self) -> Self;
+    fn tanh(self) -> Self;
+    /// `1 / (1 + exp(-self))`.
+    fn sigmoid(self) -> Self;
+    /// The smaller of the two; `other` if either is NaN.
+    fn min(self, other: Self) -> Self;
+    /// The larger of the two; `other` if either is NaN.
+    fn max(self, other: Self) -> Self;
+    /// `value` where `self` is above zero, and zero elsewhere.
+    fn where_positive(self, value: Self) -> Self;
+}
+
+/// Equations for one element: from `READ` values that are read and `CHANGED` values that stand where the results go, to
+/// the results.
+pub(crate) trait Equations<T, const READ: usize, const CHANGED: usize>: Copy {
+    /// The results, in the order of `changed`.
+    fn apply<V: Real<T>>(self, read: [V; READ], changed: [V; CHANGED]) -> [V; CHANGED];
+}
+
+/// A band of `rows` rows of a matrix that is stored column by column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a, T> {
+    first: *const T,
+    height: usize,
+    columns: usize,
+    column_stride: usize,
+    matrix: PhantomData<&'a [T]>,
+}
+
+/// The same, to be written.
+#[derive(Debug)]
+pub(crate) struct RowsMut<'a, T> {
+    first: *mut T,
+    height: usize,
+    columns: usize,
+    column_stride: usize,
+    matrix: PhantomData<&'a mut [T]>,
+}
+
+/// A matrix of `BANDS * rows` rows as the bands that lie one below the other in it.
+#[inline]
+pub(crate) fn bands<const BANDS: usize, T>(matrix: &[T], rows: usize, columns: usize) -> [Rows<'_, T>; BANDS] {
+    assert_eq!(matrix.len(), BANDS * rows * columns, "a matrix is not whole");
+    core::array::from_fn(|band| Rows {
+        first: matrix.as_ptr().wrapping_add(band * rows),
+        height: rows,
+        columns,
+        column_stride: BANDS * rows,
+        matrix: PhantomData,
+    })
+}
+
+/// The same, to be written: no two bands share an element.
+#[inline]
+pub(crate) fn bands_mut<const BANDS: usize, T>(
+    matrix: &mut [T],
+    rows: usize,
+    columns: usize,
+) -> [RowsMut<'_, T>; BANDS] {
+    assert_eq!(matrix.len(), BANDS * rows * columns, "a matrix is not whole");
+    let first = matrix.as_mut_ptr();
+    core::array::from_fn(|band| RowsMut {
+        first: first.wrapping_add(band * rows),
+        height: rows,
+        columns,
+        column_stride: BANDS * rows,
+        matrix: PhantomData,
+    })
+}
+
+/// The equations on each element of slices of one length.
+pub(crate) fn each<T: Scalar, const READ: usize, const CHANGED: usize>(
+    equations: impl Equations<T, READ, CHANGED>,
+    read: [&[T]; READ],
+    changed: [&mut [T]; CHANGED],
+) {
+    let read = read.map(|values| {
+        let [whole] = bands(values, values.len(), 1);
+        whole
+    });
+    let changed = changed.map(|values| {
+        let length = values.len();
+        let [whole] = bands_mut(values, length, 1);
+        whole
+    });
+    each_column(InstructionSet::best(), &[], equations, read, changed);
+}
+
+/// The equations on each row of bands of one shape. Where `valid` has a mark for each column, those that are not valid
+/// are left as they are; without marks all are valid.
+pub(crate) fn each_row<T: Scalar, const READ: usize, const CHANGED: usize>(
+    valid: &[bool],
+    equations: impl Equations<T, READ, CHANGED>,
+    read: [Rows<'_, T>; READ],
+    changed: [RowsMut<'_, T>; CHANGED],
+) {
+    each_column(InstructionSet::best(), valid, equations, read, changed);
+}
+
+/// The same on one instruction set, which this processor must have.
+#[inline]
+pub(super) fn each_column<T: Scalar, const READ: usize, const CHANGED: usize>(
+    instruction_set: InstructionSet,
+    valid: &[bool],
+    equations: impl Equations<T, READ, CHANGED>,
+    read: [Rows<'_, T>; READ],
+    changed: [RowsMut<'_, T>; CHANGED],
+) {
+    let (mut rows, mut columns) = (changed[0].height, changed[0].columns);
+    let read_shapes = read.iter().map(|band| (band.height, band.columns, band.column_stride));
+    let changed_shapes = changed.iter().map(|band| (band.height, band.columns, band.column_stride));
+    let mut contiguous = valid.is_empty();
+    for (band_rows, band_columns, column_stride) in read_shapes.chain(changed_shapes) {
+        assert_eq!((band_rows, band_columns), (rows, columns), "the bands of an equation differ in shape");
+        contiguous &= column_stride == rows;
+    }
+    assert!(valid.is_empty() || valid.len() == columns, "there is one mark a column");
+    if contiguous {
+        // One long column has one vector that is not full, not one a column.
+        (rows, columns) = (rows * columns, 1);
+    }
+    let pass = Pass {
+        equations,
+        valid,
+        rows,
+        columns,
+        read: read.map(|band| (band.first, band.column_stride)),
+        changed: changed.map(|band| (band.first, band.column_stride)),
+    };
+    // SAFETY: every element lies in its band, and no other reference to a changed one is alive.
+    if TypeId::of::<T>() == TypeId::of::<f32>() {
+        run::<f32>(instruction_set, &pass);
+    } else if TypeId::of::<T>() == TypeId::of::<f64>() {
+        run::<f64>(instruction_set, &pass);
+    } else {
+        unsafe { pass.one_at_a_time() };
+    }
+}
+
+/// One pass of equations over bands, as pointers and column strides.
+struct Pass<'a, E, T, const READ: usize, const CHANGED: usize> {
+    equations: E,
+    valid: &'a [bool],
+    rows: usize,
+    columns: usize,
+    read: [(*const T, usize); READ],
+    changed: [(*mut T, usize); CHANGED],
+}
+
+impl<T, E, const READ: usize, const CHANGED: usize> Pass<'_, E, T, READ, CHANGED>
+where
+    T: Scalar,
+    E: Equations<T, READ, CHANGED>,
+{
+    /// The columns that are valid, as pointers to their first elements.
+    #[inline(always)]
+    fn columns(&self) -> impl Iterator<Item = ([*const T; READ], [*mut T; CHANGED])> {
+        let valid = |&column: &usize| self.valid.is_empty() || self.valid[column];
+        (0..self.columns).filter(valid).map(|column| {
+            let read = self.read.map(|(first, stride)| first.wrapping_add(column * stride));
+            (read, self.changed.map(|(first, stride)| first.wrapping_add(column * stride)))
+        })
+    }
+
+    /// On plain scalars of any kind.
+    unsafe fn one_at_a_time(&self) {
+        for (read, changed) in self.columns() {
+            for row in 0..self.rows {
+                unsafe {
+                    let from = read.map(|from| Single(*from.add(row)));
+                    let results = self.equations.apply(from, changed.map(|from| Single(*from.add(row))));
+                    for (to, Single(result)) in changed.into_iter().zip(results) {
+                        *to.add(row) = result;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// For scalars `S`, which is what `T` is by another name.
+impl<S, T, E, const READ: usize, const CHANGED: usize> Kernel<S> for Pass<'_, E, T, READ, CHANGED>
+where
+    S: Precision,
+    T: Scalar,
+    E: Equations<T, READ, CHANGED>,
+{
+    #[inline(always)]
+    unsafe fn run<V: Vector<S>>(&self) {
+        // A copy, whose constants no write to a result can reach.
+        let equations = self.equations;
+        unsafe {
+            for (read, changed) in self.columns() {
+                let zero = Lanes::<T, S, V>::new(V::splat(S::default()));
+                let mut row = 0;
+                while row + V::LANES <= self.rows {
+                    let (mut from, mut before) = ([zero; READ], [zero; CHANGED]);
+                    for i in 0..READ {
+                        from[i].vector = V::load(read[i].cast::<S>().add(row));
+                    }
+                    for i in 0..CHANGED {
+                        before[i].vector = V::load(changed[i].cast::<S>().add(row));
+                    }
+                    let results = equations.apply(from, before);
+                    for i in 0..CHANGED {
+                        results[i].vector.store(changed[i].cast::<S>().add(row));
+                    }
+                    row += V::LANES;
+                }
+                let rest = self.rows - row;
+                if rest > 0 {
+                    let (mut from, mut before) = ([zero; READ], [zero; CHANGED]);
+                    for i in 0..READ {
+                        from[i].vector = V::load_first(read[i].cast::<S>().add(row), rest);
+                    }
+                    for i in 0..CHANGED {
+                        before[i].vector = V::load_first(changed[i].cast::<S>().add(row), rest);
+                    }
+                    let results = equations.apply(from, before);
+                    for i in 0..CHANGED {
+                        results[i].vector.store_first(changed[i].cast::<S>().add(row), rest);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A scalar of any kind.
+#[derive(Clone, Copy)]
+struct Single<T>(T);
+
+/// A vector of scalars `S`, which is what `T` is by another name.
+///
+/// # Safety
+/// There are values of it only inside [`Kernel::run`], where the processor is known to have the instruction set of `V`.
+struct Lanes<T, S, V> {
+    vector: V,
+    scalar: PhantomData<(T, S)>,
+}
+
+impl<T, S, V> Lanes<T, S, V> {
+    #[inline(always)]
+    fn new(vector: V) -> Self {
+        Lanes { vector, scalar: PhantomData }
+    }
+}
+
+impl<T, S, V: Copy> Clone for Lanes<T, S, V> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, S, V: Copy> Copy for Lanes<T, S, V> {}
+
+macro_rules! operators {
+    ($($operator:ident $function:ident)*) => {
+        $(
+            impl<T: Scalar> $operator for Single<T> {
+                type Output = Self;
+                #[inline(always)]
+                fn $function(self, other: Self) -> Self {
+                    Single($operator::$function(self.0, other.0))
+                }
+            }
+
+            impl<T: Scalar, S: Precision, V: Vector<S>> $operator for Lanes<T, S, V> {
+                type Output = Self;
+                #[inline(always)]
+                fn $function(self, other: Self) -> Self {
+                    // SAFETY: as the type says.
+                    Lanes::new(unsafe { self.vector.$function(other.vector) })
+                }
+            }
+        )*
+    };
+}
+operators!(Add add Sub sub Mul mul Div div);
+
+impl<T: Scalar> Real<T> for Single<T> {
+    fn of(value: T) -> Self {
+        Single(value)
+    }
+    fn sqrt(self) -> Self {
+        Single(self.0.sqrt())
+    }
+    fn tanh(self) -> Self {
+        Single(self.0.tanh())
+    }
+    fn sigmoid(self) -> Self {
+        Single(sigmoid_of(self.0))
+    }
+    fn min(self, other: Self) -> Self {
+        if self.0 < other.0 { self } else { other }
+    }
+    fn max(self, other: Self) -> Self {
+        if self.0 > other.0 { self } else { other }
+    }
+    fn where_positive(self, value: Self) -> Self {
+        if self.0 > T::zero() { value } else { Single(T::zero()) }
+    }
+}
+
+impl<T: Scalar, S: Precision, V: Vector<S>> Real<T> for Lanes<T, S, V> {
+    #[inline(always)]
+    fn of(value: T) -> Self {
+        // SAFETY: S is what T is by another name, and the rest as the type says.
+        Lanes::new(unsafe { V::splat(core::mem::transmute_copy::<T, S>(&value)) })
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: as the type says; so below.
+        Lanes::new(unsafe { self.vector.sqrt() })
+    }
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        Lanes::new(unsafe { tanh_vector(self.vector) })
+    }
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        Lanes::new(unsafe { sigmoid_vector(self.vector) })
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Lanes::new(unsafe { self.vector.min(other.vector) })
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Lanes::new(unsafe { self.vector.max(other.vector) })
+    }
+    #[inline(always)]
+    fn where_positive(self, value: Self) -> Self {
+        Lanes::new(unsafe { self.vector.where_positive(value.vector) })
+    }
+}

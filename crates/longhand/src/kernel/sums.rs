@@ -1,0 +1,34 @@
+//! Sums over slices.
+
+use super::equations::{Equations, Real, each};
+use crate::Scalar;
+
+/// `out += values`.
+pub(crate) fn add<T: Scalar>(out: &mut [T], values: &[T]) {
+    #[derive(Clone, Copy)]
+    struct Add;
+    impl<T: Scalar> Equations<T, 1, 1> for Add {
+        #[inline(always)]
+        fn apply<V: Real<T>>(self, [value]: [V; 1], [out]: [V; 1]) -> [V; 1] {
+            [out + value]
+        }
+    }
+    each(Add, [values], [out]);
+}
+
+/// The sum of the squares, in eight running sums that are added at the end: the same order on every processor.
+pub(crate) fn sum_of_squares<T: Scalar>(values: &[T]) -> T {
+    const SUMS: usize = 8;
+    let mut sums = [T::zero(); SUMS];
+    let mut chunks = values.chunks_exact(SUMS);
+    for chunk in &mut chunks {
+        for (sum, &value) in sums.iter_mut().zip(chunk) {
+            *sum += value * value;
+        }
+    }
+    let mut total = T::zero();
+    for &value in chunks.remainder() {
+        total += value * value;
+    }
+    sums.iter().fold(total, |total, &sum| total + sum)
+}

@@ -1,0 +1,130 @@
+//! Equations on every instruction set, against the same on one scalar at a time.
+
+use super::{bits, reals, whole};
+use crate::Scalar;
+use crate::kernel::equations::{Equations, Real, bands, bands_mut, each_column};
+use crate::kernel::instruction_set::InstructionSet;
+use crate::kernel::{self, each};
+use crate::scalar::real;
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+/// Everything that rounds the same way however wide a vector is.
+#[derive(Clone, Copy)]
+struct Everything<T>(T);
+
+impl<T: Scalar> Equations<T, 2, 3> for Everything<T> {
+    fn apply<V: Real<T>>(self, [a, b]: [V; 2], [x, y, z]: [V; 3]) -> [V; 3] {
+        let constant = V::of(self.0);
+        [a * b + constant / (x - constant), (a * a + y).sqrt().min(b.max(constant)), z.where_positive(a - z)]
+    }
+}
+
+/// The same, written out.
+fn expected<T: Scalar>(constant: T, [a, b]: [T; 2], [x, y, z]: [T; 3]) -> [T; 3] {
+    let root = (a * a + y).sqrt();
+    let largest = if b > constant { b } else { constant };
+    let smallest = if root < largest { root } else { largest };
+    [a * b + constant / (x - constant), smallest, if z > T::zero() { a - z } else { T::zero() }]
+}
+
+/// Bands of a matrix and whole matrices, with and without marks, at every number of rows to 70: every row of every valid
+/// column means what is written out, and nothing else is touched.
+fn check_bands<T: Scalar>() {
+    let g = &mut ChaCha8Rng::seed_from_u64(4);
+    let constant = real::<T>(-2.5);
+    for rows in 0..=70 {
+        for (columns, valid) in [(1, Vec::new()), (3, Vec::new()), (3, alloc::vec![true, false, true])] {
+            let (a, x) = (reals::<T>(rows * columns, g), reals::<T>(rows * columns, g));
+            // The band b lies in the middle of three, y and z lie one below the other.
+            let (b, yz) = (reals::<T>(3 * rows * columns, g), reals::<T>(2 * rows * columns, g));
+            let yz: Vec<T> = yz.into_iter().map(|y| y + T::one()).collect();
+            for set in InstructionSet::available() {
+                let (mut new_x, mut new_yz) = (x.clone(), yz.clone());
+                let ([of_a], [_, of_b, _]) = (bands(&a, rows, columns), bands(&b, rows, columns));
+                let ([of_x], [of_y, of_z]) =
+                    (bands_mut(&mut new_x, rows, columns), bands_mut(&mut new_yz, rows, columns));
+                each_column(set, &valid, Everything(constant), [of_a, of_b], [of_x, of_y, of_z]);
+                for (column, row) in (0..columns).flat_map(|column| (0..rows).map(move |row| (column, row))) {
+                    let (i, y) = (column * rows + row, 2 * column * rows + row);
+                    let before = [x[i], yz[y], yz[y + rows]];
+                    let is_valid = valid.is_empty() || valid[column];
+                    let read = [a[i], b[(3 * column + 1) * rows + row]];
+                    let expected = if is_valid { expected(constant, read, before) } else { before };
+                    let given = [new_x[i], new_yz[y], new_yz[y + rows]];
+                    assert_eq!(bits(&given), bits(&expected), "{set:?} {rows} x {columns}, {valid:?}, {column} {row}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bands_of_matrices() {
+    check_bands::<f32>();
+    check_bands::<f64>();
+}
+
+/// What holds at every place of a slice, and beyond its end.
+#[test]
+fn nothing_beyond_a_slice_is_touched() {
+    #[derive(Clone, Copy)]
+    struct One;
+    impl<T: Scalar> Equations<T, 1, 1> for One {
+        fn apply<V: Real<T>>(self, _: [V; 1], _: [V; 1]) -> [V; 1] {
+            [V::of(T::one())]
+        }
+    }
+    fn check<T: Scalar>() {
+        let (seven, one, nan) = (real::<T>(7.0), T::one(), real::<T>(f64::NAN));
+        for length in 0..70 {
+            let mut values = [seven; 140];
+            each(One, [&[nan; 70][..length]], [&mut values[..length]]);
+            assert!(values[..length].iter().all(|&x| x == one) && values[length..].iter().all(|&x| x == seven));
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+fn check_not_a_number<T: Scalar>() {
+    #[derive(Clone, Copy)]
+    struct Held<T>(PhantomData<T>);
+    impl<T: Scalar> Equations<T, 0, 2> for Held<T> {
+        fn apply<V: Real<T>>(self, []: [V; 0], [x, y]: [V; 2]) -> [V; 2] {
+            [V::of(T::zero()).max(x), V::of(real(-1.0)).max(V::of(T::one()).min(y))]
+        }
+    }
+    let nan = real::<T>(f64::NAN);
+    for set in InstructionSet::available() {
+        let mut values = [nan; 38];
+        each_column(set, &[], Held(PhantomData), [], bands_mut(&mut values, 19, 1));
+        assert!(values.iter().all(|value| value.to_subset().is_none_or(f64::is_nan)), "{set:?}");
+    }
+}
+
+#[test]
+fn not_a_number_stays_not_a_number() {
+    check_not_a_number::<f32>();
+    check_not_a_number::<f64>();
+    assert!(kernel::sum_of_squares(&[f64::NAN; 9]).is_nan());
+}
+
+fn check_sums<T: Scalar>() {
+    let g = &mut ChaCha8Rng::seed_from_u64(5);
+    for length in (0..70).chain([128, 129, 1000]) {
+        let (a, b) = (whole::<T>(length, g), whole::<T>(length, g));
+        let mut sum = a.clone();
+        kernel::add(&mut sum, &b);
+        assert!(sum.iter().zip(a.iter().zip(&b)).all(|(&sum, (&a, &b))| sum == a + b));
+        let squares = a.iter().fold(T::zero(), |sum, &a| sum + a * a);
+        assert!(kernel::sum_of_squares(&a) == squares, "{length}");
+    }
+}
+
+#[test]
+fn sums_over_slices() {
+    check_sums::<f32>();
+    check_sums::<f64>();
+}
