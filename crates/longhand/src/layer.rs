@@ -26,6 +26,16 @@ pub enum Features {
     },
 }
 
+impl Features {
+    /// How many features come out when `input` go in.
+    pub(crate) fn of_output(self, input: usize) -> usize {
+        match self {
+            Features::Any => input,
+            Features::Fixed { output, .. } => output,
+        }
+    }
+}
+
 /// A layer is its parameters; everything else it needs is handed to it.
 ///
 /// | value | what it is | who owns it |

@@ -7,6 +7,7 @@
 //! | one layer: its equations, its derivation, forward, backward | [`layers::elman`], then [`layers::lstm`], [`layers::gru`] |
 //! | how a batch of sequences lies in a matrix; masks and resets | [`Sequences`], [`Layout`] |
 //! | training by truncated backpropagation through time | [`TruncatedBptt`] |
+//! | one step at a time, for sensors and control loops | [`Stream`] |
 //! | losses from logits | [`Loss`] |
 //! | optimizers, clipping, schedules, initialisers | [`Optimizer`], [`clip_by_global_norm`], [`schedule`], [`initialise`] |
 //! | parameters by name, in one fixed order | [`Tensors`] |
@@ -61,6 +62,7 @@ mod optimizers;
 mod scalar;
 pub mod schedule;
 mod sequences;
+mod streaming;
 mod tbptt;
 mod tensors;
 
@@ -81,5 +83,6 @@ pub use nalgebra;
 pub use optimizers::{Adam, AdamW, Optimizer, Sgd};
 pub use scalar::Scalar;
 pub use sequences::Sequences;
+pub use streaming::{Stream, Streaming};
 pub use tbptt::{LossAt, TruncatedBptt, UpdateEvery, Workspace};
 pub use tensors::{Path, Shape, Tensors};

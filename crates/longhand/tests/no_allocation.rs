@@ -2,9 +2,9 @@
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Adam, AdamW, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, MeanOverTime, Optimizer, Pass, Reduction,
-    Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace,
-    clip_by_global_norm, clip_by_value,
+    Activation, Adam, AdamW, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, MeanOverTime, Optimizer, Pass,
+    Reduction, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stream, Streaming, TruncatedBptt, UpdateEvery,
+    Workspace, clip_by_global_norm, clip_by_value,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use std::alloc::{GlobalAlloc, Layout as Request, System};
@@ -201,6 +201,24 @@ fn batches_of_changing_length() {
     };
     round();
     assert_eq!(calls_during(round), 0);
+}
+
+#[test]
+fn one_step_at_a_time() {
+    fn check<M: Streaming<f32>>(model: &M) {
+        let (mut stream, mut carry) = (Stream::new(model, 3), model.carry(1));
+        let mut all_finite = true;
+        let calls = calls_during(|| {
+            for step in 0..20 {
+                all_finite &= stream.step(&[0.1, 0.2, step as f32], &mut carry).iter().all(|y| y.is_finite());
+            }
+        });
+        assert!(calls == 0 && all_finite, "{} allocated {calls} times", model.name());
+    }
+    let g = &mut generator();
+    check(&Elman::new(3, 50, g).then(LastStep).and_then(|chain| chain.then(Linear::new(50, 6, g))).expect("they meet"));
+    check(&Lstm::new(3, 33, g).then(Activation::Tanh).expect("they meet"));
+    check(&Gru::new(3, 33, g).then(Linear::new(33, 6, g)).expect("they meet"));
 }
 
 #[test]

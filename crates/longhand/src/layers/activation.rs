@@ -29,7 +29,7 @@ crate::tensors!(Activation);
 
 /// `y` from `x`.
 #[derive(Clone, Copy)]
-struct Forward(Activation);
+pub(crate) struct Forward(pub(crate) Activation);
 
 impl<T: Scalar> Equations<T, 1, 1> for Forward {
     #[inline(always)]

@@ -132,7 +132,7 @@ impl<T: Scalar> Default for ElmanCache<T> {
 
 /// `h[t]` from `z[t]`: the output, and the state that goes on.
 #[derive(Clone, Copy)]
-struct Forward(Nonlinearity);
+pub(crate) struct Forward(pub(crate) Nonlinearity);
 
 impl<T: Scalar> Equations<T, 0, 2> for Forward {
     #[inline(always)]

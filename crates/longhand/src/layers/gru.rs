@@ -159,7 +159,7 @@ impl<T: Scalar> Default for GruCache<T> {
 /// The gates in place of the input's part in them, what the reset gate acts on, and the hidden state: the output, and
 /// the state that goes on.
 #[derive(Clone, Copy)]
-struct Forward;
+pub(crate) struct Forward;
 
 impl<T: Scalar> Equations<T, 4, 6> for Forward {
     #[inline(always)]

@@ -173,7 +173,7 @@ impl<T: Scalar> Default for LstmCache<T> {
 
 /// The gates in place of their pre-activations, the cell, and the hidden state: the output, and the state that goes on.
 #[derive(Clone, Copy)]
-struct Forward;
+pub(crate) struct Forward;
 
 impl<T: Scalar> Equations<T, 1, 7> for Forward {
     #[inline(always)]

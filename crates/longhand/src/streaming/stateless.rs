@@ -1,0 +1,84 @@
+//! The layers that carry nothing, one step at a time, and chains.
+
+use super::Streaming;
+use crate::kernel::{Accumulate, Packed, each};
+use crate::layers::activation;
+use crate::{Activation, Chain, LastStep, Layer, Linear, Scalar};
+use alloc::{vec, vec::Vec};
+
+impl<T: Scalar> Streaming<T> for Linear<T> {
+    /// `W` and `b`.
+    type Prepared = LinearPrepared<T>;
+
+    fn prepare(&self, _: usize) -> LinearPrepared<T> {
+        let mut weight = Packed::default();
+        weight.pack((&self.weight).into());
+        LinearPrepared { weight, bias: self.bias.as_slice().to_vec() }
+    }
+
+    fn step(prepared: &mut LinearPrepared<T>, input: &[T], (): &mut (), output: &mut [T]) {
+        prepared.weight.product(output, Accumulate::Bias(&prepared.bias), input);
+    }
+}
+
+/// The parameters of a [`Linear`].
+#[derive(Debug)]
+pub struct LinearPrepared<T> {
+    weight: Packed<T>,
+    bias: Vec<T>,
+}
+
+impl<T: Scalar> Streaming<T> for Activation {
+    type Prepared = Activation;
+
+    fn prepare(&self, _: usize) -> Activation {
+        *self
+    }
+
+    fn step(prepared: &mut Activation, input: &[T], (): &mut (), output: &mut [T]) {
+        each(activation::Forward(*prepared), [input], [output]);
+    }
+}
+
+/// The last step so far is the one at hand.
+impl<T: Scalar> Streaming<T> for LastStep {
+    type Prepared = ();
+
+    fn prepare(&self, _: usize) {}
+
+    fn step((): &mut (), input: &[T], (): &mut (), output: &mut [T]) {
+        output.copy_from_slice(input);
+    }
+}
+
+/// The two layers of a [`Chain`], and what stands between them.
+#[derive(Debug)]
+pub struct ChainPrepared<A, T, B> {
+    first: A,
+    between: Vec<T>,
+    second: B,
+}
+
+impl<T, A, B> Streaming<T> for Chain<A, B>
+where
+    T: Scalar,
+    A: Streaming<T>,
+    B: Streaming<T> + Layer<T, Input = A::Output>,
+{
+    type Prepared = ChainPrepared<A::Prepared, T, B::Prepared>;
+
+    fn prepare(&self, inputs: usize) -> Self::Prepared {
+        let features = self.first().features().of_output(inputs);
+        ChainPrepared {
+            first: self.first().prepare(inputs),
+            between: vec![T::zero(); features],
+            second: self.second().prepare(features),
+        }
+    }
+
+    fn step(prepared: &mut Self::Prepared, input: &[T], carry: &mut Self::Carry, output: &mut [T]) {
+        let ChainPrepared { first, between, second } = prepared;
+        A::step(first, input, &mut carry.0, between);
+        B::step(second, between, &mut carry.1, output);
+    }
+}

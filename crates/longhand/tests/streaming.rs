@@ -1,0 +1,97 @@
+//! One step at a time gives what whole sequences give, carry and all.
+
+use longhand::nalgebra::DMatrix;
+use longhand::{
+    Activation, ChainCache, Elman, Gru, LastStep, Layer, Linear, Lstm, Nonlinearity, Pass, Path, Scalar, Sequences,
+    Stream, Streaming, Tensors,
+};
+use proptest::prelude::*;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+fn values<T: Scalar, P: Tensors<T>>(tensors: &P) -> Vec<T> {
+    let mut all = Vec::new();
+    tensors.visit(&Path::ROOT, &mut |_, _, values| all.extend_from_slice(values));
+    all
+}
+
+/// The outputs of all steps and the carry at the end, both ways.
+fn check<T, M>(model: &M, inputs: usize, steps: usize, tolerance: f64)
+where
+    T: Scalar,
+    M: Streaming<T> + Layer<T, Input = Sequences<T>, Output = Sequences<T>>,
+{
+    let x = Sequences::from_fn(inputs, steps, 1, |feature, step, _| {
+        longhand::nalgebra::convert(((step * 3 + feature * 7) as f64 * 0.37).sin())
+    });
+    let (mut carry, mut cache) = (model.carry(1), M::Cache::default());
+    let whole = model.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
+    let (mut stream, mut streamed_carry) = (Stream::new(model, inputs), model.carry(1));
+    let close = |a: &[T], b: &[T]| {
+        assert_eq!(a.len(), b.len());
+        let distance = |(&a, &b): (&T, &T)| (a - b).abs().to_subset().unwrap_or(f64::NAN);
+        let worst =
+            a.iter().zip(b).map(distance).fold(0.0, |worst: f64, d| if d > worst || d.is_nan() { d } else { worst });
+        assert!(worst <= tolerance, "{}: {worst:e}", model.name());
+    };
+    for step in 0..steps {
+        let output = stream.step(x.at(step, 0), &mut streamed_carry);
+        close(output, whole.at(step, 0));
+    }
+    close(&values(&carry), &values(&streamed_carry));
+}
+
+fn check_all<T: Scalar>(inputs: usize, units: usize, steps: usize, seed: u64, tolerance: f64) {
+    let g = &mut ChaCha8Rng::seed_from_u64(seed);
+    check(&Elman::<T>::new(inputs, units, g), inputs, steps, tolerance);
+    let relu = Elman::<T>::new(inputs, units, g).with_nonlinearity(Nonlinearity::Relu);
+    check(&relu.then(Linear::new(units, 4, g)).expect("they meet"), inputs, steps, tolerance);
+    check(&Lstm::<T>::new(inputs, units, g), inputs, steps, tolerance);
+    let stacked = Gru::<T>::new(inputs, units, g).then(Lstm::new(units, 5, g)).expect("they meet");
+    let stacked =
+        stacked.then(Activation::Sigmoid).and_then(|chain| chain.then(Linear::new(5, 2, g))).expect("they meet");
+    check(&stacked, inputs, steps, tolerance);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_step_at_a_time(inputs in 1usize..5, units in 1usize..70, steps in 1usize..9, seed: u64) {
+        check_all::<f64>(inputs, units, steps, seed, 1e-12);
+        check_all::<f32>(inputs, units, steps, seed, 1e-5);
+    }
+}
+
+/// A model that was trained on the last step of windows gives, at each step, what the window up to it gives.
+#[test]
+fn the_last_step_so_far() {
+    let g = &mut ChaCha8Rng::seed_from_u64(3);
+    let model = Elman::<f64>::new(2, 9, g)
+        .then(LastStep)
+        .and_then(|chain| chain.then(Linear::new(9, 3, g)))
+        .expect("they meet");
+    let x = DMatrix::from_fn(2, 12, |row, column| ((row + 2 * column) as f64).cos());
+    let (mut stream, mut carry) = (Stream::new(&model, 2), model.carry(1));
+    for step in 0..12 {
+        let so_far = Sequences::single(x.columns(0, step + 1).into_owned());
+        let mut cache = ChainCache::default();
+        let expected = model.forward(&so_far, &mut model.carry(1), &mut cache, &mut Pass::Infer);
+        let given = stream.step(x.column(step).as_slice(), &mut carry);
+        for (given, expected) in given.iter().zip(expected.values().iter()) {
+            assert!((given - expected).abs() < 1e-13);
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "Elman(3 -> 4) was given 2 features")]
+fn another_number_of_features() {
+    let _stream = Stream::new(&Elman::<f32>::zeros(3, 4), 2);
+}
+
+#[test]
+#[should_panic(expected = "a step has the carry of one sequence")]
+fn the_carry_of_two_sequences() {
+    let model = Gru::<f32>::zeros(3, 4);
+    Stream::new(&model, 3).step(&[0.0; 3], &mut model.carry(2));
+}
