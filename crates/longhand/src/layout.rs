@@ -2,6 +2,7 @@
 
 use crate::ShapeError;
 use alloc::{vec, vec::Vec};
+use core::ops::Range;
 
 /// Steps, sequences, and the marks on them.
 ///
@@ -147,20 +148,24 @@ impl Layout {
 
     /// Takes over another layout, reusing the memory of this one.
     pub(crate) fn copy_from(&mut self, other: &Layout) {
-        self.copy_steps(other, 0, other.steps);
+        self.copy_part(other, 0..other.steps, 0..other.batch);
     }
 
-    /// Becomes the layout of `steps` steps of `whole` from step `start` on.
-    pub(crate) fn copy_steps(&mut self, whole: &Layout, start: usize, steps: usize) {
-        let columns = start * whole.batch..(start + steps) * whole.batch;
-        (self.steps, self.batch) = (steps, whole.batch);
-        self.valid.clear();
-        self.reset.clear();
-        if whole.has_padding() && whole.valid[columns.clone()].contains(&false) {
-            self.valid.extend_from_slice(&whole.valid[columns.clone()]);
-        }
-        if whole.has_resets() && whole.reset[columns.clone()].contains(&true) {
-            self.reset.extend_from_slice(&whole.reset[columns]);
+    /// Becomes the layout of some steps of some sequences of `whole`.
+    pub(crate) fn copy_part(&mut self, whole: &Layout, steps: Range<usize>, sequences: Range<usize>) {
+        (self.steps, self.batch) = (steps.len(), sequences.len());
+        for (marks, of_whole, nothing) in
+            [(&mut self.valid, &whole.valid, true), (&mut self.reset, &whole.reset, false)]
+        {
+            marks.clear();
+            if !of_whole.is_empty() {
+                for step in steps.clone() {
+                    marks.extend_from_slice(&of_whole[step * whole.batch..][sequences.clone()]);
+                }
+                if !marks.contains(&!nothing) {
+                    marks.clear();
+                }
+            }
         }
     }
 

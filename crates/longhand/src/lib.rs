@@ -84,5 +84,7 @@ pub use optimizers::{Adam, AdamW, Optimizer, Sgd};
 pub use scalar::Scalar;
 pub use sequences::Sequences;
 pub use streaming::{Stream, Streaming};
+#[cfg(feature = "rayon")]
+pub use tbptt::ParallelWorkspace;
 pub use tbptt::{LossAt, TruncatedBptt, UpdateEvery, Workspace};
 pub use tensors::{Path, Shape, Tensors};

@@ -2,6 +2,7 @@
 
 use crate::{Layout, Path, Scalar, Shape, ShapeError, Tensors};
 use alloc::vec::Vec;
+use core::ops::Range;
 use nalgebra::{DMatrix, DMatrixView, DMatrixViewMut};
 
 /// A batch of sequences: one contiguous, time-major matrix, `features x (steps * batch)`, and its [`Layout`].
@@ -162,11 +163,26 @@ impl<T: Scalar> Sequences<T> {
     /// # Panics
     /// If `whole` has fewer steps.
     pub fn copy_steps(&mut self, whole: &Sequences<T>, start: usize, steps: usize) {
-        let (features, batch) = (whole.features(), whole.batch());
-        reshape(&mut self.values, features, steps * batch);
-        self.layout.copy_steps(&whole.layout, start, steps);
-        let from = start * batch * features;
-        self.values.as_mut_slice().copy_from_slice(&whole.values.as_slice()[from..from + features * batch * steps]);
+        self.copy_part(whole, start..start + steps, 0..whole.batch());
+    }
+
+    /// Takes over some steps of some sequences of `whole`.
+    pub(crate) fn copy_part(&mut self, whole: &Sequences<T>, steps: Range<usize>, sequences: Range<usize>) {
+        let features = whole.features();
+        reshape(&mut self.values, features, steps.len() * sequences.len());
+        self.layout.copy_part(&whole.layout, steps.clone(), sequences.clone());
+        let from = whole.values.as_slice();
+        let to = self.values.as_mut_slice();
+        if sequences.len() == whole.batch() {
+            let batch = whole.batch();
+            to.copy_from_slice(&from[steps.start * batch * features..steps.end * batch * features]);
+            return;
+        }
+        let length = (sequences.len() * features).max(1);
+        for (to, step) in to.chunks_exact_mut(length).zip(steps) {
+            let first = (step * whole.batch() + sequences.start) * features;
+            to.copy_from_slice(&from[first..first + length]);
+        }
     }
 
     /// Sets the columns of invalid steps to zero.

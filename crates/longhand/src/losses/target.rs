@@ -14,9 +14,9 @@ pub trait Target: Default {
     /// Whether this column has a target.
     fn is_present(&self, column: usize) -> bool;
 
-    /// Becomes `steps` steps of as many sequences as `whole` has, with target `column(step, sequence)` of `whole` at
-    /// each, or none; reuses its memory.
-    fn gather(&mut self, whole: &Self, steps: usize, column: impl Fn(usize, usize) -> Option<usize>);
+    /// Becomes `steps` steps of `batch` sequences, with target `column(step, sequence)` of `whole` at each, or none;
+    /// reuses its memory.
+    fn gather(&mut self, whole: &Self, steps: usize, batch: usize, column: impl Fn(usize, usize) -> Option<usize>);
 }
 
 /// Class labels, counted from 0; a step may have none.
@@ -71,11 +71,11 @@ impl Target for Labels {
         self.classes[column].is_some()
     }
 
-    fn gather(&mut self, whole: &Self, steps: usize, column: impl Fn(usize, usize) -> Option<usize>) {
-        self.batch = whole.batch;
+    fn gather(&mut self, whole: &Self, steps: usize, batch: usize, column: impl Fn(usize, usize) -> Option<usize>) {
+        self.batch = batch;
         self.classes.clear();
         for step in 0..steps {
-            let classes = (0..whole.batch).map(|sequence| whole.classes[column(step, sequence)?]);
+            let classes = (0..batch).map(|sequence| whole.classes[column(step, sequence)?]);
             self.classes.extend(classes);
         }
     }
@@ -95,8 +95,7 @@ impl<T: Scalar> Target for Sequences<T> {
         self.layout().is_valid_column(column)
     }
 
-    fn gather(&mut self, whole: &Self, steps: usize, column: impl Fn(usize, usize) -> Option<usize>) {
-        let batch = Sequences::batch(whole);
+    fn gather(&mut self, whole: &Self, steps: usize, batch: usize, column: impl Fn(usize, usize) -> Option<usize>) {
         let present = |step: usize, sequence: usize| column(step, sequence).filter(|&from| whole.is_present(from));
         self.reshape_marked(whole.features(), steps, batch, |step, sequence| present(step, sequence).is_some());
         for step in 0..steps {

@@ -4,10 +4,18 @@
 //! left, and backward with a zero gradient for the carry that it leaves: the gradient is that of the window's loss with
 //! its incoming carry held constant. A window at least as long as the sequences is full backpropagation, bit for bit.
 
-use alloc::vec::Vec;
-use core::ops::Range;
+#[cfg(feature = "rayon")]
+mod parallel;
+mod window;
+mod workspace;
 
-use crate::{HyperparameterError, Layer, Layout, Loss, Pass, Scalar, Sequences, ShapeError, Target, Tensors};
+#[cfg(feature = "rayon")]
+pub use parallel::ParallelWorkspace;
+pub use workspace::Workspace;
+
+use crate::{HyperparameterError, Layer, Layout, Loss, Pass, Scalar, Sequences, ShapeError, Target};
+use core::ops::Range;
+use window::Window;
 
 /// Where a sequence has its loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,55 +74,6 @@ pub struct TruncatedBptt {
     update_every: UpdateEvery,
 }
 
-/// The buffers of training: one for a model, reused from batch to batch, so that training allocates nothing after its
-/// first batch.
-#[derive(Debug)]
-pub struct Workspace<T: Scalar, M: Layer<T>, Y> {
-    inputs: Sequences<T>,
-    targets: Y,
-    carry: M::Carry,
-    d_carry: M::Carry,
-    batch: usize,
-    /// The last valid step of each sequence.
-    last_valid_steps: Vec<Option<usize>>,
-    /// Which columns of the window have a loss.
-    has_loss: Vec<bool>,
-    cache: M::Cache,
-    gradients: M,
-    d_output: M::Output,
-}
-
-impl<T: Scalar, M: Layer<T>, Y: Target> Workspace<T, M, Y> {
-    /// Buffers for a model, which take their size at the first batch.
-    pub fn new(model: &M) -> Self {
-        Workspace {
-            inputs: Sequences::default(),
-            targets: Y::default(),
-            carry: model.carry(0),
-            d_carry: model.carry(0),
-            batch: 0,
-            last_valid_steps: Vec::new(),
-            has_loss: Vec::new(),
-            cache: M::Cache::default(),
-            gradients: model.zeros(),
-            d_output: M::Output::default(),
-        }
-    }
-
-    /// The carry after the last window.
-    pub fn carry(&self) -> &M::Carry {
-        &self.carry
-    }
-
-    fn start(&mut self, model: &M, batch: usize) {
-        if self.batch == batch {
-            self.carry.set_zero();
-        } else {
-            (self.carry, self.d_carry, self.batch) = (model.carry(batch), model.carry(batch), batch);
-        }
-    }
-}
-
 impl TruncatedBptt {
     /// Windows of `window` steps; the last one of a sequence may be shorter.
     ///
@@ -157,7 +116,7 @@ impl TruncatedBptt {
         M: Layer<T, Input = Sequences<T>, Output = Sequences<T>>,
         L: Loss<T>,
     {
-        workspace.start(model, inputs.batch());
+        workspace.forget_carry();
         self.continue_training(model, loss, inputs, targets, workspace, pass, update)
     }
 
@@ -178,7 +137,33 @@ impl TruncatedBptt {
         targets: &L::Target,
         workspace: &mut Workspace<T, M, L::Target>,
         pass: &mut Pass<'_>,
+        update: impl FnMut(&mut M, &mut M),
+    ) -> Result<T, ShapeError>
+    where
+        T: Scalar,
+        M: Layer<T, Input = Sequences<T>, Output = Sequences<T>>,
+        L: Loss<T>,
+    {
+        let shard = core::slice::from_mut(workspace);
+        self.train_shards(model, loss, inputs, targets, shard, update, |shards, window| {
+            for shard in shards {
+                window.pass(shard, pass);
+            }
+        })
+    }
+
+    /// The windows of a batch whose sequences are divided among `shards`: `pass` has each of them go forward and
+    /// backward through a window. Losses and gradients are summed in the shards' order.
+    #[expect(clippy::too_many_arguments, reason = "each is a value of its own, and hiding some would hide state")]
+    fn train_shards<T, M, L>(
+        &self,
+        model: &mut M,
+        loss: &L,
+        inputs: &Sequences<T>,
+        targets: &L::Target,
+        shards: &mut [Workspace<T, M, L::Target>],
         mut update: impl FnMut(&mut M, &mut M),
+        mut pass: impl FnMut(&mut [Workspace<T, M, L::Target>], &Window<'_, T, M, L>),
     ) -> Result<T, ShapeError>
     where
         T: Scalar,
@@ -194,58 +179,31 @@ impl TruncatedBptt {
                 batch: layout.batch(),
             });
         }
-        if workspace.batch == 0 {
-            workspace.start(model, layout.batch());
-        } else if workspace.batch != layout.batch() {
-            return Err(ShapeError::Batch { given: layout.batch(), carried: workspace.batch });
-        }
-        workspace.gradients.set_zero();
-        workspace.last_valid_steps.clear();
-        workspace.last_valid_steps.extend((0..layout.batch()).map(|sequence| layout.last_valid_step(sequence)));
-        let in_all = self.windows(layout).map(|window| self.mark_losses(layout, targets, window, workspace)).sum();
+        Workspace::divide(shards, model, layout)?;
+        let count_losses = |shards: &mut [Workspace<T, M, L::Target>], steps: &Range<usize>| -> usize {
+            shards.iter_mut().map(|shard| shard.mark_losses(self.loss_at, layout, targets, steps)).sum()
+        };
+        let in_all = self.windows(layout).map(|steps| count_losses(shards, &steps)).sum();
         let mut total = T::zero();
-        for window in self.windows(layout) {
-            let in_window = self.mark_losses(layout, targets, window.clone(), workspace);
-            workspace.inputs.copy_steps(inputs, window.start, window.len());
-            let output = model.forward(&workspace.inputs, &mut workspace.carry, &mut workspace.cache, pass);
-            if in_window == 0 {
-                // Nothing to learn here; the carry goes on.
-                continue;
-            }
-            let one_a_window = output.steps() == 1 && window.len() > 1;
-            assert!(
-                !(one_a_window && self.loss_at == LossAt::EveryStep),
-                "a loss at every step needs an output at every step, but {} gives one a window",
-                model.name()
-            );
-            let has_loss = |step: &usize, sequence: usize| workspace.has_loss[step * layout.batch() + sequence];
-            workspace.targets.gather(targets, output.steps(), |step, sequence| {
-                let mut steps = if one_a_window { 0..window.len() } else { step..step + 1 };
-                let step = steps.find(|step| has_loss(step, sequence))?;
-                Some(target_column(layout, targets, window.start + step, sequence))
-            });
+        for steps in self.windows(layout) {
+            let in_window = count_losses(shards, &steps);
             let span = match self.update_every {
                 UpdateEvery::Window => in_window,
                 UpdateEvery::Sequence => in_all,
             };
-            let scale = loss.reduction().scale(span, output.features());
-            total += loss.scaled_sum(output, &workspace.targets, scale, Some(&mut workspace.d_output));
-            workspace.d_carry.set_zero();
-            model.backward(
-                &workspace.inputs,
-                &mut workspace.cache,
-                &workspace.d_output,
-                &mut workspace.d_carry,
-                &mut workspace.gradients,
-                None,
-            );
-            if self.update_every == UpdateEvery::Window {
-                update(model, &mut workspace.gradients);
-                workspace.gradients.set_zero();
+            let every_step = self.loss_at == LossAt::EveryStep;
+            let window = Window { model: &*model, loss, inputs, targets, steps, every_step, losses: in_window, span };
+            pass(shards, &window);
+            total += shards.iter().fold(T::zero(), |sum, shard| sum + shard.loss);
+            if self.update_every == UpdateEvery::Window && in_window > 0 {
+                update(model, Workspace::sum_gradients(shards));
+                for shard in shards.iter_mut() {
+                    shard.gradients.set_zero();
+                }
             }
         }
         if self.update_every == UpdateEvery::Sequence && in_all > 0 {
-            update(model, &mut workspace.gradients);
+            update(model, Workspace::sum_gradients(shards));
         }
         Ok(total)
     }
@@ -255,39 +213,4 @@ impl TruncatedBptt {
         let (length, steps) = (self.window, layout.steps());
         (0..steps).step_by(length.min(steps.max(1))).map(move |start| start..steps.min(start.saturating_add(length)))
     }
-
-    /// Marks the steps of a window that have a loss, one mark a column, and counts them.
-    fn mark_losses<T: Scalar, M: Layer<T>, Y: Target>(
-        &self,
-        layout: &Layout,
-        targets: &Y,
-        window: Range<usize>,
-        workspace: &mut Workspace<T, M, Y>,
-    ) -> usize {
-        let Workspace { has_loss, last_valid_steps, .. } = workspace;
-        has_loss.clear();
-        has_loss.resize(window.len() * layout.batch(), false);
-        let mut count = 0;
-        for (sequence, &last) in last_valid_steps.iter().enumerate() {
-            let valid = |step: &usize| layout.is_valid(*step, sequence);
-            let steps = match self.loss_at {
-                LossAt::EveryStep => window.clone(),
-                LossAt::WindowEnd => window.clone().rfind(valid).map_or(0..0, |step| step..step + 1),
-                LossAt::LastValidStep => last.filter(|last| window.contains(last)).map_or(0..0, |step| step..step + 1),
-            };
-            for step in steps.filter(valid) {
-                if targets.is_present(target_column(layout, targets, step, sequence)) {
-                    has_loss[(step - window.start) * layout.batch() + sequence] = true;
-                    count += 1;
-                }
-            }
-        }
-        count
-    }
-}
-
-/// The column of the target for `step` of `sequence`: a single step of targets holds at every step.
-fn target_column(layout: &Layout, targets: &impl Target, step: usize, sequence: usize) -> usize {
-    let step = if targets.steps() == 1 { 0 } else { step };
-    step * layout.batch() + sequence
 }

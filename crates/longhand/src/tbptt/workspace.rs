@@ -1,0 +1,119 @@
+//! The buffers of training, for all sequences of a batch or for some of them.
+
+use super::LossAt;
+use crate::{Layer, Layout, Scalar, Sequences, ShapeError, Target, Tensors, kernel};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// The buffers of training: one for a model, reused from batch to batch, so that training allocates nothing after its
+/// first batch.
+#[derive(Debug)]
+pub struct Workspace<T: Scalar, M: Layer<T>, Y> {
+    /// The sequences of the batch that are this one's.
+    pub(super) sequences: Range<usize>,
+    pub(super) inputs: Sequences<T>,
+    pub(super) targets: Y,
+    pub(super) carry: M::Carry,
+    pub(super) d_carry: M::Carry,
+    /// Whether the carry is that of the batch before.
+    continues: bool,
+    /// The last valid step of each sequence.
+    last_valid_steps: Vec<Option<usize>>,
+    /// Which columns of the window have a loss.
+    pub(super) has_loss: Vec<bool>,
+    pub(super) cache: M::Cache,
+    pub(super) gradients: M,
+    pub(super) d_output: M::Output,
+    /// The loss of the last window.
+    pub(super) loss: T,
+}
+
+impl<T: Scalar, M: Layer<T>, Y: Target> Workspace<T, M, Y> {
+    /// Buffers for a model, which take their size at the first batch.
+    pub fn new(model: &M) -> Self {
+        Workspace {
+            sequences: 0..0,
+            inputs: Sequences::default(),
+            targets: Y::default(),
+            carry: model.carry(0),
+            d_carry: model.carry(0),
+            continues: false,
+            last_valid_steps: Vec::new(),
+            has_loss: Vec::new(),
+            cache: M::Cache::default(),
+            gradients: model.zeros(),
+            d_output: M::Output::default(),
+            loss: T::zero(),
+        }
+    }
+
+    /// The carry after the last window.
+    pub fn carry(&self) -> &M::Carry {
+        &self.carry
+    }
+
+    /// The next batch starts from a zero carry.
+    pub(super) fn forget_carry(&mut self) {
+        self.continues = false;
+    }
+
+    /// Divides the sequences of a batch among shards, and makes each ready for its part.
+    pub(super) fn divide(shards: &mut [Self], model: &M, layout: &Layout) -> Result<(), ShapeError> {
+        let (batch, each) = (layout.batch(), layout.batch().div_ceil(shards.len()));
+        let carried = shards.iter().map(|shard| shard.sequences.len()).sum();
+        if shards.iter().any(|shard| shard.continues) && carried != batch {
+            return Err(ShapeError::Batch { given: batch, carried });
+        }
+        for (i, shard) in shards.iter_mut().enumerate() {
+            let sequences = batch.min(i * each)..batch.min((i + 1) * each);
+            if shard.sequences.len() != sequences.len() {
+                (shard.carry, shard.d_carry) = (model.carry(sequences.len()), model.carry(sequences.len()));
+            } else if !shard.continues {
+                shard.carry.set_zero();
+            }
+            shard.last_valid_steps.clear();
+            shard.last_valid_steps.extend(sequences.clone().map(|sequence| layout.last_valid_step(sequence)));
+            shard.gradients.set_zero();
+            (shard.sequences, shard.continues) = (sequences, true);
+        }
+        Ok(())
+    }
+
+    /// Marks the steps of a window that have a loss, one mark a column, and counts them.
+    pub(super) fn mark_losses(&mut self, at: LossAt, layout: &Layout, targets: &Y, window: &Range<usize>) -> usize {
+        let batch = self.sequences.len();
+        self.has_loss.clear();
+        self.has_loss.resize(window.len() * batch, false);
+        let mut count = 0;
+        for (place, (sequence, &last)) in self.sequences.clone().zip(&self.last_valid_steps).enumerate() {
+            let valid = |step: &usize| layout.is_valid(*step, sequence);
+            let steps = match at {
+                LossAt::EveryStep => window.clone(),
+                LossAt::WindowEnd => window.clone().rfind(valid).map_or(0..0, |step| step..step + 1),
+                LossAt::LastValidStep => last.filter(|last| window.contains(last)).map_or(0..0, |step| step..step + 1),
+            };
+            for step in steps.filter(valid) {
+                if targets.is_present(target_column(layout, targets, step, sequence)) {
+                    self.has_loss[(step - window.start) * batch + place] = true;
+                    count += 1;
+                }
+            }
+        }
+        count
+    }
+
+    /// The gradients of all shards, added to those of the first in the shards' order.
+    pub(super) fn sum_gradients(shards: &mut [Self]) -> &mut M {
+        let (first, others) = shards.split_first_mut().expect("there is at least one shard");
+        for other in others.iter().filter(|other| !other.sequences.is_empty()) {
+            first.gradients.visit_pair(&other.gradients, &mut |sum, gradient| kernel::add(sum, gradient));
+        }
+        &mut first.gradients
+    }
+}
+
+/// The column of the target for `step` of `sequence`: a single step of targets holds at every step.
+pub(super) fn target_column(layout: &Layout, targets: &impl Target, step: usize, sequence: usize) -> usize {
+    let step = if targets.steps() == 1 { 0 } else { step };
+    step * layout.batch() + sequence
+}

@@ -1,0 +1,134 @@
+//! Training on several threads gives the bits of one thread, and the gradients of one workspace but for rounding.
+#![cfg(feature = "rayon")]
+
+mod common;
+
+use common::{elements, generator, ragged_layout, random_sequences};
+use longhand::{
+    Adam, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, ParallelWorkspace, Pass, Reduction,
+    Sequences, Sgd, ShapeError, SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm,
+};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+fn pool(threads: usize) -> ThreadPool {
+    ThreadPoolBuilder::new().num_threads(threads).build().expect("the threads start")
+}
+
+fn modes() -> [TruncatedBptt; 3] {
+    [
+        TruncatedBptt::full(LossAt::LastValidStep),
+        TruncatedBptt::new(2, LossAt::WindowEnd, UpdateEvery::Window).expect("not 0"),
+        TruncatedBptt::new(3, LossAt::WindowEnd, UpdateEvery::Sequence).expect("not 0"),
+    ]
+}
+
+fn batch() -> (Sequences<f64>, Labels) {
+    let x = random_sequences(3, &ragged_layout(), &mut generator(5));
+    let labels = Labels::per_sequence(&(0..x.batch()).map(|sequence| sequence % 4).collect::<Vec<_>>());
+    (x, labels)
+}
+
+fn loss() -> SoftmaxCrossEntropy {
+    SoftmaxCrossEntropy::new(Reduction::MeanOverSteps)
+}
+
+/// Losses and parameters after some updates on `shards` shards, run by `threads` threads.
+fn trained<M>(mut model: M, bptt: TruncatedBptt, shards: usize, threads: usize) -> (Vec<f64>, Vec<f64>)
+where
+    M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Sync + Send,
+    Workspace<f64, M, Labels>: Send,
+{
+    let (x, labels) = batch();
+    pool(threads).install(|| {
+        let (mut workspace, mut adam) = (ParallelWorkspace::new(&model, shards), Adam::new());
+        let losses = (0..4).map(|_| {
+            let update = |model: &mut M, gradients: &mut M| {
+                clip_by_global_norm(gradients, 0.5);
+                adam.step(model, gradients, 0.01);
+            };
+            bptt.train_parallel(&mut model, &loss(), &x, &labels, &mut workspace, update).expect("they fit")
+        });
+        (losses.collect(), elements(&model))
+    })
+}
+
+fn check_bits<M>(model: &M)
+where
+    M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Sync + Send,
+    Workspace<f64, M, Labels>: Send,
+{
+    let bits = |(losses, parameters): (Vec<f64>, Vec<f64>)| -> Vec<u64> {
+        losses.iter().chain(&parameters).map(|x| x.to_bits()).collect()
+    };
+    for bptt in modes() {
+        for shards in [1, 2, 3, 7] {
+            let alone = bits(trained(model.clone(), bptt, shards, 1));
+            for threads in [2, 3] {
+                assert!(alone == bits(trained(model.clone(), bptt, shards, threads)), "{bptt:?}, {shards}, {threads}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bits_do_not_depend_on_the_number_of_threads() {
+    let g = &mut generator(1);
+    let head = |g: &mut _| Linear::<f64>::new(9, 4, g);
+    check_bits(&Elman::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(head(g))).expect("they meet"));
+    check_bits(&Lstm::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(head(g))).expect("they meet"));
+    check_bits(&Gru::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(head(g))).expect("they meet"));
+}
+
+/// One shard is the same as a workspace, bit for bit; several give the same but for rounding.
+#[test]
+fn shards_add_up_to_the_batch() {
+    let g = &mut generator(2);
+    let model = Gru::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(Linear::new(9, 4, g))).expect("they meet");
+    let (x, labels) = batch();
+    for bptt in modes() {
+        let (mut expected, mut workspace) = (model.clone(), Workspace::new(&model));
+        let update = |model: &mut _, gradients: &mut _| Sgd::new().step(model, gradients, 0.1);
+        let whole = bptt.train(&mut expected, &loss(), &x, &labels, &mut workspace, &mut Pass::Infer, update);
+        let whole = whole.expect("they fit");
+        for shards in 1..=9 {
+            let (mut given, mut workspace) = (model.clone(), ParallelWorkspace::new(&model, shards));
+            let sum = bptt.train_parallel(&mut given, &loss(), &x, &labels, &mut workspace, update).expect("they fit");
+            let distance = |(a, b): (&f64, &f64)| (a - b).abs();
+            let worst = elements(&given).iter().zip(&elements(&expected)).map(distance).fold(0.0, f64::max);
+            assert!((sum - whole).abs() < 1e-13 && worst < 1e-13, "{bptt:?}, {shards} shards: {worst:e}");
+            assert!(shards > 1 || (sum.to_bits() == whole.to_bits() && worst == 0.0), "{bptt:?}");
+            // Something was learned.
+            assert!(elements(&given) != elements(&model));
+        }
+    }
+}
+
+/// Batches of another number of sequences, one after the other.
+#[test]
+fn batches_of_changing_size() {
+    let g = &mut generator(3);
+    let model =
+        Elman::new(3, 5, g).then(LastStep).and_then(|chain| chain.then(Linear::new(5, 4, g))).expect("they meet");
+    let (mut parallel, mut alone) = (model.clone(), model.clone());
+    let (mut shards, mut workspace) = (ParallelWorkspace::new(&model, 2), Workspace::new(&model));
+    let bptt = TruncatedBptt::full(LossAt::WindowEnd);
+    for batch in [5, 1, 4, 6, 2] {
+        let x = random_sequences(3, &longhand::Layout::new(6, batch), g);
+        let labels = Labels::per_sequence(&vec![1; batch]);
+        let update = |model: &mut _, gradients: &mut _| Sgd::new().step(model, gradients, 0.1);
+        bptt.train_parallel(&mut parallel, &loss(), &x, &labels, &mut shards, update).expect("they fit");
+        bptt.train(&mut alone, &loss(), &x, &labels, &mut workspace, &mut Pass::Infer, update).expect("they fit");
+    }
+    let worst = elements(&parallel).iter().zip(&elements(&alone)).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(worst < 1e-13, "{worst:e}");
+}
+
+#[test]
+fn targets_that_do_not_fit_are_an_error() {
+    let mut model = Elman::<f64>::zeros(3, 4);
+    let mut workspace = ParallelWorkspace::new(&model, 2);
+    let (x, labels) = (batch().0, Labels::per_sequence(&[1]));
+    let bptt = TruncatedBptt::full(LossAt::WindowEnd);
+    let result = bptt.train_parallel(&mut model, &loss(), &x, &labels, &mut workspace, |_, _| {});
+    assert!(matches!(result, Err(ShapeError::Targets { target_batch: 1, .. })));
+}
