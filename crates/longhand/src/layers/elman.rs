@@ -191,8 +191,7 @@ impl<T: Scalar> Layer<T> for Elman<T> {
         let batch = layout.batch();
         let ElmanCache { recurrence, bias, .. } = cache;
         recurrence.begin(self, [&self.weight_ih_l0, &self.weight_hh_l0], input, carry);
-        bias.clear();
-        bias.extend(self.bias_ih_l0.iter().zip(self.bias_hh_l0.iter()).map(|(&b_ih, &b_hh)| b_ih + b_hh));
+        recurrence::add_biases(bias, [&self.bias_ih_l0, &self.bias_hh_l0]);
         let Recurrence { hidden, state, weight_ih, weight_hh, .. } = recurrence;
 
         for block in recurrence::blocks(layout) {

@@ -246,8 +246,7 @@ impl<T: Scalar> Layer<T> for Lstm<T> {
         assert_eq!(carry.c.shape(), carry.h.shape(), "{} was given the cell of another shape", self.name());
         cell.begin(&carry.c, layout);
         reshape(gates, 4 * units, layout.columns());
-        bias.clear();
-        bias.extend(self.bias_ih_l0.iter().zip(self.bias_hh_l0.iter()).map(|(&b_ih, &b_hh)| b_ih + b_hh));
+        recurrence::add_biases(bias, [&self.bias_ih_l0, &self.bias_hh_l0]);
         let Recurrence { hidden, state, weight_ih, weight_hh, .. } = recurrence;
 
         for block in recurrence::blocks(layout) {

@@ -13,7 +13,7 @@ use crate::sequences::{reshape, without_padding};
 use crate::{Layer, Layout, Scalar, Sequences};
 use alloc::vec::Vec;
 use core::ops::Range;
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 
 /// Columns in a block of steps, as long as a step does not have more.
 const BLOCK_COLUMNS: usize = 128;
@@ -139,6 +139,13 @@ impl<T: Scalar> States<T> {
     pub(crate) fn end(&self, carry: &mut DMatrix<T>, layout: &Layout) {
         carry.as_mut_slice().copy_from_slice(self.before(layout.steps(), layout));
     }
+}
+
+/// `bias = b_ih + b_hh`.
+pub(crate) fn add_biases<T: Scalar>(bias: &mut Vec<T>, [bias_ih, bias_hh]: [&DVector<T>; 2]) {
+    bias.clear();
+    bias.extend_from_slice(bias_ih.as_slice());
+    kernel::add(bias, bias_hh.as_slice());
 }
 
 /// An invalid step holds its state.
