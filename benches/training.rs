@@ -1,43 +1,22 @@
-//! Sequences of 150 steps trained a second, on one thread: `cargo bench`.
+//! Sequences of 150 steps trained a second: `cargo bench --bench training`.
+
+mod shared;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use longhand::{
-    Adam, Chain, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Pass, Reduction, Sequences, Sgd,
-    SigmoidCrossEntropy, SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm,
-    clip_by_value, initialise,
+    Adam, Labels, LossAt, Optimizer, ParallelWorkspace, Pass, Reduction, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy,
+    TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm, clip_by_value,
 };
-use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use shared::{CLASSES, FEATURES, STEPS, SequenceLayer, Training, elman, gru, labels, lstm, noise};
 use std::hint::black_box;
-
-const STEPS: usize = 150;
-const CLASSES: usize = 6;
-
-type Model<L> = Chain<Chain<L, LastStep>, Linear<f32>>;
-
-/// A recurrent layer of any kind, and a classifier on its last step.
-fn model<L>(recurrent: impl Fn(usize, usize, &mut ChaCha8Rng) -> L, units: usize) -> Model<L>
-where
-    L: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
-{
-    let mut generator = ChaCha8Rng::seed_from_u64(1);
-    let layer = recurrent(3, units, &mut generator);
-    let head = Linear::new(units, CLASSES, &mut generator);
-    layer.then(LastStep).and_then(|chain| chain.then(head)).expect("the layers fit")
-}
-
-fn inputs(batch: usize) -> Sequences<f32> {
-    let mut noise = Sequences::from_fn(3, STEPS, batch, |_, _, _| 0.0);
-    initialise::uniform(&mut noise, -1.0, 1.0, &mut ChaCha8Rng::seed_from_u64(2)).expect("the bounds are ordered");
-    noise
-}
 
 /// The study's loop: one sequence at a time, an update a window, gradients clipped by value.
 fn study(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("study's loop");
     group.throughput(Throughput::Elements(1));
-    for (units, window) in [(50, 30), (50, 10), (100, 30)] {
-        let (mut model, x) = (model(Elman::new, units), inputs(1));
+    for (units, window) in [(50, 30), (50, 10), (100, 30), (100, 10)] {
+        let (mut model, x) = (elman(units), noise(FEATURES, STEPS, 1));
         let target = SigmoidCrossEntropy::one_hot(CLASSES, &[3]);
         let loss = SigmoidCrossEntropy::new(Reduction::Sum);
         let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, UpdateEvery::Window).expect("not 0");
@@ -56,44 +35,85 @@ fn study(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Mini-batches, backpropagation through the whole sequence, Adam, clipping by the global norm.
+/// Mini-batches, backpropagation through the whole sequence, Adam, clipping by the global norm; on one thread.
 fn batches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("mini-batches");
     for (units, batch) in [(50, 32), (128, 64)] {
-        train_on_batches(&mut group, "Elman", model(Elman::new, units), units, batch);
+        on_one_thread(&mut group, "Elman", elman(units), units, batch);
     }
     for (units, batch) in [(128, 64), (64, 32)] {
-        train_on_batches(&mut group, "LSTM", model(Lstm::new, units), units, batch);
-        train_on_batches(&mut group, "GRU", model(Gru::new, units), units, batch);
+        on_one_thread(&mut group, "LSTM", lstm(units), units, batch);
+        on_one_thread(&mut group, "GRU", gru(units), units, batch);
     }
     group.finish();
 }
 
-fn train_on_batches<L>(
+fn on_one_thread<M: SequenceLayer>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
-    mut model: Model<L>,
+    model: M,
     units: usize,
     batch: usize,
-) where
-    L: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+) {
+    group.throughput(Throughput::Elements(batch as u64));
+    let mut training = Training::new(model, STEPS, batch);
+    group.bench_function(format!("{name}, {units} units, batch {batch}"), |bencher| bencher.iter(|| training.step()));
+}
+
+/// The same on two threads, a shard of the batch each.
+fn threads(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("mini-batches on two threads");
+    on_two_threads(&mut group, "Elman", elman(50), 50, 32);
+    on_two_threads(&mut group, "Elman", elman(128), 128, 64);
+    on_two_threads(&mut group, "LSTM", lstm(128), 128, 64);
+    on_two_threads(&mut group, "GRU", gru(64), 64, 32);
+    group.finish();
+}
+
+fn on_two_threads<M>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut model: M, units: usize, batch: usize)
+where
+    M: SequenceLayer + Send + Sync,
+    Workspace<f32, M, Labels>: Send,
 {
     group.throughput(Throughput::Elements(batch as u64));
-    let (x, labels) = (inputs(batch), Labels::per_sequence(&(0..batch).map(|i| i % CLASSES).collect::<Vec<_>>()));
-    let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
-    let bptt = TruncatedBptt::full(LossAt::WindowEnd);
-    let (mut optimizer, mut workspace) = (Adam::new(), Workspace::new(&model));
+    let (x, labels) = (noise(FEATURES, STEPS, batch), labels(batch));
+    let (bptt, loss) = (TruncatedBptt::full(LossAt::WindowEnd), SoftmaxCrossEntropy::new(Reduction::MeanOverSteps));
+    let (mut optimizer, mut workspace) = (Adam::new(), ParallelWorkspace::new(&model, 2));
+    let mut step = || {
+        bptt.train_parallel(&mut model, &loss, &x, &labels, &mut workspace, |model, g| {
+            clip_by_global_norm(g, 1.0);
+            optimizer.step(model, g, 1e-3);
+        })
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("the threads start");
+    let mut seconds = |times: u64| {
+        let begun = std::time::Instant::now();
+        for _ in 0..times {
+            let _loss = black_box(step());
+        }
+        begun.elapsed()
+    };
     group.bench_function(format!("{name}, {units} units, batch {batch}"), |bencher| {
-        bencher.iter(|| {
-            let mut infer = Pass::Infer;
-            let loss = bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut infer, |model, g| {
-                clip_by_global_norm(g, 1.0);
-                optimizer.step(model, g, 1e-3);
-            });
-            black_box(loss)
-        });
+        bencher.iter_custom(|times| pool.install(|| seconds(times)));
     });
 }
 
-criterion_group!(benches, study, batches);
+/// Whole sequences, forward only.
+fn inference(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("inference, batch 32");
+    group.throughput(Throughput::Elements(32));
+    infer(&mut group, "Elman, 50 units", &elman(50));
+    infer(&mut group, "LSTM, 128 units", &lstm(128));
+    infer(&mut group, "GRU, 64 units", &gru(64));
+    group.finish();
+}
+
+fn infer<M: SequenceLayer>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, model: &M) {
+    let (x, mut carry, mut cache) = (noise(FEATURES, STEPS, 32), model.carry(32), M::Cache::default());
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| black_box(model.forward(&x, &mut carry, &mut cache, &mut Pass::Infer)).values()[0]);
+    });
+}
+
+criterion_group!(name = benches; config = shared::criterion(); targets = study, batches, threads, inference);
 criterion_main!(benches);

@@ -1,0 +1,104 @@
+//! The models and batches that the benchmarks have in common.
+#![allow(dead_code, reason = "each benchmark uses some of it")]
+
+use criterion::Criterion;
+use longhand::{
+    Adam, Chain, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Pass, Reduction, Sequences,
+    SoftmaxCrossEntropy, TruncatedBptt, Workspace, clip_by_global_norm, initialise,
+};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use std::time::Duration;
+
+/// Features of a step: a 3-axis accelerometer.
+pub const FEATURES: usize = 3;
+/// Steps of a sequence.
+pub const STEPS: usize = 150;
+/// Classes to tell apart.
+pub const CLASSES: usize = 6;
+
+/// A second for each benchmark, so that all of them take minutes.
+pub fn criterion() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(20)
+        .configure_from_args()
+}
+
+/// A layer that maps sequences to sequences.
+pub trait SequenceLayer: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {}
+
+impl<L: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>> SequenceLayer for L {}
+
+/// A recurrent layer, and a classifier on its last step.
+pub type Model<L> = Chain<Chain<L, LastStep>, Linear<f32>>;
+
+/// The generator that everything is drawn from.
+pub fn generator() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(1)
+}
+
+/// A recurrent layer of any kind, and a classifier on its last step.
+pub fn model<L: SequenceLayer>(recurrent: impl Fn(usize, usize, &mut ChaCha8Rng) -> L, units: usize) -> Model<L> {
+    let mut generator = generator();
+    let layer = recurrent(FEATURES, units, &mut generator);
+    let head = Linear::new(units, CLASSES, &mut generator);
+    layer.then(LastStep).and_then(|chain| chain.then(head)).expect("the layers fit")
+}
+
+/// An Elman net with a classifier.
+pub fn elman(units: usize) -> Model<Elman<f32>> {
+    model(Elman::new, units)
+}
+
+/// An LSTM with a classifier.
+pub fn lstm(units: usize) -> Model<Lstm<f32>> {
+    model(Lstm::new, units)
+}
+
+/// A GRU with a classifier.
+pub fn gru(units: usize) -> Model<Gru<f32>> {
+    model(Gru::new, units)
+}
+
+/// Noise in `[-1, 1)`, `features x (steps * batch)`.
+pub fn noise(features: usize, steps: usize, batch: usize) -> Sequences<f32> {
+    let mut noise = Sequences::from_fn(features, steps, batch, |_, _, _| 0.0);
+    initialise::uniform(&mut noise, -1.0, 1.0, &mut generator()).expect("the bounds are ordered");
+    noise
+}
+
+/// A class for each sequence.
+pub fn labels(batch: usize) -> Labels {
+    Labels::per_sequence(&(0..batch).map(|sequence| sequence % CLASSES).collect::<Vec<_>>())
+}
+
+/// Training on one batch over and over, a step at a time: backpropagation through the whole sequence, clipping by the
+/// global norm, Adam.
+pub struct Training<M: SequenceLayer> {
+    model: M,
+    x: Sequences<f32>,
+    labels: Labels,
+    optimizer: Adam<f32>,
+    workspace: Workspace<f32, M, Labels>,
+}
+
+impl<M: SequenceLayer> Training<M> {
+    /// Of a model, on `batch` sequences of `steps` steps.
+    pub fn new(model: M, steps: usize, batch: usize) -> Self {
+        let (optimizer, workspace) = (Adam::new(), Workspace::new(&model));
+        Training { model, x: noise(FEATURES, steps, batch), labels: labels(batch), optimizer, workspace }
+    }
+
+    /// One step; its loss.
+    pub fn step(&mut self) -> f32 {
+        let Training { model, x, labels, optimizer, workspace } = self;
+        let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
+        let bptt = TruncatedBptt::full(LossAt::WindowEnd);
+        let update = |model: &mut M, gradients: &mut M| {
+            clip_by_global_norm(gradients, 1.0);
+            optimizer.step(model, gradients, 1e-3);
+        };
+        bptt.train(model, &loss, x, labels, workspace, &mut Pass::Infer, update).expect("the labels fit")
+    }
+}
