@@ -7,8 +7,8 @@
 //!   warm-up and a cosine, and clipping by the *global* norm.
 //! - *Data*: normalised, and changed at random each time it is trained on, as if it had been recorded once more.
 //!
-//! What differs is in [`elman`], the study's own cell, and in [`gated`], an LSTM or a GRU: the layer, how it begins, the
-//! numbers, and how windows are changed.
+//! What differs is in [`elman`], the study's own cell, and in [`gated`], an LSTM or a GRU: the layer, how it begins,
+//! the numbers, and how windows are changed.
 
 mod elman;
 mod gated;

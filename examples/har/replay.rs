@@ -3,8 +3,8 @@
 //! Of each window a stretch is drawn, each time it is trained on, and then
 //!
 //! - its *speed*: log-uniform between 0.8 and 1.25; samples between those of the window are interpolated linearly;
-//! - its *strength*: what each channel does about its mean over the stretch is multiplied by `exp(0.15 (n + n_c))`, with
-//!   `n` normal and the same for all channels and `n_c` normal and the channel's own. The mean of an accelerometer is
+//! - its *strength*: what each channel does about its mean over the stretch is multiplied by `exp(0.15 (n + n_c))`,
+//!   with `n` normal and the same for all channels and `n_c` normal and the channel's own. The mean of an accelerometer is
 //!   gravity, which does not depend on how strongly somebody moves.
 
 use longhand::{Layout, Sequences};
