@@ -1,12 +1,13 @@
 //! What the command line says, checked before anything is read or written.
 
+use crate::recurrent::Recurrent;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use longhand_data::{ChannelChoice, SplitRule, WindowOptions, parse_people};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Human activity recognition with an Elman RNN: a published study rebuilt, and then bettered.
+/// Human activity recognition with recurrent nets: a published study rebuilt, and then bettered.
 ///
 /// Without options it runs on synthetic recordings and needs nothing else. With --data it takes real ones:
 /// MotionSense (the folder that holds A_DeviceMotion_data), UCI HAPT (the folder that holds RawData), or an HDF5 file
@@ -49,6 +50,10 @@ pub struct Arguments {
     /// What to run, separated by commas
     #[arg(long, value_name = "PARTS", value_delimiter = ',', default_value = "b,c,better")]
     pub parts: Vec<Part>,
+
+    /// Recurrent layer of the better recipe
+    #[arg(long, value_name = "LAYER", default_value = "elman")]
+    pub model: Recurrent,
 
     /// Learning rates of the study's models
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_value = "0.1,0.05", value_parser = learning_rate)]
@@ -107,7 +112,7 @@ pub enum Part {
     B,
     /// The same with validation and early stopping
     C,
-    /// The same cell, trained well
+    /// One recurrent layer (--model), trained well
     Better,
 }
 

@@ -24,3 +24,16 @@ pub fn in_order(windows: &Windows, size: usize) -> Vec<Sequences<f32>> {
     };
     all.chunks(size).map(batch).collect()
 }
+
+/// Puts `joined` steps below one another as one: `(joined * features) x (steps / joined * batch)`.
+pub fn join_samples(samples: &Sequences<f32>, joined: usize, batch: &mut Sequences<f32>) {
+    let features = samples.features();
+    batch.reshape(joined * features, &Layout::new(samples.steps() / joined, samples.batch()));
+    for sequence in 0..batch.batch() {
+        for step in 0..batch.steps() {
+            for (place, part) in batch.at_mut(step, sequence).chunks_exact_mut(features).enumerate() {
+                part.copy_from_slice(samples.at(step * joined + place, sequence));
+            }
+        }
+    }
+}

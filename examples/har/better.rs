@@ -1,35 +1,36 @@
-//! The same 50-unit Elman cell, trained well.
+//! The better recipe: one recurrent layer, trained well.
 //!
-//! - *Cell*: relu instead of tanh, recurrent weights begun at the identity (Le, Jaitly and Hinton, 2015), so that what
-//!   was seen early is not forgotten; the mean of the hidden state over all 150 steps goes to the linear layer.
+//! What its models have in common:
+//!
+//! - *Network*: the mean of the hidden state over all steps goes to the linear layer.
 //! - *Gradient*: backpropagation through the whole window, mini-batches of 32, softmax and cross-entropy, Adam with
-//!   warm-up and a cosine, and clipping by the *global* norm, low enough that an unstable start does no harm.
-//! - *Data*: normalised, and turned as if the phone had been worn a little differently each time ([`Turns`]).
+//!   warm-up and a cosine, and clipping by the *global* norm.
+//! - *Data*: normalised, and changed at random each time it is trained on, as if it had been recorded once more.
 //!
-//! All of it was chosen on validation windows and validation people inside the training part.
+//! What differs is in [`elman`], the study's own cell, and in [`gated`], an LSTM or a GRU: the layer, how it begins,
+//! the numbers, and how windows are changed.
 
+mod elman;
+mod gated;
+
+use crate::Failure;
 use crate::evaluation::{Scores, evaluate};
 use crate::progress::Reporter;
-use crate::turns::Turns;
-use crate::{Failure, batches};
+use crate::recurrent::Recurrent;
 use longhand::{
-    Adam, Chain, Elman, Labels, Layer, Linear, LossAt, MeanOverTime, Nonlinearity, Optimizer, Pass, Reduction,
-    Sequences, SoftmaxCrossEntropy, Tensors, TruncatedBptt, Workspace, clip_by_global_norm, initialise, schedule,
+    Adam, Chain, Labels, Layer, Linear, LossAt, MeanOverTime, Optimizer, Pass, Reduction, Sequences,
+    SoftmaxCrossEntropy, Tensors, TruncatedBptt, Workspace, clip_by_global_norm, schedule,
 };
-use longhand_data::{Normaliser, Windows};
+use longhand_data::{DataError, Windows};
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-/// Hidden units: as many as the study's smaller models have.
-pub const UNITS: usize = 50;
 /// Updates of the parameters, however many windows there are: about 107 epochs of the study's 3,000.
 pub const UPDATES: usize = 10_000;
 /// Windows in a mini-batch.
 pub const BATCH: usize = 32;
-const PEAK_LEARNING_RATE: f64 = 2e-3;
 /// One update in so many warms up.
 const WARM_UP_PART: usize = 20;
-const MAX_NORM: f32 = 0.25;
 
 /// One model trained by the recipe.
 #[derive(Debug, Clone)]
@@ -40,35 +41,95 @@ pub struct Trained {
     pub scores: Scores,
 }
 
-type Model = Chain<Chain<Elman<f32>, MeanOverTime>, Linear<f32>>;
+/// The network around a recurrent layer `R`.
+type Model<R> = Chain<Chain<R, MeanOverTime>, Linear<f32>>;
 
-/// The model before training.
-fn model(channels: usize, classes: usize, generator: &mut ChaCha8Rng) -> Result<Model, Failure> {
-    let mut recurrent = Elman::zeros(channels, UNITS).with_nonlinearity(Nonlinearity::Relu);
-    initialise::xavier_uniform(&mut recurrent.weight_ih_l0, 1.0, generator);
-    recurrent.weight_hh_l0.fill_with_identity();
-    let mut head = Linear::zeros(UNITS, classes);
-    initialise::xavier_uniform(&mut head.weight, 1.0, generator);
-    Ok(recurrent.then(MeanOverTime)?.then(head)?)
+/// The numbers of a recipe.
+struct Numbers {
+    /// The learning rate after warm-up.
+    peak_learning_rate: f64,
+    /// The global norm that gradients are clipped to.
+    max_norm: f32,
+    /// What part of each target is spread over all classes (Szegedy et al., 2016).
+    label_smoothing: f64,
 }
 
-/// How many parameters the model has.
-pub fn parameters(channels: usize, classes: usize) -> Result<usize, Failure> {
-    Ok(model(channels, classes, &mut ChaCha8Rng::seed_from_u64(0))?.count())
+/// How windows become what the network reads.
+trait Preparation {
+    /// The chosen training windows as a batch, each changed at random.
+    fn training(&mut self, windows: &Windows, chosen: &[usize], x: &mut Sequences<f32>, generator: &mut ChaCha8Rng);
+
+    /// Windows to test on, with nothing random about them.
+    fn test(&self, windows: &Windows) -> Result<Windows, DataError>;
 }
 
 /// Trains one model with so many updates; `test` is looked at once, at the end.
 pub fn train(
+    recurrent: Recurrent,
+    updates: usize,
+    windows: (&Windows, &Windows),
+    generator: &mut ChaCha8Rng,
+    reporter: &Reporter,
+) -> Result<Trained, Failure> {
+    let training = windows.0;
+    let (channels, classes) = (training.channel_count(), training.classes.len());
+    match recurrent {
+        Recurrent::Elman => {
+            let preparation = elman::Worn::fit(training)?;
+            let model = elman::model(channels, classes, generator)?;
+            fit(model, preparation, &elman::NUMBERS, updates, windows, generator, reporter)
+        }
+        Recurrent::Lstm => {
+            let preparation = gated::Replayed::fit(training)?;
+            let model = gated::lstm(preparation.inputs(), classes, generator)?;
+            fit(model, preparation, &gated::NUMBERS, updates, windows, generator, reporter)
+        }
+        Recurrent::Gru => {
+            let preparation = gated::Replayed::fit(training)?;
+            let model = gated::gru(preparation.inputs(), classes, generator)?;
+            fit(model, preparation, &gated::NUMBERS, updates, windows, generator, reporter)
+        }
+    }
+}
+
+/// How many parameters the model for these windows has.
+pub fn parameters(recurrent: Recurrent, windows: &Windows) -> Result<usize, Failure> {
+    let mut generator = ChaCha8Rng::seed_from_u64(0);
+    let (channels, classes) = (windows.channel_count(), windows.classes.len());
+    let inputs = channels * gated::samples_a_step(windows.steps);
+    Ok(match recurrent {
+        Recurrent::Elman => elman::model(channels, classes, &mut generator)?.count(),
+        Recurrent::Lstm => gated::lstm(inputs, classes, &mut generator)?.count(),
+        Recurrent::Gru => gated::gru(inputs, classes, &mut generator)?.count(),
+    })
+}
+
+/// What a sequence costs to train on, in a unit of its own: multiplications in products with the recurrent weights, a
+/// step of the Elman RNN.
+pub fn work(recurrent: Recurrent) -> u64 {
+    let gated = |gates: usize| gates * gated::UNITS * gated::UNITS / gated::SAMPLES_A_STEP;
+    let work = match recurrent {
+        Recurrent::Elman => elman::UNITS * elman::UNITS,
+        Recurrent::Lstm => gated(4),
+        Recurrent::Gru => gated(3),
+    };
+    work as u64
+}
+
+/// The training that all models share.
+fn fit<M>(
+    mut model: M,
+    mut preparation: impl Preparation,
+    numbers: &Numbers,
     updates: usize,
     (training, test): (&Windows, &Windows),
     generator: &mut ChaCha8Rng,
     reporter: &Reporter,
-) -> Result<Trained, Failure> {
-    let turns = Turns::fit(training);
-    let normaliser = turns.map_or_else(|| Ok(Normaliser::fit(training)), |turns| turns.normaliser(training))?;
-
-    let mut model = model(training.channel_count(), training.classes.len(), generator)?;
-    let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
+) -> Result<Trained, Failure>
+where
+    M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+{
+    let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps).with_label_smoothing(numbers.label_smoothing)?;
     let bptt = TruncatedBptt::full(LossAt::WindowEnd);
     let (mut optimizer, mut workspace) = (Adam::new(), Workspace::new(&model));
     let (mut x, mut labels) = (Sequences::default(), Labels::default());
@@ -76,7 +137,7 @@ pub fn train(
     let warm_up = updates / WARM_UP_PART;
     let learning_rate = |update| {
         let factor = schedule::warm_up_then(update, warm_up, |step| schedule::cosine(step, updates - warm_up, 0.0));
-        (PEAK_LEARNING_RATE * factor) as f32
+        (numbers.peak_learning_rate * factor) as f32
     };
     let epochs = updates.div_ceil(training.len().div_ceil(BATCH));
     let mut training_loss = Vec::new();
@@ -86,15 +147,11 @@ pub fn train(
         order.shuffle(generator);
         let (mut total, mut trained) = (0.0, 0);
         for chosen in order.chunks(BATCH).take(updates - update) {
-            batches::gather(training, chosen, &mut x);
-            if let Some(turns) = turns {
-                turns.apply(&mut x, generator);
-            }
-            normaliser.apply_to_samples(x.values_mut().as_mut_slice());
+            preparation.training(training, chosen, &mut x, generator);
             labels.set_per_sequence(chosen.iter().map(|&i| training.labels[i]));
             let mut pass = Pass::Train(generator);
             let mean = bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut pass, |model, gradients| {
-                clip_by_global_norm(gradients, MAX_NORM);
+                clip_by_global_norm(gradients, numbers.max_norm);
                 optimizer.step(model, gradients, learning_rate(update));
             })?;
             update += 1;
@@ -105,7 +162,5 @@ pub fn train(
         training_loss.push(total / trained as f64);
         reporter.epoch(training_loss.len(), epochs, total / trained as f64);
     }
-    let mut test = test.clone();
-    normaliser.apply(&mut test);
-    Ok(Trained { training_loss, scores: evaluate(&model, &test)? })
+    Ok(Trained { training_loss, scores: evaluate(&model, &preparation.test(test)?)? })
 }

@@ -1,8 +1,8 @@
 //! The counterparts of the study's figures 2 to 7, and two for the better recipe.
 
-use crate::Results;
 use crate::study::{Settings, Trained};
 use crate::tables::{PUBLISHED_BEST, best, stopped};
+use crate::{Results, capitalised};
 use longhand_report::ReportError;
 use longhand_report::figure::{
     Caption, ConfusionPair, Figure, LossAxes, LossCurve, LossPanel, ScoreAxis, ScoreRow, confusion_grid,
@@ -157,14 +157,15 @@ fn better_scores(results: &Results) -> Result<Figure, ReportError> {
         ));
     }
     let scores = results.better.iter().map(|trained| trained.scores.top.top(1)).collect();
-    rows.push(ScoreRow::new("the same cell trained well, each seed", scores));
+    rows.push(ScoreRow::new(format!("{} trained well, each seed", results.recurrent.beside_the_study()), scores));
     let axis = ScoreAxis::new("top-1 score (share of test sequences)")
         .reference("chance", 1.0 / results.classes() as f64)
         .reference("study, as published", PUBLISHED_BEST[0]);
-    score_comparison(&caption(results, "The same cell trained well, beside the study's best"), &axis, &rows)
+    let title = format!("{} trained well, beside the study's best", capitalised(results.recurrent.beside_the_study()));
+    score_comparison(&caption(results, &title), &axis, &rows)
 }
 
 fn better_confusion(results: &Results) -> Figure {
-    let title = "The better recipe, first seed: confusion matrix (test sequences)";
-    confusion_matrix(&caption(results, title), &results.better[0].scores.confusion)
+    let title = format!("The {}, first seed: confusion matrix (test sequences)", results.recurrent.recipe());
+    confusion_matrix(&caption(results, &title), &results.better[0].scores.confusion)
 }

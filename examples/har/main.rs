@@ -1,4 +1,4 @@
-//! Human activity recognition with an Elman RNN: a published study rebuilt, and then bettered.
+//! Human activity recognition with recurrent nets: a published study rebuilt, and then bettered.
 //!
 //! `cargo run --example har` runs it all on synthetic recordings; `--data PATH` takes real ones; `--help` has the rest.
 //! The study's method is in `study.rs`, ours in `better.rs`; the rest reads data, runs the models on all cores and
@@ -11,6 +11,8 @@ mod evaluation;
 mod figures;
 mod parallel;
 mod progress;
+mod recurrent;
+mod replay;
 mod study;
 mod summary;
 mod tables;
@@ -21,6 +23,7 @@ use longhand_data::{Channel, Dataset, ReadOptions, Source, Split, SplitRule, hol
 use longhand_report::{OutputFolder, ReportError};
 use progress::Progress;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use recurrent::Recurrent;
 use serde::Serialize;
 use std::io::Write;
 use std::process::ExitCode;
@@ -56,6 +59,7 @@ pub struct Results {
     epochs: usize,
     part_b: Vec<study::Trained>,
     part_c: Vec<study::Trained>,
+    recurrent: Recurrent,
     better: Vec<better::Trained>,
     better_updates: usize,
     better_parameters: usize,
@@ -76,7 +80,7 @@ impl Results {
 enum Job {
     PartB(Settings),
     PartC(Settings),
-    Better,
+    Better(Recurrent),
 }
 
 /// What training it gave.
@@ -125,12 +129,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A step costs about a product with the recurrent weights; the better recipe's batches make it cheaper.
     let sequence_work = |job: &Job| match job {
         Job::PartB(settings) | Job::PartC(settings) => (settings.units * settings.units) as u64,
-        Job::Better => (better::UNITS * better::UNITS) as u64,
+        Job::Better(recurrent) => better::work(*recurrent),
     };
     let sequences = |job: &Job| match job {
         Job::PartB(_) => (arguments.epochs() * split.train.len()) as u64,
         Job::PartC(_) => (arguments.epochs() * held_out.as_ref().map_or(0, |h| h.train.len())) as u64,
-        Job::Better => (better_updates * better::BATCH.min(split.train.len())) as u64,
+        Job::Better(_) => (better_updates * better::BATCH.min(split.train.len())) as u64,
     };
     let cost = |job: &Job| sequences(job) * sequence_work(job);
     let progress = Progress::new(jobs.len(), jobs.iter().map(cost).sum());
@@ -147,20 +151,21 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
                 let windows = (&split.train, None, &split.test);
                 Outcome::PartB(study::train(*settings, arguments.epochs(), windows, &mut generator, &reporter)?)
             }
-            (Job::Better, _) => {
+            (Job::Better(recurrent), _) => {
                 let windows = (&split.train, &split.test);
-                Outcome::Better(better::train(better_updates, windows, &mut generator, &reporter)?)
+                Outcome::Better(better::train(*recurrent, better_updates, windows, &mut generator, &reporter)?)
             }
         })
     });
     progress.finish();
 
     let mut results = Results {
-        better_parameters: better::parameters(split.train.channel_count(), split.train.classes.len())?,
+        better_parameters: better::parameters(arguments.model, &split.train)?,
         data,
         epochs: arguments.epochs(),
         part_b: Vec::new(),
         part_c: Vec::new(),
+        recurrent: arguments.model,
         better: Vec::new(),
         better_updates,
         seed: arguments.seed,
@@ -196,7 +201,7 @@ fn jobs(arguments: &Arguments) -> Vec<Job> {
         jobs.extend(grid.iter().copied().map(Job::PartC));
     }
     if arguments.runs(Part::Better) {
-        jobs.extend((0..arguments.seeds()).map(|_| Job::Better));
+        jobs.extend((0..arguments.seeds()).map(|_| Job::Better(arguments.model)));
     }
     jobs
 }
@@ -206,7 +211,7 @@ fn stream(jobs: &[Job], index: usize) -> u64 {
     let part = match jobs[index] {
         Job::PartB(_) => 1,
         Job::PartC(_) => 2,
-        Job::Better => 3,
+        Job::Better(_) => 3,
     };
     let same_part = |job: &&Job| std::mem::discriminant(*job) == std::mem::discriminant(&jobs[index]);
     let place = jobs[..index].iter().filter(same_part).count() as u64;
@@ -217,7 +222,7 @@ fn name(job: &Job) -> String {
     match job {
         Job::PartB(settings) => format!("part b, {settings}"),
         Job::PartC(settings) => format!("part c, {settings}"),
-        Job::Better => "better recipe".to_owned(),
+        Job::Better(recurrent) => recurrent.recipe().to_owned(),
     }
 }
 
@@ -330,6 +335,12 @@ fn stop_cleanly_on_interrupt(folder: &Arc<OutputFolder>) -> Result<(), Failure> 
 /// A number of things: `1 model`, `2 models`.
 fn counted(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// With a capital, as a title begins.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Prints to standard error. Not by `eprintln!`, which panics when the reader has gone away (`2>&1 | head`).

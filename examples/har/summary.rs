@@ -31,6 +31,7 @@ pub fn json(results: &Results) -> Result<String, serde_json::Error> {
         "part_b": study(&results.part_b),
         "part_c": study(&results.part_c),
         "better": {
+            "model": results.recurrent.key(),
             "parameters": results.better_parameters,
             "updates": results.better_updates,
             "top1": statistics.map(|s| json!({

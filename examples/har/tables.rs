@@ -2,7 +2,7 @@
 
 use crate::evaluation::Scores;
 use crate::study::{Settings, Trained};
-use crate::{Results, counted};
+use crate::{Results, capitalised, counted};
 use longhand_report::{Cell, ReportError, Table};
 
 /// The scores of the study's best model (LR 0.1, N 50, B 30, part b), as it printed them for its own recordings.
@@ -106,8 +106,9 @@ fn best_of_both(results: &Results) -> Result<Table, ReportError> {
 }
 
 fn better(results: &Results) -> Result<Table, ReportError> {
+    let name = capitalised(results.recurrent.beside_the_study());
     let mut table =
-        Table::new(format!("Table 4. The same cell trained well, beside the study's best, {}", results.data.label))
+        Table::new(format!("Table 4. {name} trained well, beside the study's best, {}", results.data.label))
             .columns(["model"])
             .columns(ranks(results));
     let mut row = vec![Cell::text("study, as published (its own recordings)")];
@@ -131,15 +132,17 @@ fn better(results: &Results) -> Result<Table, ReportError> {
         row.extend(statistics.iter().map(|statistics| Cell::number(value(statistics), 3)));
         table.push(row)
     };
-    push(&format!("better recipe, mean of {}", counted(results.better.len(), "seed")), |s| s.mean)?;
-    push("better recipe, standard deviation over seeds", |s| s.deviation)?;
-    push("better recipe, lowest", |s| s.lowest)?;
-    push("better recipe, highest", |s| s.highest)?;
+    let recipe = results.recurrent.recipe();
+    push(&format!("{recipe}, mean of {}", counted(results.better.len(), "seed")), |s| s.mean)?;
+    push(&format!("{recipe}, standard deviation over seeds"), |s| s.deviation)?;
+    push(&format!("{recipe}, lowest"), |s| s.lowest)?;
+    push(&format!("{recipe}, highest"), |s| s.highest)?;
     Ok(table)
 }
 
 fn better_by_seed(results: &Results) -> Result<Table, ReportError> {
-    let mut table = Table::new(format!("Table 5. The better recipe by seed, {}", results.data.label))
+    let recipe = results.recurrent.recipe();
+    let mut table = Table::new(format!("Table 5. The {recipe} by seed, {}", results.data.label))
         .columns(["seed"])
         .columns(ranks(results));
     for (seed, trained) in results.better.iter().enumerate() {

@@ -3,8 +3,8 @@
 //! A sensor's three axes are fixed to the phone, so another way of wearing it is a rotation `R` of every sample, `a' =
 //! R a`, and the activity is still the same. Two kinds are drawn for each window, each time it is trained on:
 //!
-//! - a *small turn* about any axis: the rotation vector (axis times angle, in radians) is normal with standard
-//!   deviation 0.15 in each component;
+//! - a *small turn* about any axis: the rotation vector (axis times angle, in radians) is normal, with a standard
+//!   deviation that the recipe chooses ([`Spread`]): one about the axis nearest to the vertical, one about the others;
 //! - with probability one half, a *half turn* about the axis nearest to the vertical: the phone put into the pocket
 //!   with its other side to the leg, which negates the other two axes.
 
@@ -14,12 +14,21 @@ use longhand_data::{DataError, Normaliser, Windows};
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
-const SMALL_TURN: f32 = 0.15;
 const HALF_TURN_PROBABILITY: f64 = 0.5;
 
+/// Standard deviations of a small turn, in radians.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// About each of the two axes nearest to the horizontal.
+    pub tilt: f32,
+    /// About the axis nearest to the vertical.
+    pub yaw: f32,
+}
+
 /// Turns of the sensors whose three axes are among the channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Turns {
+    spread: Spread,
     /// The axis nearest to the vertical: the one with the largest mean in the first sensor.
     vertical: usize,
 }
@@ -27,7 +36,7 @@ pub struct Turns {
 impl Turns {
     /// Fits to the training part; `None` if the channels are not the x, y and z of one or more sensors, for then
     /// a turn has no meaning.
-    pub fn fit(training: &Windows) -> Option<Self> {
+    pub fn fit(training: &Windows, spread: Spread) -> Option<Self> {
         let axes = ["x", "y", "z"];
         let names = training.channels.iter().map(|channel| channel.name.as_str());
         let whole = training.channels.len().is_multiple_of(3);
@@ -37,7 +46,7 @@ impl Turns {
         let mean = Normaliser::fit(training);
         let steepness = |&axis: &usize| mean.mean()[axis].abs();
         let vertical = (0..3).max_by(|a, b| steepness(a).total_cmp(&steepness(b)))?;
-        Some(Turns { vertical })
+        Some(Turns { spread, vertical })
     }
 
     /// A normaliser fitted to the training windows as they are and after a half turn, since the network will see both.
@@ -66,8 +75,11 @@ impl Turns {
     }
 
     fn draw<R: Rng>(self, generator: &mut R) -> Rotation3<f32> {
-        let mut component = || SMALL_TURN * <StandardNormal as Distribution<f32>>::sample(&StandardNormal, generator);
-        let small = Rotation3::new(Vector3::new(component(), component(), component()));
+        let mut component = |axis| {
+            let deviation = if axis == self.vertical { self.spread.yaw } else { self.spread.tilt };
+            deviation * <StandardNormal as Distribution<f32>>::sample(&StandardNormal, generator)
+        };
+        let small = Rotation3::new(Vector3::new(component(0), component(1), component(2)));
         if generator.random_bool(HALF_TURN_PROBABILITY) { self.half_turn() * small } else { small }
     }
 

@@ -12,7 +12,7 @@ const WINDOWS_A_TRIAL: usize = 9;
 const TRIALS: [&str; 6] = ["dws_1", "jog_9", "sit_5", "std_6", "ups_3", "wlk_7"];
 
 /// A data set in MotionSense's layout, with people 1 and 2 and so few windows that 5 + 2 a class are fine.
-struct Small {
+pub struct Small {
     folder: TempDir,
 }
 
@@ -26,7 +26,7 @@ fn trial(class: usize) -> String {
 }
 
 impl Small {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let small = Small { folder: tempfile::tempdir().unwrap() };
         for (class, name) in TRIALS.iter().enumerate() {
             for person in [1, 2] {
@@ -42,7 +42,7 @@ impl Small {
         self.folder.path().join("A_DeviceMotion_data")
     }
 
-    fn options(&self) -> Options {
+    pub fn options(&self) -> Options {
         let options = Options::small().set("data", self.folder.path()).set("steps", STEPS.to_string());
         options.set("train-per-class", "5").set("test-per-class", "2")
     }

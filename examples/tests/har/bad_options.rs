@@ -55,6 +55,9 @@ fn options_that_do_not_exist_or_lack_another() {
     assert_refused(&Options::small().flag("fast"), &["--fast"]);
     assert_refused(&Options::small().set("parts", "a"), &["--parts", "better"]);
     assert_refused(&Options::small().set("split", "odd"), &["--split", "people"]);
+    for model in ["rnn", "GRU", "", "elman,gru"] {
+        assert_refused(&Options::small().set("model", model), &["--model", "elman", "lstm", "gru"]);
+    }
     assert_refused(&Options::small().set("split", "people"), &["--test-people"]);
     assert_refused(&Options::small().set("split", "people").set("test-people", "3"), &["--train-per-class"]);
     for (name, value) in [("hidden", "4,4"), ("windows", "10,20,10"), ("learning-rates", "0.1,0.10")] {

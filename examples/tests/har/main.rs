@@ -7,6 +7,7 @@ mod bad_options;
 mod common;
 mod full_run;
 mod interruption;
+mod model;
 mod parts;
 mod real_data;
 mod repeatability;

@@ -59,6 +59,7 @@ fn it_has_every_score_of_every_model() {
     // 50 units, 3 channels, 6 classes, the two biases of torch.nn.RNN.
     assert_eq!(better["parameters"], 50 * 3 + 50 * 50 + 2 * 50 + 6 * 50 + 6);
     assert_eq!(better["updates"], 4);
+    assert_eq!(better["model"], "elman");
     for key in ["mean", "standard_deviation", "lowest", "highest"] {
         assert!(better["top1"][key].is_number(), "{key}");
     }

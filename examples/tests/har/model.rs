@@ -1,0 +1,77 @@
+//! The better recipe with other recurrent layers than the study's.
+
+use crate::bad_data::Small;
+use crate::common::{Options, Results, files, numbers};
+use crate::full_run::{FIGURES, TABLES, expected};
+
+fn options(model: &str) -> Options {
+    Options::small().set("parts", "better").set("model", model)
+}
+
+/// Runs the recipe with another layer; checks what the summary, the tables and the figures say of it, and gives its
+/// number of parameters.
+#[track_caller]
+fn parameters(model: &str, name: &str) -> u64 {
+    let results = Results::of(&options(model));
+    assert_eq!(files(&results.path()), expected(&TABLES[3..], &FIGURES[6..]));
+    let better = &results.summary()["better"];
+    assert_eq!(better["model"], model);
+    assert!(numbers(&better["seeds"][0]["training_loss"]).iter().all(|loss| loss.is_finite()));
+
+    let titled = results.run.stdout.lines().filter(|line| line.starts_with("Table ")).all(|line| line.contains(name));
+    assert!(titled, "{}", results.run.stdout);
+    assert_eq!(results.csv("table4_better").iter().filter(|row| row[0].contains(name)).count(), 4);
+    for figure in &FIGURES[6..] {
+        let svg = results.read(&format!("figures/{figure}.svg"));
+        assert!(svg.contains(name) && !svg.contains("same cell"), "{figure}");
+    }
+    assert!(!results.run.stdout.contains("same cell"), "{}", results.run.stdout);
+    better["parameters"].as_u64().unwrap()
+}
+
+// 48 units, three samples of 3 channels a step, 6 classes, the two biases of torch.nn.LSTM and torch.nn.GRU.
+
+#[test]
+fn an_lstm() {
+    assert_eq!(parameters("lstm", "LSTM"), 4 * 48 * (9 + 48 + 2) + 6 * 48 + 6);
+}
+
+#[test]
+fn a_gru() {
+    assert_eq!(parameters("gru", "GRU"), 3 * 48 * (9 + 48 + 2) + 6 * 48 + 6);
+}
+
+/// A step reads as many samples as there are, and what three do not divide is left.
+#[test]
+fn windows_of_any_length() {
+    let small = Small::new();
+    for steps in ["1", "2", "4", "5", "20"] {
+        let options = small.options().set("parts", "better").set("model", "gru").set("steps", steps);
+        // 45 samples a recording are two windows of 20.
+        let options = options.set("train-per-class", "2").set("test-per-class", "2");
+        let better = &Results::of(&options).summary()["better"];
+        let samples_a_step = steps.parse::<u64>().unwrap().min(3);
+        assert_eq!(better["parameters"], 3 * 48 * (3 * samples_a_step + 48 + 2) + 6 * 48 + 6, "{steps} steps");
+        assert!(numbers(&better["seeds"][0]["training_loss"]).iter().all(|loss| loss.is_finite()), "{steps} steps");
+    }
+}
+
+#[test]
+fn threads_change_nothing_and_the_seed_does() {
+    let of = |threads: &str, seed: &str| {
+        let options = options("gru").set("seeds", "2").set("threads", threads).set("seed", seed);
+        Results::of(&options).summary()["better"].clone()
+    };
+    let one = of("1", "1");
+    assert_eq!(of("2", "1"), one);
+    assert_ne!(of("1", "2"), one);
+}
+
+/// The whole recipe on synthetic recordings, with few updates.
+#[test]
+fn a_quick_run_learns() {
+    let options = Options::small().set("parts", "better").set("model", "gru").set("better-updates", "200");
+    let options = options.set("train-per-class", "60").set("test-per-class", "20");
+    let top1 = Results::of(&options).summary()["better"]["top1"]["mean"].as_f64().unwrap();
+    assert!(top1 > 0.5, "{top1}, where chance is 0.167");
+}
