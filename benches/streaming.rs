@@ -9,6 +9,9 @@ use shared::{CLASSES, FEATURES, generator};
 use std::hint::black_box;
 use std::time::Instant;
 
+/// Steps whose time is taken one by one.
+const STEPS: usize = 1_000_000;
+
 fn step<M: Streaming<f32>>(criterion: &mut Criterion, model: &M) {
     let (mut stream, mut carry) = (Stream::new(model, FEATURES), model.carry(1));
     let sample = [0.3, -0.2, 0.9];
@@ -18,7 +21,6 @@ fn step<M: Streaming<f32>>(criterion: &mut Criterion, model: &M) {
     });
     group.finish();
 
-    const STEPS: usize = 1_000_000;
     let mut nanoseconds: Vec<u128> = (0..STEPS)
         .map(|_| {
             let begun = Instant::now();
