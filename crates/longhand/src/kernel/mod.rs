@@ -17,6 +17,7 @@ mod precision;
 mod product;
 mod single_column;
 mod sums;
+mod transposed_column;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -23,6 +23,8 @@ pub(crate) trait Vector<T>: Copy {
     /// Four columns of `rows` rows that lie contiguously: element `from[row * stride + column]` in lane `row` of vector
     /// `column`. The lanes beyond the last row repeat it.
     unsafe fn load_columns(from: *const T, stride: usize, rows: usize) -> [Self; 4];
+    /// Adds the sum of the lanes of each vector to one element behind the pointer; of the first `count` vectors only.
+    unsafe fn add_sums(vectors: [Self; 4], to: *mut T, count: usize);
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
@@ -90,6 +92,12 @@ macro_rules! plain_vector {
                 core::array::from_fn(|column| {
                     Lanes(core::array::from_fn(|row| unsafe { *from.add(row.min(rows - 1) * stride + column) }))
                 })
+            }
+            #[inline(always)]
+            unsafe fn add_sums(vectors: [Self; 4], to: *mut $scalar, count: usize) {
+                for vector in 0..count {
+                    unsafe { *to.add(vector) += vectors[vector].0.iter().sum::<$scalar>() };
+                }
             }
             #[inline(always)]
             unsafe fn add(mut self, other: Self) -> Self {

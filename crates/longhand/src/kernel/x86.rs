@@ -11,7 +11,7 @@ macro_rules! x86_vector {
         $sqrt:ident $mul_add:ident,
         $to_int:ident $from_int:ident $and:ident $andnot:ident $or:ident $int_add:ident
         $shift:ident $mantissa:literal,
-        $load_first:ident $store_first:ident $where_positive:ident $load_columns:ident
+        $load_first:ident $store_first:ident $where_positive:ident $load_columns:ident $add_sums:ident
     ) => {
         impl Vector<$scalar> for $vector {
             const LANES: usize = $lanes;
@@ -41,6 +41,10 @@ macro_rules! x86_vector {
             #[inline(always)]
             unsafe fn load_columns(from: *const $scalar, stride: usize, rows: usize) -> [Self; 4] {
                 unsafe { $load_columns(from, stride, rows) }
+            }
+            #[inline(always)]
+            unsafe fn add_sums(vectors: [Self; 4], to: *mut $scalar, count: usize) {
+                unsafe { $add_sums(vectors, to, count) }
             }
             #[inline(always)]
             unsafe fn add(self, other: Self) -> Self {
@@ -100,7 +104,7 @@ x86_vector!(
     _mm512_min_ps _mm512_max_ps _mm512_sqrt_ps _mm512_fmadd_ps,
     _mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi32 _mm512_slli_epi32 23,
-    load_first_512 store_first_512 positive_512 columns_512
+    load_first_512 store_first_512 positive_512 columns_512 add_sums_512
 );
 x86_vector!(
     __m512d, f64, 8, 4 x 6,
@@ -108,7 +112,7 @@ x86_vector!(
     _mm512_min_pd _mm512_max_pd _mm512_sqrt_pd _mm512_fmadd_pd,
     _mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi64 _mm512_slli_epi64 52,
-    load_first_512d store_first_512d positive_512d columns_512d
+    load_first_512d store_first_512d positive_512d columns_512d add_sums_512d
 );
 x86_vector!(
     __m256, f32, 8, 2 x 6,
@@ -116,7 +120,7 @@ x86_vector!(
     _mm256_min_ps _mm256_max_ps _mm256_sqrt_ps _mm256_fmadd_ps,
     _mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi32 _mm256_slli_epi32 23,
-    load_first_256 store_first_256 positive_256 columns_256
+    load_first_256 store_first_256 positive_256 columns_256 add_sums_256
 );
 x86_vector!(
     __m256d, f64, 4, 2 x 6,
@@ -124,7 +128,7 @@ x86_vector!(
     _mm256_min_pd _mm256_max_pd _mm256_sqrt_pd _mm256_fmadd_pd,
     _mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi64 _mm256_slli_epi64 52,
-    load_first_256d store_first_256d positive_256d columns_256d
+    load_first_256d store_first_256d positive_256d columns_256d add_sums_256d
 );
 
 macro_rules! positive {
@@ -233,6 +237,79 @@ unsafe fn columns_256d(from: *const f64, stride: usize, rows: usize) -> [__m256d
             _mm256_loadu_pd(c.as_ptr()),
             _mm256_loadu_pd(d.as_ptr()),
         ]
+    }
+}
+
+/// Of each pair the even and the odd lanes, added; then the pairs' pairs; then the groups of four lanes.
+#[inline(always)]
+unsafe fn add_sums_512(vectors: [__m512; 4], to: *mut f32, count: usize) {
+    unsafe {
+        let [a, b, c, d] = vectors;
+        let ab = _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)));
+        let cd = _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d)));
+        let low = _mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd));
+        let groups = _mm512_add_ps(low, _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)));
+        let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(groups)));
+        add_groups(_mm256_add_ps(_mm512_castps512_ps256(groups), high), to, count);
+    }
+}
+
+#[inline(always)]
+unsafe fn add_sums_256(vectors: [__m256; 4], to: *mut f32, count: usize) {
+    unsafe {
+        let [a, b, c, d] = vectors;
+        let ab = _mm256_castps_pd(_mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)));
+        let cd = _mm256_castps_pd(_mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d)));
+        let low = _mm256_castpd_ps(_mm256_unpacklo_pd(ab, cd));
+        add_groups(_mm256_add_ps(low, _mm256_castpd_ps(_mm256_unpackhi_pd(ab, cd))), to, count);
+    }
+}
+
+#[inline(always)]
+unsafe fn add_groups(groups: __m256, to: *mut f32, count: usize) {
+    unsafe {
+        let sums = _mm_add_ps(_mm256_castps256_ps128(groups), _mm256_extractf128_ps::<1>(groups));
+        if count == 4 {
+            _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), sums));
+        } else {
+            store_first_128(_mm_add_ps(load_first_128(to, count), sums), to, count);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn add_sums_512d(vectors: [__m512d; 4], to: *mut f64, count: usize) {
+    unsafe {
+        let [a, b, c, d] = vectors;
+        let ab = _mm512_add_pd(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
+        let cd = _mm512_add_pd(_mm512_unpacklo_pd(c, d), _mm512_unpackhi_pd(c, d));
+        let ab = _mm256_add_pd(_mm512_castpd512_pd256(ab), _mm512_extractf64x4_pd::<1>(ab));
+        let cd = _mm256_add_pd(_mm512_castpd512_pd256(cd), _mm512_extractf64x4_pd::<1>(cd));
+        add_groups_d(ab, cd, to, count);
+    }
+}
+
+#[inline(always)]
+unsafe fn add_sums_256d(vectors: [__m256d; 4], to: *mut f64, count: usize) {
+    unsafe {
+        let [a, b, c, d] = vectors;
+        let ab = _mm256_add_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        let cd = _mm256_add_pd(_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
+        add_groups_d(ab, cd, to, count);
+    }
+}
+
+#[inline(always)]
+unsafe fn add_groups_d(ab: __m256d, cd: __m256d, to: *mut f64, count: usize) {
+    unsafe {
+        let ab = _mm_add_pd(_mm256_castpd256_pd128(ab), _mm256_extractf128_pd::<1>(ab));
+        let cd = _mm_add_pd(_mm256_castpd256_pd128(cd), _mm256_extractf128_pd::<1>(cd));
+        let sums = _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(ab), cd);
+        if count == 4 {
+            _mm256_storeu_pd(to, _mm256_add_pd(_mm256_loadu_pd(to), sums));
+        } else {
+            store_first_256d(_mm256_add_pd(load_first_256d(to, count), sums), to, count);
+        }
     }
 }
 

@@ -215,7 +215,9 @@ impl<T: Scalar> Recurrence<T> {
         assert_eq!(shape, (units, layout.columns()), "backward follows a forward of this shape");
         assert_eq!(d_output.values().shape(), shape, "d_output has the shape of the output");
         assert_eq!(d_carry.shape(), (units, layout.batch()), "d_carry has the shape of the carry");
-        self.weight_hh_transposed.pack(Operand::from(weight_hh).transposed());
+        if layout.batch() != 1 {
+            self.weight_hh_transposed.pack(Operand::from(weight_hh).transposed());
+        }
         without_padding(input, layout, &mut self.cleared_input);
         if let Some(d_input) = d_input {
             d_input.reshape(weight_ih.ncols(), layout);
@@ -227,7 +229,12 @@ impl<T: Scalar> Recurrence<T> {
     /// step. At an invalid step, which held its state, `d_carry` passes unchanged; a reset cuts it.
     pub(crate) fn back_to_state(&self, d_carry: &mut [T], d_hh: &mut [T], layout: &Layout, step: usize) {
         give_nothing(d_hh, layout, step);
-        self.weight_hh_transposed.product(d_carry, Accumulate::Add, d_hh);
+        if layout.batch() == 1 {
+            // The transpose of a matrix is not worth packing for one column a step.
+            self.weight_hh.add_transposed_product(d_carry, d_hh);
+        } else {
+            self.weight_hh_transposed.product(d_carry, Accumulate::Add, d_hh);
+        }
         reset(d_carry, layout, step);
     }
 

@@ -61,6 +61,32 @@ fn check_products<T: Scalar>() {
     }
 }
 
+/// `out += A' b` from the panels of `A`.
+fn check_transposed<T: Scalar>() {
+    let g = &mut ChaCha8Rng::seed_from_u64(7);
+    for set in InstructionSet::available() {
+        let mut packed = Packed::default();
+        for rows in (1..=70).chain([81, 97, 128, 129, 200, 300]) {
+            for columns in [1, 2, 3, 4, 5, 7, 8, 50] {
+                let (a, b) = (whole::<T>(rows * columns, g), whole::<T>(rows, g));
+                let a = Operand::new(&a, rows, columns);
+                let before = whole::<T>(columns + 9, g);
+                let (mut given, mut expected) = (before.clone(), before.clone());
+                plain(&mut expected, Accumulate::Add, a.transposed(), Operand::new(&b, rows, 1));
+                packed.pack_for(a, set);
+                packed.add_transposed_product(&mut given[..columns], &b);
+                assert!(given == expected, "{set:?} {rows} x {columns}");
+            }
+        }
+    }
+}
+
+#[test]
+fn transposed_products_of_one_column() {
+    check_transposed::<f32>();
+    check_transposed::<f64>();
+}
+
 #[test]
 fn products_at_f32() {
     check_products::<f32>();

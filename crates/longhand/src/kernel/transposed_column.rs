@@ -1,0 +1,93 @@
+//! The product of a transposed matrix and one column, from the panels of the matrix as it is: what each step of a
+//! single sequence waits for on its way back.
+//!
+//! Element `j` of the result is the sum down column `j` of the matrix, element by element with the right operand. The
+//! right operand stays in registers, each column of a panel is read once, and four columns are added up together. To
+//! pack the transpose would cost more than it saves: a window has few steps, and the panels are in the cache already.
+
+use super::instruction_set::Kernel;
+use super::precision::Precision;
+use super::vector::Vector;
+
+/// The operands of `out += A' b`, as pointers whose reach was checked.
+pub(super) struct TransposedColumn<T> {
+    pub(super) out: *mut T,
+    /// Panels of `rows` rows and `columns` columns.
+    pub(super) a: *const T,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) b: *const T,
+}
+
+impl<T: Precision> Kernel<T> for TransposedColumn<T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(&self) {
+        let mut panel = self.a;
+        let mut row = 0;
+        // SAFETY: `transposed_product` checked how far the operands reach; panels are padded to whole vectors.
+        unsafe {
+            while row < self.rows {
+                let vectors = (self.rows - row).div_ceil(V::LANES).min(2 * V::TILE_VECTORS);
+                macro_rules! heights {
+                    ($($height:literal and $below:literal;)*) => {
+                        match vectors {
+                            $(_ if vectors == $height + $below
+                                && $height <= V::TILE_VECTORS
+                                && ($below == 0 || $height == V::TILE_VECTORS) =>
+                            {
+                                self.panels::<V, $height, $below>(panel, row);
+                            })*
+                            _ => unreachable!("no panel of {vectors} vectors"),
+                        }
+                    };
+                }
+                heights! {
+                    1 and 0; 2 and 0; 3 and 0; 4 and 0; 2 and 1; 2 and 2; 4 and 1; 4 and 2; 4 and 3; 4 and 4;
+                }
+                panel = panel.add(vectors * V::LANES * self.columns);
+                row += vectors * V::LANES;
+            }
+        }
+    }
+}
+
+impl<T: Precision> TransposedColumn<T> {
+    /// What a panel of `HEIGHT` vectors and `BELOW` vectors of the panel after it, from `row` on, add to the result.
+    #[inline(always)]
+    unsafe fn panels<V: Vector<T>, const HEIGHT: usize, const BELOW: usize>(&self, panel: *const T, row: usize) {
+        unsafe {
+            let zero = V::splat(T::default());
+            let (mut b, mut b_below) = ([zero; HEIGHT], [zero; BELOW]);
+            for i in 0..HEIGHT {
+                b[i] = self.load_b(row + i * V::LANES);
+            }
+            for i in 0..BELOW {
+                b_below[i] = self.load_b(row + (HEIGHT + i) * V::LANES);
+            }
+            let below = panel.add(HEIGHT * V::LANES * self.columns);
+            let mut column = 0;
+            while column < self.columns {
+                let count = 4.min(self.columns - column);
+                let mut sums = [zero; 4];
+                for j in 0..4 {
+                    let from = column + j.min(count - 1);
+                    for i in 0..HEIGHT {
+                        sums[j] = V::load(panel.add((from * HEIGHT + i) * V::LANES)).mul_add(b[i], sums[j]);
+                    }
+                    for i in 0..BELOW {
+                        sums[j] = V::load(below.add((from * BELOW + i) * V::LANES)).mul_add(b_below[i], sums[j]);
+                    }
+                }
+                V::add_sums(sums, self.out.add(column), count);
+                column += 4;
+            }
+        }
+    }
+
+    /// The elements of the right operand from `row` on, and zero beyond its last.
+    #[inline(always)]
+    unsafe fn load_b<V: Vector<T>>(&self, row: usize) -> V {
+        let rest = self.rows - row;
+        unsafe { if rest >= V::LANES { V::load(self.b.add(row)) } else { V::load_first(self.b.add(row), rest) } }
+    }
+}
