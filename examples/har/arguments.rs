@@ -1,5 +1,6 @@
 //! What the command line says, checked before anything is read or written.
 
+use crate::better;
 use crate::recurrent::Recurrent;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
@@ -172,6 +173,11 @@ impl Arguments {
     /// Epochs of the study's models.
     pub fn epochs(&self) -> usize {
         self.epochs.unwrap_or(if self.quick { 6 } else { 50 })
+    }
+
+    /// Updates of the better recipe.
+    pub fn better_updates(&self) -> usize {
+        self.better_updates.unwrap_or(if self.quick { 400 } else { better::UPDATES })
     }
 
     /// Seeds of the better recipe.

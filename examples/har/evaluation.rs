@@ -6,7 +6,7 @@ use longhand_data::Windows;
 use longhand_report::{Confusion, ReportError, TopK};
 
 /// Sequences evaluated at a time.
-const BATCH: usize = 100;
+const BATCH: usize = 25;
 
 /// The scores of one model on one set of windows.
 #[derive(Debug, Clone)]

@@ -9,6 +9,7 @@ mod batches;
 mod better;
 mod evaluation;
 mod figures;
+mod jobs;
 mod parallel;
 mod progress;
 mod recurrent;
@@ -19,17 +20,15 @@ mod tables;
 mod turns;
 
 use arguments::{Arguments, Part};
+use jobs::Outcome;
 use longhand_data::{Channel, Dataset, ReadOptions, Source, Split, SplitRule, hold_out};
 use longhand_report::{OutputFolder, ReportError};
-use progress::Progress;
-use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use recurrent::Recurrent;
 use serde::Serialize;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
-use study::Settings;
 
 /// Whatever stops the run, said in one sentence.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -75,21 +74,6 @@ impl Results {
     }
 }
 
-/// One model to train.
-#[derive(Debug, Clone, Copy)]
-enum Job {
-    PartB(Settings),
-    PartC(Settings),
-    Better(Recurrent),
-}
-
-/// What training it gave.
-enum Outcome {
-    PartB(study::Trained),
-    PartC(study::Trained),
-    Better(better::Trained),
-}
-
 fn main() -> ExitCode {
     match run(&Arguments::checked()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -124,41 +108,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let data = describe(arguments, &dataset, &rule, &split, held_out.as_ref().map_or(0, |h| h.validation.len()));
     print(&opening(&data, arguments));
 
-    let jobs = jobs(arguments);
-    let better_updates = arguments.better_updates.unwrap_or(if arguments.quick { 400 } else { better::UPDATES });
-    // A step costs about a product with the recurrent weights; the better recipe's batches make it cheaper.
-    let sequence_work = |job: &Job| match job {
-        Job::PartB(settings) | Job::PartC(settings) => (settings.units * settings.units) as u64,
-        Job::Better(recurrent) => better::work(*recurrent),
-    };
-    let sequences = |job: &Job| match job {
-        Job::PartB(_) => (arguments.epochs() * split.train.len()) as u64,
-        Job::PartC(_) => (arguments.epochs() * held_out.as_ref().map_or(0, |h| h.train.len())) as u64,
-        Job::Better(_) => (better_updates * better::BATCH.min(split.train.len())) as u64,
-    };
-    let cost = |job: &Job| sequences(job) * sequence_work(job);
-    let progress = Progress::new(jobs.len(), jobs.iter().map(cost).sum());
-    let outcomes = parallel::map(&jobs, arguments.threads(), cost, |index, job| -> Result<Outcome, Failure> {
-        let mut generator = ChaCha8Rng::seed_from_u64(arguments.seed);
-        generator.set_stream(stream(&jobs, index));
-        let reporter = progress.model(index, &name(job), sequence_work(job));
-        Ok(match (job, &held_out) {
-            (Job::PartC(settings), Some(h)) => {
-                let windows = (&h.train, Some(&h.validation), &split.test);
-                Outcome::PartC(study::train(*settings, arguments.epochs(), windows, &mut generator, &reporter)?)
-            }
-            (Job::PartB(settings) | Job::PartC(settings), _) => {
-                let windows = (&split.train, None, &split.test);
-                Outcome::PartB(study::train(*settings, arguments.epochs(), windows, &mut generator, &reporter)?)
-            }
-            (Job::Better(recurrent), _) => {
-                let windows = (&split.train, &split.test);
-                Outcome::Better(better::train(*recurrent, better_updates, windows, &mut generator, &reporter)?)
-            }
-        })
-    });
-    progress.finish();
-
+    // What is not needed any more goes: the recordings now, the windows when the models are trained.
+    drop(dataset);
     let mut results = Results {
         better_parameters: better::parameters(arguments.model, &split.train)?,
         data,
@@ -167,63 +118,21 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         part_c: Vec::new(),
         recurrent: arguments.model,
         better: Vec::new(),
-        better_updates,
+        better_updates: arguments.better_updates(),
         seed: arguments.seed,
         threads: arguments.threads(),
         seconds: 0.0,
     };
-    for outcome in outcomes {
+    for outcome in jobs::train(arguments, &split, held_out.as_ref()) {
         match outcome? {
             Outcome::PartB(trained) => results.part_b.push(trained),
             Outcome::PartC(trained) => results.part_c.push(trained),
             Outcome::Better(trained) => results.better.push(trained),
         }
     }
+    drop((split, held_out));
     results.seconds = begun.elapsed().as_secs_f64();
     write(&folder, &results)
-}
-
-/// The grid of the study's models for each part, then the better recipe once a seed.
-fn jobs(arguments: &Arguments) -> Vec<Job> {
-    let mut grid = Vec::new();
-    for &learning_rate in &arguments.learning_rates {
-        for &units in &arguments.hidden {
-            for &window in &arguments.windows {
-                grid.push(Settings { learning_rate, units, window });
-            }
-        }
-    }
-    let mut jobs = Vec::new();
-    if arguments.runs(Part::B) {
-        jobs.extend(grid.iter().copied().map(Job::PartB));
-    }
-    if arguments.runs(Part::C) {
-        jobs.extend(grid.iter().copied().map(Job::PartC));
-    }
-    if arguments.runs(Part::Better) {
-        jobs.extend((0..arguments.seeds()).map(|_| Job::Better(arguments.model)));
-    }
-    jobs
-}
-
-/// The stream of random numbers of a job: its own, and the same whatever other parts run; the first ones are the splits'.
-fn stream(jobs: &[Job], index: usize) -> u64 {
-    let part = match jobs[index] {
-        Job::PartB(_) => 1,
-        Job::PartC(_) => 2,
-        Job::Better(_) => 3,
-    };
-    let same_part = |job: &&Job| std::mem::discriminant(*job) == std::mem::discriminant(&jobs[index]);
-    let place = jobs[..index].iter().filter(same_part).count() as u64;
-    (part << 32) | place
-}
-
-fn name(job: &Job) -> String {
-    match job {
-        Job::PartB(settings) => format!("part b, {settings}"),
-        Job::PartC(settings) => format!("part c, {settings}"),
-        Job::Better(recurrent) => recurrent.recipe().to_owned(),
-    }
 }
 
 fn describe(
@@ -287,7 +196,7 @@ fn opening(data: &Description, arguments: &Arguments) -> String {
     lines.push(format!("      channels: {}", data.channels.join(", ")));
     lines.push(format!("      classes: {}", data.classes.join(", ")));
     lines.extend(data.citation.iter().map(|citation| format!("      please cite: {citation}")));
-    let models = jobs(arguments).len();
+    let models = jobs::of(arguments).len();
     lines.push(format!("Training {}, {} at a time.", counted(models, "model"), arguments.threads().min(models)));
     lines.join("\n") + "\n\n"
 }

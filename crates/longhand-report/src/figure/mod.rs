@@ -11,6 +11,7 @@ mod page;
 mod score_comparison;
 mod style;
 
+use std::io::Write;
 use std::sync::{Arc, LazyLock};
 
 use kuva::backend::svg::SvgBackend;
@@ -88,13 +89,35 @@ impl Figure {
         let render = |cause: String| ReportError::Render { cause };
         let options = Options { font_family: FONT.to_owned(), fontdb: Arc::clone(&FONTS), ..Options::default() };
         let tree = Tree::from_str(&self.to_svg(), &options).map_err(|error| render(error.to_string()))?;
-        let size = tree.size().to_int_size().scale_by(PNG_SCALE);
-        let mut pixels = size
-            .and_then(|size| Pixmap::new(size.width(), size.height()))
-            .ok_or_else(|| render("it has no size".to_owned()))?;
-        resvg::render(&tree, Transform::from_scale(PNG_SCALE, PNG_SCALE), &mut pixels.as_mut());
-        pixels.encode_png().map_err(|error| render(error.to_string()))
+        let size = tree.size().to_int_size().scale_by(PNG_SCALE).ok_or_else(|| render("it has no size".to_owned()))?;
+        png(&tree, size.width(), size.height()).map_err(|error| render(error.to_string()))
     }
+}
+
+/// Rows of pixels that are drawn at a time.
+const BAND: u32 = 256;
+
+/// The picture as a PNG file, a band of rows after the other: all pixels at once would be the largest thing that a run
+/// ever holds.
+fn png(tree: &Tree, width: u32, height: u32) -> Result<Vec<u8>, png::EncodingError> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    let mut stream = writer.stream_writer()?;
+    for top in (0..height).step_by(BAND as usize) {
+        let Some(mut band) = Pixmap::new(width, BAND.min(height - top)) else { continue };
+        let place = Transform::from_scale(PNG_SCALE, PNG_SCALE).post_translate(0.0, -(top as f32));
+        resvg::render(tree, place, &mut band.as_mut());
+        for pixel in band.pixels() {
+            let colour = pixel.demultiply();
+            stream.write_all(&[colour.red(), colour.green(), colour.blue(), colour.alpha()])?;
+        }
+    }
+    stream.finish()?;
+    writer.finish()?;
+    Ok(file)
 }
 
 /// The name of the built-in font.
