@@ -4,9 +4,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jax_layers import by_hand, gate_inputs, last_hidden, zero_carry
+from jax_layers import by_hand, last_hidden, zero_carry
 from workloads import CLASSES, FEATURES, classes, initial, inputs
 from worker import Job
+
+
+# Whose matrix products XLA takes: its own, or those of YNNPACK.
+PRODUCTS = {"": None, ", YNNPACK": {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}}
 
 
 def forms(workload):
@@ -21,11 +25,15 @@ def forms(workload):
         return jobs
     if workload.kind == "train":
         return {
-            f"{backward(hand)}, unroll {unroll}": Training(workload, unroll, hand)
-            for unroll in (1, 2, 5)
-            for hand in (False, True)
+            f"{backward(hand)}, unroll {unroll}{products}": Training(workload, unroll, hand, options)
+            for hand, unroll in ((False, 1), (False, 5), (True, 1))
+            for products, options in PRODUCTS.items()
         }
-    return {f"unroll {unroll}": Inference(workload, unroll) for unroll in (1, 2, 5, 10)}
+    return {
+        f"unroll {unroll}{products}": Inference(workload, unroll, options)
+        for unroll in (1, 10)
+        for products, options in PRODUCTS.items()
+    }
 
 
 def backward(hand):
@@ -36,10 +44,10 @@ def backward(hand):
 class JaxJob(Job):
     """One compiled program that maps a state to the next one, whose memory it takes over."""
 
-    def prepare(self, workload, program):
+    def prepare(self, workload, program, options=None):
         """Compiles at the first run."""
         self.first = {name: jnp.asarray(value) for name, value in initial(workload).items()}
-        self.program = jax.jit(program, donate_argnums=0)
+        self.program = jax.jit(program, donate_argnums=0, compiler_options=options)
         self.restart()
 
     def restart(self):
@@ -71,10 +79,7 @@ class Study(JaxJob):
         recurrence = by_hand("elman", unroll)
 
         def loss(p, carry, x):
-            if hand:
-                carry = recurrence(p, x, carry)
-            else:
-                carry = elman_matrix_vector(p, carry, x, unroll)
+            carry = recurrence(p, x, carry) if hand else last_hidden("elman", p, x, carry, unroll)[0]
             logits = p["head_weight"] @ carry + p["head_bias"]
             return jnp.sum(jnp.logaddexp(0.0, logits) - target * logits), carry
 
@@ -94,17 +99,10 @@ class Study(JaxJob):
         self.prepare(workload, program)
 
 
-def elman_matrix_vector(p, h, x, unroll):
-    """The last hidden state, the recurrent product written matrix times vector, which XLA likes best here."""
-    a = gate_inputs("elman", p, x)
-    h, _ = lax.scan(lambda h, a: (jnp.tanh(a + p["weight_hh"] @ h), None), h, a, unroll=unroll)
-    return h
-
-
 class Training(JaxJob):
     """Mini-batches, backpropagation through the whole sequence, clipping by the global norm, Adam."""
 
-    def __init__(self, workload, unroll, hand):
+    def __init__(self, workload, unroll, hand, options):
         cell = workload.cell
         x, labels = jnp.asarray(inputs(workload)), jnp.asarray(classes(workload))
         recurrence = by_hand(cell, unroll)
@@ -131,7 +129,7 @@ class Training(JaxJob):
             }
             return (p, first, second, step), value
 
-        self.prepare(workload, program)
+        self.prepare(workload, program, options)
 
     def start(self, parameters):
         zeros = jax.tree.map(jnp.zeros_like, parameters)
@@ -141,7 +139,7 @@ class Training(JaxJob):
 class Inference(JaxJob):
     """Whole sequences, without gradients."""
 
-    def __init__(self, workload, unroll):
+    def __init__(self, workload, unroll, options):
         cell, x = workload.cell, jnp.asarray(inputs(workload))
         zero = zero_carry(cell, (workload.batch, workload.units))
 
@@ -149,4 +147,4 @@ class Inference(JaxJob):
             hidden, _ = last_hidden(cell, p, x, zero, unroll)
             return p, hidden @ p["head_weight"].T + p["head_bias"]
 
-        self.prepare(workload, program)
+        self.prepare(workload, program, options)

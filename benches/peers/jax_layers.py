@@ -16,29 +16,41 @@ def gate_inputs(cell, p, x):
     return x @ p["weight_ih"].T + bias
 
 
-def elman_step(p, carry, a):
-    """One step; `carry` and the row of `a` are `batch x units`, or plain vectors."""
-    h = jnp.tanh(a + carry @ p["weight_hh"].T)
-    return h, h
+def forth(weight, a):
+    """The recurrent weight as a step forward multiplies by it, laid out once before the scan."""
+    return weight if a.ndim == 2 else weight.T
 
 
-def lstm_step(p, carry, a):
+def back(weight, a):
+    """The recurrent weight as a step backward multiplies by it."""
+    return weight.T if a.ndim == 2 else weight
+
+
+def times(h, matrix):
+    """The product of the carry. Without a batch it is a plain vector, and XLA likes matrix times vector best then."""
+    return matrix @ h if h.ndim == 1 else h @ matrix
+
+
+def elman_step(matrix, _, h, a):
+    """One step."""
+    return jnp.tanh(a + times(h, matrix))
+
+
+def lstm_step(matrix, _, carry, a):
     """One step; the carry is hidden state and cell."""
     h, c = carry
-    i, f, g, o = jnp.split(a + h @ p["weight_hh"].T, 4, axis=-1)
+    i, f, g, o = jnp.split(a + times(h, matrix), 4, axis=-1)
     c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-    h = jax.nn.sigmoid(o) * jnp.tanh(c)
-    return (h, c), h
+    return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
 
-def gru_step(p, h, a):
+def gru_step(matrix, bias, h, a):
     """One step."""
     a_r, a_z, a_n = jnp.split(a, 3, axis=-1)
-    u_r, u_z, u_n = jnp.split(h @ p["weight_hh"].T + p["bias_hh"], 3, axis=-1)
+    u_r, u_z, u_n = jnp.split(times(h, matrix) + bias, 3, axis=-1)
     r, z = jax.nn.sigmoid(a_r + u_r), jax.nn.sigmoid(a_z + u_z)
     n = jnp.tanh(a_n + r * u_n)
-    h = n + z * (h - n)
-    return h, h
+    return n + z * (h - n)
 
 
 STEP = {"elman": elman_step, "lstm": lstm_step, "gru": gru_step}
@@ -52,7 +64,9 @@ def zero_carry(cell, shape):
 
 def last_hidden(cell, p, x, carry, unroll):
     """The last hidden state and the carry that goes out, by a scan over the steps of `x`."""
-    carry, _ = lax.scan(lambda h, a: (STEP[cell](p, h, a)[0], None), carry, gate_inputs(cell, p, x), unroll=unroll)
+    a = gate_inputs(cell, p, x)
+    matrix, bias = forth(p["weight_hh"], a), p["bias_hh"]
+    carry, _ = lax.scan(lambda carry, a: (STEP[cell](matrix, bias, carry, a), None), carry, a, unroll=unroll)
     return (carry[0] if cell == "lstm" else carry), carry
 
 
@@ -64,15 +78,16 @@ def by_hand(cell, unroll):
         return forward(weight, bias, carry, a)[0]
 
     def forward(weight, bias, carry, a):
-        p = {"weight_hh": weight, "bias_hh": bias}
-        last, kept = lax.scan(lambda carry, a: KEEP[cell](p, carry, a), carry, a, unroll=unroll)
+        matrix = forth(weight, a)
+        last, kept = lax.scan(lambda carry, a: KEEP[cell](matrix, bias, carry, a), carry, a, unroll=unroll)
         return (last[0] if cell == "lstm" else last), (weight, kept)
 
     def backward(saved, d_h):
         weight, kept = saved
+        matrix = back(weight, kept[0])
         d_carry = (d_h, jnp.zeros_like(d_h)) if cell == "lstm" else d_h
         d_carry, d_gates = lax.scan(
-            lambda d_carry, kept: BACK[cell](weight, d_carry, kept), d_carry, kept, reverse=True, unroll=unroll
+            lambda d_carry, kept: BACK[cell](matrix, d_carry, kept), d_carry, kept, reverse=True, unroll=unroll
         )
         d_a, d_u = d_gates if cell == "gru" else (d_gates, d_gates)
         h_before = kept[0]
@@ -86,30 +101,30 @@ def by_hand(cell, unroll):
     return lambda p, x, carry: recurrence(p["weight_hh"], p["bias_hh"], carry, gate_inputs(cell, p, x))
 
 
-def elman_keep(p, h, a):
+def elman_keep(matrix, bias, h, a):
     """A step, and what its backward pass needs."""
-    after, _ = elman_step(p, h, a)
+    after = elman_step(matrix, bias, h, a)
     return after, (h, after)
 
 
-def elman_back(weight, d_h, kept):
+def elman_back(matrix, d_h, kept):
     """A step backwards: the gradient of the carry, and of what the gates were told."""
     _, after = kept
     d_a = d_h * (1 - after * after)
-    return d_a @ weight, d_a
+    return times(d_a, matrix), d_a
 
 
-def lstm_keep(p, carry, a):
+def lstm_keep(matrix, _, carry, a):
     """A step, and what its backward pass needs."""
     h, c = carry
-    i, f, g, o = jnp.split(a + h @ p["weight_hh"].T, 4, axis=-1)
+    i, f, g, o = jnp.split(a + times(h, matrix), 4, axis=-1)
     i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
     after = f * c + i * g
     tanh = jnp.tanh(after)
     return (o * tanh, after), (h, c, i, f, g, o, tanh)
 
 
-def lstm_back(weight, d_carry, kept):
+def lstm_back(matrix, d_carry, kept):
     """A step backwards: the gradient of the carry, and of what the gates were told."""
     d_h, d_c = d_carry
     _, c, i, f, g, o, tanh = kept
@@ -117,26 +132,26 @@ def lstm_back(weight, d_carry, kept):
     d_a = jnp.concatenate(
         [d_c * g * i * (1 - i), d_c * c * f * (1 - f), d_c * i * (1 - g * g), d_h * tanh * o * (1 - o)], axis=-1
     )
-    return (d_a @ weight, d_c * f), d_a
+    return (times(d_a, matrix), d_c * f), d_a
 
 
-def gru_keep(p, h, a):
+def gru_keep(matrix, bias, h, a):
     """A step, and what its backward pass needs."""
     a_r, a_z, a_n = jnp.split(a, 3, axis=-1)
-    u_r, u_z, u_n = jnp.split(h @ p["weight_hh"].T + p["bias_hh"], 3, axis=-1)
+    u_r, u_z, u_n = jnp.split(times(h, matrix) + bias, 3, axis=-1)
     r, z = jax.nn.sigmoid(a_r + u_r), jax.nn.sigmoid(a_z + u_z)
     n = jnp.tanh(a_n + r * u_n)
     return n + z * (h - n), (h, r, z, n, u_n)
 
 
-def gru_back(weight, d_h, kept):
+def gru_back(matrix, d_h, kept):
     """A step backwards: the gradient of the carry, and of what the gates were told by the input and by the state."""
     h, r, z, n, u_n = kept
     d_n = d_h * (1 - z) * (1 - n * n)
     d_r = d_n * u_n * r * (1 - r)
     d_z = d_h * (h - n) * z * (1 - z)
     d_u = jnp.concatenate([d_r, d_z, d_n * r], axis=-1)
-    return d_h * z + d_u @ weight, (jnp.concatenate([d_r, d_z, d_n], axis=-1), d_u)
+    return d_h * z + times(d_u, matrix), (jnp.concatenate([d_r, d_z, d_n], axis=-1), d_u)
 
 
 KEEP = {"elman": elman_keep, "lstm": lstm_keep, "gru": gru_keep}

@@ -73,7 +73,7 @@ def fastest(forms):
                 turns[name].append(steps / timed(job, steps))
         rates = {name: statistics.median(turn) for name, turn in turns.items()}
         shown = ", ".join(f"{name} {rate:.0f}" for name, rate in sorted(rates.items(), key=lambda item: -item[1]))
-        print(f"  steps a second: {shown}", file=sys.stderr, flush=True)
+        print(f"    steps a second: {shown}", file=sys.stderr, flush=True)
     name = max(rates, key=rates.get)
     return name, forms[name], rates[name]
 
