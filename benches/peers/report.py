@@ -79,11 +79,15 @@ def notes(options, versions, results, tolerance):
         chosen = [f"{framework}: {form}" for framework, form in result.forms.items() if form]
         if chosen:
             yield f"- {result.workload.name}: {'; '.join(chosen)}"
-        for framework, busy in result.busy.items():
-            if busy and statistics.median(busy) > 1.1 * options.threads:
-                yield f"- {result.workload.name}: **{framework} used {statistics.median(busy):.1f} cores**"
-            if busy and statistics.median(busy) < 0.9:
-                yield f"- {result.workload.name}: {framework} had only {statistics.median(busy):.0%} of a core"
+        shares = {framework: statistics.median(busy) for framework, busy in result.busy.items() if busy}
+        many = {framework: share for framework, share in shares.items() if share > 1.1 * options.threads}
+        few = {framework: share for framework, share in shares.items() if share < 0.9}
+        if many:
+            shown = ", ".join(f"{framework} {share:.1f}" for framework, share in many.items())
+            yield f"- {result.workload.name}: **more cores used than given: {shown}**"
+        if few:
+            shown = ", ".join(f"{framework} {share:.0%}" for framework, share in few.items())
+            yield f"- {result.workload.name}: the core was shared with something else; they had of it: {shown}"
 
 
 def write(options, versions, results, tolerance):
