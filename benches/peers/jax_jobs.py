@@ -1,0 +1,150 @@
+"""The workloads in JAX, each in the forms that might be its fastest: one compiled program for a whole step."""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jax_layers import by_hand, last_hidden, zero_carry
+from workloads import CLASSES, FEATURES, classes, initial, inputs
+from worker import Job
+
+
+# Whose matrix products XLA takes: its own, or those of YNNPACK.
+PRODUCTS = {"": None, ", YNNPACK": {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}}
+
+
+def forms(workload):
+    """The forms of a workload by name."""
+    if workload.kind == "study":
+        jobs = {}
+        for unroll in (1, workload.window):
+            for hand in (False, True):
+                for sequences in (1, 20):
+                    name = f"{backward(hand)}, unroll {unroll}, {sequences} sequences a program"
+                    jobs[name] = Study(workload, unroll, hand, sequences)
+        return jobs
+    if workload.kind == "train":
+        return {
+            f"{backward(hand)}, unroll {unroll}{products}": Training(workload, unroll, hand, options)
+            for hand, unroll in ((False, 1), (False, 5), (True, 1))
+            for products, options in PRODUCTS.items()
+        }
+    return {
+        f"unroll {unroll}{products}": Inference(workload, unroll, options)
+        for unroll in (1, 10)
+        for products, options in PRODUCTS.items()
+    }
+
+
+def backward(hand):
+    """How a form gets its gradients."""
+    return "backward by hand" if hand else "jax.grad"
+
+
+class JaxJob(Job):
+    """One compiled program that maps a state to the next one, whose memory it takes over."""
+
+    def prepare(self, workload, program, options=None):
+        """Compiles at the first run."""
+        self.first = {name: jnp.asarray(value) for name, value in initial(workload).items()}
+        self.program = jax.jit(program, donate_argnums=0, compiler_options=options)
+        self.restart()
+
+    def restart(self):
+        self.state = jax.tree.map(jnp.copy, self.start(self.first))
+        jax.block_until_ready(self.state)
+
+    def start(self, parameters):
+        """The state before the first step."""
+        return parameters
+
+    def run(self, steps):
+        state = self.state
+        for _ in range(steps // self.granularity):
+            state, self.last = self.program(state)
+        self.state = state
+        jax.block_until_ready((state, self.last))
+
+    def values(self):
+        return jnp.ravel(self.last).tolist()
+
+
+class Study(JaxJob):
+    """One sequence at a time, an update a window, gradients clipped by value, plain SGD; the whole of it compiled."""
+
+    def __init__(self, workload, unroll, hand, sequences):
+        self.granularity = sequences
+        windows = jnp.asarray(inputs(workload)).reshape(-1, workload.window, FEATURES)
+        target = jax.nn.one_hot(classes(workload)[0], CLASSES)
+        recurrence = by_hand("elman", unroll)
+
+        def loss(p, carry, x):
+            carry = recurrence(p, x, carry) if hand else last_hidden("elman", p, x, carry, unroll)[0]
+            logits = p["head_weight"] @ carry + p["head_bias"]
+            return jnp.sum(jnp.logaddexp(0.0, logits) - target * logits), carry
+
+        def window(state, x):
+            p, carry = state
+            (value, carry), gradients = jax.value_and_grad(loss, has_aux=True)(p, carry, x)
+            p = jax.tree.map(lambda w, g: w - 1e-3 * jnp.clip(g, -1.0, 1.0), p, gradients)
+            return (p, carry), value
+
+        def sequence(p, _):
+            (p, _), values = lax.scan(window, (p, jnp.zeros(workload.units)), windows)
+            return p, values.sum()
+
+        def program(p):
+            return lax.scan(sequence, p, None, length=sequences) if sequences > 1 else sequence(p, None)
+
+        self.prepare(workload, program)
+
+
+class Training(JaxJob):
+    """Mini-batches, backpropagation through the whole sequence, clipping by the global norm, Adam."""
+
+    def __init__(self, workload, unroll, hand, options):
+        cell = workload.cell
+        x, labels = jnp.asarray(inputs(workload)), jnp.asarray(classes(workload))
+        recurrence = by_hand(cell, unroll)
+        zero = zero_carry(cell, (workload.batch, workload.units))
+
+        def loss(p):
+            hidden = recurrence(p, x, zero) if hand else last_hidden(cell, p, x, zero, unroll)[0]
+            logits = hidden @ p["head_weight"].T + p["head_bias"]
+            chosen = jnp.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+            return jnp.mean(jax.nn.logsumexp(logits, axis=1) - chosen)
+
+        def program(state):
+            p, first, second, step = state
+            value, gradients = jax.value_and_grad(loss)(p)
+            norm = jnp.sqrt(sum(jnp.sum(g * g) for g in gradients.values()))
+            scale = jnp.minimum(1.0, 1.0 / norm)
+            gradients = {name: g * scale for name, g in gradients.items()}
+            step = step + 1
+            first = {name: 0.9 * first[name] + 0.1 * g for name, g in gradients.items()}
+            second = {name: 0.999 * second[name] + 0.001 * g * g for name, g in gradients.items()}
+            rate, correction = 1e-3 / (1 - 0.9**step), 1 / (1 - 0.999**step)
+            p = {
+                name: w - rate * first[name] / (jnp.sqrt(second[name] * correction) + 1e-8) for name, w in p.items()
+            }
+            return (p, first, second, step), value
+
+        self.prepare(workload, program, options)
+
+    def start(self, parameters):
+        zeros = jax.tree.map(jnp.zeros_like, parameters)
+        return parameters, zeros, zeros, jnp.float32(0)
+
+
+class Inference(JaxJob):
+    """Whole sequences, without gradients."""
+
+    def __init__(self, workload, unroll, options):
+        cell, x = workload.cell, jnp.asarray(inputs(workload))
+        zero = zero_carry(cell, (workload.batch, workload.units))
+
+        def program(p):
+            hidden, _ = last_hidden(cell, p, x, zero, unroll)
+            return p, hidden @ p["head_weight"].T + p["head_bias"]
+
+        self.prepare(workload, program, options)

@@ -1,0 +1,123 @@
+"""The table and the JSON file of a comparison."""
+
+import json
+import platform
+import statistics
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from workloads import Workload
+
+
+@dataclass
+class Result:
+    """What was measured of one workload: a rate a round and framework."""
+
+    workload: Workload
+    rates: dict
+    busy: dict
+    forms: dict
+    difference: float
+
+    def median(self, framework):
+        """Median rate over the rounds."""
+        return statistics.median(self.rates[framework])
+
+    def ratio(self, framework):
+        """Median over the rounds of ours over theirs; both of a round were measured within seconds."""
+        return statistics.median(ours / theirs for ours, theirs in zip(self.rates["longhand"], self.rates[framework]))
+
+
+def line(result):
+    """A result in a line, while the comparison runs."""
+    shown = (f"{framework} {cell(result, framework)}" for framework in result.rates)
+    return f"    {', '.join(shown)}; first values agree to {result.difference:.0e}"
+
+
+def cell(result, framework):
+    """A framework's speed, and how many times faster we are."""
+    if framework not in result.rates:
+        return ""
+    rate = result.median(framework)
+    speed = f"{1e9 / rate:,.0f} ns" if result.workload.kind == "stream" else f"{rate:,.0f}"
+    if framework == "longhand" or "longhand" not in result.rates:
+        return speed
+    return f"{speed} ({result.ratio(framework):.2f} x)"
+
+
+def table(results, frameworks):
+    """The table in Markdown."""
+    rows = [["workload", *frameworks], ["---", *["---:"] * len(frameworks)]]
+    rows += [[result.workload.name, *(cell(result, framework) for framework in frameworks)] for result in results]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def cpu():
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def notes(options, versions, results, tolerance):
+    """What one must know to read the table."""
+    threads = "one thread on one core" if options.threads == 1 else f"up to {options.threads} threads and cores"
+    yield (
+        "Sequences of 150 steps a second, higher is better (streams: nanoseconds a step, lower is better), the median "
+        f"of {options.rounds} rounds of about {options.seconds:g} s; in brackets ours over theirs, the median of the "
+        "rounds' ratios: above 1 ours is faster."
+    )
+    largest = max(result.difference for result in results)
+    yield (
+        f"{cpu()}; {threads} each, all frameworks in turn; f32. "
+        + ", ".join(f"{framework} {version}" for framework, version in versions.items())
+        + f". First losses and logits agreed to {largest:.0e} (demanded: {tolerance:.0e})."
+    )
+    for result in results:
+        chosen = [f"{framework}: {form}" for framework, form in result.forms.items() if form]
+        if chosen:
+            yield f"- {result.workload.name}: {'; '.join(chosen)}"
+        shares = {framework: statistics.median(busy) for framework, busy in result.busy.items() if busy}
+        many = {framework: share for framework, share in shares.items() if share > 1.1 * options.threads}
+        few = {framework: share for framework, share in shares.items() if share < 0.9}
+        if many:
+            shown = ", ".join(f"{framework} {share:.1f}" for framework, share in many.items())
+            yield f"- {result.workload.name}: **more cores used than given: {shown}**"
+        if few:
+            shown = ", ".join(f"{framework} {share:.0%}" for framework, share in few.items())
+            yield f"- {result.workload.name}: the core was shared with something else; they had of it: {shown}"
+
+
+def write(options, versions, results, tolerance):
+    """Prints the table and writes it to `comparison.md`, and everything to `comparison.json`."""
+    text = table(results, list(versions)) + "\n\n" + "\n".join(notes(options, versions, results, tolerance)) + "\n"
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "comparison.md").write_text(text)
+    everything = {
+        "cpu": cpu(),
+        "threads": options.threads,
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "versions": versions,
+        "tolerance": tolerance,
+        "results": [
+            {
+                "workload": asdict(result.workload),
+                "rates": result.rates,
+                "cores_used": result.busy,
+                "median": {framework: result.median(framework) for framework in result.rates},
+                "ours_over_theirs": {
+                    framework: result.ratio(framework)
+                    for framework in result.rates
+                    if framework != "longhand" and "longhand" in result.rates
+                },
+                "forms": result.forms,
+                "largest_difference": result.difference,
+            }
+            for result in results
+        ],
+    }
+    (options.out / "comparison.json").write_text(json.dumps(everything, indent=2) + "\n")
+    print(text)

@@ -1,0 +1,17 @@
+//! The workers of burn and candle of `benches/peers/compare.py`; the argument says which.
+
+mod burn_jobs;
+mod candle_jobs;
+#[path = "../../shared/generator.rs"]
+mod generator;
+#[path = "../../shared/protocol.rs"]
+mod protocol;
+mod weights;
+
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("burn") => protocol::serve("burn", "0.22.1 (flex)", burn_jobs::make),
+        Some("candle") => protocol::serve("candle", "0.11.1", candle_jobs::make),
+        other => panic!("burn or candle, not {other:?}"),
+    }
+}
