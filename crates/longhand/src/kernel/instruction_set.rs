@@ -25,6 +25,10 @@ impl InstructionSet {
     /// The best one here. The standard library remembers what it found, so this costs a load.
     #[inline]
     pub(crate) fn best() -> InstructionSet {
+        #[cfg(test)]
+        if let Some(forced) = FORCED.get() {
+            return forced;
+        }
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
         {
             if std::arch::is_x86_feature_detected!("avx512f") {
@@ -49,6 +53,21 @@ impl InstructionSet {
         }
         sets
     }
+}
+
+#[cfg(test)]
+std::thread_local! {
+    /// What this thread takes for the best, for tests that compare instruction sets.
+    static FORCED: core::cell::Cell<Option<InstructionSet>> = const { core::cell::Cell::new(None) };
+}
+
+/// Does some work with an instruction set that this processor has, on this thread.
+#[cfg(test)]
+pub(crate) fn with<R>(instruction_set: InstructionSet, work: impl FnOnce() -> R) -> R {
+    FORCED.set(Some(instruction_set));
+    let result = work();
+    FORCED.set(None);
+    result
 }
 
 /// A loop over scalars `S` that is written once for every vector.

@@ -2,6 +2,7 @@
 
 mod equations;
 mod exponentials;
+mod instruction_sets;
 mod products;
 
 use crate::Scalar;

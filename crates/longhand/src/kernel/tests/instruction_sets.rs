@@ -1,0 +1,61 @@
+//! Whole layers on every instruction set: the same bits from run to run, and nearly the same from set to set.
+
+use super::bits;
+use crate::kernel::instruction_set::{InstructionSet, with};
+use crate::{
+    Elman, Gru, Labels, LastStep, Layer, Layout, Linear, LossAt, Lstm, Pass, Path, Reduction, Sequences,
+    SoftmaxCrossEntropy, TruncatedBptt, Workspace, initialise,
+};
+use alloc::vec::Vec;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+/// The loss and the gradients of one batch.
+fn gradients<M>(model: &M, x: &Sequences<f32>) -> Vec<f32>
+where
+    M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+{
+    let labels = Labels::per_sequence(&(0..x.batch()).map(|sequence| sequence % 6).collect::<Vec<_>>());
+    let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
+    let (mut model, mut workspace) = (model.clone(), Workspace::new(model));
+    let mut all = Vec::new();
+    let bptt = TruncatedBptt::full(LossAt::LastValidStep);
+    let value = bptt.train(&mut model, &loss, x, &labels, &mut workspace, &mut Pass::Infer, |_, gradients| {
+        gradients.visit(&Path::ROOT, &mut |_, _, values| all.extend_from_slice(values));
+    });
+    all.push(value.expect("the labels fit"));
+    all
+}
+
+/// Over 150 steps, the gradients of two instruction sets differ by less than this part of the largest of them.
+const BOUND: f32 = 2e-5;
+
+fn check<L>(recurrent: L)
+where
+    L: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+{
+    let g = &mut ChaCha8Rng::seed_from_u64(8);
+    let model = recurrent.then(LastStep).and_then(|chain| chain.then(Linear::new(50, 6, g))).expect("they meet");
+    for batch in [1, 7] {
+        let lengths: Vec<usize> = (0..batch).map(|sequence| 150 - 11 * sequence).collect();
+        let layout = Layout::new(150, batch).with_lengths(&lengths).expect("not beyond the end");
+        let mut x = Sequences::zeros(3, layout);
+        initialise::uniform(&mut x, -1.0, 1.0, g).expect("ordered");
+        let plain = with(InstructionSet::Plain, || gradients(&model, &x));
+        let largest = plain.iter().fold(0.0_f32, |largest, gradient| largest.max(gradient.abs()));
+        for set in InstructionSet::available() {
+            let given = with(set, || gradients(&model, &x));
+            assert!(bits(&given) == bits(&with(set, || gradients(&model, &x))), "{set:?}: other bits the second time");
+            let distance = |(a, b): (&f32, &f32)| (a - b).abs();
+            let worst = given.iter().zip(&plain).map(distance).fold(0.0, f32::max);
+            assert!(worst <= BOUND * largest, "{}, {set:?}, batch {batch}: {:e}", model.name(), worst / largest);
+        }
+    }
+}
+
+#[test]
+fn layers_on_every_instruction_set() {
+    let g = &mut ChaCha8Rng::seed_from_u64(9);
+    check(Elman::new(3, 50, g));
+    check(Lstm::new(3, 50, g));
+    check(Gru::new(3, 50, g));
+}

@@ -1,0 +1,86 @@
+//! What training keeps in memory is what its formula says.
+
+use longhand::{
+    Adam, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Pass, Reduction, Sequences,
+    SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace,
+};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use std::alloc::{GlobalAlloc, Layout as Request, System};
+use std::cell::Cell;
+
+thread_local! {
+    /// Bytes that this thread holds, taken minus given back.
+    static HELD: Cell<isize> = const { Cell::new(0) };
+}
+
+/// The system's allocator, with the bytes counted.
+struct Weighing;
+
+fn count(bytes: isize) {
+    // While a thread ends its counter may be gone already.
+    let _ = HELD.try_with(|held| held.set(held.get() + bytes));
+}
+
+// SAFETY: every request goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Weighing {
+    unsafe fn alloc(&self, request: Request) -> *mut u8 {
+        count(request.size().cast_signed());
+        unsafe { System.alloc(request) }
+    }
+    unsafe fn realloc(&self, pointer: *mut u8, request: Request, size: usize) -> *mut u8 {
+        count(size.cast_signed() - request.size().cast_signed());
+        unsafe { System.realloc(pointer, request, size) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, request: Request) {
+        count(-request.size().cast_signed());
+        unsafe { System.dealloc(pointer, request) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Weighing = Weighing;
+
+/// Bytes that training a layer with a classifier on its last step holds after two batches, the data not counted, beside
+/// the formula of "How fast, and why".
+fn check<L>(recurrent: L, scalars_a_column: usize, units: usize, [window, batch]: [usize; 2])
+where
+    L: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+{
+    const INPUTS: usize = 3;
+    let x = Sequences::from_fn(INPUTS, 150, batch, |_, step, _| (step as f32).sin());
+    let labels = Labels::per_sequence(&vec![2; batch]);
+    let (loss, g) = (SoftmaxCrossEntropy::new(Reduction::MeanOverSteps), &mut ChaCha8Rng::seed_from_u64(1));
+    let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, UpdateEvery::Window).expect("not 0");
+
+    let before = HELD.get();
+    // A copy, so that the parameters are counted.
+    let head = Linear::new(units, 6, g);
+    let mut model = recurrent.clone().then(LastStep).and_then(|chain| chain.then(head)).expect("they meet");
+    let (mut adam, mut workspace) = (Adam::new(), Workspace::new(&model));
+    for _ in 0..2 {
+        let update = |model: &mut _, gradients: &mut _| adam.step(model, gradients, 1e-3);
+        bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut Pass::Infer, update).expect("they fit");
+    }
+    let held = usize::try_from(HELD.get() - before).expect("training holds something");
+
+    let (columns, parameters) = (window * batch, longhand::Tensors::<f32>::count(&model));
+    // Parameters, gradients, Adam's two moments, and the packed weights; with more than one sequence the packed transpose,
+    // with more than one block of steps the sums over blocks.
+    let copies = 5 + usize::from(batch > 1) + usize::from(columns > 128);
+    let formula = 4 * (copies * parameters + (scalars_a_column * units + INPUTS) * columns);
+    // Blocks of steps, rows that are padded to whole vectors, marks of steps, and what is small.
+    let rest = 4 * 2 * 128_usize.max(batch) * 4 * units + 4 * parameters + 3 * columns + 40_000;
+    let name = model.name();
+    assert!(held < formula + rest, "{name}, {window} x {batch}: {held} bytes, the formula says {formula} + {rest}");
+    assert!(10 * held > 8 * formula, "{name}, {window} x {batch}: {held} bytes, the formula says {formula}");
+}
+
+#[test]
+fn training_holds_what_the_formula_says() {
+    let g = &mut ChaCha8Rng::seed_from_u64(1);
+    for shape in [[30, 1], [150, 1], [150, 32], [50, 100]] {
+        check(Elman::new(3, 50, g), 3, 50, shape);
+        check(Gru::new(3, 64, g), 7, 64, shape);
+        check(Lstm::new(3, 128, g), 8, 128, shape);
+    }
+}
