@@ -28,7 +28,7 @@ impl<T: Precision> Kernel<T> for SingleColumn<'_, T> {
         unsafe {
             while row < product.rows {
                 let rows = product.rows - row;
-                let vectors = rows.div_ceil(V::LANES).min(2 * V::TILE_VECTORS);
+                let vectors = rows.div_ceil(V::LANES).min(vectors_together::<T, V>(product.rows, product.depth));
                 macro_rules! heights {
                     ($($height:literal and $below:literal with $sets:literal sums;)*) => {
                         match vectors {
@@ -52,6 +52,15 @@ impl<T: Precision> Kernel<T> for SingleColumn<'_, T> {
             }
         }
     }
+}
+
+/// Vectors of rows that a product of one column takes together: those of two panels, whose elements of the right operand
+/// are then read once for both; but of one if the matrix does not fit into the first-level cache, since two streams from
+/// the second come slower than one.
+#[inline(always)]
+pub(super) fn vectors_together<T, V: Vector<T>>(rows: usize, columns: usize) -> usize {
+    const FIRST_LEVEL_CACHE: usize = 48 * 1024;
+    if rows * columns * size_of::<T>() > FIRST_LEVEL_CACHE { V::TILE_VECTORS } else { 2 * V::TILE_VECTORS }
 }
 
 /// The right operand, and where the result starts from and goes.

@@ -7,6 +7,7 @@
 
 use super::instruction_set::Kernel;
 use super::precision::Precision;
+use super::single_column::vectors_together;
 use super::vector::Vector;
 
 /// The operands of `out += A' b`, as pointers whose reach was checked.
@@ -27,7 +28,8 @@ impl<T: Precision> Kernel<T> for TransposedColumn<T> {
         // SAFETY: `transposed_product` checked how far the operands reach; panels are padded to whole vectors.
         unsafe {
             while row < self.rows {
-                let vectors = (self.rows - row).div_ceil(V::LANES).min(2 * V::TILE_VECTORS);
+                let most = vectors_together::<T, V>(self.rows, self.columns);
+                let vectors = (self.rows - row).div_ceil(V::LANES).min(most);
                 macro_rules! heights {
                     ($($height:literal and $below:literal;)*) => {
                         match vectors {
