@@ -15,6 +15,7 @@
 //!
 //! In truncated training each window has its own mean: the output is that of the window it is given.
 
+use crate::kernel;
 use crate::scalar::real;
 use crate::{Features, Layer, Layout, Pass, Scalar, Sequences};
 use alloc::{borrow::ToOwned, string::String};
@@ -56,18 +57,22 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
         let layout = input.layout();
         output.reshape_marked(input.features(), 1, layout.batch(), |_, b| layout.last_valid_step(b).is_some());
         output.values_mut().as_mut_slice().fill(T::zero());
-        for sequence in 0..layout.batch() {
-            let y = output.at_mut(0, sequence);
-            let mut n = 0;
-            for step in valid_steps(layout, sequence) {
-                n += 1;
-                for (y, &x) in y.iter_mut().zip(input.at(step, sequence)) {
-                    *y += x;
-                }
+        for step in 0..layout.steps() {
+            if layout.invalid_at(step).next().is_none() {
+                let length = layout.batch() * input.features();
+                let x = &input.values().as_slice()[step * length..(step + 1) * length];
+                kernel::add(output.values_mut().as_mut_slice(), x);
+                continue;
             }
+            for sequence in (0..layout.batch()).filter(|&sequence| layout.is_valid(step, sequence)) {
+                kernel::add(output.at_mut(0, sequence), input.at(step, sequence));
+            }
+        }
+        for sequence in 0..layout.batch() {
+            let n = valid_steps(layout, sequence).count();
             if n > 0 {
-                for y in y {
-                    *y /= real(f64::from(n));
+                for y in output.at_mut(0, sequence) {
+                    *y /= real(n as f64);
                 }
             }
         }
@@ -93,9 +98,18 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
         d_input.values_mut().as_mut_slice().fill(T::zero());
         for sequence in 0..layout.batch() {
             let n = real::<T>(valid_steps(layout, sequence).count() as f64);
+            let mut first = None;
             for step in valid_steps(layout, sequence) {
-                let d_x = d_input.at_mut(step, sequence);
-                for (d_x, &d_y) in d_x.iter_mut().zip(d_output.at(0, sequence)) {
+                let column = layout.column(step, sequence);
+                if let Some(first) = first {
+                    // The same at every step.
+                    let features = input.features();
+                    let d_x = d_input.values_mut().as_mut_slice();
+                    d_x.copy_within(first * features..(first + 1) * features, column * features);
+                    continue;
+                }
+                first = Some(column);
+                for (d_x, &d_y) in d_input.column_mut(column).iter_mut().zip(d_output.at(0, sequence)) {
                     *d_x = d_y / n;
                 }
             }
