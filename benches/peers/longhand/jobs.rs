@@ -3,9 +3,9 @@
 use crate::generator::{Tensor, bound, uniform};
 use crate::protocol::{CLASSES, FEATURES, Job, STEPS, Workload};
 use longhand::{
-    Adam, Elman, Gru, Labels, LastStep, Layer, Linear, Loss, LossAt, Lstm, Optimizer, Pass, Path, Reduction,
-    Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tensors, TruncatedBptt, UpdateEvery, Workspace,
-    clip_by_global_norm, clip_by_value,
+    Adam, Elman, Gru, Labels, LastStep, Layer, Linear, Loss, LossAt, Lstm, Optimizer, Pass, Path, Reduction, Sequences,
+    Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tensors, TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm,
+    clip_by_value,
 };
 
 /// A workload made ready.
