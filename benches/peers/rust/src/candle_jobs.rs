@@ -91,7 +91,8 @@ impl Training {
         let mut gradients = loss.backward()?;
         let mut squares = 0.0;
         for parameter in &self.parameters {
-            squares += gradients.get(parameter).expect("every parameter counts").sqr()?.sum_all()?.to_scalar::<f32>()?;
+            squares +=
+                gradients.get(parameter).expect("every parameter counts").sqr()?.sum_all()?.to_scalar::<f32>()?;
         }
         if squares.sqrt() > 1.0 {
             for parameter in &self.parameters {
