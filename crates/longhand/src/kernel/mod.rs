@@ -15,6 +15,7 @@ mod instruction_set;
 mod pack;
 mod precision;
 mod product;
+mod real;
 mod single_column;
 mod sums;
 mod transposed_column;
@@ -22,10 +23,11 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use equations::{Equations, Real, bands, bands_mut, each, each_row};
+pub(crate) use equations::{Equations, bands, bands_mut, each, each_row};
 pub(crate) use exponential::sigmoid_of;
 pub(crate) use pack::{Operand, Packed};
 pub(crate) use product::{Accumulate, Workspace, product};
+pub(crate) use real::Real;
 pub(crate) use sums::{add, sum_of_squares};
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use super::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
 use super::pack::{Operand, Packed};
 use super::precision::Precision;
 use super::single_column::SingleColumn;
-use super::transposed_column::TransposedColumn;
 use super::vector::Vector;
 use crate::Scalar;
 use alloc::vec::Vec;
@@ -99,44 +98,6 @@ impl<T: Scalar> Packed<T> {
             plain(out, accumulate, a, b);
         }
     }
-}
-
-impl<T: Scalar> Packed<T> {
-    /// `out += self' * b` for one column `b`.
-    pub(crate) fn add_transposed_product(&self, out: &mut [T], b: &[T]) {
-        assert_eq!((self.columns, self.rows), (out.len(), b.len()), "the dimensions of a product differ");
-        let values = self.panels();
-        assert!(values.len() >= self.rows * self.columns, "an operand is not whole");
-        let product = TransposedColumn {
-            out: out.as_mut_ptr(),
-            a: values.as_ptr(),
-            rows: self.rows,
-            columns: self.columns,
-            b: b.as_ptr(),
-        };
-        if !by_precision::<T, _>(self.instruction_set, product, transposed_f32, transposed_f64) {
-            let a = Operand::new(values, self.rows, self.columns).transposed();
-            plain(out, Accumulate::Add, a, Operand::new(b, self.rows, 1));
-        }
-    }
-}
-
-impl<T> Cast for TransposedColumn<T> {
-    type To<S> = TransposedColumn<S>;
-
-    #[inline(always)]
-    fn cast<S>(self) -> TransposedColumn<S> {
-        let TransposedColumn { out, a, rows, columns, b } = self;
-        TransposedColumn { out: out.cast(), a: a.cast(), rows, columns, b: b.cast() }
-    }
-}
-
-fn transposed_f32(instruction_set: InstructionSet, product: &TransposedColumn<f32>) {
-    run(instruction_set, product);
-}
-
-fn transposed_f64(instruction_set: InstructionSet, product: &TransposedColumn<f64>) {
-    run(instruction_set, product);
 }
 
 /// The product on plain loops, for every scalar.

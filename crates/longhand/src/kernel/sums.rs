@@ -1,6 +1,7 @@
 //! Sums over slices.
 
-use super::equations::{Equations, Real, each};
+use super::equations::{Equations, each};
+use super::real::Real;
 use crate::Scalar;
 
 /// `out += values`.

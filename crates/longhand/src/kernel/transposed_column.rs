@@ -5,19 +5,60 @@
 //! right operand stays in registers, each column of a panel is read once, and four columns are added up together. To
 //! pack the transpose would cost more than it saves: a window has few steps, and the panels are in the cache already.
 
-use super::instruction_set::Kernel;
+use super::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
+use super::pack::{Operand, Packed};
 use super::precision::Precision;
+use super::product::{Accumulate, plain};
 use super::single_column::vectors_together;
 use super::vector::Vector;
+use crate::Scalar;
+
+impl<T: Scalar> Packed<T> {
+    /// `out += self' * b` for one column `b`.
+    pub(crate) fn add_transposed_product(&self, out: &mut [T], b: &[T]) {
+        assert_eq!((self.columns, self.rows), (out.len(), b.len()), "the dimensions of a product differ");
+        let values = self.panels();
+        assert!(values.len() >= self.rows * self.columns, "an operand is not whole");
+        let product = TransposedColumn {
+            out: out.as_mut_ptr(),
+            a: values.as_ptr(),
+            rows: self.rows,
+            columns: self.columns,
+            b: b.as_ptr(),
+        };
+        if !by_precision::<T, _>(self.instruction_set, product, transposed_f32, transposed_f64) {
+            let a = Operand::new(values, self.rows, self.columns).transposed();
+            plain(out, Accumulate::Add, a, Operand::new(b, self.rows, 1));
+        }
+    }
+}
+
+impl<T> Cast for TransposedColumn<T> {
+    type To<S> = TransposedColumn<S>;
+
+    #[inline(always)]
+    fn cast<S>(self) -> TransposedColumn<S> {
+        let TransposedColumn { out, a, rows, columns, b } = self;
+        TransposedColumn { out: out.cast(), a: a.cast(), rows, columns, b: b.cast() }
+    }
+}
+
+fn transposed_f32(instruction_set: InstructionSet, product: &TransposedColumn<f32>) {
+    run(instruction_set, product);
+}
+
+fn transposed_f64(instruction_set: InstructionSet, product: &TransposedColumn<f64>) {
+    run(instruction_set, product);
+}
 
 /// The operands of `out += A' b`, as pointers whose reach was checked.
-pub(super) struct TransposedColumn<T> {
-    pub(super) out: *mut T,
+struct TransposedColumn<T> {
+    out: *mut T,
     /// Panels of `rows` rows and `columns` columns.
-    pub(super) a: *const T,
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    pub(super) b: *const T,
+    a: *const T,
+    rows: usize,
+    columns: usize,
+    b: *const T,
 }
 
 impl<T: Precision> Kernel<T> for TransposedColumn<T> {
@@ -25,7 +66,7 @@ impl<T: Precision> Kernel<T> for TransposedColumn<T> {
     unsafe fn run<V: Vector<T>>(&self) {
         let mut panel = self.a;
         let mut row = 0;
-        // SAFETY: `transposed_product` checked how far the operands reach; panels are padded to whole vectors.
+        // SAFETY: `add_transposed_product` checked how far the operands reach; panels are padded to whole vectors.
         unsafe {
             while row < self.rows {
                 let most = vectors_together::<T, V>(self.rows, self.columns);

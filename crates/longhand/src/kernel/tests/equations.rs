@@ -2,9 +2,9 @@
 
 use super::{bits, reals, whole};
 use crate::Scalar;
-use crate::kernel::equations::{Equations, Real, bands, bands_mut, each_column};
+use crate::kernel::equations::{Equations, bands, bands_mut, each_column};
 use crate::kernel::instruction_set::InstructionSet;
-use crate::kernel::{self, each};
+use crate::kernel::{self, Real, each};
 use crate::scalar::real;
 use alloc::vec::Vec;
 use core::marker::PhantomData;

@@ -2,7 +2,8 @@
 
 use super::{bits, reals};
 use crate::Scalar;
-use crate::kernel::equations::{Equations, Real, bands_mut, each_column};
+use crate::kernel::Real;
+use crate::kernel::equations::{Equations, bands_mut, each_column};
 use crate::kernel::instruction_set::InstructionSet;
 use crate::scalar::real;
 use alloc::vec::Vec;

@@ -1,0 +1,93 @@
+//! Four columns at a time from rows that lie contiguously, for packing a transpose.
+
+#[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
+use core::arch::x86_64::*;
+
+/// Row `4 l + k` goes to lane group `l` of vector `k`; then each group of 4 x 4 is transposed in place.
+#[inline(always)]
+pub(super) unsafe fn columns_512(from: *const f32, stride: usize, rows: usize) -> [__m512; 4] {
+    unsafe {
+        let mut groups = [_mm512_setzero_ps(); 4];
+        for k in 0..4 {
+            let row = [from; 4];
+            let [a, b, c, d] = [
+                row[0].add(k.min(rows - 1) * stride),
+                row[1].add((4 + k).min(rows - 1) * stride),
+                row[2].add((8 + k).min(rows - 1) * stride),
+                row[3].add((12 + k).min(rows - 1) * stride),
+            ];
+            let low = _mm512_insertf32x4::<1>(_mm512_castps128_ps512(_mm_loadu_ps(a)), _mm_loadu_ps(b));
+            groups[k] = _mm512_insertf32x4::<3>(_mm512_insertf32x4::<2>(low, _mm_loadu_ps(c)), _mm_loadu_ps(d));
+        }
+        let [a, b, c, d] = groups;
+        let (ab, cd) = (_mm512_castps_pd(_mm512_unpacklo_ps(a, b)), _mm512_castps_pd(_mm512_unpacklo_ps(c, d)));
+        let (high_ab, high_cd) =
+            (_mm512_castps_pd(_mm512_unpackhi_ps(a, b)), _mm512_castps_pd(_mm512_unpackhi_ps(c, d)));
+        [
+            _mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)),
+            _mm512_castpd_ps(_mm512_unpacklo_pd(high_ab, high_cd)),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(high_ab, high_cd)),
+        ]
+    }
+}
+
+/// The same with two groups a vector.
+#[inline(always)]
+pub(super) unsafe fn columns_256(from: *const f32, stride: usize, rows: usize) -> [__m256; 4] {
+    unsafe {
+        let mut groups = [_mm256_setzero_ps(); 4];
+        for k in 0..4 {
+            let (a, b) = (from.add(k.min(rows - 1) * stride), from.add((4 + k).min(rows - 1) * stride));
+            groups[k] = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(_mm_loadu_ps(a)), _mm_loadu_ps(b));
+        }
+        let [a, b, c, d] = groups;
+        let (ab, cd) = (_mm256_castps_pd(_mm256_unpacklo_ps(a, b)), _mm256_castps_pd(_mm256_unpacklo_ps(c, d)));
+        let (high_ab, high_cd) =
+            (_mm256_castps_pd(_mm256_unpackhi_ps(a, b)), _mm256_castps_pd(_mm256_unpackhi_ps(c, d)));
+        [
+            _mm256_castpd_ps(_mm256_unpacklo_pd(ab, cd)),
+            _mm256_castpd_ps(_mm256_unpackhi_pd(ab, cd)),
+            _mm256_castpd_ps(_mm256_unpacklo_pd(high_ab, high_cd)),
+            _mm256_castpd_ps(_mm256_unpackhi_pd(high_ab, high_cd)),
+        ]
+    }
+}
+
+#[inline(always)]
+pub(super) unsafe fn columns_512d(from: *const f64, stride: usize, rows: usize) -> [__m512d; 4] {
+    let mut columns = [[0.0; 8]; 4];
+    for row in 0..8 {
+        for column in 0..4 {
+            columns[column][row] = unsafe { *from.add(row.min(rows - 1) * stride + column) };
+        }
+    }
+    let [a, b, c, d] = &columns;
+    unsafe {
+        [
+            _mm512_loadu_pd(a.as_ptr()),
+            _mm512_loadu_pd(b.as_ptr()),
+            _mm512_loadu_pd(c.as_ptr()),
+            _mm512_loadu_pd(d.as_ptr()),
+        ]
+    }
+}
+
+#[inline(always)]
+pub(super) unsafe fn columns_256d(from: *const f64, stride: usize, rows: usize) -> [__m256d; 4] {
+    let mut columns = [[0.0; 4]; 4];
+    for row in 0..4 {
+        for column in 0..4 {
+            columns[column][row] = unsafe { *from.add(row.min(rows - 1) * stride + column) };
+        }
+    }
+    let [a, b, c, d] = &columns;
+    unsafe {
+        [
+            _mm256_loadu_pd(a.as_ptr()),
+            _mm256_loadu_pd(b.as_ptr()),
+            _mm256_loadu_pd(c.as_ptr()),
+            _mm256_loadu_pd(d.as_ptr()),
+        ]
+    }
+}
