@@ -40,6 +40,15 @@ fn check_product<T: Scalar>(set: InstructionSet, [m, n, k]: [usize; 3], packed: 
     }
 }
 
+/// Some sizes around multiples of the vectors and of the tiles, or with `LONGHAND_ALL_SHAPES=1` every one to 70 too.
+fn sizes(some: &[usize]) -> Vec<usize> {
+    let mut sizes = some.to_vec();
+    if std::env::var_os("LONGHAND_ALL_SHAPES").is_some() {
+        sizes.extend((0..=70).filter(|size| !some.contains(size)));
+    }
+    sizes
+}
+
 fn check_products<T: Scalar>() {
     // Around multiples of the vectors (2, 4, 8, 16) and of the tiles (up to 64 rows, 4 or 6 columns).
     const ROWS: [usize; 25] =
@@ -48,9 +57,9 @@ fn check_products<T: Scalar>() {
     const DEPTHS: [usize; 9] = [0, 1, 2, 3, 4, 5, 7, 33, 70];
     for set in InstructionSet::available() {
         let mut packed = Packed::default();
-        for m in ROWS {
-            for n in COLUMNS {
-                for k in DEPTHS {
+        for m in sizes(&ROWS) {
+            for n in sizes(&COLUMNS) {
+                for k in sizes(&DEPTHS) {
                     check_product::<T>(set, [m, n, k], &mut packed);
                 }
             }
