@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jax_layers import by_hand, last_hidden, zero_carry
+from jax_layers import by_hand, last_hidden, last_hidden_and_gates, zero_carry
 from workloads import CLASSES, FEATURES, classes, initial, inputs
 from worker import Job
 
@@ -30,8 +30,9 @@ def forms(workload):
             for products, options in PRODUCTS.items()
         }
     return {
-        f"unroll {unroll}{products}": Inference(workload, unroll, options)
+        f"unroll {unroll}{', gates written' if gates else ''}{products}": Inference(workload, unroll, gates, options)
         for unroll in (1, 10)
+        for gates in ((False,) if workload.cell == "elman" else (False, True))
         for products, options in PRODUCTS.items()
     }
 
@@ -139,12 +140,15 @@ class Training(JaxJob):
 class Inference(JaxJob):
     """Whole sequences, without gradients."""
 
-    def __init__(self, workload, unroll, options):
+    def __init__(self, workload, unroll, gates, options):
         cell, x = workload.cell, jnp.asarray(inputs(workload))
         zero = zero_carry(cell, (workload.batch, workload.units))
 
         def program(p):
-            hidden, _ = last_hidden(cell, p, x, zero, unroll)
-            return p, hidden @ p["head_weight"].T + p["head_bias"]
+            hidden, written = (last_hidden_and_gates if gates else last_hidden)(cell, p, x, zero, unroll)
+            return p, (hidden @ p["head_weight"].T + p["head_bias"], written)
 
         self.prepare(workload, program, options)
+
+    def values(self):
+        return jnp.ravel(self.last[0]).tolist()

@@ -70,8 +70,9 @@ def notes(options, versions, results, tolerance):
         "rounds' ratios: above 1 ours is faster."
     )
     largest = max(result.difference for result in results)
+    memory = "the C library's memory settings as they come" if options.default_malloc else "memory kept between steps"
     yield (
-        f"{cpu()}; {threads} each, all frameworks in turn; f32. "
+        f"{cpu()}; {threads} each, all frameworks in turn; f32; {memory}. "
         + ", ".join(f"{framework} {version}" for framework, version in versions.items())
         + f". First losses and logits agreed to {largest:.0e} (demanded: {tolerance:.0e})."
     )
@@ -98,6 +99,7 @@ def write(options, versions, results, tolerance):
     everything = {
         "cpu": cpu(),
         "threads": options.threads,
+        "default_malloc": options.default_malloc,
         "rounds": options.rounds,
         "seconds": options.seconds,
         "versions": versions,
