@@ -82,6 +82,12 @@ fn lstm() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
     Lstm::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("they meet")
 }
 
+#[cfg(feature = "rayon")]
+fn gru_model() -> longhand::Chain<longhand::Chain<Gru<f32>, LastStep>, Linear<f32>> {
+    let g = &mut generator();
+    Gru::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("they meet")
+}
+
 fn gru() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
     let g = &mut generator();
     Gru::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("they meet")
@@ -201,6 +207,27 @@ fn batches_of_changing_length() {
     };
     round();
     assert_eq!(calls_during(round), 0);
+}
+
+/// On one thread of rayon's pool, where both shards run and every call of the allocator is counted.
+#[cfg(feature = "rayon")]
+#[test]
+fn a_training_step_in_shards() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("the thread starts");
+    let (mut model, mut adam) = (gru_model(), Adam::new());
+    let mut workspace = longhand::ParallelWorkspace::new(&model, 3);
+    let (x, labels) =
+        (Sequences::ragged(&[150, 20, 77, 1, 140].map(waves)).expect("the same features"), [0, 1, 2, 3, 4]);
+    let (labels, loss) = (Labels::per_sequence(&labels), SoftmaxCrossEntropy::new(Reduction::MeanOverSteps));
+    let bptt = bptt(40, LossAt::WindowEnd, UpdateEvery::Window);
+    let mut round = || {
+        let update = |model: &mut _, gradients: &mut _| adam.step(model, gradients, 1e-3);
+        bptt.train_parallel(&mut model, &loss, &x, &labels, &mut workspace, update).expect("fits");
+    };
+    pool.install(|| {
+        round();
+        assert_eq!(calls_during(&mut round), 0);
+    });
 }
 
 #[test]

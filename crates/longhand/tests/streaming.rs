@@ -95,3 +95,36 @@ fn the_carry_of_two_sequences() {
     let model = Gru::<f32>::zeros(3, 4);
     Stream::new(&model, 3).step(&[0.0; 3], &mut model.carry(2));
 }
+
+/// Each layer by itself: a chain is checked by its first.
+#[test]
+fn input_of_another_length_is_refused() {
+    fn check<M: Streaming<f32>>(model: &M) {
+        for length in [0, 2, 4, 6] {
+            let step = || {
+                let (mut stream, mut carry) = (Stream::new(model, 3), model.carry(1));
+                stream.step(&vec![0.5; length], &mut carry).len()
+            };
+            assert!(
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(step)).is_err(),
+                "{}, {length}",
+                model.name()
+            );
+        }
+    }
+    check(&Elman::zeros(3, 4));
+    check(&Lstm::zeros(3, 4));
+    check(&Gru::zeros(3, 4));
+    check(&Linear::zeros(3, 4));
+    check(&Activation::Tanh);
+    check(&LastStep);
+}
+
+/// A layer without inputs still has its biases and its state.
+#[test]
+fn no_input_features() {
+    check_all::<f64>(0, 5, 4, 11, 1e-12);
+    let mut linear = Linear::<f64>::zeros(0, 2);
+    linear.bias[1] = 3.0;
+    assert_eq!(Stream::new(&linear, 0).step(&[], &mut ()), [0.0, 3.0]);
+}

@@ -107,7 +107,8 @@ fn png(tree: &Tree, width: u32, height: u32) -> Result<Vec<u8>, png::EncodingErr
     let mut writer = encoder.write_header()?;
     let mut stream = writer.stream_writer()?;
     for top in (0..height).step_by(BAND as usize) {
-        let Some(mut band) = Pixmap::new(width, BAND.min(height - top)) else { continue };
+        let band = Pixmap::new(width, BAND.min(height - top));
+        let mut band = band.ok_or_else(|| std::io::Error::other("a band of it has no size"))?;
         let place = Transform::from_scale(PNG_SCALE, PNG_SCALE).post_translate(0.0, -(top as f32));
         resvg::render(tree, place, &mut band.as_mut());
         for pixel in band.pixels() {

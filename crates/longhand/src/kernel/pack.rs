@@ -58,8 +58,9 @@ where
     }
 }
 
-/// A left operand in panels of as many rows as a tile has, with anything below the last: each panel is then read from front to
-/// back, in whole vectors. Weights are packed once a window and used at each of its steps.
+/// A left operand in panels of as many rows as a tile has: each panel is then read from front to back, in whole vectors.
+/// Below the last row stand zeros, or, in a transpose, that row again; a product never shows it. Weights are packed once
+/// a window and used at each of its steps.
 #[derive(Debug)]
 pub(crate) struct Packed<T> {
     values: Vec<T>,
@@ -173,7 +174,7 @@ impl<T: Precision> Kernel<T> for Packing<T> {
     }
 }
 
-/// One panel: `height` rows from `rows` rows of a matrix; what stands below them is never looked at.
+/// One panel: `height` rows, the first `rows` of them from a matrix.
 struct Panel<T> {
     from: *const T,
     rows: usize,

@@ -84,7 +84,13 @@ impl<T: Scalar> Packed<T> {
     /// `out = self * b` or `out += self * b`, with `out` and `b` stored column by column.
     pub(crate) fn product(&self, out: &mut [T], accumulate: Accumulate<'_, T>, b: &[T]) {
         let columns = b.len().checked_div(self.columns).unwrap_or(0);
+        assert_eq!(columns * self.columns, b.len(), "the columns of an operand are not whole");
         self.product_with(out, accumulate, Operand::new(b, self.columns, columns));
+    }
+
+    /// The same for one column `b`, which may have no elements: a bias is then all there is.
+    pub(crate) fn product_with_column(&self, out: &mut [T], accumulate: Accumulate<'_, T>, b: &[T]) {
+        self.product_with(out, accumulate, Operand::new(b, b.len(), 1));
     }
 
     /// The same with any strides of `b`.
@@ -261,7 +267,8 @@ impl<T: Precision> Product<T> {
     }
 }
 
-/// Writes `HEIGHT` vectors of rows, added to what these start from; at most `rows` of them.
+/// Writes `HEIGHT` vectors of rows, added to what these start from; at most `rows` of them. It is compiled for no
+/// vectors too, where nothing lies below a panel, and never called so.
 #[inline(always)]
 pub(super) unsafe fn put_rows<T, V: Vector<T>, const HEIGHT: usize>(
     sums: [V; HEIGHT],

@@ -8,6 +8,39 @@ use super::precision::Precision;
 use super::product::{Product, put_rows};
 use super::vector::Vector;
 
+/// Sums for each row: enough that, with so many vectors of rows, the multipliers need not wait for the sum before.
+const fn sums_a_row(vectors: usize) -> usize {
+    match vectors {
+        1 | 2 => 4,
+        3 => 3,
+        _ => 2,
+    }
+}
+
+/// Does something with the number of vectors as constants: those of a panel, and those of the panel after it that are
+/// taken together with it, which is whole then. The conditions are constants: sizes that a vector does not use are not
+/// compiled.
+macro_rules! by_height {
+    ($vector:ident, $vectors:expr, $height:ident, $below:ident => $work:expr) => {
+        by_height!(@ $vector, $vectors, $height, $below, $work,
+            (1, 0) (2, 0) (3, 0) (4, 0) (2, 1) (2, 2) (4, 1) (4, 2) (4, 3) (4, 4))
+    };
+    (@ $vector:ident, $vectors:expr, $height:ident, $below:ident, $work:expr, $(($h:literal, $b:literal))*) => {
+        match $vectors {
+            $(vectors if vectors == $h + $b
+                && $h <= $vector::TILE_VECTORS
+                && ($b == 0 || $h == $vector::TILE_VECTORS) =>
+            {
+                const $height: usize = $h;
+                const $below: usize = $b;
+                $work
+            })*
+            vectors => unreachable!("no panel of {vectors} vectors"),
+        }
+    };
+}
+pub(super) use by_height;
+
 /// A product whose right operand has one column.
 pub(super) struct SingleColumn<'a, T>(pub(super) &'a Product<T>);
 
@@ -29,24 +62,9 @@ impl<T: Precision> Kernel<T> for SingleColumn<'_, T> {
             while row < product.rows {
                 let rows = product.rows - row;
                 let vectors = rows.div_ceil(V::LANES).min(vectors_together::<T, V>(product.rows, product.depth));
-                macro_rules! heights {
-                    ($($height:literal and $below:literal with $sets:literal sums;)*) => {
-                        match vectors {
-                            $(_ if vectors == $height + $below
-                                && $height <= V::TILE_VECTORS
-                                && ($below == 0 || $height == V::TILE_VECTORS) =>
-                            {
-                                column.panels::<V, $height, $below, $sets>(panel, row, rows);
-                            })*
-                            _ => unreachable!("no panel of {vectors} vectors"),
-                        }
-                    };
-                }
-                heights! {
-                    1 and 0 with 4 sums; 2 and 0 with 4 sums; 3 and 0 with 3 sums; 4 and 0 with 2 sums;
-                    2 and 1 with 3 sums; 2 and 2 with 2 sums;
-                    4 and 1 with 2 sums; 4 and 2 with 2 sums; 4 and 3 with 2 sums; 4 and 4 with 2 sums;
-                }
+                by_height!(V, vectors, HEIGHT, BELOW => {
+                    column.panels::<V, HEIGHT, BELOW, { sums_a_row(HEIGHT + BELOW) }>(panel, row, rows);
+                });
                 panel = panel.add(vectors * V::LANES * product.depth);
                 row += vectors * V::LANES;
             }

@@ -9,12 +9,13 @@ use super::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
 use super::pack::{Operand, Packed};
 use super::precision::Precision;
 use super::product::{Accumulate, plain};
-use super::single_column::vectors_together;
+use super::single_column::{by_height, vectors_together};
 use super::vector::Vector;
 use crate::Scalar;
 
 impl<T: Scalar> Packed<T> {
-    /// `out += self' * b` for one column `b`.
+    /// `out += self' * b` for one column `b`. The matrix was packed as it stood, not as a transpose: below its last row
+    /// there are zeros.
     pub(crate) fn add_transposed_product(&self, out: &mut [T], b: &[T]) {
         assert_eq!((self.columns, self.rows), (out.len(), b.len()), "the dimensions of a product differ");
         let values = self.panels();
@@ -71,22 +72,7 @@ impl<T: Precision> Kernel<T> for TransposedColumn<T> {
             while row < self.rows {
                 let most = vectors_together::<T, V>(self.rows, self.columns);
                 let vectors = (self.rows - row).div_ceil(V::LANES).min(most);
-                macro_rules! heights {
-                    ($($height:literal and $below:literal;)*) => {
-                        match vectors {
-                            $(_ if vectors == $height + $below
-                                && $height <= V::TILE_VECTORS
-                                && ($below == 0 || $height == V::TILE_VECTORS) =>
-                            {
-                                self.panels::<V, $height, $below>(panel, row);
-                            })*
-                            _ => unreachable!("no panel of {vectors} vectors"),
-                        }
-                    };
-                }
-                heights! {
-                    1 and 0; 2 and 0; 3 and 0; 4 and 0; 2 and 1; 2 and 2; 4 and 1; 4 and 2; 4 and 3; 4 and 4;
-                }
+                by_height!(V, vectors, HEIGHT, BELOW => self.panels::<V, HEIGHT, BELOW>(panel, row));
                 panel = panel.add(vectors * V::LANES * self.columns);
                 row += vectors * V::LANES;
             }

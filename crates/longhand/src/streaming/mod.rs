@@ -1,8 +1,8 @@
 //! One step of one sequence at a time, as sensors and control loops have it.
 //!
 //! [`Layer::forward`] packs the weights for the processor at each call, which many steps share. Where there is a single
-//! step, that would be most of the work: [`Stream`] packs them once, and then a step allocates nothing, copies nothing
-//! but its input, and does each layer's own equations.
+//! step, that would be most of the work: [`Stream`] packs them once, and then a step allocates nothing and does each layer's
+//! own equations.
 
 mod recurrent;
 mod stateless;
@@ -50,6 +50,7 @@ pub trait Streaming<T: Scalar>: Layer<T> {
 /// ```
 #[derive(Debug)]
 pub struct Stream<T: Scalar, M: Streaming<T>> {
+    inputs: usize,
     prepared: M::Prepared,
     output: Vec<T>,
 }
@@ -64,7 +65,7 @@ impl<T: Scalar, M: Streaming<T>> Stream<T, M> {
         if let Features::Fixed { input, .. } = features {
             assert_eq!(input, inputs, "{} was given {inputs} features", model.name());
         }
-        Stream { prepared: model.prepare(inputs), output: vec![T::zero(); features.of_output(inputs)] }
+        Stream { inputs, prepared: model.prepare(inputs), output: vec![T::zero(); features.of_output(inputs)] }
     }
 
     /// One step: the output for `input`. `carry` is that of one sequence ([`Layer::carry`] of a batch of 1); it comes in
@@ -73,6 +74,7 @@ impl<T: Scalar, M: Streaming<T>> Stream<T, M> {
     /// # Panics
     /// If the input has another number of features, or the carry is that of another number of sequences.
     pub fn step(&mut self, input: &[T], carry: &mut M::Carry) -> &[T] {
+        assert_eq!(input.len(), self.inputs, "a step has {} features, not {}", self.inputs, input.len());
         M::step(&mut self.prepared, input, carry, &mut self.output);
         &self.output
     }

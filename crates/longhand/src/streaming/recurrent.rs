@@ -37,7 +37,7 @@ impl<T: Scalar> Joined<T> {
         let (of_input, of_state) = self.input_and_state.split_at_mut(inputs);
         of_input.copy_from_slice(input);
         of_state.copy_from_slice(state.as_slice());
-        self.weights.product(z, Accumulate::Bias(&self.bias), &self.input_and_state);
+        self.weights.product_with_column(z, Accumulate::Bias(&self.bias), &self.input_and_state);
     }
 }
 
@@ -127,8 +127,8 @@ impl<T: Scalar> Streaming<T> for Gru<T> {
         let units = previous.len();
         assert_eq!(carry.shape(), (units, 1), "a step has the carry of one sequence");
         previous.copy_from_slice(carry.as_slice());
-        weight_ih.product(a, Accumulate::Bias(bias_ih), input);
-        weight_hh.product(u, Accumulate::Bias(bias_hh), previous);
+        weight_ih.product_with_column(a, Accumulate::Bias(bias_ih), input);
+        weight_hh.product_with_column(u, Accumulate::Bias(bias_hh), previous);
         let ([u_r, u_z, u_n], [previous_h]) = (bands(u, units, 1), bands(previous, units, 1));
         let ([a_r, a_z, a_n], [n]) = (bands_mut(a, units, 1), bands_mut(recurrent_n, units, 1));
         let ([h], [next]) = (bands_mut(output, units, 1), bands_mut(carry.as_mut_slice(), units, 1));

@@ -7,7 +7,6 @@ use crate::{Activation, Chain, LastStep, Layer, Linear, Scalar};
 use alloc::{vec, vec::Vec};
 
 impl<T: Scalar> Streaming<T> for Linear<T> {
-    /// `W` and `b`.
     type Prepared = LinearPrepared<T>;
 
     fn prepare(&self, _: usize) -> LinearPrepared<T> {
@@ -17,7 +16,7 @@ impl<T: Scalar> Streaming<T> for Linear<T> {
     }
 
     fn step(prepared: &mut LinearPrepared<T>, input: &[T], (): &mut (), output: &mut [T]) {
-        prepared.weight.product(output, Accumulate::Bias(&prepared.bias), input);
+        prepared.weight.product_with_column(output, Accumulate::Bias(&prepared.bias), input);
     }
 }
 
