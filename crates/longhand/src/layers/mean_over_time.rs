@@ -98,18 +98,9 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
         d_input.values_mut().as_mut_slice().fill(T::zero());
         for sequence in 0..layout.batch() {
             let n = real::<T>(valid_steps(layout, sequence).count() as f64);
-            let mut first = None;
             for step in valid_steps(layout, sequence) {
-                let column = layout.column(step, sequence);
-                if let Some(first) = first {
-                    // The same at every step.
-                    let features = input.features();
-                    let d_x = d_input.values_mut().as_mut_slice();
-                    d_x.copy_within(first * features..(first + 1) * features, column * features);
-                    continue;
-                }
-                first = Some(column);
-                for (d_x, &d_y) in d_input.column_mut(column).iter_mut().zip(d_output.at(0, sequence)) {
+                let d_x = d_input.at_mut(step, sequence);
+                for (d_x, &d_y) in d_x.iter_mut().zip(d_output.at(0, sequence)) {
                     *d_x = d_y / n;
                 }
             }
