@@ -108,13 +108,16 @@ pub(super) fn each_column<T: Scalar, const READ: usize, const CHANGED: usize>(
     changed: [RowsMut<'_, T>; CHANGED],
 ) {
     let (mut rows, mut columns) = (changed[0].height, changed[0].columns);
-    let read_shapes = read.iter().map(|band| (band.height, band.columns, band.column_stride));
-    let changed_shapes = changed.iter().map(|band| (band.height, band.columns, band.column_stride));
-    let mut contiguous = valid.is_empty();
-    for (band_rows, band_columns, column_stride) in read_shapes.chain(changed_shapes) {
-        assert_eq!((band_rows, band_columns), (rows, columns), "the bands of an equation differ in shape");
-        contiguous &= column_stride == rows;
+    let (mut one_shape, mut contiguous) = (true, valid.is_empty());
+    for band in &read {
+        one_shape &= band.height == rows && band.columns == columns;
+        contiguous &= band.column_stride == rows;
     }
+    for band in &changed {
+        one_shape &= band.height == rows && band.columns == columns;
+        contiguous &= band.column_stride == rows;
+    }
+    assert!(one_shape, "the bands of an equation differ in shape");
     assert!(valid.is_empty() || valid.len() == columns, "there is one mark a column");
     if contiguous {
         // One long column has one vector that is not full, not one a column.

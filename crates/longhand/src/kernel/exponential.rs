@@ -1,13 +1,11 @@
-//! The hyperbolic tangent and the logistic function of vectors.
+//! The exponential and the logistic function of vectors.
 //!
 //! Write `t = n ln 2 + r` with `|r| <= ln 2 / 2`. Then `exp(t) = 2^n (1 + p)`, where `p = exp(r) - 1` comes from its
 //! Taylor series, whose first left-out term is below half a unit in the last place. There is no branch, so a vector of
 //! any width does it.
 //!
-//! - `tanh |x| = e / (e + 2)` for `e = exp(2|x|) - 1 = 2^n p + (2^n - 1)`, which loses nothing near zero; the sign
-//!   comes back at the end. Within 3 units in the last place everywhere.
-//! - `sigmoid(x) = e / (e + 1)` for `e = exp(x)`, which loses nothing where it is tiny. Within 3 units in the last
-//!   place everywhere, subnormal results too.
+//! `sigmoid(x) = e / (e + 1)` for `e = exp(x)`, which loses nothing where it is tiny. Within 3 units in the last place
+//! everywhere, subnormal results too.
 
 use super::precision::Precision;
 use super::vector::Vector;
@@ -25,7 +23,7 @@ pub(crate) fn sigmoid_of<T: Scalar>(x: T) -> T {
 
 /// `exp(r) - 1` for `t = n ln 2 + r`.
 #[inline(always)]
-unsafe fn exponential_of_rest<T: Precision, V: Vector<T>>(t: V, n: V) -> V {
+pub(super) unsafe fn exponential_of_rest<T: Precision, V: Vector<T>>(t: V, n: V) -> V {
     unsafe {
         let r = n.mul_add(V::splat(T::MINUS_LN2_LOW), n.mul_add(V::splat(T::MINUS_LN2_HIGH), t));
         let mut series = V::splat(T::SERIES[0]);
@@ -33,22 +31,6 @@ unsafe fn exponential_of_rest<T: Precision, V: Vector<T>>(t: V, n: V) -> V {
             series = series.mul_add(r, V::splat(coefficient));
         }
         series.mul_add(r.mul(r), r)
-    }
-}
-
-/// The hyperbolic tangent of each lane.
-#[inline(always)]
-pub(super) unsafe fn tanh_vector<T: Precision, V: Vector<T>>(x: V) -> V {
-    unsafe {
-        // `min` gives its second operand for NaN, so that NaN stays NaN.
-        let magnitude = V::splat(T::TANH_LIMIT).min(x.abs());
-        let t = magnitude.add(magnitude);
-        let shifted = t.mul_add(V::splat(T::LOG2_E), V::splat(T::ROUNDING));
-        let n = shifted.sub(V::splat(T::ROUNDING));
-        let p = exponential_of_rest::<T, V>(t, n);
-        let two_to_n = shifted.power_of_two();
-        let e = two_to_n.mul_add(p, two_to_n.sub(V::splat(T::ONE)));
-        e.div(e.add(V::splat(T::TWO))).with_sign_of(x)
     }
 }
 

@@ -9,20 +9,22 @@
 
 #![expect(clippy::needless_range_loop, reason = "constant ranges are what the compiler unrolls into registers")]
 
+mod aligned;
+mod column;
 mod equations;
 mod exponential;
+mod hyperbolic_tangent;
 mod instruction_set;
 mod pack;
 mod precision;
 mod product;
 mod real;
-mod single_column;
 mod sums;
-mod transposed_column;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use column::PackedForColumn;
 pub(crate) use equations::{Equations, bands, bands_mut, each, each_row};
 pub(crate) use exponential::sigmoid_of;
 pub(crate) use pack::{Operand, Packed};

@@ -1,10 +1,10 @@
 //! Operands of a product, and the left one as the kernels want it.
 
+use super::aligned::Aligned;
 use super::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
-use alloc::vec::Vec;
 use core::any::TypeId;
 use nalgebra::DMatrix;
 
@@ -63,9 +63,7 @@ where
 /// a window and used at each of its steps.
 #[derive(Debug)]
 pub(crate) struct Packed<T> {
-    values: Vec<T>,
-    /// Elements before the first one that begins a cache line.
-    offset: usize,
+    values: Aligned<T>,
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) instruction_set: InstructionSet,
@@ -73,12 +71,9 @@ pub(crate) struct Packed<T> {
 
 impl<T> Default for Packed<T> {
     fn default() -> Self {
-        Packed { values: Vec::new(), offset: 0, rows: 0, columns: 0, instruction_set: InstructionSet::default() }
+        Packed { values: Aligned::default(), rows: 0, columns: 0, instruction_set: InstructionSet::default() }
     }
 }
-
-/// Bytes in a cache line, and in the widest vector.
-const LINE: usize = 64;
 
 impl<T: Scalar> Packed<T> {
     /// Takes over the elements of `a`.
@@ -89,15 +84,7 @@ impl<T: Scalar> Packed<T> {
     /// The same for one instruction set, which this processor must have.
     pub(crate) fn pack_for(&mut self, a: Operand<'_, T>, instruction_set: InstructionSet) {
         (self.rows, self.columns, self.instruction_set) = (a.rows, a.columns, instruction_set);
-        let lanes = lanes::<T>(instruction_set);
-        let padded_rows = a.rows.div_ceil(lanes) * lanes;
-        let length = padded_rows * a.columns + LINE / size_of::<T>().max(1);
-        if self.values.len() < length {
-            self.values.resize(length, T::zero());
-        }
-        let misaligned = self.values.as_ptr().addr() % LINE;
-        self.offset = if misaligned == 0 { 0 } else { (LINE - misaligned) / size_of::<T>() };
-        let to = &mut self.values[self.offset..][..padded_rows * a.columns];
+        let to = self.values.take(a.rows.next_multiple_of(lanes::<T>(instruction_set)) * a.columns);
         let packing = Packing {
             to: to.as_mut_ptr(),
             from: a.values.as_ptr(),
@@ -107,16 +94,20 @@ impl<T: Scalar> Packed<T> {
             column_stride: a.column_stride,
         };
         if !by_precision::<T, _>(instruction_set, packing, pack_f32, pack_f64) {
-            for (to, (column, row)) in to.iter_mut().zip((0..a.columns).flat_map(|j| (0..a.rows).map(move |i| (j, i))))
-            {
-                *to = a.values[row * a.row_stride + column * a.column_stride];
-            }
+            pack_plain(to, a);
         }
     }
 
     /// The panels, one after the other.
     pub(super) fn panels(&self) -> &[T] {
-        &self.values[self.offset..]
+        self.values.values()
+    }
+}
+
+/// The elements column by column: what scalars without vectors have for panels.
+pub(super) fn pack_plain<T: Scalar>(to: &mut [T], a: Operand<'_, T>) {
+    for (to, (column, row)) in to.iter_mut().zip((0..a.columns).flat_map(|j| (0..a.rows).map(move |i| (j, i)))) {
+        *to = a.values[row * a.row_stride + column * a.column_stride];
     }
 }
 
@@ -163,11 +154,7 @@ impl<T: Precision> Kernel<T> for Packing<T> {
             };
             // SAFETY: `pack_for` made room for all panels, and an operand is whole.
             unsafe {
-                if row_stride == 1 {
-                    panel.copy_columns::<V>(column_stride);
-                } else {
-                    panel.copy_rows::<V>(row_stride, column_stride);
-                }
+                panel.copy::<V>(row_stride, column_stride);
                 to = to.add(height * columns);
             }
         }
@@ -175,15 +162,30 @@ impl<T: Precision> Kernel<T> for Packing<T> {
 }
 
 /// One panel: `height` rows, the first `rows` of them from a matrix.
-struct Panel<T> {
-    from: *const T,
-    rows: usize,
-    columns: usize,
-    to: *mut T,
-    height: usize,
+pub(super) struct Panel<T> {
+    pub(super) from: *const T,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) to: *mut T,
+    pub(super) height: usize,
 }
 
 impl<T: Precision> Panel<T> {
+    /// Fills it.
+    ///
+    /// # Safety
+    /// The matrix has these rows and columns, and the panel has room.
+    #[inline(always)]
+    pub(super) unsafe fn copy<V: Vector<T>>(&self, row_stride: usize, column_stride: usize) {
+        unsafe {
+            if row_stride == 1 {
+                self.copy_columns::<V>(column_stride);
+            } else {
+                self.copy_rows::<V>(row_stride, column_stride);
+            }
+        }
+    }
+
     /// From columns that lie contiguously.
     #[inline(always)]
     unsafe fn copy_columns<V: Vector<T>>(&self, column_stride: usize) {
@@ -191,10 +193,7 @@ impl<T: Precision> Panel<T> {
             for column in 0..self.columns {
                 let (from, to) = (self.from.add(column * column_stride), self.to.add(column * self.height));
                 for row in (0..self.height).step_by(V::LANES) {
-                    let rest = self.rows - row;
-                    let lanes =
-                        if rest >= V::LANES { V::load(from.add(row)) } else { V::load_first(from.add(row), rest) };
-                    lanes.store(to.add(row));
+                    V::load_up_to(from.add(row), self.rows - row).store(to.add(row));
                 }
             }
         }
@@ -236,7 +235,7 @@ impl<T: Precision> Panel<T> {
 }
 
 /// Scalars in one vector; 1 for scalars that have no vectors, which packs them as they are.
-fn lanes<T: Scalar>(instruction_set: InstructionSet) -> usize {
+pub(super) fn lanes<T: Scalar>(instruction_set: InstructionSet) -> usize {
     fn of<S: Precision>(instruction_set: InstructionSet) -> usize {
         match instruction_set {
             InstructionSet::Plain => S::Plain::LANES,

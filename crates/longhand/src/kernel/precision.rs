@@ -1,5 +1,6 @@
 //! `f32` and `f64`: the scalars that have vectors, and the constants of their exponential.
 
+use super::hyperbolic_tangent::{by_exponential, by_fraction};
 use super::vector::{Lanes, ROUNDING_F32, ROUNDING_F64, Vector};
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::{__m256, __m256d, __m512, __m512d};
@@ -12,7 +13,7 @@ pub(super) trait Precision: Copy + Default + 'static {
     type Avx2: Vector<Self>;
     #[cfg(target_arch = "x86_64")]
     type Avx512: Vector<Self>;
-    /// Beyond this, tanh is 1.
+    /// Beyond this, the tanh that is worked out by exponentials is 1.
     const TANH_LIMIT: Self;
     /// Beyond this, the logistic function is 1.
     const SIGMOID_LIMIT: Self;
@@ -31,6 +32,9 @@ pub(super) trait Precision: Copy + Default + 'static {
     const TWO: Self;
     /// `1/k!` from the last one used down to `1/2!`.
     const SERIES: &'static [Self];
+
+    /// The hyperbolic tangent of each lane, the faster way at this precision.
+    unsafe fn tanh<V: Vector<Self>>(x: V) -> V;
 }
 
 impl Precision for f32 {
@@ -51,8 +55,12 @@ impl Precision for f32 {
     const MINUS_LN2_LOW: f32 = 2.121_944_4e-4;
     const ONE: f32 = 1.0;
     const TWO: f32 = 2.0;
-    const SERIES: &'static [f32] =
-        &[1.0 / 40_320.0, 1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
+    const SERIES: &'static [f32] = &[1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
+
+    #[inline(always)]
+    unsafe fn tanh<V: Vector<f32>>(x: V) -> V {
+        unsafe { by_fraction(x) }
+    }
 }
 
 impl Precision for f64 {
@@ -88,4 +96,9 @@ impl Precision for f64 {
         1.0 / 6.0,
         0.5,
     ];
+
+    #[inline(always)]
+    unsafe fn tanh<V: Vector<f64>>(x: V) -> V {
+        unsafe { by_exponential(x) }
+    }
 }

@@ -2,12 +2,12 @@
 //!
 //! `A` is packed into panels ([`Packed`]). For each panel and each few columns of `B`, a *tile* of the result is kept
 //! in registers while the inner dimension runs: `tile += a[:, p] * b[p, :]`, an outer product at a time. A product with
-//! one column, as each step of a single sequence has, stands in [`single_column`](super::single_column).
+//! one column, as each step of a single sequence has, stands in [`column`](super::column).
 
+use super::column::PackedForColumn;
 use super::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
 use super::pack::{Operand, Packed};
 use super::precision::Precision;
-use super::single_column::SingleColumn;
 use super::vector::Vector;
 use crate::Scalar;
 use alloc::vec::Vec;
@@ -27,12 +27,13 @@ pub(crate) enum Accumulate<'a, T> {
 #[derive(Debug)]
 pub(crate) struct Workspace<T> {
     packed: Packed<T>,
+    for_column: PackedForColumn<T>,
     sum: Vec<T>,
 }
 
 impl<T: Scalar> Default for Workspace<T> {
     fn default() -> Self {
-        Workspace { packed: Packed::default(), sum: Vec::new() }
+        Workspace { packed: Packed::default(), for_column: PackedForColumn::default(), sum: Vec::new() }
     }
 }
 
@@ -52,7 +53,12 @@ pub(crate) fn product<T: Scalar>(
 ) {
     assert_eq!(a.columns, b.rows, "the inner dimensions of a product differ");
     let out = &mut out[..a.rows * b.columns];
-    let Workspace { packed, sum } = workspace;
+    let Workspace { packed, for_column, sum } = workspace;
+    if b.columns == 1 && b.row_stride == 1 {
+        for_column.pack(a);
+        for_column.product(out, accumulate, &b.values[..b.rows]);
+        return;
+    }
     if a.columns <= DEPTH {
         packed.pack(a);
         packed.product_with(out, accumulate, b);
@@ -86,11 +92,6 @@ impl<T: Scalar> Packed<T> {
         let columns = b.len().checked_div(self.columns).unwrap_or(0);
         assert_eq!(columns * self.columns, b.len(), "the columns of an operand are not whole");
         self.product_with(out, accumulate, Operand::new(b, self.columns, columns));
-    }
-
-    /// The same for one column `b`, which may have no elements: a bias is then all there is.
-    pub(crate) fn product_with_column(&self, out: &mut [T], accumulate: Accumulate<'_, T>, b: &[T]) {
-        self.product_with(out, accumulate, Operand::new(b, b.len(), 1));
     }
 
     /// The same with any strides of `b`.
@@ -184,11 +185,11 @@ impl<T> Cast for Product<T> {
 }
 
 fn product_f32(instruction_set: InstructionSet, product: &Product<f32>) {
-    if product.columns == 1 { run(instruction_set, &SingleColumn(product)) } else { run(instruction_set, product) }
+    run(instruction_set, product);
 }
 
 fn product_f64(instruction_set: InstructionSet, product: &Product<f64>) {
-    if product.columns == 1 { run(instruction_set, &SingleColumn(product)) } else { run(instruction_set, product) }
+    run(instruction_set, product);
 }
 
 impl<T: Precision> Kernel<T> for Product<T> {
@@ -202,8 +203,9 @@ impl<T: Precision> Kernel<T> for Product<T> {
             let height = V::TILE_VECTORS.min(vectors - vector);
             let first_row = vector * V::LANES;
             let mut column = 0;
-            while column < self.columns {
-                let width = V::TILE_COLUMNS.min(self.columns - column);
+            for tiles in (1..=self.columns.div_ceil(V::TILE_COLUMNS)).rev() {
+                // Of nearly one width: a narrow tile at the end would have too few sums to keep the multipliers busy.
+                let width = (self.columns - column).div_ceil(tiles);
                 // SAFETY: the tile lies inside the result, and the panel holds `height` vectors for each `p`.
                 unsafe { self.tile::<V>(panel, height, width, first_row, column) };
                 column += width;

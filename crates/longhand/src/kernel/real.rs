@@ -1,6 +1,6 @@
 //! What equations are written in: a number of any kind, or a vector of them.
 
-use super::exponential::{sigmoid_of, sigmoid_vector, tanh_vector};
+use super::exponential::{sigmoid_of, sigmoid_vector};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
@@ -115,7 +115,7 @@ impl<T: Scalar, S: Precision, V: Vector<S>> Real<T> for Lanes<T, S, V> {
     }
     #[inline(always)]
     fn tanh(self) -> Self {
-        Lanes::new(unsafe { tanh_vector(self.vector) })
+        Lanes::new(unsafe { S::tanh(self.vector) })
     }
     #[inline(always)]
     fn sigmoid(self) -> Self {

@@ -18,6 +18,11 @@ pub(crate) trait Vector<T>: Copy {
     unsafe fn store(self, to: *mut T);
     /// The first `count` elements, fewer than `LANES`, and zero in the other lanes; nothing beyond them is touched.
     unsafe fn load_first(from: *const T, count: usize) -> Self;
+    /// A whole vector if there are `count >= LANES` elements, or as many as there are.
+    #[inline(always)]
+    unsafe fn load_up_to(from: *const T, count: usize) -> Self {
+        unsafe { if count >= Self::LANES { Self::load(from) } else { Self::load_first(from, count) } }
+    }
     /// Stores the first `count` lanes, fewer than `LANES`; nothing beyond them is touched.
     unsafe fn store_first(self, to: *mut T, count: usize);
     /// Four columns of `rows` rows that lie contiguously: element `from[row * stride + column]` in lane `row` of vector
@@ -25,6 +30,8 @@ pub(crate) trait Vector<T>: Copy {
     unsafe fn load_columns(from: *const T, stride: usize, rows: usize) -> [Self; 4];
     /// Adds the sum of the lanes of each vector to one element behind the pointer; of the first `count` vectors only.
     unsafe fn add_sums(vectors: [Self; 4], to: *mut T, count: usize);
+    /// The sums of the lanes of the first `LANES` vectors, the first in the first lane.
+    unsafe fn sums(vectors: [Self; MOST_LANES]) -> Self;
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
@@ -44,6 +51,9 @@ pub(crate) trait Vector<T>: Copy {
     /// `2^n`, where `self = n + ROUNDING` for the constant that makes a float's last bits count whole numbers.
     unsafe fn power_of_two(self) -> Self;
 }
+
+/// Lanes of the widest vector.
+pub(crate) const MOST_LANES: usize = 16;
 
 /// `1.5 * 2^23`: added to a small `f32`, it rounds it to a whole number, which stands in the last bits.
 pub(crate) const ROUNDING_F32: f32 = 12_582_912.0;
@@ -98,6 +108,10 @@ macro_rules! plain_vector {
                 for vector in 0..count {
                     unsafe { *to.add(vector) += vectors[vector].0.iter().sum::<$scalar>() };
                 }
+            }
+            #[inline(always)]
+            unsafe fn sums(vectors: [Self; MOST_LANES]) -> Self {
+                Lanes(core::array::from_fn(|vector| vectors[vector].0.iter().sum()))
             }
             #[inline(always)]
             unsafe fn add(mut self, other: Self) -> Self {

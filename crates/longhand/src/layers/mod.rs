@@ -8,3 +8,4 @@ pub mod linear;
 pub mod lstm;
 pub mod mean_over_time;
 mod recurrence;
+mod recurrent_weight;

@@ -8,6 +8,7 @@
 //! few enough for all of them to be in the cache still when the steps come to use them. Of the gradients `d_z` of the
 //! pre-activations no more than a block is ever kept.
 
+use super::recurrent_weight::RecurrentWeight;
 use crate::kernel::{self, Accumulate, Operand, Packed};
 use crate::sequences::{reshape, without_padding};
 use crate::{Layer, Layout, Scalar, Sequences};
@@ -26,11 +27,9 @@ pub(crate) struct Recurrence<T: Scalar> {
     /// `h[t-1]`.
     pub(crate) state: States<T>,
     /// `W_hh`, as the kernels want it: packed once a window, used at each of its steps.
-    pub(crate) weight_hh: Packed<T>,
+    pub(crate) weight_hh: RecurrentWeight<T>,
     /// `W_ih`, likewise.
     pub(crate) weight_ih: Packed<T>,
-    /// `W_hh'`, likewise.
-    weight_hh_transposed: Packed<T>,
     /// `W_ih'`, likewise, if anybody wants the gradient of the input.
     weight_ih_transposed: Packed<T>,
     /// The input without its padding, where it has any.
@@ -46,9 +45,8 @@ impl<T: Scalar> Default for Recurrence<T> {
         Recurrence {
             hidden: Sequences::default(),
             state: States::default(),
-            weight_hh: Packed::default(),
+            weight_hh: RecurrentWeight::default(),
             weight_ih: Packed::default(),
-            weight_hh_transposed: Packed::default(),
             weight_ih_transposed: Packed::default(),
             cleared_input: Sequences::default(),
             sums: [const { Vec::new() }; 4],
@@ -198,7 +196,7 @@ impl<T: Scalar> Recurrence<T> {
         self.hidden.reshape(units, layout);
         self.state.begin(carry, layout);
         self.weight_ih.pack(weight_ih.into());
-        self.weight_hh.pack(weight_hh.into());
+        self.weight_hh.pack(weight_hh, layout.batch());
     }
 
     /// Checks the shapes of a backward pass, gives `d_input` its own and packs the transposed weights.
@@ -216,9 +214,7 @@ impl<T: Scalar> Recurrence<T> {
         assert_eq!(shape, (units, layout.columns()), "backward follows a forward of this shape");
         assert_eq!(d_output.values().shape(), shape, "d_output has the shape of the output");
         assert_eq!(d_carry.shape(), (units, layout.batch()), "d_carry has the shape of the carry");
-        if layout.batch() != 1 {
-            self.weight_hh_transposed.pack(Operand::from(weight_hh).transposed());
-        }
+        self.weight_hh.pack_transposed(weight_hh);
         without_padding(input, layout, &mut self.cleared_input);
         if let Some(d_input) = d_input {
             d_input.reshape(weight_ih.ncols(), layout);
@@ -230,12 +226,7 @@ impl<T: Scalar> Recurrence<T> {
     /// step. At an invalid step, which held its state, `d_carry` passes unchanged; a reset cuts it.
     pub(crate) fn back_to_state(&self, d_carry: &mut [T], d_hh: &mut [T], layout: &Layout, step: usize) {
         give_nothing(d_hh, layout, step);
-        if layout.batch() == 1 {
-            // The transpose of a matrix is not worth packing for one column a step.
-            self.weight_hh.add_transposed_product(d_carry, d_hh);
-        } else {
-            self.weight_hh_transposed.product(d_carry, Accumulate::Add, d_hh);
-        }
+        self.weight_hh.add_transposed_product(d_carry, d_hh);
         reset(d_carry, layout, step);
     }
 

@@ -1,7 +1,7 @@
 //! The recurrent layers, one step at a time: the equations are the layers' own.
 
 use super::Streaming;
-use crate::kernel::{Accumulate, Operand, Packed, bands, bands_mut, each_row};
+use crate::kernel::{Accumulate, Operand, PackedForColumn, bands, bands_mut, each_row};
 use crate::layers::{elman, gru, lstm};
 use crate::{Elman, Gru, Lstm, LstmCarry, Nonlinearity, Scalar};
 use alloc::{vec, vec::Vec};
@@ -10,7 +10,7 @@ use nalgebra::{DMatrix, DVector};
 /// `W_ih` and `W_hh` side by side, so that a step has one product: `z = [W_ih W_hh] [x; h] + b_ih + b_hh`.
 #[derive(Debug)]
 pub struct Joined<T> {
-    weights: Packed<T>,
+    weights: PackedForColumn<T>,
     bias: Vec<T>,
     input_and_state: Vec<T>,
     units: usize,
@@ -20,7 +20,7 @@ impl<T: Scalar> Joined<T> {
     fn new([weight_ih, weight_hh]: [&DMatrix<T>; 2], [bias_ih, bias_hh]: [&DVector<T>; 2]) -> Self {
         let (rows, columns) = (weight_hh.nrows(), weight_ih.ncols() + weight_hh.ncols());
         let side_by_side = [weight_ih.as_slice(), weight_hh.as_slice()].concat();
-        let mut weights = Packed::default();
+        let mut weights = PackedForColumn::default();
         weights.pack(Operand::new(&side_by_side, rows, columns));
         Joined {
             weights,
@@ -37,7 +37,7 @@ impl<T: Scalar> Joined<T> {
         let (of_input, of_state) = self.input_and_state.split_at_mut(inputs);
         of_input.copy_from_slice(input);
         of_state.copy_from_slice(state.as_slice());
-        self.weights.product_with_column(z, Accumulate::Bias(&self.bias), &self.input_and_state);
+        self.weights.product(z, Accumulate::Bias(&self.bias), &self.input_and_state);
     }
 }
 
@@ -92,8 +92,8 @@ impl<T: Scalar> Streaming<T> for Lstm<T> {
 /// The two products of a [`Gru`], whose reset gate stands between them.
 #[derive(Debug)]
 pub struct GruPrepared<T> {
-    weight_ih: Packed<T>,
-    weight_hh: Packed<T>,
+    weight_ih: PackedForColumn<T>,
+    weight_hh: PackedForColumn<T>,
     bias_ih: Vec<T>,
     bias_hh: Vec<T>,
     a: Vec<T>,
@@ -108,8 +108,8 @@ impl<T: Scalar> Streaming<T> for Gru<T> {
     fn prepare(&self, _: usize) -> GruPrepared<T> {
         let (units, zeros) = (self.units(), |length| vec![T::zero(); length]);
         let mut prepared = GruPrepared {
-            weight_ih: Packed::default(),
-            weight_hh: Packed::default(),
+            weight_ih: PackedForColumn::default(),
+            weight_hh: PackedForColumn::default(),
             bias_ih: self.bias_ih_l0.as_slice().to_vec(),
             bias_hh: self.bias_hh_l0.as_slice().to_vec(),
             a: zeros(3 * units),
@@ -127,8 +127,8 @@ impl<T: Scalar> Streaming<T> for Gru<T> {
         let units = previous.len();
         assert_eq!(carry.shape(), (units, 1), "a step has the carry of one sequence");
         previous.copy_from_slice(carry.as_slice());
-        weight_ih.product_with_column(a, Accumulate::Bias(bias_ih), input);
-        weight_hh.product_with_column(u, Accumulate::Bias(bias_hh), previous);
+        weight_ih.product(a, Accumulate::Bias(bias_ih), input);
+        weight_hh.product(u, Accumulate::Bias(bias_hh), previous);
         let ([u_r, u_z, u_n], [previous_h]) = (bands(u, units, 1), bands(previous, units, 1));
         let ([a_r, a_z, a_n], [n]) = (bands_mut(a, units, 1), bands_mut(recurrent_n, units, 1));
         let ([h], [next]) = (bands_mut(output, units, 1), bands_mut(carry.as_mut_slice(), units, 1));

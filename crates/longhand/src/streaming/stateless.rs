@@ -1,7 +1,7 @@
 //! The layers that carry nothing, one step at a time, and chains.
 
 use super::Streaming;
-use crate::kernel::{Accumulate, Packed, each};
+use crate::kernel::{Accumulate, PackedForColumn, each};
 use crate::layers::activation;
 use crate::{Activation, Chain, LastStep, Layer, Linear, Scalar};
 use alloc::{vec, vec::Vec};
@@ -10,20 +10,20 @@ impl<T: Scalar> Streaming<T> for Linear<T> {
     type Prepared = LinearPrepared<T>;
 
     fn prepare(&self, _: usize) -> LinearPrepared<T> {
-        let mut weight = Packed::default();
+        let mut weight = PackedForColumn::default();
         weight.pack((&self.weight).into());
         LinearPrepared { weight, bias: self.bias.as_slice().to_vec() }
     }
 
     fn step(prepared: &mut LinearPrepared<T>, input: &[T], (): &mut (), output: &mut [T]) {
-        prepared.weight.product_with_column(output, Accumulate::Bias(&prepared.bias), input);
+        prepared.weight.product(output, Accumulate::Bias(&prepared.bias), input);
     }
 }
 
 /// The parameters of a [`Linear`].
 #[derive(Debug)]
 pub struct LinearPrepared<T> {
-    weight: Packed<T>,
+    weight: PackedForColumn<T>,
     bias: Vec<T>,
 }
 

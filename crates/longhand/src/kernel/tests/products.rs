@@ -4,7 +4,7 @@ use super::{reals, whole};
 use crate::Scalar;
 use crate::kernel::instruction_set::InstructionSet;
 use crate::kernel::product::plain;
-use crate::kernel::{self, Accumulate, Operand, Packed, Workspace};
+use crate::kernel::{self, Accumulate, Operand, Packed, PackedForColumn, Workspace};
 use crate::scalar::{real, square_root};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -70,30 +70,39 @@ fn check_products<T: Scalar>() {
     }
 }
 
-/// `out += A' b` from the panels of `A`.
-fn check_transposed<T: Scalar>() {
+/// Products with one column, forward and backward, from the same panels.
+fn check_columns<T: Scalar>() {
     let g = &mut ChaCha8Rng::seed_from_u64(7);
     for set in InstructionSet::available() {
-        let mut packed = Packed::default();
-        for rows in (1..=70).chain([81, 97, 128, 129, 200, 300]) {
-            for columns in [1, 2, 3, 4, 5, 7, 8, 50] {
-                let (a, b) = (whole::<T>(rows * columns, g), whole::<T>(rows, g));
-                let a = Operand::new(&a, rows, columns);
-                let before = whole::<T>(columns + 9, g);
-                let (mut given, mut expected) = (before.clone(), before.clone());
-                plain(&mut expected, Accumulate::Add, a.transposed(), Operand::new(&b, rows, 1));
-                packed.pack_for(a, set);
-                packed.add_transposed_product(&mut given[..columns], &b);
-                assert!(given == expected, "{set:?} {rows} x {columns}");
+        let mut packed = PackedForColumn::default();
+        for rows in (0..=70).chain([81, 97, 100, 128, 129, 200, 300]) {
+            for columns in sizes(&[0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 21, 37, 50]) {
+                for transposed in [false, true] {
+                    let values = whole::<T>(rows * columns, g);
+                    let a = operand(&values, rows, columns, transposed);
+                    packed.pack_for(a, set);
+                    let (of_columns, of_rows) = (whole::<T>(columns, g), whole::<T>(rows, g));
+                    let (before, bias) = (whole::<T>(rows.max(columns) + 9, g), whole::<T>(rows, g));
+                    for mode in [Accumulate::Replace, Accumulate::Add, Accumulate::Bias(&bias)] {
+                        let (mut given, mut expected) = (before.clone(), before.clone());
+                        plain(&mut expected, mode, a, Operand::new(&of_columns, columns, 1));
+                        packed.product(&mut given, mode, &of_columns);
+                        assert!(given == expected, "{set:?} {rows} x {columns} {mode:?}, transposed: {transposed}");
+                    }
+                    let (mut given, mut expected) = (before.clone(), before.clone());
+                    plain(&mut expected, Accumulate::Add, a.transposed(), Operand::new(&of_rows, rows, 1));
+                    packed.add_transposed_product(&mut given[..columns], &of_rows);
+                    assert!(given == expected, "{set:?} ({rows} x {columns})', transposed: {transposed}");
+                }
             }
         }
     }
 }
 
 #[test]
-fn transposed_products_of_one_column() {
-    check_transposed::<f32>();
-    check_transposed::<f64>();
+fn products_of_one_column() {
+    check_columns::<f32>();
+    check_columns::<f64>();
 }
 
 #[test]

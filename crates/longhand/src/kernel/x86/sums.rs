@@ -1,5 +1,6 @@
-//! The sums of the lanes of four vectors at a time.
+//! The sums of the lanes of four vectors, or of as many as a vector has lanes.
 
+use super::MOST_LANES;
 use super::first::{load_first_128, load_first_256d, store_first_128, store_first_256d};
 #[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
 use core::arch::x86_64::*;
@@ -74,5 +75,95 @@ unsafe fn add_groups_d(ab: __m256d, cd: __m256d, to: *mut f64, count: usize) {
         } else {
             store_first_256d(_mm256_add_pd(load_first_256d(to, count), sums), to, count);
         }
+    }
+}
+
+/// Halves the number of vectors: what two of them have in neighbouring places is added up and put side by side.
+macro_rules! pairs {
+    ($vectors:ident, $together:ident: $($first:literal $second:literal)*) => {
+        [$($together($vectors[$first], $vectors[$second])),*]
+    };
+}
+
+/// Of each group of four lanes the sums of elements 0 and 2, and of 1 and 3: `a b a b` of both.
+#[inline(always)]
+unsafe fn lanes_of(a: __m512, b: __m512) -> __m512 {
+    unsafe { _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)) }
+}
+
+/// The same with pairs of lanes for elements.
+#[inline(always)]
+unsafe fn pairs_of(a: __m512, b: __m512) -> __m512 {
+    unsafe {
+        let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
+        let (low, high) = (_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
+        _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high))
+    }
+}
+
+/// The sums of neighbouring groups of four lanes: two of `a`, then two of `b`.
+#[inline(always)]
+unsafe fn groups_of(a: __m512, b: __m512) -> __m512 {
+    unsafe { _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b)) }
+}
+
+#[inline(always)]
+pub(super) unsafe fn sums_512(v: [__m512; MOST_LANES]) -> __m512 {
+    unsafe {
+        let v = pairs!(v, lanes_of: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+        let v = pairs!(v, pairs_of: 0 1 2 3 4 5 6 7);
+        let v = pairs!(v, groups_of: 0 1 2 3);
+        groups_of(v[0], v[1])
+    }
+}
+
+#[inline(always)]
+unsafe fn lanes_of_256(a: __m256, b: __m256) -> __m256 {
+    unsafe { _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)) }
+}
+
+#[inline(always)]
+unsafe fn pairs_of_256(a: __m256, b: __m256) -> __m256 {
+    unsafe {
+        let (a, b) = (_mm256_castps_pd(a), _mm256_castps_pd(b));
+        let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        _mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high))
+    }
+}
+
+#[inline(always)]
+pub(super) unsafe fn sums_256(v: [__m256; MOST_LANES]) -> __m256 {
+    unsafe {
+        let v = pairs!(v, lanes_of_256: 0 1 2 3 4 5 6 7);
+        let v = pairs!(v, pairs_of_256: 0 1 2 3);
+        _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(v[0], v[1]), _mm256_permute2f128_ps::<0x31>(v[0], v[1]))
+    }
+}
+
+#[inline(always)]
+unsafe fn lanes_of_512d(a: __m512d, b: __m512d) -> __m512d {
+    unsafe { _mm512_add_pd(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b)) }
+}
+
+#[inline(always)]
+unsafe fn groups_of_512d(a: __m512d, b: __m512d) -> __m512d {
+    unsafe { _mm512_add_pd(_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0xdd>(a, b)) }
+}
+
+#[inline(always)]
+pub(super) unsafe fn sums_512d(v: [__m512d; MOST_LANES]) -> __m512d {
+    unsafe {
+        let v = pairs!(v, lanes_of_512d: 0 1 2 3 4 5 6 7);
+        let v = pairs!(v, groups_of_512d: 0 1 2 3);
+        groups_of_512d(v[0], v[1])
+    }
+}
+
+#[inline(always)]
+pub(super) unsafe fn sums_256d(v: [__m256d; MOST_LANES]) -> __m256d {
+    unsafe {
+        let low = _mm256_add_pd(_mm256_unpacklo_pd(v[0], v[1]), _mm256_unpackhi_pd(v[0], v[1]));
+        let high = _mm256_add_pd(_mm256_unpacklo_pd(v[2], v[3]), _mm256_unpackhi_pd(v[2], v[3]));
+        _mm256_add_pd(_mm256_permute2f128_pd::<0x20>(low, high), _mm256_permute2f128_pd::<0x31>(low, high))
     }
 }

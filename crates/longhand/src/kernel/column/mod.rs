@@ -1,0 +1,192 @@
+//! Products with one column: what each step of a single sequence waits for, on its way forward and back.
+//!
+//! Each weight is then used once, so all that counts is to read them from front to back and in whole vectors. The rows
+//! stand in panels of vectors, as many as there are registers to sum them up in. The rows that are left below the last
+//! whole vector, if they are few, stand row by row instead: of 50 rows two would fill a vector of 16 for each column.
+//! Both products read the same weights: forward a panel's row is a lane, so that sums over columns run down the lanes,
+//! and a row that stands by itself is summed over its lanes at the end; backward it is the other way round.
+
+mod product;
+mod transposed;
+
+use super::aligned::Aligned;
+use super::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
+use super::pack::{Operand, Panel, lanes, pack_plain};
+use super::precision::Precision;
+use super::vector::Vector;
+use crate::Scalar;
+
+/// A left operand as products with one column want it.
+#[derive(Debug)]
+pub(crate) struct PackedForColumn<T> {
+    values: Aligned<T>,
+    rows: usize,
+    columns: usize,
+    instruction_set: InstructionSet,
+}
+
+impl<T> Default for PackedForColumn<T> {
+    fn default() -> Self {
+        PackedForColumn { values: Aligned::default(), rows: 0, columns: 0, instruction_set: InstructionSet::default() }
+    }
+}
+
+impl<T: Scalar> PackedForColumn<T> {
+    /// Takes over the elements of `a`.
+    pub(crate) fn pack(&mut self, a: Operand<'_, T>) {
+        self.pack_for(a, InstructionSet::best());
+    }
+
+    /// The same for one instruction set, which this processor must have.
+    pub(super) fn pack_for(&mut self, a: Operand<'_, T>, instruction_set: InstructionSet) {
+        (self.rows, self.columns, self.instruction_set) = (a.rows, a.columns, instruction_set);
+        let layout = Layout::new(a.rows, a.columns, lanes::<T>(instruction_set));
+        let to = self.values.take(layout.length);
+        let packing = Packing {
+            to: to.as_mut_ptr(),
+            from: a.values.as_ptr(),
+            rows: a.rows,
+            columns: a.columns,
+            row_stride: a.row_stride,
+            column_stride: a.column_stride,
+        };
+        if !by_precision::<T, _>(instruction_set, packing, pack_f32, pack_f64) {
+            pack_plain(to, a);
+        }
+    }
+}
+
+/// Where the elements stand: first the panels, then the rows by themselves, each padded to whole vectors.
+#[derive(Clone, Copy)]
+struct Layout {
+    /// Vectors of rows in all panels together.
+    vectors: usize,
+    /// Rows that stand by themselves, the last ones.
+    lone_rows: usize,
+    /// Elements from one of these to the next.
+    lone_length: usize,
+    /// Elements before the first of them.
+    lone_start: usize,
+    /// Elements in all, and beyond them as many as the columns that make the last few whole vectors of columns.
+    length: usize,
+}
+
+/// Rows that stand by themselves, at most: their sums over lanes are worked out four at a time.
+const LONE_ROWS: usize = 4;
+
+impl Layout {
+    #[inline(always)]
+    fn new(rows: usize, columns: usize, lanes: usize) -> Layout {
+        let rest = rows % lanes;
+        let lone_rows = if rest <= LONE_ROWS.min(lanes / 4) { rest } else { 0 };
+        let vectors = (rows - lone_rows).div_ceil(lanes);
+        let (lone_length, lone_start) = (columns.next_multiple_of(lanes), vectors * lanes * columns);
+        let beyond = lanes * lanes * vectors.min(MOST_VECTORS);
+        Layout { vectors, lone_rows, lone_length, lone_start, length: lone_start + lone_rows * lone_length + beyond }
+    }
+}
+
+/// Vectors of rows in a panel of any instruction set, at most.
+const MOST_VECTORS: usize = 8;
+
+/// Vectors of rows in a panel, at most: their sums fill half of the registers.
+#[inline(always)]
+fn most_vectors<T, V: Vector<T>>() -> usize {
+    2 * V::TILE_VECTORS
+}
+
+/// Does something with the number of vectors in a panel as a constant. The conditions are constants: sizes that a vector
+/// does not use are not compiled.
+macro_rules! by_height {
+    ($vector:ident, $vectors:expr, $height:ident => $work:expr) => {
+        by_height!(@ $vector, $vectors, $height, $work, 1 2 3 4 5 6 7 8)
+    };
+    (@ $vector:ident, $vectors:expr, $height:ident, $work:expr, $($h:literal)*) => {
+        match $vectors {
+            $($h if $h <= 2 * $vector::TILE_VECTORS => {
+                const $height: usize = $h;
+                $work
+            })*
+            vectors => unreachable!("no panel of {vectors} vectors"),
+        }
+    };
+}
+use by_height;
+
+/// A matrix that is whole, and where it goes.
+struct Packing<T> {
+    to: *mut T,
+    from: *const T,
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<T> Cast for Packing<T> {
+    type To<S> = Packing<S>;
+
+    fn cast<S>(self) -> Packing<S> {
+        let Packing { to, from, rows, columns, row_stride, column_stride } = self;
+        Packing { to: to.cast(), from: from.cast(), rows, columns, row_stride, column_stride }
+    }
+}
+
+fn pack_f32(instruction_set: InstructionSet, packing: &Packing<f32>) {
+    run(instruction_set, packing);
+}
+
+fn pack_f64(instruction_set: InstructionSet, packing: &Packing<f64>) {
+    run(instruction_set, packing);
+}
+
+impl<T: Precision> Kernel<T> for Packing<T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(&self) {
+        let &Packing { to, from, rows, columns, row_stride, column_stride } = self;
+        let layout = Layout::new(rows, columns, V::LANES);
+        // SAFETY: `pack_for` made room for all of it, and an operand is whole.
+        unsafe {
+            let mut vector = 0;
+            while vector < layout.vectors {
+                let height = V::LANES * most_vectors::<T, V>().min(layout.vectors - vector);
+                let first = vector * V::LANES;
+                Panel {
+                    from: from.wrapping_add(first * row_stride),
+                    rows: height.min(rows - first),
+                    columns,
+                    height,
+                    to: to.add(first * columns),
+                }
+                .copy::<V>(row_stride, column_stride);
+                vector += height / V::LANES;
+            }
+            let (lone, first) = (to.add(layout.lone_start), rows - layout.lone_rows);
+            if layout.lone_rows == 0 {
+                return;
+            }
+            if row_stride == 1 && rows >= LONE_ROWS {
+                // The last four rows, of which the last ones are wanted, as columns of what lies contiguously.
+                let last = from.add(rows - LONE_ROWS);
+                for column in (0..columns).step_by(V::LANES) {
+                    let count = V::LANES.min(columns - column);
+                    let four = V::load_columns(last.add(column * column_stride), column_stride, count);
+                    for (row, lanes) in four.into_iter().enumerate() {
+                        if let Some(row) = (row + layout.lone_rows).checked_sub(LONE_ROWS) {
+                            lanes.store(lone.add(row * layout.lone_length + column));
+                        }
+                    }
+                }
+            } else {
+                for row in 0..layout.lone_rows {
+                    for column in 0..layout.lone_length {
+                        // Beyond the last column that one again: a product never shows it.
+                        let of_column = column.min(columns.saturating_sub(1)) * column_stride;
+                        let element = *from.wrapping_add((first + row) * row_stride + of_column);
+                        *lone.add(row * layout.lone_length + column) = element;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `out = A b` or `out += A b`.
+//!
+//! A panel has few independent sums, so each row has several, one for every other column, which are added at the end.
+
+use super::{Layout, PackedForColumn, by_height, most_vectors};
+use crate::Scalar;
+use crate::kernel::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
+use crate::kernel::pack::Operand;
+use crate::kernel::precision::Precision;
+use crate::kernel::product::{Accumulate, plain, put_rows};
+use crate::kernel::vector::Vector;
+
+impl<T: Scalar> PackedForColumn<T> {
+    /// `out = self * b` or `out += self * b` for one column `b`, which may have no elements: a bias is then all there is.
+    pub(crate) fn product(&self, out: &mut [T], accumulate: Accumulate<'_, T>, b: &[T]) {
+        assert_eq!(self.columns, b.len(), "the inner dimensions of a product differ");
+        assert!(out.len() >= self.rows, "the result of a product does not fit");
+        let values = self.values.values();
+        let out_pointer = out.as_mut_ptr();
+        let product = Product {
+            out: out_pointer,
+            start: match accumulate {
+                Accumulate::Replace => None,
+                Accumulate::Add => Some(out_pointer.cast_const()),
+                Accumulate::Bias(bias) => Some(bias[..self.rows].as_ptr()),
+            },
+            a: values.as_ptr(),
+            rows: self.rows,
+            columns: self.columns,
+            b: b.as_ptr(),
+        };
+        if !by_precision::<T, _>(self.instruction_set, product, product_f32, product_f64) {
+            plain(out, accumulate, Operand::new(values, self.rows, self.columns), Operand::new(b, self.columns, 1));
+        }
+    }
+}
+
+/// The operands, as pointers whose reach was checked.
+struct Product<T> {
+    out: *mut T,
+    /// What the result starts from.
+    start: Option<*const T>,
+    a: *const T,
+    rows: usize,
+    columns: usize,
+    b: *const T,
+}
+
+impl<T> Cast for Product<T> {
+    type To<S> = Product<S>;
+
+    #[inline(always)]
+    fn cast<S>(self) -> Product<S> {
+        let Product { out, start, a, rows, columns, b } = self;
+        Product { out: out.cast(), start: start.map(<*const T>::cast), a: a.cast(), rows, columns, b: b.cast() }
+    }
+}
+
+fn product_f32(instruction_set: InstructionSet, product: &Product<f32>) {
+    run(instruction_set, product);
+}
+
+fn product_f64(instruction_set: InstructionSet, product: &Product<f64>) {
+    run(instruction_set, product);
+}
+
+impl<T: Precision> Kernel<T> for Product<T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(&self) {
+        let layout = Layout::new(self.rows, self.columns, V::LANES);
+        let mut vector = 0;
+        // SAFETY: `product` checked how far the operands reach; panels are padded to whole vectors.
+        unsafe {
+            if layout.lone_rows > 0 {
+                self.lone_rows::<V>(&layout);
+            }
+            while vector < layout.vectors {
+                let vectors = most_vectors::<T, V>().min(layout.vectors - vector);
+                by_height!(V, vectors, HEIGHT => {
+                    self.panel::<V, HEIGHT, { sums_a_row(HEIGHT) }>(vector * V::LANES);
+                });
+                vector += vectors;
+            }
+        }
+    }
+}
+
+/// Sums for each row: enough that, with so many vectors of rows, the multipliers need not wait for the sum before.
+const fn sums_a_row(vectors: usize) -> usize {
+    match vectors {
+        1 | 2 => 4,
+        3 => 3,
+        _ => 2,
+    }
+}
+
+impl<T: Precision> Product<T> {
+    /// The rows of a panel of `HEIGHT` vectors from `row` on, with `SETS` sums each.
+    #[inline(always)]
+    unsafe fn panel<V: Vector<T>, const HEIGHT: usize, const SETS: usize>(&self, row: usize) {
+        unsafe {
+            let mut sums = [[V::splat(T::default()); HEIGHT]; SETS];
+            let (mut a, mut b) = (self.a.add(row * self.columns), self.b);
+            for _ in 0..self.columns / SETS {
+                for set in 0..SETS {
+                    let factor = V::splat(*b);
+                    for i in 0..HEIGHT {
+                        sums[set][i] = V::load(a.add(i * V::LANES)).mul_add(factor, sums[set][i]);
+                    }
+                    a = a.add(HEIGHT * V::LANES);
+                    b = b.add(1);
+                }
+            }
+            for _ in 0..self.columns % SETS {
+                let factor = V::splat(*b);
+                for i in 0..HEIGHT {
+                    sums[0][i] = V::load(a.add(i * V::LANES)).mul_add(factor, sums[0][i]);
+                }
+                a = a.add(HEIGHT * V::LANES);
+                b = b.add(1);
+            }
+            let mut total = sums[0];
+            for set in 1..SETS {
+                for i in 0..HEIGHT {
+                    total[i] = total[i].add(sums[set][i]);
+                }
+            }
+            let start = self.start.map(|start| start.add(row));
+            put_rows::<T, V, HEIGHT>(total, start, self.out.add(row), self.rows - row);
+        }
+    }
+
+    /// The rows that stand by themselves.
+    #[inline(always)]
+    unsafe fn lone_rows<V: Vector<T>>(&self, layout: &Layout) {
+        unsafe {
+            let mut sums = [V::splat(T::default()); super::LONE_ROWS];
+            let lone = self.a.add(layout.lone_start);
+            let mut column = 0;
+            while column < self.columns {
+                let b = V::load_up_to(self.b.add(column), self.columns - column);
+                for row in 0..super::LONE_ROWS {
+                    if row < layout.lone_rows {
+                        sums[row] = V::load(lone.add(row * layout.lone_length + column)).mul_add(b, sums[row]);
+                    }
+                }
+                column += V::LANES;
+            }
+            let first = self.rows - layout.lone_rows;
+            let out = self.out.add(first);
+            for row in 0..layout.lone_rows {
+                *out.add(row) = match self.start {
+                    Some(start) => *start.add(first + row),
+                    None => T::default(),
+                };
+            }
+            V::add_sums(sums, out, layout.lone_rows);
+        }
+    }
+}

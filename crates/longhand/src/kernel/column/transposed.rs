@@ -1,0 +1,152 @@
+//! `out += A' b`, from the same panels.
+//!
+//! Element `j` of the result is the sum down column `j` of the matrix, element by element with the right operand. The
+//! right operand stays in registers, each column of a panel is read once, and the lanes of as many columns as a vector
+//! has are added up together. To pack the transpose would cost more than it saves: a window has few steps, and the panels
+//! are in the cache already.
+
+use super::{Layout, PackedForColumn, by_height, most_vectors};
+use crate::Scalar;
+use crate::kernel::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
+use crate::kernel::pack::Operand;
+use crate::kernel::precision::Precision;
+use crate::kernel::product::{Accumulate, plain};
+use crate::kernel::vector::{MOST_LANES, Vector};
+
+impl<T: Scalar> PackedForColumn<T> {
+    /// `out += self' * b` for one column `b`. The matrix was packed as it stood, not as a transpose: below its last row
+    /// there are zeros.
+    pub(crate) fn add_transposed_product(&self, out: &mut [T], b: &[T]) {
+        assert_eq!((self.columns, self.rows), (out.len(), b.len()), "the dimensions of a product differ");
+        let values = self.values.values();
+        let product = Transposed {
+            out: out.as_mut_ptr(),
+            a: values.as_ptr(),
+            rows: self.rows,
+            columns: self.columns,
+            b: b.as_ptr(),
+        };
+        if !by_precision::<T, _>(self.instruction_set, product, transposed_f32, transposed_f64) {
+            let a = Operand::new(values, self.rows, self.columns).transposed();
+            plain(out, Accumulate::Add, a, Operand::new(b, self.rows, 1));
+        }
+    }
+}
+
+/// The operands, as pointers whose reach was checked.
+struct Transposed<T> {
+    out: *mut T,
+    a: *const T,
+    rows: usize,
+    columns: usize,
+    b: *const T,
+}
+
+impl<T> Cast for Transposed<T> {
+    type To<S> = Transposed<S>;
+
+    #[inline(always)]
+    fn cast<S>(self) -> Transposed<S> {
+        let Transposed { out, a, rows, columns, b } = self;
+        Transposed { out: out.cast(), a: a.cast(), rows, columns, b: b.cast() }
+    }
+}
+
+fn transposed_f32(instruction_set: InstructionSet, product: &Transposed<f32>) {
+    run(instruction_set, product);
+}
+
+fn transposed_f64(instruction_set: InstructionSet, product: &Transposed<f64>) {
+    run(instruction_set, product);
+}
+
+impl<T: Precision> Kernel<T> for Transposed<T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(&self) {
+        let layout = Layout::new(self.rows, self.columns, V::LANES);
+        let mut vector = 0;
+        // SAFETY: `add_transposed_product` checked how far the operands reach; panels are padded to whole vectors.
+        unsafe {
+            if layout.lone_rows > 0 {
+                self.lone_rows::<V>(&layout);
+            }
+            while vector < layout.vectors {
+                let vectors = most_vectors::<T, V>().min(layout.vectors - vector);
+                by_height!(V, vectors, HEIGHT => self.panel::<V, HEIGHT>(vector * V::LANES));
+                vector += vectors;
+            }
+        }
+    }
+}
+
+impl<T: Precision> Transposed<T> {
+    /// What a panel of `HEIGHT` vectors from `row` on adds to the result.
+    #[inline(always)]
+    unsafe fn panel<V: Vector<T>, const HEIGHT: usize>(&self, row: usize) {
+        unsafe {
+            let zero = V::splat(T::default());
+            let (panel, mut b) = (self.a.add(row * self.columns), [zero; HEIGHT]);
+            for i in 0..HEIGHT {
+                let row = row + i * V::LANES;
+                b[i] = V::load_up_to(self.b.add(row), self.rows - row);
+            }
+            // Down column `column + j` of the panel, element by element with the right operand. Some may lie beyond the last
+            // column, where the buffer goes on: what comes of them is not shown.
+            macro_rules! down {
+                ($from:ident + $j:literal) => {{
+                    let from = $from.add($j * HEIGHT * V::LANES);
+                    let mut sum = V::load(from).mul(b[0]);
+                    for i in 1..HEIGHT {
+                        sum = V::load(from.add(i * V::LANES)).mul_add(b[i], sum);
+                    }
+                    sum
+                }};
+            }
+            // Not a loop, so that the sums stay in registers.
+            macro_rules! each {
+                ($from:ident, $sums:ident: $($j:literal)*) => {
+                    $(if $j < V::LANES {
+                        $sums[$j] = down!($from + $j);
+                    })*
+                };
+            }
+            let (mut column, mut from) = (0, panel);
+            while column < self.columns {
+                let (count, out) = (self.columns - column, self.out.add(column));
+                if count <= 4 {
+                    V::add_sums([down!(from + 0), down!(from + 1), down!(from + 2), down!(from + 3)], out, count);
+                    return;
+                }
+                let mut sums = [zero; MOST_LANES];
+                each!(from, sums: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+                let sums = V::sums(sums);
+                if count >= V::LANES {
+                    V::load(out).add(sums).store(out);
+                } else {
+                    V::load_first(out, count).add(sums).store_first(out, count);
+                }
+                column += V::LANES;
+                from = from.wrapping_add(V::LANES * HEIGHT * V::LANES);
+            }
+        }
+    }
+
+    /// What the rows that stand by themselves add to the result.
+    #[inline(always)]
+    unsafe fn lone_rows<V: Vector<T>>(&self, layout: &Layout) {
+        unsafe {
+            let lone = self.a.add(layout.lone_start);
+            let b = self.b.add(self.rows - layout.lone_rows);
+            let mut column = 0;
+            while column < self.columns {
+                let (count, out) = (self.columns - column, self.out.add(column));
+                let mut sum = V::load_up_to(out, count);
+                for row in 0..layout.lone_rows {
+                    sum = V::load(lone.add(row * layout.lone_length + column)).mul_add(V::splat(*b.add(row)), sum);
+                }
+                if count >= V::LANES { sum.store(out) } else { sum.store_first(out, count) }
+                column += V::LANES;
+            }
+        }
+    }
+}

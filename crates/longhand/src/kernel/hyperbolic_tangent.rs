@@ -1,0 +1,49 @@
+//! The hyperbolic tangent of vectors. There is no branch, so a vector of any width does it.
+
+use super::exponential::exponential_of_rest;
+use super::precision::Precision;
+use super::vector::Vector;
+
+/// At `f32`: `tanh x = x P(x^2) / Q(x^2)`.
+///
+/// `P` and `Q` have degree 4 and are 1 at zero, so that nothing is lost there. Their other coefficients are those whose
+/// largest relative error on `[0, 9]` is the smallest: 2.1e-8, a third of a unit in the last place, which is reached with
+/// alternating sign at nine places, as Chebyshev's theorem asks of the best. The exchange algorithm of Remez (1934) found
+/// them. With what rounding adds, most where `x` is large, it is within 6 units in the last place everywhere.
+#[inline(always)]
+pub(super) unsafe fn by_fraction<V: Vector<f32>>(x: V) -> V {
+    const P: [f32; 5] = [1.341_983_6e-8, 2.066_127_2e-5, 3.498_996_7e-3, 0.133_839_81, 1.0];
+    const Q: [f32; 5] = [7.804_735e-7, 3.291_039_4e-4, 0.025_890_209, 0.467_173_01, 1.0];
+    // From 9.011 on tanh is nearer to 1 than to any other number, and a little above 9 the fraction passes 1.
+    const LIMIT: f32 = 9.2;
+    unsafe {
+        // `min` and `max` give their second operand for NaN, so that NaN stays NaN.
+        let x = V::splat(LIMIT).min(V::splat(-LIMIT).max(x));
+        let x_squared = x.mul(x);
+        let (mut p, mut q) = (V::splat(P[0]), V::splat(Q[0]));
+        for power in 1..P.len() {
+            p = p.mul_add(x_squared, V::splat(P[power]));
+            q = q.mul_add(x_squared, V::splat(Q[power]));
+        }
+        // Neither that nor rounding may take it beyond 1.
+        V::splat(1.0).min(V::splat(-1.0).max(x.mul(p).div(q)))
+    }
+}
+
+/// At `f64`: `tanh |x| = e / (e + 2)` for `e = exp(2|x|) - 1 = 2^n p + (2^n - 1)`, with `n` and `p` as in
+/// [`exponential`](super::exponential), which loses nothing near zero; the sign comes back at the end. Within 3 units in
+/// the last place everywhere.
+#[inline(always)]
+pub(super) unsafe fn by_exponential<T: Precision, V: Vector<T>>(x: V) -> V {
+    unsafe {
+        // `min` gives its second operand for NaN, so that NaN stays NaN.
+        let magnitude = V::splat(T::TANH_LIMIT).min(x.abs());
+        let t = magnitude.add(magnitude);
+        let shifted = t.mul_add(V::splat(T::LOG2_E), V::splat(T::ROUNDING));
+        let n = shifted.sub(V::splat(T::ROUNDING));
+        let p = exponential_of_rest::<T, V>(t, n);
+        let two_to_n = shifted.power_of_two();
+        let e = two_to_n.mul_add(p, two_to_n.sub(V::splat(T::ONE)));
+        e.div(e.add(V::splat(T::TWO))).with_sign_of(x)
+    }
+}
