@@ -138,6 +138,7 @@ impl Layout {
     }
 
     /// One mark a sequence: whether its `step` is valid; none where all are.
+    #[inline]
     pub(crate) fn valid_at(&self, step: usize) -> &[bool] {
         if self.has_padding() { &self.valid[step * self.batch..][..self.batch] } else { &[] }
     }

@@ -9,11 +9,12 @@ use super::vector::Vector;
 /// `P` and `Q` have degree 4 and are 1 at zero, so that nothing is lost there. Their other coefficients are those whose
 /// largest relative error on `[0, 9]` is the smallest: 2.1e-8, a third of a unit in the last place, which is reached with
 /// alternating sign at nine places, as Chebyshev's theorem asks of the best. The exchange algorithm of Remez (1934) found
-/// them. With what rounding adds, most where `x` is large, it is within 6 units in the last place everywhere.
+/// them. With what rounding adds, most of it where `x` is large, the result is at most 5.6 units in the last place off
+/// where multiplying and adding is fused, and 6.3 where it is not.
 #[inline(always)]
 pub(super) unsafe fn by_fraction<V: Vector<f32>>(x: V) -> V {
     const P: [f32; 5] = [1.341_983_6e-8, 2.066_127_2e-5, 3.498_996_7e-3, 0.133_839_81, 1.0];
-    const Q: [f32; 5] = [7.804_735e-7, 3.291_039_4e-4, 0.025_890_209, 0.467_173_01, 1.0];
+    const Q: [f32; 5] = [7.804_735e-7, 3.291_039_4e-4, 0.025_890_209, 0.467_173, 1.0];
     // From 9.011 on tanh is nearer to 1 than to any other number, and a little above 9 the fraction passes 1.
     const LIMIT: f32 = 9.2;
     unsafe {

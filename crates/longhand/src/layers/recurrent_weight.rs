@@ -1,7 +1,7 @@
 //! `W_hh` as the products of a step want it: packed once a window, used at each of its steps.
 
-use crate::kernel::{Accumulate, Operand, Packed, PackedForColumn};
 use crate::Scalar;
+use crate::kernel::{Accumulate, Operand, Packed, PackedForColumn};
 use nalgebra::DMatrix;
 
 /// `W_hh`, for one sequence or for a batch. A batch goes back through the transpose, packed for itself; one sequence

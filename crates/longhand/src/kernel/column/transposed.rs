@@ -144,7 +144,11 @@ impl<T: Precision> Transposed<T> {
                 for row in 0..layout.lone_rows {
                     sum = V::load(lone.add(row * layout.lone_length + column)).mul_add(V::splat(*b.add(row)), sum);
                 }
-                if count >= V::LANES { sum.store(out) } else { sum.store_first(out, count) }
+                if count >= V::LANES {
+                    sum.store(out);
+                } else {
+                    sum.store_first(out, count);
+                }
                 column += V::LANES;
             }
         }
