@@ -6,7 +6,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use longhand::{
     Adam, Labels, LossAt, Optimizer, ParallelWorkspace, Pass, Reduction, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy,
-    TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm, clip_by_value,
+    TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm,
 };
 use shared::{CLASSES, FEATURES, STEPS, SequenceLayer, Training, elman, gru, labels, lstm, noise};
 use std::hint::black_box;
@@ -20,12 +20,12 @@ fn study(criterion: &mut Criterion) {
         let target = SigmoidCrossEntropy::one_hot(CLASSES, &[3]);
         let loss = SigmoidCrossEntropy::new(Reduction::Sum);
         let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, UpdateEvery::Window).expect("not 0");
-        let (mut optimizer, mut workspace) = (Sgd::new(), Workspace::new(&model));
+        let mut optimizer = Sgd::new().with_value_clipping(1.0).expect("positive");
+        let mut workspace = Workspace::new(&model);
         group.bench_function(format!("{units} units, window {window}"), |bencher| {
             bencher.iter(|| {
                 let mut infer = Pass::Infer;
                 let loss = bptt.train(&mut model, &loss, &x, &target, &mut workspace, &mut infer, |model, g| {
-                    clip_by_value(g, 1.0);
                     optimizer.step(model, g, 1e-3);
                 });
                 black_box(loss)

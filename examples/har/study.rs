@@ -10,7 +10,7 @@ use crate::progress::Reporter;
 use crate::{Failure, batches};
 use longhand::{
     Chain, Elman, LastStep, Layer, Linear, LossAt, Optimizer, Pass, Reduction, Sgd, SigmoidCrossEntropy, TruncatedBptt,
-    UpdateEvery, Workspace, clip_by_value, initialise,
+    UpdateEvery, Workspace, initialise,
 };
 use longhand_data::Windows;
 use rand::seq::SliceRandom;
@@ -66,7 +66,7 @@ pub fn train(
 
     let loss = SigmoidCrossEntropy::new(Reduction::Sum);
     let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, UpdateEvery::Window)?;
-    let (mut optimizer, mut workspace) = (Sgd::new(), Workspace::new(&model));
+    let (mut optimizer, mut workspace) = (Sgd::new().with_value_clipping(1.0)?, Workspace::new(&model));
 
     let sequences = batches::in_order(training, 1);
     let targets: Vec<_> = training.labels.iter().map(|&label| one_hot(training, &[label])).collect();
@@ -83,7 +83,6 @@ pub fn train(
             let (x, target) = (&sequences[i], &targets[i]);
             let mut pass = Pass::Train(generator);
             let sum = bptt.train(&mut model, &loss, x, target, &mut workspace, &mut pass, |model, gradients| {
-                clip_by_value(gradients, 1.0);
                 optimizer.step(model, gradients, learning_rate);
             })?;
             total += f64::from(sum);

@@ -5,7 +5,7 @@ use crate::protocol::{CLASSES, FEATURES, Job, STEPS, Workload};
 use longhand::{
     Adam, Elman, Gru, Labels, LastStep, Layer, Linear, Loss, LossAt, Lstm, Optimizer, Pass, Path, Reduction, Sequences,
     Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stream, Streaming, Tensors, TruncatedBptt, UpdateEvery, Workspace,
-    clip_by_global_norm, clip_by_value,
+    clip_by_global_norm,
 };
 
 /// A workload made ready.
@@ -82,7 +82,7 @@ enum Update {
 
 impl Update {
     fn study() -> Self {
-        Update::Study(Sgd::new())
+        Update::Study(Sgd::new().with_value_clipping(1.0).expect("positive"))
     }
 
     fn adam() -> Self {
@@ -99,7 +99,6 @@ impl Update {
     fn apply<M: Tensors<f32>>(&mut self, model: &mut M, gradients: &mut M) {
         match self {
             Update::Study(sgd) => {
-                clip_by_value(gradients, 1.0);
                 sgd.step(model, gradients, 1e-3);
             }
             Update::Adam(adam) => {

@@ -45,13 +45,19 @@ pub fn global_norm<T: Scalar, P: Tensors<T>>(gradients: &P) -> T {
 }
 
 /// Holds an element in `[-limit, limit]`; NaN stays NaN.
+#[inline(always)]
+pub(crate) fn hold<T: Scalar, V: Real<T>>(value: V, limit: T) -> V {
+    V::of(-limit).max(V::of(limit).min(value))
+}
+
+/// The same for a pass of its own.
 #[derive(Clone, Copy)]
 struct Hold<T>(T);
 
 impl<T: Scalar> Equations<T, 0, 1> for Hold<T> {
     #[inline(always)]
     fn apply<V: Real<T>>(self, []: [V; 0], [value]: [V; 1]) -> [V; 1] {
-        [V::of(-self.0).max(V::of(self.0).min(value))]
+        [hold(value, self.0)]
     }
 }
 

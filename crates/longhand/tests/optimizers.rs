@@ -3,7 +3,7 @@
 mod common;
 
 use common::{assert_close, elements, elman, generator, linear, random_like};
-use longhand::{Adam, AdamW, Chain, Elman, Layer, Linear, Optimizer, Path, Sgd, Tensors};
+use longhand::{Adam, AdamW, Chain, Elman, Layer, Linear, Optimizer, Path, Sgd, Tensors, clip_by_value};
 
 type Model = Chain<Elman<f64>, Linear<f64>>;
 
@@ -45,6 +45,29 @@ fn sgd() {
     compare(&mut Sgd::new(), (), |w, g, (), _, rate| *w -= rate * g);
     let mut decaying = Sgd::new().with_weight_decay(0.1).expect("in range");
     compare(&mut decaying, (), |w, g, (), _, rate| *w -= rate * (g + 0.1 * *w));
+}
+
+#[test]
+fn sgd_that_clips_takes_the_step_that_clipped_gradients_give() {
+    let plain = || Sgd::<f64>::new();
+    let momentum =
+        || Sgd::<f64>::new().with_momentum(0.9).and_then(|sgd| sgd.with_weight_decay(0.1)).expect("in range");
+    for of in [plain as fn() -> Sgd<f64>, momentum] {
+        let (mut clipping, mut clipped_before) = (of().with_value_clipping(0.3).expect("positive"), of());
+        let (mut given, mut expected) = (model(), model());
+        for seed in 0..3 {
+            let mut gradients = random_like(&given, &mut generator(seed));
+            assert!(elements(&gradients).iter().any(|g| g.abs() > 0.3), "nothing to clip");
+            clipping.step(&mut given, &gradients, 0.1);
+            clip_by_value(&mut gradients, 0.3);
+            clipped_before.step(&mut expected, &gradients, 0.1);
+            assert_eq!(elements(&given), elements(&expected));
+        }
+    }
+    for limit in [0.0, -1.0, f64::NAN] {
+        let error = Sgd::<f64>::new().with_value_clipping(limit).expect_err("not positive");
+        assert!(error.to_string().contains("value clipping"), "{error}");
+    }
 }
 
 /// From PyTorch's SGD: at the first step the buffer is the gradient itself, later `buffer = momentum * buffer + g`.

@@ -1,12 +1,14 @@
 //! Stochastic gradient descent.
 
 use super::{Optimizer, sized};
+use crate::clipping::hold;
 use crate::kernel::{Equations, Real, each};
 use crate::scalar::real;
 use crate::{HyperparameterError, Scalar, Tensors};
 use alloc::vec::Vec;
 
-/// Stochastic gradient descent with optional momentum, Nesterov momentum and weight decay, in PyTorch's convention:
+/// Stochastic gradient descent with optional momentum, Nesterov momentum, weight decay and clipping by value, in PyTorch's
+/// convention:
 ///
 /// ```text
 /// g = gradient + weight_decay * w
@@ -18,6 +20,7 @@ pub struct Sgd<T> {
     momentum: f64,
     nesterov: bool,
     weight_decay: f64,
+    clip_value: f64,
     velocity: Vec<T>,
 }
 
@@ -30,7 +33,7 @@ impl<T: Scalar> Default for Sgd<T> {
 impl<T: Scalar> Sgd<T> {
     /// Without momentum and weight decay.
     pub fn new() -> Self {
-        Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0, velocity: Vec::new() }
+        Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0, clip_value: f64::INFINITY, velocity: Vec::new() }
     }
 
     /// With momentum.
@@ -62,18 +65,40 @@ impl<T: Scalar> Sgd<T> {
         self.weight_decay = weight_decay;
         Ok(self)
     }
+
+    /// With each element of the gradient held in `[-limit, limit]` first, as
+    /// [`clip_by_value`](crate::clip_by_value) does, but in the pass that takes the step: where a model is updated after
+    /// each few steps, to go over its gradients once more is a good part of the work.
+    ///
+    /// ```
+    /// use longhand::{Linear, Optimizer, Sgd};
+    /// let (mut model, mut gradient) = (Linear::<f64>::zeros(1, 1), Linear::<f64>::zeros(1, 1));
+    /// gradient.bias[0] = 7.0;
+    /// Sgd::new().with_value_clipping(1.0)?.step(&mut model, &gradient, 0.1);
+    /// assert_eq!(model.bias[0], -0.1);
+    /// # Ok::<(), longhand::HyperparameterError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If `limit` is not positive.
+    pub fn with_value_clipping(mut self, limit: f64) -> Result<Self, HyperparameterError> {
+        HyperparameterError::unless(limit > 0.0, "value clipping", limit, "above 0")?;
+        self.clip_value = limit;
+        Ok(self)
+    }
 }
 
 /// The step of one parameter without momentum and weight decay.
 #[derive(Clone, Copy)]
 struct Plain<T> {
     learning_rate: T,
+    clip_value: T,
 }
 
 impl<T: Scalar> Equations<T, 1, 1> for Plain<T> {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w]: [V; 1]) -> [V; 1] {
-        [w - V::of(self.learning_rate) * gradient]
+        [w - V::of(self.learning_rate) * hold(gradient, self.clip_value)]
     }
 }
 
@@ -83,6 +108,7 @@ struct WithMomentum<T> {
     learning_rate: T,
     momentum: T,
     weight_decay: T,
+    clip_value: T,
     nesterov: bool,
 }
 
@@ -90,7 +116,7 @@ impl<T: Scalar> Equations<T, 1, 2> for WithMomentum<T> {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w, v]: [V; 2]) -> [V; 2] {
         let (momentum, learning_rate) = (V::of(self.momentum), V::of(self.learning_rate));
-        let g = gradient + V::of(self.weight_decay) * w;
+        let g = hold(gradient, self.clip_value) + V::of(self.weight_decay) * w;
         let v = momentum * v + g;
         [w - learning_rate * if self.nesterov { g + momentum * v } else { v }, v]
     }
@@ -98,14 +124,16 @@ impl<T: Scalar> Equations<T, 1, 2> for WithMomentum<T> {
 
 impl<T: Scalar> Optimizer<T> for Sgd<T> {
     fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T) {
+        let clip_value = real(self.clip_value);
         if self.momentum == 0.0 && self.weight_decay == 0.0 {
-            parameters.visit_pair(gradients, &mut |w, g| each(Plain { learning_rate }, [g], [w]));
+            parameters.visit_pair(gradients, &mut |w, g| each(Plain { learning_rate, clip_value }, [g], [w]));
             return;
         }
         let step = WithMomentum {
             learning_rate,
             momentum: real(self.momentum),
             weight_decay: real(self.weight_decay),
+            clip_value,
             nesterov: self.nesterov,
         };
         sized(&mut self.velocity, parameters.count());
