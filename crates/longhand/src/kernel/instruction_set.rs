@@ -15,7 +15,8 @@ pub(crate) enum InstructionSet {
     #[cfg(target_arch = "x86_64")]
     #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "only the standard library can detect it"))]
     Avx2,
-    /// 512-bit vectors.
+    /// 512-bit vectors, with all 32 registers for their shorter halves too (`VL`): without, the compiler keeps what may
+    /// be stored in part in the first 16 registers, and has too few of them.
     #[cfg(target_arch = "x86_64")]
     #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "only the standard library can detect it"))]
     Avx512,
@@ -31,7 +32,10 @@ impl InstructionSet {
         }
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
         {
-            if std::arch::is_x86_feature_detected!("avx512f") {
+            if std::arch::is_x86_feature_detected!("avx512f")
+                && std::arch::is_x86_feature_detected!("avx512vl")
+                && std::arch::is_x86_feature_detected!("avx512dq")
+            {
                 return InstructionSet::Avx512;
             }
             if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
@@ -78,13 +82,13 @@ pub(super) trait Kernel<S> {
     unsafe fn run<V: Vector<S>>(&self);
 }
 
-/// Runs a kernel on an instruction set that this processor has.
+/// Runs a kernel on an instruction set that this processor has, in a function of its own.
 #[inline]
 pub(super) fn run<S: Precision>(instruction_set: InstructionSet, kernel: &impl Kernel<S>) {
     // SAFETY: the instruction set was found on this processor.
     unsafe {
         match instruction_set {
-            InstructionSet::Plain => kernel.run::<S::Plain>(),
+            InstructionSet::Plain => plain(kernel),
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2 => avx2(kernel),
             #[cfg(target_arch = "x86_64")]
@@ -93,14 +97,21 @@ pub(super) fn run<S: Precision>(instruction_set: InstructionSet, kernel: &impl K
     }
 }
 
+#[inline(never)]
+unsafe fn plain<S: Precision>(kernel: &impl Kernel<S>) {
+    unsafe { kernel.run::<S::Plain>() }
+}
+
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq")]
+#[inline(never)]
 unsafe fn avx512<S: Precision>(kernel: &impl Kernel<S>) {
     unsafe { kernel.run::<S::Avx512>() }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
+#[inline(never)]
 unsafe fn avx2<S: Precision>(kernel: &impl Kernel<S>) {
     unsafe { kernel.run::<S::Avx2>() }
 }

@@ -85,14 +85,7 @@ impl<T: Scalar> Packed<T> {
     pub(crate) fn pack_for(&mut self, a: Operand<'_, T>, instruction_set: InstructionSet) {
         (self.rows, self.columns, self.instruction_set) = (a.rows, a.columns, instruction_set);
         let to = self.values.take(a.rows.next_multiple_of(lanes::<T>(instruction_set)) * a.columns);
-        let packing = Packing {
-            to: to.as_mut_ptr(),
-            from: a.values.as_ptr(),
-            rows: a.rows,
-            columns: a.columns,
-            row_stride: a.row_stride,
-            column_stride: a.column_stride,
-        };
+        let packing = Packing::new(a, to);
         if !by_precision::<T, _>(instruction_set, packing, pack_f32, pack_f64) {
             pack_plain(to, a);
         }
@@ -111,14 +104,27 @@ pub(super) fn pack_plain<T: Scalar>(to: &mut [T], a: Operand<'_, T>) {
     }
 }
 
-/// A matrix that is whole, and where its panels go.
-struct Packing<T> {
-    to: *mut T,
-    from: *const T,
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
-    column_stride: usize,
+/// A matrix that is whole, and where it goes.
+pub(super) struct Packing<T> {
+    pub(super) to: *mut T,
+    pub(super) from: *const T,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) row_stride: usize,
+    pub(super) column_stride: usize,
+}
+
+impl<T> Packing<T> {
+    pub(super) fn new(a: Operand<'_, T>, to: &mut [T]) -> Self {
+        Packing {
+            to: to.as_mut_ptr(),
+            from: a.values.as_ptr(),
+            rows: a.rows,
+            columns: a.columns,
+            row_stride: a.row_stride,
+            column_stride: a.column_stride,
+        }
+    }
 }
 
 impl<T> Cast for Packing<T> {

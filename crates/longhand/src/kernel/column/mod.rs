@@ -10,8 +10,8 @@ mod product;
 mod transposed;
 
 use super::aligned::Aligned;
-use super::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
-use super::pack::{Operand, Panel, lanes, pack_plain};
+use super::instruction_set::{InstructionSet, Kernel, by_precision, run};
+use super::pack::{Operand, Packing, Panel, lanes, pack_plain};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
@@ -42,14 +42,7 @@ impl<T: Scalar> PackedForColumn<T> {
         (self.rows, self.columns, self.instruction_set) = (a.rows, a.columns, instruction_set);
         let layout = Layout::new(a.rows, a.columns, lanes::<T>(instruction_set));
         let to = self.values.take(layout.length);
-        let packing = Packing {
-            to: to.as_mut_ptr(),
-            from: a.values.as_ptr(),
-            rows: a.rows,
-            columns: a.columns,
-            row_stride: a.row_stride,
-            column_stride: a.column_stride,
-        };
+        let packing = Packing::new(a, to);
         if !by_precision::<T, _>(instruction_set, packing, pack_f32, pack_f64) {
             pack_plain(to, a);
         }
@@ -113,37 +106,21 @@ macro_rules! by_height {
 }
 use by_height;
 
-/// A matrix that is whole, and where it goes.
-struct Packing<T> {
-    to: *mut T,
-    from: *const T,
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
-    column_stride: usize,
-}
-
-impl<T> Cast for Packing<T> {
-    type To<S> = Packing<S>;
-
-    fn cast<S>(self) -> Packing<S> {
-        let Packing { to, from, rows, columns, row_stride, column_stride } = self;
-        Packing { to: to.cast(), from: from.cast(), rows, columns, row_stride, column_stride }
-    }
-}
-
 fn pack_f32(instruction_set: InstructionSet, packing: &Packing<f32>) {
-    run(instruction_set, packing);
+    run(instruction_set, &PanelsAndRows(packing));
 }
 
 fn pack_f64(instruction_set: InstructionSet, packing: &Packing<f64>) {
-    run(instruction_set, packing);
+    run(instruction_set, &PanelsAndRows(packing));
 }
 
-impl<T: Precision> Kernel<T> for Packing<T> {
+/// Packing with the last rows by themselves.
+struct PanelsAndRows<'a, T>(&'a Packing<T>);
+
+impl<T: Precision> Kernel<T> for PanelsAndRows<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(&self) {
-        let &Packing { to, from, rows, columns, row_stride, column_stride } = self;
+        let &PanelsAndRows(&Packing { to, from, rows, columns, row_stride, column_stride }) = self;
         let layout = Layout::new(rows, columns, V::LANES);
         // SAFETY: `pack_for` made room for all of it, and an operand is whole.
         unsafe {
