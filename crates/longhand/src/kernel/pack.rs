@@ -85,7 +85,7 @@ impl<T: Scalar> Packed<T> {
     pub(crate) fn pack_for(&mut self, a: Operand<'_, T>, instruction_set: InstructionSet) {
         (self.rows, self.columns, self.instruction_set) = (a.rows, a.columns, instruction_set);
         let to = self.values.take(a.rows.next_multiple_of(lanes::<T>(instruction_set)) * a.columns);
-        let packing = Packing::new(a, to);
+        let packing = Packing::new(&a, to);
         if !by_precision::<T, _>(instruction_set, packing, pack_f32, pack_f64) {
             pack_plain(to, a);
         }
@@ -115,7 +115,7 @@ pub(super) struct Packing<T> {
 }
 
 impl<T> Packing<T> {
-    pub(super) fn new(a: Operand<'_, T>, to: &mut [T]) -> Self {
+    pub(super) fn new(a: &Operand<'_, T>, to: &mut [T]) -> Self {
         Packing {
             to: to.as_mut_ptr(),
             from: a.values.as_ptr(),

@@ -42,7 +42,7 @@ impl<T: Scalar> PackedForColumn<T> {
         (self.rows, self.columns, self.instruction_set) = (a.rows, a.columns, instruction_set);
         let layout = Layout::new(a.rows, a.columns, lanes::<T>(instruction_set));
         let to = self.values.take(layout.length);
-        let packing = Packing::new(a, to);
+        let packing = Packing::new(&a, to);
         if !by_precision::<T, _>(instruction_set, packing, pack_f32, pack_f64) {
             pack_plain(to, a);
         }
