@@ -82,13 +82,13 @@ pub(super) trait Kernel<S> {
     unsafe fn run<V: Vector<S>>(&self);
 }
 
-/// Runs a kernel on an instruction set that this processor has, in a function of its own.
+/// Runs a kernel on an instruction set that this processor has.
 #[inline]
 pub(super) fn run<S: Precision>(instruction_set: InstructionSet, kernel: &impl Kernel<S>) {
     // SAFETY: the instruction set was found on this processor.
     unsafe {
         match instruction_set {
-            InstructionSet::Plain => plain(kernel),
+            InstructionSet::Plain => kernel.run::<S::Plain>(),
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2 => avx2(kernel),
             #[cfg(target_arch = "x86_64")]
@@ -97,21 +97,14 @@ pub(super) fn run<S: Precision>(instruction_set: InstructionSet, kernel: &impl K
     }
 }
 
-#[inline(never)]
-unsafe fn plain<S: Precision>(kernel: &impl Kernel<S>) {
-    unsafe { kernel.run::<S::Plain>() }
-}
-
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq")]
-#[inline(never)]
 unsafe fn avx512<S: Precision>(kernel: &impl Kernel<S>) {
     unsafe { kernel.run::<S::Avx512>() }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-#[inline(never)]
 unsafe fn avx2<S: Precision>(kernel: &impl Kernel<S>) {
     unsafe { kernel.run::<S::Avx2>() }
 }

@@ -193,52 +193,38 @@ fn product_f64(instruction_set: InstructionSet, product: &Product<f64>) {
 }
 
 impl<T: Precision> Kernel<T> for Product<T> {
-    /// All tiles of the result, panel by panel.
+    /// All tiles of the result.
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(&self) {
         let vectors = self.rows.div_ceil(V::LANES);
-        // Tiles of nearly one width: a narrow one at the end would have too few sums to keep the multipliers busy.
-        let tiles = self.columns.div_ceil(V::TILE_COLUMNS);
-        let (narrow, wide_tiles) =
-            (self.columns.checked_div(tiles).unwrap_or(0), self.columns.checked_rem(tiles).unwrap_or(0));
         let mut panel = self.a;
         let mut vector = 0;
         while vector < vectors {
             let height = V::TILE_VECTORS.min(vectors - vector);
-            let row = vector * V::LANES;
-            let of_wide_ones = wide_tiles * (narrow + 1);
-            // SAFETY: the tiles lie inside the result, and the panel holds `height` vectors for each `p`.
-            unsafe {
-                self.tiles::<V>(height, narrow + 1, Place { panel, row, columns: (0, of_wide_ones) });
-                self.tiles::<V>(height, narrow, Place { panel, row, columns: (of_wide_ones, self.columns) });
-                panel = panel.add(height * V::LANES * self.depth);
+            let first_row = vector * V::LANES;
+            let mut column = 0;
+            for tiles in (1..=self.columns.div_ceil(V::TILE_COLUMNS)).rev() {
+                // Of nearly one width: a narrow tile at the end would have too few sums to keep the multipliers busy.
+                let width = (self.columns - column).div_ceil(tiles);
+                // SAFETY: the tile lies inside the result, and the panel holds `height` vectors for each `p`.
+                unsafe { self.tile::<V>(panel, height, width, first_row, column) };
+                column += width;
             }
+            panel = unsafe { panel.add(height * V::LANES * self.depth) };
             vector += height;
         }
     }
 }
 
-/// Where some tiles are.
-#[derive(Clone, Copy)]
-struct Place<T> {
-    panel: *const T,
-    row: usize,
-    /// The first column, and the one behind the last.
-    columns: (usize, usize),
-}
-
 impl<T: Precision> Product<T> {
-    /// Tiles of one size side by side. The conditions are constants: sizes that a vector does not use are not compiled.
+    /// One tile, by its size. The conditions are constants: sizes that a vector does not use are not compiled.
     #[inline(always)]
-    unsafe fn tiles<V: Vector<T>>(&self, height: usize, width: usize, place: Place<T>) {
-        if place.columns.0 == place.columns.1 {
-            return;
-        }
+    unsafe fn tile<V: Vector<T>>(&self, panel: *const T, height: usize, width: usize, row: usize, column: usize) {
         macro_rules! sizes {
             ($($height:literal: $($width:literal)*;)*) => {
                 match (height, width) {
-                    $($(($height, $width) if $height <= V::TILE_VECTORS && $width <= V::TILE_COLUMNS => {
-                        run(V::INSTRUCTION_SET, &Tiles::<T, $height, $width> { product: self, place });
+                    $($(($height, $width) if $height <= V::TILE_VECTORS && $width <= V::TILE_COLUMNS => unsafe {
+                        self.outer_products::<V, $height, $width>(panel, row, column);
                     },)*)*
                     _ => unreachable!("no tile of {height} vectors and {width} columns"),
                 }
@@ -246,52 +232,35 @@ impl<T: Precision> Product<T> {
         }
         sizes! { 1: 1 2 3 4 5 6; 2: 1 2 3 4 5 6; 3: 1 2 3 4 5 6; 4: 1 2 3 4 5 6; }
     }
-}
 
-/// Tiles of `HEIGHT` vectors and `WIDTH` columns, side by side: a kernel of its own for each size, since the compiler
-/// does not keep all sums in registers when it has the loops of all sizes before it.
-struct Tiles<'a, T, const HEIGHT: usize, const WIDTH: usize> {
-    product: &'a Product<T>,
-    place: Place<T>,
-}
-
-impl<T: Precision, const HEIGHT: usize, const WIDTH: usize> Kernel<T> for Tiles<'_, T, HEIGHT, WIDTH> {
     #[inline(always)]
-    unsafe fn run<V: Vector<T>>(&self) {
-        let (first, behind) = self.place.columns;
-        let mut column = first;
-        while column < behind {
-            unsafe { self.outer_products::<V>(column) };
-            column += WIDTH;
-        }
-    }
-}
-
-impl<T: Precision, const HEIGHT: usize, const WIDTH: usize> Tiles<'_, T, HEIGHT, WIDTH> {
-    #[inline(always)]
-    unsafe fn outer_products<V: Vector<T>>(&self, column: usize) {
-        let &Tiles { product, place: Place { panel, row, .. } } = self;
+    unsafe fn outer_products<V: Vector<T>, const HEIGHT: usize, const WIDTH: usize>(
+        &self,
+        panel: *const T,
+        row: usize,
+        column: usize,
+    ) {
         unsafe {
             let mut sums = [[V::splat(T::default()); HEIGHT]; WIDTH];
             let mut a = panel;
-            let mut b = product.b.wrapping_add(column * product.b_column_stride);
-            for _ in 0..product.depth {
+            let mut b = self.b.wrapping_add(column * self.b_column_stride);
+            for _ in 0..self.depth {
                 for j in 0..WIDTH {
-                    let b = V::splat(*b.add(j * product.b_column_stride));
+                    let b = V::splat(*b.add(j * self.b_column_stride));
                     for i in 0..HEIGHT {
                         sums[j][i] = V::load(a.add(i * V::LANES)).mul_add(b, sums[j][i]);
                     }
                 }
                 a = a.add(HEIGHT * V::LANES);
-                b = b.wrapping_add(product.b_row_stride);
+                b = b.wrapping_add(self.b_row_stride);
             }
             // Not a loop, so that the sums stay in registers: none is found by an index that is not constant.
             macro_rules! put {
                 ($($j:literal)*) => {
                     $(if $j < WIDTH {
-                        let start = product.start.map(|(start, stride)| start.add((column + $j) * stride + row));
-                        let out = product.out.add((column + $j) * product.rows + row);
-                        put_rows::<T, V, HEIGHT>(sums[$j % WIDTH], start, out, product.rows - row);
+                        let start = self.start.map(|(start, stride)| start.add((column + $j) * stride + row));
+                        let out = self.out.add((column + $j) * self.rows + row);
+                        put_rows::<T, V, HEIGHT>(sums[$j % WIDTH], start, out, self.rows - row);
                     })*
                 };
             }

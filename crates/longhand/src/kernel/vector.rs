@@ -1,15 +1,11 @@
 //! Vectors of a processor behind one trait, so that each kernel is written once.
 
-use super::instruction_set::InstructionSet;
-
 /// A vector of `LANES` scalars.
 ///
 /// # Safety
 /// Every function needs the instruction set that the vector belongs to; `load` and `store` need `LANES` elements
 /// behind the pointer, at any alignment. They are inlined into functions with `#[target_feature]`.
 pub(crate) trait Vector<T>: Copy {
-    /// The instruction set that it belongs to.
-    const INSTRUCTION_SET: InstructionSet;
     /// Scalars in it.
     const LANES: usize;
     /// Vectors of rows in one tile of a product.
@@ -71,7 +67,6 @@ pub(crate) struct Lanes<T, const N: usize>([T; N]);
 macro_rules! plain_vector {
     ($scalar:ty, $lanes:literal, $mantissa:literal) => {
         impl Vector<$scalar> for Lanes<$scalar, $lanes> {
-            const INSTRUCTION_SET: InstructionSet = InstructionSet::Plain;
             const LANES: usize = $lanes;
             const TILE_VECTORS: usize = 2;
             const TILE_COLUMNS: usize = 4;

@@ -4,7 +4,6 @@ mod columns;
 mod first;
 mod sums;
 
-use super::instruction_set::InstructionSet;
 use super::vector::{MOST_LANES, Vector};
 use columns::{columns_256, columns_256d, columns_512, columns_512d};
 #[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
@@ -17,7 +16,7 @@ use sums::{add_sums_256, add_sums_256d, add_sums_512, add_sums_512d, sums_256, s
 
 macro_rules! x86_vector {
     (
-        $set:ident, $vector:ty, $scalar:ty, $lanes:literal, $tile_vectors:literal x $tile_columns:literal,
+        $vector:ty, $scalar:ty, $lanes:literal, $tile_vectors:literal x $tile_columns:literal,
         $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $min:ident $max:ident
         $sqrt:ident $mul_add:ident,
         $to_int:ident $from_int:ident $and:ident $andnot:ident $or:ident $int_add:ident
@@ -25,7 +24,6 @@ macro_rules! x86_vector {
         $load_first:ident $store_first:ident $where_positive:ident $load_columns:ident $add_sums:ident $sums:ident
     ) => {
         impl Vector<$scalar> for $vector {
-            const INSTRUCTION_SET: InstructionSet = InstructionSet::$set;
             const LANES: usize = $lanes;
             const TILE_VECTORS: usize = $tile_vectors;
             const TILE_COLUMNS: usize = $tile_columns;
@@ -115,7 +113,7 @@ macro_rules! x86_vector {
 }
 
 x86_vector!(
-    Avx512, __m512, f32, 16, 4 x 6,
+    __m512, f32, 16, 4 x 6,
     _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
     _mm512_min_ps _mm512_max_ps _mm512_sqrt_ps _mm512_fmadd_ps,
     _mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
@@ -123,7 +121,7 @@ x86_vector!(
     load_first_512 store_first_512 positive_512 columns_512 add_sums_512 sums_512
 );
 x86_vector!(
-    Avx512, __m512d, f64, 8, 4 x 6,
+    __m512d, f64, 8, 4 x 6,
     _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd
     _mm512_min_pd _mm512_max_pd _mm512_sqrt_pd _mm512_fmadd_pd,
     _mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
@@ -131,7 +129,7 @@ x86_vector!(
     load_first_512d store_first_512d positive_512d columns_512d add_sums_512d sums_512d
 );
 x86_vector!(
-    Avx2, __m256, f32, 8, 2 x 6,
+    __m256, f32, 8, 2 x 6,
     _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
     _mm256_min_ps _mm256_max_ps _mm256_sqrt_ps _mm256_fmadd_ps,
     _mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
@@ -139,7 +137,7 @@ x86_vector!(
     load_first_256 store_first_256 positive_256 columns_256 add_sums_256 sums_256
 );
 x86_vector!(
-    Avx2, __m256d, f64, 4, 2 x 6,
+    __m256d, f64, 4, 2 x 6,
     _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
     _mm256_min_pd _mm256_max_pd _mm256_sqrt_pd _mm256_fmadd_pd,
     _mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
