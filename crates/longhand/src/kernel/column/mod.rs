@@ -82,10 +82,12 @@ impl Layout {
 /// Vectors of rows in a panel of any instruction set, at most.
 const MOST_VECTORS: usize = 8;
 
-/// Vectors of rows in a panel, at most: their sums fill half of the registers.
+/// Vectors of rows in a panel, at most: their sums fill half of the registers. Half as many where the weights come from
+/// the second-level cache, which is a few per cent faster then.
 #[inline(always)]
-fn most_vectors<T, V: Vector<T>>() -> usize {
-    2 * V::TILE_VECTORS
+fn most_vectors<T, V: Vector<T>>(rows: usize, columns: usize) -> usize {
+    const FIRST_LEVEL_CACHE: usize = 48 * 1024;
+    if rows * columns * size_of::<T>() > FIRST_LEVEL_CACHE { V::TILE_VECTORS } else { 2 * V::TILE_VECTORS }
 }
 
 /// Does something with the number of vectors in a panel as a constant. The conditions are constants: sizes that a vector
@@ -126,7 +128,7 @@ impl<T: Precision> Kernel<T> for PanelsAndRows<'_, T> {
         unsafe {
             let mut vector = 0;
             while vector < layout.vectors {
-                let height = V::LANES * most_vectors::<T, V>().min(layout.vectors - vector);
+                let height = V::LANES * most_vectors::<T, V>(rows, columns).min(layout.vectors - vector);
                 let first = vector * V::LANES;
                 Panel {
                     from: from.wrapping_add(first * row_stride),

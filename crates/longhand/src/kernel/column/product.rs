@@ -75,7 +75,7 @@ impl<T: Precision> Kernel<T> for Product<T> {
                 self.lone_rows::<V>(&layout);
             }
             while vector < layout.vectors {
-                let vectors = most_vectors::<T, V>().min(layout.vectors - vector);
+                let vectors = most_vectors::<T, V>(self.rows, self.columns).min(layout.vectors - vector);
                 by_height!(V, vectors, HEIGHT => {
                     self.panel::<V, HEIGHT, { sums_a_row(HEIGHT) }>(vector * V::LANES);
                 });
