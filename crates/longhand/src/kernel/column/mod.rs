@@ -60,7 +60,7 @@ struct Layout {
     lone_length: usize,
     /// Elements before the first of them.
     lone_start: usize,
-    /// Elements in all, and beyond them as many as the columns that make the last few whole vectors of columns.
+    /// Elements in all, with those beyond the last column that may be read.
     length: usize,
 }
 
@@ -74,7 +74,8 @@ impl Layout {
         let lone_rows = if rest <= LONE_ROWS.min(lanes / 4) { rest } else { 0 };
         let vectors = (rows - lone_rows).div_ceil(lanes);
         let (lone_length, lone_start) = (columns.next_multiple_of(lanes), vectors * lanes * columns);
-        let beyond = lanes * lanes * vectors.min(MOST_VECTORS);
+        // The last columns of a panel are read as a whole vector of columns, or as four.
+        let beyond = lanes * lanes.max(4) * vectors.min(MOST_VECTORS);
         Layout { vectors, lone_rows, lone_length, lone_start, length: lone_start + lone_rows * lone_length + beyond }
     }
 }
