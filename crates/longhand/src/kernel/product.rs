@@ -269,8 +269,7 @@ impl<T: Precision> Product<T> {
     }
 }
 
-/// Writes `HEIGHT` vectors of rows, added to what these start from; at most `rows` of them. It is compiled for no
-/// vectors too, where nothing lies below a panel, and never called so.
+/// Writes `HEIGHT` vectors of rows, added to what these start from; at most `rows` of them.
 #[inline(always)]
 pub(super) unsafe fn put_rows<T, V: Vector<T>, const HEIGHT: usize>(
     sums: [V; HEIGHT],
@@ -280,8 +279,8 @@ pub(super) unsafe fn put_rows<T, V: Vector<T>, const HEIGHT: usize>(
 ) {
     unsafe {
         let whole = rows >= HEIGHT * V::LANES;
-        let last = HEIGHT.saturating_sub(1) * V::LANES;
-        let rest = rows.wrapping_sub(last);
+        let last = (HEIGHT - 1) * V::LANES;
+        let rest = rows - last;
         if let Some(start) = start {
             for i in 0..HEIGHT {
                 if i + 1 < HEIGHT || whole {
@@ -289,9 +288,7 @@ pub(super) unsafe fn put_rows<T, V: Vector<T>, const HEIGHT: usize>(
                 }
             }
             if !whole {
-                V::load_first(start.add(last), rest)
-                    .add(sums[HEIGHT.saturating_sub(1)])
-                    .store_first(out.add(last), rest);
+                V::load_first(start.add(last), rest).add(sums[HEIGHT - 1]).store_first(out.add(last), rest);
             }
         } else {
             for i in 0..HEIGHT {
@@ -300,7 +297,7 @@ pub(super) unsafe fn put_rows<T, V: Vector<T>, const HEIGHT: usize>(
                 }
             }
             if !whole {
-                sums[HEIGHT.saturating_sub(1)].store_first(out.add(last), rest);
+                sums[HEIGHT - 1].store_first(out.add(last), rest);
             }
         }
     }

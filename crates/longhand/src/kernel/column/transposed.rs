@@ -14,8 +14,7 @@ use crate::kernel::product::{Accumulate, plain};
 use crate::kernel::vector::{MOST_LANES, Vector};
 
 impl<T: Scalar> PackedForColumn<T> {
-    /// `out += self' * b` for one column `b`. The matrix was packed as it stood, not as a transpose: below its last row
-    /// there are zeros.
+    /// `out += self' * b` for one column `b`. What the panels hold below the last row meets a zero of `b`.
     pub(crate) fn add_transposed_product(&self, out: &mut [T], b: &[T]) {
         assert_eq!((self.columns, self.rows), (out.len(), b.len()), "the dimensions of a product differ");
         let values = self.values.values();
