@@ -262,6 +262,7 @@ impl Checker {
 
     fn general_laws<L: Layer<f64>>(&self, setting: &Setting<L>) -> Result<(), Failure> {
         laws::accumulation(setting, self.doubling)?;
+        laws::replacing(setting)?;
         laws::zero_cotangent(setting)?;
         laws::linearity(setting)
     }

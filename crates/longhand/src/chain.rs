@@ -114,6 +114,22 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T, Input = A::Output>> Layer<T> for Chain<
         self.second.backward(between, second, d_output, &mut d_carry.1, &mut gradients.second, Some(d_between));
         self.first.backward(input, first, d_between, &mut d_carry.0, &mut gradients.first, d_input);
     }
+
+    fn backward_replacing(
+        &self,
+        input: &A::Input,
+        cache: &mut Self::Cache,
+        d_output: &B::Output,
+        d_carry: &mut Self::Carry,
+        gradients: &mut Self,
+        d_input: Option<&mut A::Input>,
+    ) {
+        let ChainCache { first, d_between, second } = cache;
+        let between = A::output(first);
+        let (d_first, d_second) = (&mut gradients.first, &mut gradients.second);
+        self.second.backward_replacing(between, second, d_output, &mut d_carry.1, d_second, Some(d_between));
+        self.first.backward_replacing(input, first, d_between, &mut d_carry.0, d_first, d_input);
+    }
 }
 
 impl<A, B> Chain<A, B> {

@@ -122,6 +122,26 @@ pub trait Layer<T: Scalar>: Tensors<T> {
         d_input: Option<&mut Self::Input>,
     );
 
+    /// [`backward`](Self::backward) where the gradients of the parameters *replace* what stands in `gradients`: for the
+    /// first of the backward passes that are summed. What stood there does not matter, not even NaN.
+    ///
+    /// A layer need not write it. One whose gradients are large writes it to save setting them to zero and adding.
+    ///
+    /// # Panics
+    /// As [`backward`](Self::backward).
+    fn backward_replacing(
+        &self,
+        input: &Self::Input,
+        cache: &mut Self::Cache,
+        d_output: &Self::Output,
+        d_carry: &mut Self::Carry,
+        gradients: &mut Self,
+        d_input: Option<&mut Self::Input>,
+    ) {
+        gradients.set_zero();
+        self.backward(input, cache, d_output, d_carry, gradients, d_input);
+    }
+
     /// This layer, and `next` on its output.
     ///
     /// # Errors

@@ -95,6 +95,7 @@ impl Layout {
     ///
     /// # Panics
     /// If there is no such step or sequence.
+    #[inline]
     pub fn column(&self, step: usize, sequence: usize) -> usize {
         assert!(step < self.steps && sequence < self.batch, "no step {step} of sequence {sequence} here");
         step * self.batch + sequence

@@ -27,7 +27,8 @@ fn zero_cotangents_give_zero_gradients() {
     every_layer!(check);
 }
 
-/// A second backward with the same cache doubles the gradients exactly and gives the same `d_input` and `d_carry`.
+/// A second backward with the same cache doubles the gradients exactly and gives the same `d_input` and `d_carry`; one
+/// that replaces gives those of the first, whatever stood there.
 fn backward_twice_doubles<M: SequenceLayer>(layer: &M, x: &Sequences<f64>) {
     let (carry, d_output, d_carry) = random_ends(layer, x, &mut generator(3));
     let mut cache = M::Cache::default();
@@ -36,6 +37,12 @@ fn backward_twice_doubles<M: SequenceLayer>(layer: &M, x: &Sequences<f64>) {
     layer.backward(x, &mut cache, &d_output, &mut again, &mut gradients, Some(&mut d_input));
     let doubled: Vec<f64> = elements(&once.gradients).iter().map(|g| 2.0 * g).collect();
     assert_eq!(elements(&gradients), doubled, "{}", layer.name());
+    assert_eq!(bits(&again), bits(&once.d_carry), "{}", layer.name());
+    assert_eq!(bits(&d_input), bits(&once.d_input), "{}", layer.name());
+    gradients.visit_mut(&Path::ROOT, &mut |_, _, values| values.fill(f64::NAN));
+    again.copy_from(&d_carry);
+    layer.backward_replacing(x, &mut cache, &d_output, &mut again, &mut gradients, Some(&mut d_input));
+    assert_eq!(elements(&gradients), elements(&once.gradients), "{}", layer.name());
     assert_eq!(bits(&again), bits(&once.d_carry), "{}", layer.name());
     assert_eq!(bits(&d_input), bits(&once.d_input), "{}", layer.name());
     // Not asking for the gradient of the input changes nothing else.

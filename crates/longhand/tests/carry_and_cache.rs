@@ -169,10 +169,16 @@ fn nothing_to_do() {
         for (steps, batch) in [(0, 2), (3, 0), (0, 0)] {
             let x = random_sequences(3, &Layout::new(steps, batch), &mut generator(15));
             let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(16));
-            let given = passes(layer, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+            let mut cache = M::Cache::default();
+            let given = passes(layer, &x, &carry, &d_output, &d_carry, &mut cache);
             assert!(elements(&given.gradients).iter().all(|&g| g == 0.0), "{} at {steps} x {batch}", layer.name());
             assert_eq!(bits(&given.carry), bits(&carry), "{}", layer.name());
             assert_eq!(bits(&given.d_carry), bits(&d_carry), "{}", layer.name());
+            // Gradients that are replaced are those of nothing.
+            let (mut gradients, mut d_carry) = (given.gradients, d_carry);
+            gradients.visit_mut(&Path::ROOT, &mut |_, _, values| values.fill(1.0));
+            layer.backward_replacing(&x, &mut cache, &d_output, &mut d_carry, &mut gradients, None);
+            assert!(elements(&gradients).iter().all(|&g| g == 0.0), "{} at {steps} x {batch}", layer.name());
         }
     }
     every_layer!(check);

@@ -73,6 +73,27 @@ pub fn accumulation<L: Layer<f64>>(setting: &Setting<L>, doubling: Doubling) -> 
     court.close(&names, what, &elements(&sum), &expected, largest(&there) + largest_of(&once.parts("")))
 }
 
+/// `backward_replacing` gives what `backward` adds to zero, whatever stood in the gradients.
+///
+/// Catches a layer that writes it and adds in it, leaves out a tensor, or works out something else.
+///
+/// # Errors
+/// If it does not.
+pub fn replacing<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let court = Court::new("backward_replacing gives what backward adds to zero", setting);
+    let Setting { layer, input, d_output, .. } = setting;
+    let mut cache = L::Cache::default();
+    let added = setting.passes_with(&mut cache);
+    let mut gradients = filled(layer, &mut |_| f64::NAN);
+    let mut d_input = filled(input, &mut |_| f64::NAN);
+    let mut d_carry = setting.d_carry.clone();
+    layer.backward_replacing(input, &mut cache, d_output, &mut d_carry, &mut gradients, Some(&mut d_input));
+    let what = ["added to zero", "in place of NaN"];
+    court.same(&Names::of(&setting.prefix(), layer), what, &elements(&added.gradients), &elements(&gradients))?;
+    court.same(&Names::of("input", input), what, &elements(&added.d_input), &elements(&d_input))?;
+    court.same(&Names::of("carry", &d_carry), what, &elements(&added.d_carry), &elements(&d_carry))
+}
+
 /// Zero cotangents give zero gradients, exactly.
 ///
 /// Catches a term that does not go through the chain rule: weight decay in backward, a gradient left over.

@@ -7,6 +7,7 @@
 //! | [`same_function`] | a kernel that computes something else than the plain loops |
 //! | [`repeat`] | state hidden in the layer or left in the cache |
 //! | [`accumulation`] | `=` in place of `+=` |
+//! | [`replacing`] | `+=` in place of `=` in a `backward_replacing` of the layer's own |
 //! | [`zero_cotangent`] | weight decay in backward |
 //! | [`linearity`] | clipping in backward; small gradients skipped |
 //! | [`padding`] | a mask that leaks; zero times NaN |
@@ -26,7 +27,7 @@ mod oracles;
 mod padding;
 mod sequences;
 
-pub use backward::{Doubling, accumulation, linearity, repeat, zero_cotangent};
+pub use backward::{Doubling, accumulation, linearity, repeat, replacing, zero_cotangent};
 pub(crate) use contract::visits;
 pub use contract::{contract, tensors};
 pub use oracles::{Side, SingleLayer, kink, same_function, single_precision, windows_held};

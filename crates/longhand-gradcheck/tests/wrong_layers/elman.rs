@@ -5,7 +5,7 @@
 
 pub use crate::elman_mistake::Mistake;
 use longhand::nalgebra::{DMatrix, DVector};
-use longhand::{Features, Layer, Pass, Scalar, Sequences};
+use longhand::{Features, Layer, Pass, Scalar, Sequences, Tensors};
 
 /// The layer.
 #[derive(Debug, Clone)]
@@ -256,6 +256,21 @@ impl<T: Scalar> Layer<T> for Wrong<T> {
                 d_input.values_mut().copy_from(d_x.values());
             }
         }
+    }
+
+    fn backward_replacing(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut Cache<T>,
+        d_output: &Sequences<T>,
+        d_carry: &mut DMatrix<T>,
+        gradients: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        if self.mistake != Mistake::AddedWhereReplaced {
+            gradients.set_zero();
+        }
+        self.backward(input, cache, d_output, d_carry, gradients, d_input);
     }
 }
 

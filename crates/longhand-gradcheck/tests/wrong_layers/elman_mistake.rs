@@ -19,6 +19,8 @@ pub enum Mistake {
     PreActivation,
     /// `=` for `+=`.
     Overwritten,
+    /// `+=` for `=` where the gradients are to be replaced.
+    AddedWhereReplaced,
     /// The gradient of the carry that goes out is not used.
     CarryGradientIgnored,
     /// The gradient of the carry that comes in is zero.

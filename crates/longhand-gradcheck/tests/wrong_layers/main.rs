@@ -31,6 +31,7 @@ const ELMAN: &[(elman::Mistake, &str)] = {
         (M::HiddenGradientTransposed, "weight_hh_l0"),
         (M::PreActivation, "bias_ih_l0"),
         (M::Overwritten, "weight_hh_l0"),
+        (M::AddedWhereReplaced, "weight_ih_l0"),
         (M::CarryGradientIgnored, "carry"),
         (M::CarryGradientNotGiven, "carry"),
         (M::CarryGradientOneStepShort, "carry"),

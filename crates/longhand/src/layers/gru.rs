@@ -263,6 +263,33 @@ impl<T: Scalar> Layer<T> for Gru<T> {
         d_output: &Sequences<T>,
         d_carry: &mut DMatrix<T>,
         gradients: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        self.backward_onto(input, cache, d_output, d_carry, (gradients, Accumulate::Add), d_input);
+    }
+
+    fn backward_replacing(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut GruCache<T>,
+        d_output: &Sequences<T>,
+        d_carry: &mut DMatrix<T>,
+        gradients: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        self.backward_onto(input, cache, d_output, d_carry, (gradients, Accumulate::Replace), d_input);
+    }
+}
+
+impl<T: Scalar> Gru<T> {
+    /// The backward pass, with gradients that are added to or replaced.
+    fn backward_onto(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut GruCache<T>,
+        d_output: &Sequences<T>,
+        d_carry: &mut DMatrix<T>,
+        (gradients, accumulate): (&mut Self, Accumulate<'_, T>),
         mut d_input: Option<&mut Sequences<T>>,
     ) {
         let (units, layout) = (self.units(), input.layout());
@@ -303,7 +330,7 @@ impl<T: Scalar> Layer<T> for Gru<T> {
                 gradients.bias_ih_l0.as_mut_slice(),
                 gradients.bias_hh_l0.as_mut_slice(),
             ];
-            recurrence.block_backward(block, input, [d_a, d_u], gradients, d_input.as_deref_mut());
+            recurrence.block_backward(block, input, [d_a, d_u], (gradients, accumulate), d_input.as_deref_mut());
         }
     }
 }

@@ -126,6 +126,32 @@ impl<T: Scalar> Layer<T> for Linear<T> {
         gradients: &mut Self,
         d_input: Option<&mut Sequences<T>>,
     ) {
+        self.backward_onto(input, cache, d_output, (gradients, Accumulate::Add), d_input);
+    }
+
+    fn backward_replacing(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut LinearCache<T>,
+        d_output: &Sequences<T>,
+        (): &mut (),
+        gradients: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        self.backward_onto(input, cache, d_output, (gradients, Accumulate::Replace), d_input);
+    }
+}
+
+impl<T: Scalar> Linear<T> {
+    /// The backward pass, with gradients that are added to or replaced.
+    fn backward_onto(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut LinearCache<T>,
+        d_output: &Sequences<T>,
+        (gradients, accumulate): (&mut Self, Accumulate<'_, T>),
+        d_input: Option<&mut Sequences<T>>,
+    ) {
         let layout = input.layout();
         assert_eq!(
             d_output.values().shape(),
@@ -136,10 +162,10 @@ impl<T: Scalar> Layer<T> for Linear<T> {
         let x = Operand::from(without_padding(input, layout, cleared_input).values());
         let d_y = without_padding(d_output, layout, cleared_d_output).values();
         let d_weight = gradients.weight.as_mut_slice();
-        kernel::product(d_weight, Accumulate::Add, d_y.into(), x.transposed(), workspace);
+        kernel::product(d_weight, accumulate, d_y.into(), x.transposed(), workspace);
         let one = [T::one()];
         let ones = Operand::repeated(&one, layout.columns());
-        kernel::product(gradients.bias.as_mut_slice(), Accumulate::Add, d_y.into(), ones, workspace);
+        kernel::product(gradients.bias.as_mut_slice(), accumulate, d_y.into(), ones, workspace);
         if let Some(d_input) = d_input {
             d_input.reshape(self.inputs(), layout);
             let weight = Operand::from(&self.weight).transposed();

@@ -283,6 +283,33 @@ impl<T: Scalar> Layer<T> for Lstm<T> {
         d_output: &Sequences<T>,
         d_carry: &mut LstmCarry<T>,
         gradients: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        self.backward_onto(input, cache, d_output, d_carry, (gradients, Accumulate::Add), d_input);
+    }
+
+    fn backward_replacing(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut LstmCache<T>,
+        d_output: &Sequences<T>,
+        d_carry: &mut LstmCarry<T>,
+        gradients: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        self.backward_onto(input, cache, d_output, d_carry, (gradients, Accumulate::Replace), d_input);
+    }
+}
+
+impl<T: Scalar> Lstm<T> {
+    /// The backward pass, with gradients that are added to or replaced.
+    fn backward_onto(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut LstmCache<T>,
+        d_output: &Sequences<T>,
+        d_carry: &mut LstmCarry<T>,
+        (gradients, accumulate): (&mut Self, Accumulate<'_, T>),
         mut d_input: Option<&mut Sequences<T>>,
     ) {
         let (units, layout) = (self.units(), input.layout());
@@ -318,7 +345,7 @@ impl<T: Scalar> Layer<T> for Lstm<T> {
                 gradients.bias_ih_l0.as_mut_slice(),
                 gradients.bias_hh_l0.as_mut_slice(),
             ];
-            recurrence.block_backward(block, input, [d_z, d_z], gradients, d_input.as_deref_mut());
+            recurrence.block_backward(block, input, [d_z, d_z], (gradients, accumulate), d_input.as_deref_mut());
         }
     }
 }

@@ -95,7 +95,9 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
         let Some(d_input) = d_input else { return };
         let layout = input.layout();
         d_input.reshape(input.features(), layout);
-        d_input.values_mut().as_mut_slice().fill(T::zero());
+        if layout.has_padding() {
+            d_input.values_mut().as_mut_slice().fill(T::zero());
+        }
         for sequence in 0..layout.batch() {
             let n = real::<T>(valid_steps(layout, sequence).count() as f64);
             for step in valid_steps(layout, sequence) {

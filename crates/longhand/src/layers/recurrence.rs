@@ -65,10 +65,10 @@ pub(crate) fn block_steps(layout: &Layout) -> usize {
     (BLOCK_COLUMNS / layout.batch().max(1)).clamp(1, layout.steps().max(1))
 }
 
-/// The blocks of steps, from the first to the last, which may be shorter.
+/// The blocks of steps, from the first to the last, which may be shorter; one at least, though it be empty.
 pub(crate) fn blocks(layout: &Layout) -> impl DoubleEndedIterator<Item = Range<usize>> + use<> {
     let (length, steps) = (block_steps(layout), layout.steps());
-    (0..steps).step_by(length).map(move |first| first..steps.min(first + length))
+    (0..steps.max(1)).step_by(length).map(move |first| first..steps.min(first + length))
 }
 
 /// The elements of one step of all sequences in a buffer with so many rows.
@@ -241,13 +241,14 @@ impl<T: Scalar> Recurrence<T> {
     /// `W_hh h + b_hh`, zero at invalid steps, and `1` is a column of ones. `gradients` are `d_W_ih`, `d_W_hh`, `d_b_ih`
     /// and `d_b_hh`.
     ///
-    /// They are added once, as the sum over all blocks, so that a second backward pass doubles them exactly.
+    /// They are replaced by the sum over all blocks, or that sum is added to them once, so that a second backward pass
+    /// doubles them exactly.
     pub(crate) fn block_backward(
         &mut self,
         block: Range<usize>,
         input: &Sequences<T>,
         [d_ih, d_hh]: [&DMatrix<T>; 2],
-        gradients: [&mut [T]; 4],
+        (gradients, accumulate): ([&mut [T]; 4], Accumulate<'_, T>),
         d_input: Option<&mut Sequences<T>>,
     ) {
         let layout = input.layout();
@@ -270,22 +271,30 @@ impl<T: Scalar> Recurrence<T> {
                 packed.product_with(weight_hh, accumulate, previous);
                 packed.product_with(bias_hh, accumulate, ones);
             };
-        if block.len() == layout.steps() && end - start <= BLOCK_COLUMNS {
-            sum_up(gradients, start..end, Accumulate::Add);
-        } else {
-            for (sum, gradient) in self.sums.iter_mut().zip(&gradients) {
+        // The sum over all blocks replaces the gradients, or has one term: it can be worked out in its place.
+        let in_place =
+            accumulate == Accumulate::Replace || block.len() == layout.steps() && end - start <= BLOCK_COLUMNS;
+        let (mut gradients, mut sums) = (gradients, self.sums.each_mut());
+        if !in_place {
+            for (sum, gradient) in sums.iter_mut().zip(&gradients) {
                 sum.resize(gradient.len(), T::zero());
             }
-            for first in (start..end).step_by(BLOCK_COLUMNS) {
-                let begins = first == start && block.end == layout.steps();
+        }
+        // Once at least, so that a batch of nothing replaces the gradients too.
+        for first in (start..end.max(start + 1)).step_by(BLOCK_COLUMNS) {
+            let columns = first..end.min(first + BLOCK_COLUMNS);
+            let begins = first == start && block.end == layout.steps();
+            if in_place {
+                let accumulate = if begins { accumulate } else { Accumulate::Add };
+                sum_up(gradients.each_mut().map(|gradient| &mut **gradient), columns, accumulate);
+            } else {
                 let accumulate = if begins { Accumulate::Replace } else { Accumulate::Add };
-                let sums = self.sums.each_mut().map(Vec::as_mut_slice);
-                sum_up(sums, first..end.min(first + BLOCK_COLUMNS), accumulate);
+                sum_up(sums.each_mut().map(|sum| sum.as_mut_slice()), columns, accumulate);
             }
-            if block.start == 0 {
-                for (gradient, sum) in gradients.into_iter().zip(&self.sums) {
-                    kernel::add(gradient, sum);
-                }
+        }
+        if !in_place && block.start == 0 {
+            for (gradient, sum) in gradients.into_iter().zip(sums) {
+                kernel::add(gradient, sum);
             }
         }
         if let Some(d_input) = d_input {

@@ -183,26 +183,26 @@ impl TruncatedBptt {
         let count_losses = |shards: &mut [Workspace<T, M, L::Target>], steps: &Range<usize>| -> usize {
             shards.iter_mut().map(|shard| shard.mark_losses(self.loss_at, layout, targets, steps)).sum()
         };
-        let in_all = self.windows(layout).map(|steps| count_losses(shards, &steps)).sum();
+        let in_all = match self.update_every {
+            UpdateEvery::Window => None,
+            UpdateEvery::Sequence => Some(self.windows(layout).map(|steps| count_losses(shards, &steps)).sum()),
+        };
         let mut total = T::zero();
         for steps in self.windows(layout) {
             let in_window = count_losses(shards, &steps);
-            let span = match self.update_every {
-                UpdateEvery::Window => in_window,
-                UpdateEvery::Sequence => in_all,
-            };
+            let span = in_all.unwrap_or(in_window);
             let every_step = self.loss_at == LossAt::EveryStep;
             let window = Window { model: &*model, loss, inputs, targets, steps, every_step, losses: in_window, span };
             pass(shards, &window);
             total += shards.iter().fold(T::zero(), |sum, shard| sum + shard.loss);
-            if self.update_every == UpdateEvery::Window && in_window > 0 {
+            if in_all.is_none() && in_window > 0 {
                 update(model, Workspace::sum_gradients(shards));
                 for shard in shards.iter_mut() {
-                    shard.gradients.set_zero();
+                    shard.replaces = true;
                 }
             }
         }
-        if self.update_every == UpdateEvery::Sequence && in_all > 0 {
+        if in_all.is_some_and(|losses| losses > 0) {
             update(model, Workspace::sum_gradients(shards));
         }
         Ok(total)

@@ -26,7 +26,7 @@ where
     L: Loss<T>,
 {
     /// Forward from the carry that the window before left, and backward with a zero gradient for the carry that goes
-    /// out: adds to the shard's gradients, and leaves it the loss and the carry.
+    /// out: adds to the shard's gradients, or replaces those that an update has had, and leaves it the loss and the carry.
     pub(super) fn pass(&self, shard: &mut Workspace<T, M, L::Target>, pass: &mut Pass<'_>) {
         shard.loss = T::zero();
         if shard.sequences.is_empty() {
@@ -56,6 +56,10 @@ where
         shard.loss = self.loss.scaled_sum(output, &shard.targets, scale, Some(&mut shard.d_output));
         shard.d_carry.set_zero();
         let (cache, d_carry, gradients) = (&mut shard.cache, &mut shard.d_carry, &mut shard.gradients);
-        model.backward(&shard.inputs, cache, &shard.d_output, d_carry, gradients, None);
+        if core::mem::take(&mut shard.replaces) {
+            model.backward_replacing(&shard.inputs, cache, &shard.d_output, d_carry, gradients, None);
+        } else {
+            model.backward(&shard.inputs, cache, &shard.d_output, d_carry, gradients, None);
+        }
     }
 }

@@ -23,6 +23,8 @@ pub struct Workspace<T: Scalar, M: Layer<T>, Y> {
     pub(super) has_loss: Vec<bool>,
     pub(super) cache: M::Cache,
     pub(super) gradients: M,
+    /// Whether the next backward pass replaces the gradients, because an update has had what stands there.
+    pub(super) replaces: bool,
     pub(super) d_output: M::Output,
     /// The loss of the last window.
     pub(super) loss: T,
@@ -42,6 +44,7 @@ impl<T: Scalar, M: Layer<T>, Y: Target> Workspace<T, M, Y> {
             has_loss: Vec::new(),
             cache: M::Cache::default(),
             gradients: model.zeros(),
+            replaces: true,
             d_output: M::Output::default(),
             loss: T::zero(),
         }
@@ -73,8 +76,7 @@ impl<T: Scalar, M: Layer<T>, Y: Target> Workspace<T, M, Y> {
             }
             shard.last_valid_steps.clear();
             shard.last_valid_steps.extend(sequences.clone().map(|sequence| layout.last_valid_step(sequence)));
-            shard.gradients.set_zero();
-            (shard.sequences, shard.continues) = (sequences, true);
+            (shard.sequences, shard.continues, shard.replaces) = (sequences, true, true);
         }
         Ok(())
     }
