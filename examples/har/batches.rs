@@ -5,12 +5,17 @@ use longhand_data::Windows;
 
 /// Puts windows side by side as one batch: `channels x (steps * batch)`, reusing the memory of `batch`.
 pub fn gather(windows: &Windows, chosen: &[usize], batch: &mut Sequences<f32>) {
-    let channels = windows.channel_count();
-    batch.reshape(channels, &Layout::new(windows.steps, chosen.len()));
+    batch.reshape(windows.channel_count(), &Layout::new(windows.steps, chosen.len()));
     for (sequence, &index) in chosen.iter().enumerate() {
-        for (step, sample) in windows.window(index).chunks_exact(channels).enumerate() {
-            batch.at_mut(step, sequence).copy_from_slice(sample);
-        }
+        put(windows.window(index), sequence, batch);
+    }
+}
+
+/// Puts values that lie step by step in the place of one sequence of a batch.
+pub fn put(values: &[f32], sequence: usize, batch: &mut Sequences<f32>) {
+    let features = batch.features();
+    for (step, features) in values.chunks_exact(features).enumerate() {
+        batch.at_mut(step, sequence).copy_from_slice(features);
     }
 }
 
@@ -23,17 +28,4 @@ pub fn in_order(windows: &Windows, size: usize) -> Vec<Sequences<f32>> {
         batch
     };
     all.chunks(size).map(batch).collect()
-}
-
-/// Puts `joined` steps below one another as one: `(joined * features) x (steps / joined * batch)`.
-pub fn join_samples(samples: &Sequences<f32>, joined: usize, batch: &mut Sequences<f32>) {
-    let features = samples.features();
-    batch.reshape(joined * features, &Layout::new(samples.steps() / joined, samples.batch()));
-    for sequence in 0..batch.batch() {
-        for step in 0..batch.steps() {
-            for (place, part) in batch.at_mut(step, sequence).chunks_exact_mut(features).enumerate() {
-                part.copy_from_slice(samples.at(step * joined + place, sequence));
-            }
-        }
-    }
 }

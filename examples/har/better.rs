@@ -1,17 +1,18 @@
 //! The better recipe: one recurrent layer, trained well.
 //!
-//! What its models have in common:
-//!
-//! - *Network*: the mean of the hidden state over all steps goes to the linear layer.
+//! - *Network*: a recurrent layer, which reads three samples a step; the mean of its hidden state over all steps goes to
+//!   the linear layer.
 //! - *Gradient*: backpropagation through the whole window, mini-batches of 32, softmax and cross-entropy, Adam with
 //!   warm-up and a cosine, and clipping by the *global* norm.
-//! - *Data*: normalised, and changed at random each time it is trained on, as if it had been recorded once more.
+//! - *Data*: normalised, and changed at random each time it is trained on, as if it had been recorded once more
+//!   ([`Preparation`]).
 //!
-//! What differs is in [`elman`], the study's own cell, and in [`gated`], an LSTM or a GRU: the layer, how it begins,
-//! the numbers, and how windows are changed.
+//! The layer, how it begins and the numbers are in [`elman`], the study's own cell, and in [`gated`], an LSTM or a GRU. All of
+//! it was chosen on validation windows and validation people inside the training part.
 
 mod elman;
 mod gated;
+mod preparation;
 
 use crate::Failure;
 use crate::evaluation::{Scores, evaluate};
@@ -19,9 +20,10 @@ use crate::progress::Reporter;
 use crate::recurrent::Recurrent;
 use longhand::{
     Adam, Chain, Labels, Layer, Linear, LossAt, MeanOverTime, Optimizer, Pass, Reduction, Sequences,
-    SoftmaxCrossEntropy, Tensors, TruncatedBptt, Workspace, clip_by_global_norm, schedule,
+    SoftmaxCrossEntropy, Tensors, TruncatedBptt, Workspace, clip_by_global_norm, initialise, schedule,
 };
-use longhand_data::{DataError, Windows};
+use longhand_data::Windows;
+use preparation::Preparation;
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -54,15 +56,6 @@ struct Numbers {
     label_smoothing: f64,
 }
 
-/// How windows become what the network reads.
-trait Preparation {
-    /// The chosen training windows as a batch, each changed at random.
-    fn training(&mut self, windows: &Windows, chosen: &[usize], x: &mut Sequences<f32>, generator: &mut ChaCha8Rng);
-
-    /// Windows to test on, with nothing random about them.
-    fn test(&self, windows: &Windows) -> Result<Windows, DataError>;
-}
-
 /// Trains one model with so many updates; `test` is looked at once, at the end.
 pub fn train(
     recurrent: Recurrent,
@@ -71,23 +64,19 @@ pub fn train(
     generator: &mut ChaCha8Rng,
     reporter: &Reporter,
 ) -> Result<Trained, Failure> {
-    let training = windows.0;
-    let (channels, classes) = (training.channel_count(), training.classes.len());
+    let (inputs, classes) = (preparation::inputs(windows.0), windows.0.classes.len());
     match recurrent {
         Recurrent::Elman => {
-            let preparation = elman::Worn::fit(training)?;
-            let model = elman::model(channels, classes, generator)?;
-            fit(model, preparation, &elman::NUMBERS, updates, windows, generator, reporter)
+            let model = elman::model(inputs, classes, generator)?;
+            fit(model, &elman::NUMBERS, updates, windows, generator, reporter)
         }
         Recurrent::Lstm => {
-            let preparation = gated::Replayed::fit(training)?;
-            let model = gated::lstm(preparation.inputs(), classes, generator)?;
-            fit(model, preparation, &gated::NUMBERS, updates, windows, generator, reporter)
+            let model = gated::lstm(inputs, classes, generator)?;
+            fit(model, &gated::NUMBERS, updates, windows, generator, reporter)
         }
         Recurrent::Gru => {
-            let preparation = gated::Replayed::fit(training)?;
-            let model = gated::gru(preparation.inputs(), classes, generator)?;
-            fit(model, preparation, &gated::NUMBERS, updates, windows, generator, reporter)
+            let model = gated::gru(inputs, classes, generator)?;
+            fit(model, &gated::NUMBERS, updates, windows, generator, reporter)
         }
     }
 }
@@ -95,31 +84,35 @@ pub fn train(
 /// How many parameters the model for these windows has.
 pub fn parameters(recurrent: Recurrent, windows: &Windows) -> Result<usize, Failure> {
     let mut generator = ChaCha8Rng::seed_from_u64(0);
-    let (channels, classes) = (windows.channel_count(), windows.classes.len());
-    let inputs = channels * gated::samples_a_step(windows.steps);
+    let (inputs, classes) = (preparation::inputs(windows), windows.classes.len());
     Ok(match recurrent {
-        Recurrent::Elman => elman::model(channels, classes, &mut generator)?.count(),
+        Recurrent::Elman => elman::model(inputs, classes, &mut generator)?.count(),
         Recurrent::Lstm => gated::lstm(inputs, classes, &mut generator)?.count(),
         Recurrent::Gru => gated::gru(inputs, classes, &mut generator)?.count(),
     })
 }
 
 /// What a sequence costs to train on, in a unit of its own: multiplications in products with the recurrent weights, a
-/// step of the Elman RNN.
+/// sample.
 pub fn work(recurrent: Recurrent) -> u64 {
-    let gated = |gates: usize| gates * gated::UNITS * gated::UNITS / gated::SAMPLES_A_STEP;
-    let work = match recurrent {
-        Recurrent::Elman => elman::UNITS * elman::UNITS,
-        Recurrent::Lstm => gated(4),
-        Recurrent::Gru => gated(3),
+    let (gates, units) = match recurrent {
+        Recurrent::Elman => (1, elman::UNITS),
+        Recurrent::Lstm => (4, gated::UNITS),
+        Recurrent::Gru => (3, gated::UNITS),
     };
-    work as u64
+    (gates * units * units / preparation::SAMPLES_A_STEP) as u64
+}
+
+/// The linear layer before training.
+fn head(units: usize, classes: usize, generator: &mut ChaCha8Rng) -> Linear<f32> {
+    let mut head = Linear::zeros(units, classes);
+    initialise::xavier_uniform(&mut head.weight, 1.0, generator);
+    head
 }
 
 /// The training that all models share.
 fn fit<M>(
     mut model: M,
-    mut preparation: impl Preparation,
     numbers: &Numbers,
     updates: usize,
     (training, test): (&Windows, &Windows),
@@ -129,6 +122,7 @@ fn fit<M>(
 where
     M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
 {
+    let mut preparation = Preparation::fit(training, generator)?;
     let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps).with_label_smoothing(numbers.label_smoothing)?;
     let bptt = TruncatedBptt::full(LossAt::WindowEnd);
     let (mut optimizer, mut workspace) = (Adam::new(), Workspace::new(&model));

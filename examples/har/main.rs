@@ -10,6 +10,7 @@ mod better;
 mod evaluation;
 mod figures;
 mod jobs;
+mod noise;
 mod parallel;
 mod progress;
 mod recurrent;

@@ -7,8 +7,6 @@
 //!   with `n` normal and the same for all channels and `n_c` normal and the channel's own. The mean of an accelerometer is
 //!   gravity, which does not depend on how strongly somebody moves.
 
-use longhand::{Layout, Sequences};
-use longhand_data::Windows;
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -20,53 +18,47 @@ const STRENGTH: f32 = 0.15;
 /// Stretches of windows, at random speed and strength.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replay {
-    /// Samples of what is played.
-    steps: usize,
+    samples: usize,
 }
 
 impl Replay {
     /// Of so many samples each, however fast they are played.
-    pub fn new(steps: usize) -> Self {
-        Replay { steps }
+    pub fn new(samples: usize) -> Self {
+        Replay { samples }
     }
 
-    /// A batch of stretches, one of each chosen window.
-    pub fn gather<R: Rng>(self, windows: &Windows, chosen: &[usize], batch: &mut Sequences<f32>, generator: &mut R) {
-        batch.reshape(windows.channel_count(), &Layout::new(self.steps, chosen.len()));
-        for (sequence, &window) in chosen.iter().enumerate() {
-            self.play(windows.window(window), batch, sequence, generator);
-            self.strengthen(batch, sequence, generator);
-        }
+    /// Samples of a stretch.
+    pub fn samples(self) -> usize {
+        self.samples
     }
 
-    /// Writes a stretch of the window, at a speed of its own.
-    fn play<R: Rng>(self, window: &[f32], batch: &mut Sequences<f32>, sequence: usize, generator: &mut R) {
-        let channels = batch.features();
-        let (last, intervals) = (window.len() / channels - 1, (self.steps - 1).max(1) as f32);
+    /// A stretch of a window of so many channels, in place of what stands in `stretch`.
+    pub fn play<R: Rng>(self, window: &[f32], channels: usize, stretch: &mut Vec<f32>, generator: &mut R) {
+        stretch.resize(self.samples * channels, 0.0);
+        let (last, intervals) = (window.len() / channels - 1, (self.samples - 1).max(1) as f32);
         // As fast as the window has samples for.
         let speed = SPEED.powf(generator.random_range(-1.0..=1.0)).min(last as f32 / intervals);
         let start = generator.random::<f32>() * (last as f32 - speed * intervals).max(0.0);
-        for step in 0..self.steps {
-            let place = start + speed * step as f32;
+        for (sample, values) in stretch.chunks_exact_mut(channels).enumerate() {
+            let place = start + speed * sample as f32;
             let before = (place as usize).min(last);
             let (after, part) = ((before + 1).min(last), place - before as f32);
             let [before, after] = [before, after].map(|sample| &window[sample * channels..][..channels]);
-            for ((value, before), after) in batch.at_mut(step, sequence).iter_mut().zip(before).zip(after) {
+            for ((value, before), after) in values.iter_mut().zip(before).zip(after) {
                 *value = before + part * (after - before);
             }
         }
+        self.strengthen(stretch, channels, generator);
     }
 
     /// Multiplies what each channel does about its mean.
-    fn strengthen<R: Rng>(self, batch: &mut Sequences<f32>, sequence: usize, generator: &mut R) {
+    fn strengthen<R: Rng>(self, stretch: &mut [f32], channels: usize, generator: &mut R) {
         let mut normal = || -> f32 { StandardNormal.sample(generator) };
         let common = normal();
-        for channel in 0..batch.features() {
+        for channel in 0..channels {
             let strength = (STRENGTH * (common + normal())).exp();
-            let sum: f32 = (0..self.steps).map(|step| batch.at(step, sequence)[channel]).sum();
-            let mean = sum / self.steps as f32;
-            for step in 0..self.steps {
-                let value = &mut batch.at_mut(step, sequence)[channel];
+            let mean = stretch[channel..].iter().step_by(channels).sum::<f32>() / self.samples as f32;
+            for value in stretch[channel..].iter_mut().step_by(channels) {
                 *value = mean + strength * (*value - mean);
             }
         }

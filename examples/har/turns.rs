@@ -8,7 +8,6 @@
 //! - with probability one half, a *half turn* about the axis nearest to the vertical: the phone put into the pocket
 //!   with its other side to the leg, which negates the other two axes.
 
-use longhand::Sequences;
 use longhand::nalgebra::{Rotation3, Vector3};
 use longhand_data::{DataError, Normaliser, Windows};
 use rand::{Rng, RngExt};
@@ -64,14 +63,10 @@ impl Turns {
             .map(|windows| Normaliser::fit(&windows))
     }
 
-    /// Turns each sequence of a batch of windows, not yet normalised, by a rotation of its own.
-    pub fn apply<R: Rng>(self, batch: &mut Sequences<f32>, generator: &mut R) {
-        for sequence in 0..batch.batch() {
-            let rotation = self.draw(generator);
-            for step in 0..batch.steps() {
-                batch.at_mut(step, sequence).chunks_exact_mut(3).for_each(|sensor| turn(&rotation, sensor));
-            }
-        }
+    /// Turns one window, not yet normalised, by a random rotation.
+    pub fn apply<R: Rng>(self, window: &mut [f32], generator: &mut R) {
+        let rotation = self.draw(generator);
+        window.chunks_exact_mut(3).for_each(|sensor| turn(&rotation, sensor));
     }
 
     fn draw<R: Rng>(self, generator: &mut R) -> Rotation3<f32> {

@@ -95,9 +95,17 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
         let Some(d_input) = d_input else { return };
         let layout = input.layout();
         d_input.reshape(input.features(), layout);
-        if layout.has_padding() {
-            d_input.values_mut().as_mut_slice().fill(T::zero());
+        if !layout.has_padding() && layout.columns() > 0 {
+            // The same at every step.
+            let n = real::<T>(layout.steps() as f64);
+            let (first, others) = d_input.values_mut().as_mut_slice().split_at_mut(d_output.values().len());
+            for (d_x, &d_y) in first.iter_mut().zip(d_output.values().as_slice()) {
+                *d_x = d_y / n;
+            }
+            others.chunks_exact_mut(first.len()).for_each(|d_x| d_x.copy_from_slice(first));
+            return;
         }
+        d_input.values_mut().as_mut_slice().fill(T::zero());
         for sequence in 0..layout.batch() {
             let n = real::<T>(valid_steps(layout, sequence).count() as f64);
             for step in valid_steps(layout, sequence) {
