@@ -12,7 +12,7 @@ use super::vector::Vector;
 use crate::Scalar;
 
 /// The logistic function of one number, from an exponential that cannot overflow.
-pub(crate) fn sigmoid_of<T: Scalar>(x: T) -> T {
+pub(super) fn sigmoid_of<T: Scalar>(x: T) -> T {
     if x >= T::zero() {
         T::one() / (T::one() + (-x).exp())
     } else {

@@ -26,7 +26,6 @@ mod x86;
 
 pub(crate) use column::PackedForColumn;
 pub(crate) use equations::{Equations, bands, bands_mut, each, each_row};
-pub(crate) use exponential::sigmoid_of;
 pub(crate) use pack::{Operand, Packed};
 pub(crate) use product::{Accumulate, Workspace, product};
 pub(crate) use real::Real;

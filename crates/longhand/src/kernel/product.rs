@@ -4,7 +4,7 @@
 //! in registers while the inner dimension runs: `tile += a[:, p] * b[p, :]`, an outer product at a time. A product with
 //! one column, as each step of a single sequence has, stands in [`column`](super::column).
 
-use super::column::PackedForColumn;
+use super::column::product_once;
 use super::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
 use super::pack::{Operand, Packed};
 use super::precision::Precision;
@@ -27,13 +27,12 @@ pub(crate) enum Accumulate<'a, T> {
 #[derive(Debug)]
 pub(crate) struct Workspace<T> {
     packed: Packed<T>,
-    for_column: PackedForColumn<T>,
     sum: Vec<T>,
 }
 
 impl<T: Scalar> Default for Workspace<T> {
     fn default() -> Self {
-        Workspace { packed: Packed::default(), for_column: PackedForColumn::default(), sum: Vec::new() }
+        Workspace { packed: Packed::default(), sum: Vec::new() }
     }
 }
 
@@ -53,10 +52,9 @@ pub(crate) fn product<T: Scalar>(
 ) {
     assert_eq!(a.columns, b.rows, "the inner dimensions of a product differ");
     let out = &mut out[..a.rows * b.columns];
-    let Workspace { packed, for_column, sum } = workspace;
-    if b.columns == 1 && b.row_stride == 1 {
-        for_column.pack(a);
-        for_column.product(out, accumulate, &b.values[..b.rows]);
+    let Workspace { packed, sum } = workspace;
+    if b.columns == 1 && b.row_stride == 1 && (a.row_stride == 1 || a.column_stride == 1) {
+        product_once(out, accumulate, a, &b.values[..b.rows]);
         return;
     }
     if a.columns <= DEPTH {

@@ -28,8 +28,9 @@ pub(crate) trait Vector<T>: Copy {
     /// Four columns of `rows` rows that lie contiguously: element `from[row * stride + column]` in lane `row` of vector
     /// `column`. The lanes beyond the last row repeat it.
     unsafe fn load_columns(from: *const T, stride: usize, rows: usize) -> [Self; 4];
-    /// Adds the sum of the lanes of each vector to one element behind the pointer; of the first `count` vectors only.
-    unsafe fn add_sums(vectors: [Self; 4], to: *mut T, count: usize);
+    /// Writes the sum of the lanes of each vector to one element behind `to`, added to the same one behind `start`; of the
+    /// first `count` vectors only.
+    unsafe fn put_sums(vectors: [Self; 4], start: Option<*const T>, to: *mut T, count: usize);
     /// The sums of the lanes of the first `LANES` vectors, the first in the first lane.
     unsafe fn sums(vectors: [Self; MOST_LANES]) -> Self;
     unsafe fn add(self, other: Self) -> Self;
@@ -104,9 +105,10 @@ macro_rules! plain_vector {
                 })
             }
             #[inline(always)]
-            unsafe fn add_sums(vectors: [Self; 4], to: *mut $scalar, count: usize) {
+            unsafe fn put_sums(vectors: [Self; 4], start: Option<*const $scalar>, to: *mut $scalar, count: usize) {
                 for vector in 0..count {
-                    unsafe { *to.add(vector) += vectors[vector].0.iter().sum::<$scalar>() };
+                    let start = start.map_or(0.0, |start| unsafe { *start.add(vector) });
+                    unsafe { *to.add(vector) = start + vectors[vector].0.iter().sum::<$scalar>() };
                 }
             }
             #[inline(always)]

@@ -9,7 +9,6 @@
 //! summed over the features. `log(1 + exp z)` is taken as `z + log(1 + exp(-z))` for `z >= 0`, so nothing overflows.
 
 use super::{Loss, Reduction};
-use crate::kernel::sigmoid_of;
 use crate::{Scalar, Sequences};
 
 /// Binary cross-entropy of `sigmoid(logits)` against real targets in `[0, 1]`, element by element; see the equations
@@ -50,14 +49,14 @@ impl<T: Scalar> Loss<T> for SigmoidCrossEntropy {
     fn column(&self, logits: &[T], target: &Sequences<T>, index: usize, d_logits: Option<&mut [T]>) -> T {
         let target = target.column(index);
         assert_eq!(target.len(), logits.len(), "the target has as many features as the logits");
-        let mut loss = T::zero();
-        for (&z, &d) in logits.iter().zip(target) {
-            let softplus = if z >= T::zero() { z + (-z).exp().ln_1p() } else { z.exp().ln_1p() };
-            loss += softplus - d * z;
-        }
-        if let Some(d_logits) = d_logits {
-            for ((d_z, &z), &d) in d_logits.iter_mut().zip(logits).zip(target) {
-                *d_z = sigmoid_of(z) - d;
+        let (mut loss, mut d_logits) = (T::zero(), d_logits);
+        for (i, (&z, &d)) in logits.iter().zip(target).enumerate() {
+            // exp(-|z|), which never overflows, serves the loss and its gradient.
+            let (positive, e) = if z >= T::zero() { (z, (-z).exp()) } else { (T::zero(), z.exp()) };
+            loss += positive + e.ln_1p() - d * z;
+            if let Some(d_logits) = &mut d_logits {
+                let y = if z >= T::zero() { T::one() } else { e } / (T::one() + e);
+                d_logits[i] = y - d;
             }
         }
         loss

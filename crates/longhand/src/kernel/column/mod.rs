@@ -6,8 +6,13 @@
 //! Both products read the same weights: forward a panel's row is a lane, so that sums over columns run down the lanes,
 //! and a row that stands by itself is summed over its lanes at the end; backward it is the other way round.
 
+mod once;
 mod product;
 mod transposed;
+
+pub(crate) use once::product_once;
+#[cfg(test)]
+pub(super) use once::product_once_for;
 
 use super::aligned::Aligned;
 use super::instruction_set::{InstructionSet, Kernel, by_precision, run};

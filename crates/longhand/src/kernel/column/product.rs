@@ -86,7 +86,7 @@ impl<T: Precision> Kernel<T> for Product<T> {
 }
 
 /// Sums for each row: enough that, with so many vectors of rows, the multipliers need not wait for the sum before.
-const fn sums_a_row(vectors: usize) -> usize {
+pub(super) const fn sums_a_row(vectors: usize) -> usize {
     match vectors {
         1 | 2 => 4,
         3 => 3,
@@ -147,14 +147,8 @@ impl<T: Precision> Product<T> {
                 column += V::LANES;
             }
             let first = self.rows - layout.lone_rows;
-            let out = self.out.add(first);
-            for row in 0..layout.lone_rows {
-                *out.add(row) = match self.start {
-                    Some(start) => *start.add(first + row),
-                    None => T::default(),
-                };
-            }
-            V::add_sums(sums, out, layout.lone_rows);
+            // Not by way of the result: a load of several elements waits for the stores of each.
+            V::put_sums(sums, self.start.map(|start| start.add(first)), self.out.add(first), layout.lone_rows);
         }
     }
 }

@@ -113,7 +113,8 @@ impl<T: Precision> Transposed<T> {
             while column < self.columns {
                 let (count, out) = (self.columns - column, self.out.add(column));
                 if count <= 4 {
-                    V::add_sums([down!(from + 0), down!(from + 1), down!(from + 2), down!(from + 3)], out, count);
+                    let sums = [down!(from + 0), down!(from + 1), down!(from + 2), down!(from + 3)];
+                    V::put_sums(sums, Some(out.cast_const()), out, count);
                     return;
                 }
                 let mut sums = [zero; MOST_LANES];

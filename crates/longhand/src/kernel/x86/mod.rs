@@ -12,7 +12,7 @@ use first::{
     load_first_256, load_first_256d, load_first_512, load_first_512d, store_first_256, store_first_256d,
     store_first_512, store_first_512d,
 };
-use sums::{add_sums_256, add_sums_256d, add_sums_512, add_sums_512d, sums_256, sums_256d, sums_512, sums_512d};
+use sums::{put_sums_256, put_sums_256d, put_sums_512, put_sums_512d, sums_256, sums_256d, sums_512, sums_512d};
 
 macro_rules! x86_vector {
     (
@@ -21,7 +21,7 @@ macro_rules! x86_vector {
         $sqrt:ident $mul_add:ident,
         $to_int:ident $from_int:ident $and:ident $andnot:ident $or:ident $int_add:ident
         $shift:ident $mantissa:literal,
-        $load_first:ident $store_first:ident $where_positive:ident $load_columns:ident $add_sums:ident $sums:ident
+        $load_first:ident $store_first:ident $where_positive:ident $load_columns:ident $put_sums:ident $sums:ident
     ) => {
         impl Vector<$scalar> for $vector {
             const LANES: usize = $lanes;
@@ -53,8 +53,8 @@ macro_rules! x86_vector {
                 unsafe { $load_columns(from, stride, rows) }
             }
             #[inline(always)]
-            unsafe fn add_sums(vectors: [Self; 4], to: *mut $scalar, count: usize) {
-                unsafe { $add_sums(vectors, to, count) }
+            unsafe fn put_sums(vectors: [Self; 4], start: Option<*const $scalar>, to: *mut $scalar, count: usize) {
+                unsafe { $put_sums(vectors, start, to, count) }
             }
             #[inline(always)]
             unsafe fn sums(vectors: [Self; MOST_LANES]) -> Self {
@@ -118,7 +118,7 @@ x86_vector!(
     _mm512_min_ps _mm512_max_ps _mm512_sqrt_ps _mm512_fmadd_ps,
     _mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi32 _mm512_slli_epi32 23,
-    load_first_512 store_first_512 positive_512 columns_512 add_sums_512 sums_512
+    load_first_512 store_first_512 positive_512 columns_512 put_sums_512 sums_512
 );
 x86_vector!(
     __m512d, f64, 8, 4 x 6,
@@ -126,7 +126,7 @@ x86_vector!(
     _mm512_min_pd _mm512_max_pd _mm512_sqrt_pd _mm512_fmadd_pd,
     _mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi64 _mm512_slli_epi64 52,
-    load_first_512d store_first_512d positive_512d columns_512d add_sums_512d sums_512d
+    load_first_512d store_first_512d positive_512d columns_512d put_sums_512d sums_512d
 );
 x86_vector!(
     __m256, f32, 8, 2 x 6,
@@ -134,7 +134,7 @@ x86_vector!(
     _mm256_min_ps _mm256_max_ps _mm256_sqrt_ps _mm256_fmadd_ps,
     _mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi32 _mm256_slli_epi32 23,
-    load_first_256 store_first_256 positive_256 columns_256 add_sums_256 sums_256
+    load_first_256 store_first_256 positive_256 columns_256 put_sums_256 sums_256
 );
 x86_vector!(
     __m256d, f64, 4, 2 x 6,
@@ -142,7 +142,7 @@ x86_vector!(
     _mm256_min_pd _mm256_max_pd _mm256_sqrt_pd _mm256_fmadd_pd,
     _mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi64 _mm256_slli_epi64 52,
-    load_first_256d store_first_256d positive_256d columns_256d add_sums_256d sums_256d
+    load_first_256d store_first_256d positive_256d columns_256d put_sums_256d sums_256d
 );
 
 macro_rules! positive {
