@@ -209,9 +209,13 @@ fn write(folder: &OutputFolder, results: &Results) -> Result<(), Failure> {
         print(&format!("{}\n", table.to_text()));
         folder.write_table(&format!("tables/{name}"), table)?;
     }
-    for (name, figure) in &figures {
-        folder.write_figure(&format!("figures/{name}"), figure)?;
-    }
+    let drawn = parallel::map(
+        &figures,
+        results.threads,
+        |_| 1,
+        |_, (name, figure)| folder.write_figure(&format!("figures/{name}"), figure),
+    );
+    drawn.into_iter().collect::<Result<(), _>>()?;
     for name in tables::NAMES.iter().filter(|name| tables.iter().all(|(written, _)| written != *name)) {
         folder.remove(format!("tables/{name}.csv"))?;
         folder.remove(format!("tables/{name}.md"))?;

@@ -29,6 +29,14 @@ fn parameters(model: &str, name: &str) -> u64 {
     better["parameters"].as_u64().unwrap()
 }
 
+/// 50 units, three samples of 3 channels a step, 6 classes, the two biases of torch.nn.RNN.
+#[test]
+fn the_elman_rnn() {
+    let better = &Results::of(&Options::small().set("parts", "better")).summary()["better"];
+    assert_eq!(better["model"], "elman");
+    assert_eq!(better["parameters"], 50 * (9 + 50 + 2) + 6 * 50 + 6);
+}
+
 // 48 units, three samples of 3 channels a step, 6 classes, the two biases of torch.nn.LSTM and torch.nn.GRU.
 
 #[test]
@@ -45,14 +53,20 @@ fn a_gru() {
 #[test]
 fn windows_of_any_length() {
     let small = Small::new();
-    for steps in ["1", "2", "4", "5", "20"] {
-        let options = small.options().set("parts", "better").set("model", "gru").set("steps", steps);
-        // 45 samples a recording are two windows of 20.
-        let options = options.set("train-per-class", "2").set("test-per-class", "2");
-        let better = &Results::of(&options).summary()["better"];
-        let samples_a_step = steps.parse::<u64>().unwrap().min(3);
-        assert_eq!(better["parameters"], 3 * 48 * (3 * samples_a_step + 48 + 2) + 6 * 48 + 6, "{steps} steps");
-        assert!(numbers(&better["seeds"][0]["training_loss"]).iter().all(|loss| loss.is_finite()), "{steps} steps");
+    for (model, gates, units) in [("elman", 1, 50), ("gru", 3, 48)] {
+        for steps in ["1", "2", "4", "5", "20"] {
+            let options = small.options().set("parts", "better").set("model", model).set("steps", steps);
+            // 45 samples a recording are two windows of 20.
+            let options = options.set("train-per-class", "2").set("test-per-class", "2");
+            let better = &Results::of(&options).summary()["better"];
+            let inputs = 3 * steps.parse::<u64>().unwrap().min(3);
+            let parameters = gates * units * (inputs + units + 2) + 6 * units + 6;
+            assert_eq!(better["parameters"], parameters, "{model}, {steps} steps");
+            assert!(
+                numbers(&better["seeds"][0]["training_loss"]).iter().all(|loss| loss.is_finite()),
+                "{model}, {steps} steps"
+            );
+        }
     }
 }
 
