@@ -1,7 +1,7 @@
 //! What training keeps in memory is what its formula says.
 
 use longhand::{
-    Adam, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Pass, Reduction, Sequences,
+    Adam, Elman, Features, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Pass, Reduction, Sequences,
     SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -42,15 +42,17 @@ static ALLOCATOR: Weighing = Weighing;
 
 /// Bytes that training a layer with a classifier on its last step holds after two batches, the data not counted, beside
 /// the formula of "How fast, and why".
-fn check<L>(recurrent: &L, scalars_a_column: usize, units: usize, [window, batch]: [usize; 2])
+fn check<L>(recurrent: &L, scalars_a_column: usize, [window, batch]: [usize; 2], update_every: UpdateEvery)
 where
     L: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
 {
     const INPUTS: usize = 3;
-    let x = Sequences::from_fn(INPUTS, 150, batch, |_, step, _| (step as f32).sin());
+    const STEPS: usize = 150;
+    let Features::Fixed { output: units, .. } = recurrent.features() else { panic!("a layer with units") };
+    let x = Sequences::from_fn(INPUTS, STEPS, batch, |_, step, _| (step as f32).sin());
     let labels = Labels::per_sequence(&vec![2; batch]);
     let (loss, g) = (SoftmaxCrossEntropy::new(Reduction::MeanOverSteps), &mut ChaCha8Rng::seed_from_u64(1));
-    let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, UpdateEvery::Window).expect("not 0");
+    let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, update_every).expect("not 0");
 
     let before = HELD.get();
     // A copy, so that the parameters are counted.
@@ -64,9 +66,10 @@ where
     let held = usize::try_from(HELD.get() - before).expect("training holds something");
 
     let (columns, parameters) = (window * batch, longhand::Tensors::<f32>::count(&model));
-    // Parameters, gradients, Adam's two moments, and the packed weights; with more than one sequence the packed transpose,
-    // with more than one block of steps the sums over blocks.
-    let copies = 5 + usize::from(batch > 1) + usize::from(columns > 128);
+    // Parameters, gradients, Adam's two moments, and the packed weights; with more than one sequence the packed transpose;
+    // where gradients of several windows are summed up, with more than one block of steps, the sums over blocks.
+    let summed = update_every == UpdateEvery::Sequence && window < STEPS && columns > 128;
+    let copies = 5 + usize::from(batch > 1) + usize::from(summed);
     let formula = 4 * (copies * parameters + (scalars_a_column * units + INPUTS) * columns);
     // Blocks of steps, rows that are padded to whole vectors, marks of steps, and what is small.
     let rest = 4 * 16 * 128_usize.max(batch) * units + 4 * parameters + 3 * columns + 40_000;
@@ -79,8 +82,10 @@ where
 fn training_holds_what_the_formula_says() {
     let g = &mut ChaCha8Rng::seed_from_u64(1);
     for shape in [[30, 1], [150, 1], [150, 32], [50, 100]] {
-        check(&Elman::new(3, 50, g), 3, 50, shape);
-        check(&Gru::new(3, 64, g), 7, 64, shape);
-        check(&Lstm::new(3, 128, g), 8, 128, shape);
+        for update_every in [UpdateEvery::Window, UpdateEvery::Sequence] {
+            check(&Elman::new(3, 50, g), 3, shape, update_every);
+            check(&Gru::new(3, 64, g), 7, shape, update_every);
+            check(&Lstm::new(3, 128, g), 8, shape, update_every);
+        }
     }
 }
