@@ -29,14 +29,6 @@ fn parameters(model: &str, name: &str) -> u64 {
     better["parameters"].as_u64().unwrap()
 }
 
-/// 50 units, three samples of 3 channels a step, 6 classes, the two biases of torch.nn.RNN.
-#[test]
-fn the_elman_rnn() {
-    let better = &Results::of(&Options::small().set("parts", "better")).summary()["better"];
-    assert_eq!(better["model"], "elman");
-    assert_eq!(better["parameters"], 50 * (9 + 50 + 2) + 6 * 50 + 6);
-}
-
 // 48 units, three samples of 3 channels a step, 6 classes, the two biases of torch.nn.LSTM and torch.nn.GRU.
 
 #[test]

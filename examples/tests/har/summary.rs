@@ -56,8 +56,8 @@ fn it_has_every_score_of_every_model() {
         // 4 updates of 3 batches an epoch: one epoch and the beginning of a second.
         assert_losses(&seed["training_loss"], 2);
     }
-    // 50 units, 3 channels, 6 classes, the two biases of torch.nn.RNN.
-    assert_eq!(better["parameters"], 50 * 3 + 50 * 50 + 2 * 50 + 6 * 50 + 6);
+    // 50 units, three samples of 3 channels a step, 6 classes, the two biases of torch.nn.RNN.
+    assert_eq!(better["parameters"], 50 * 9 + 50 * 50 + 2 * 50 + 6 * 50 + 6);
     assert_eq!(better["updates"], 4);
     assert_eq!(better["model"], "elman");
     for key in ["mean", "standard_deviation", "lowest", "highest"] {
