@@ -177,7 +177,7 @@ impl Arguments {
 
     /// Updates of the better recipe.
     pub fn better_updates(&self) -> usize {
-        self.better_updates.unwrap_or(if self.quick { 400 } else { better::UPDATES })
+        self.better_updates.unwrap_or(if self.quick { 2_000 } else { better::UPDATES })
     }
 
     /// Seeds of the better recipe.
