@@ -23,6 +23,18 @@ pub(crate) enum Accumulate<'a, T> {
     Bias(&'a [T]),
 }
 
+impl<T> Accumulate<'_, T> {
+    /// What the first column of a result of so many rows starts from.
+    #[inline(always)]
+    pub(super) fn start(self, out: *mut T, rows: usize) -> Option<*const T> {
+        match self {
+            Accumulate::Replace => None,
+            Accumulate::Add => Some(out.cast_const()),
+            Accumulate::Bias(bias) => Some(bias[..rows].as_ptr()),
+        }
+    }
+}
+
 /// Buffers of a product, grown once.
 #[derive(Debug)]
 pub(crate) struct Workspace<T> {

@@ -36,11 +36,7 @@ pub(in crate::kernel) fn product_once_for<T: Scalar>(
     let out_pointer = out.as_mut_ptr();
     let product = Once {
         out: out_pointer,
-        start: match accumulate {
-            Accumulate::Replace => None,
-            Accumulate::Add => Some(out_pointer.cast_const()),
-            Accumulate::Bias(bias) => Some(bias[..a.rows].as_ptr()),
-        },
+        start: accumulate.start(out_pointer, a.rows),
         a: a.values.as_ptr(),
         length,
         rows: a.rows,

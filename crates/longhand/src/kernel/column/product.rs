@@ -19,11 +19,7 @@ impl<T: Scalar> PackedForColumn<T> {
         let out_pointer = out.as_mut_ptr();
         let product = Product {
             out: out_pointer,
-            start: match accumulate {
-                Accumulate::Replace => None,
-                Accumulate::Add => Some(out_pointer.cast_const()),
-                Accumulate::Bias(bias) => Some(bias[..self.rows].as_ptr()),
-            },
+            start: accumulate.start(out_pointer, self.rows),
             a: values.as_ptr(),
             rows: self.rows,
             columns: self.columns,
