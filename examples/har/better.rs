@@ -1,14 +1,15 @@
 //! The better recipe: one recurrent layer, trained well.
 //!
-//! - *Network*: a recurrent layer, which reads three samples a step; the mean of its hidden state over all steps goes to
-//!   the linear layer.
+//! - *Network*: a recurrent layer, which reads three samples a step; the mean of its hidden state over all steps goes
+//!   to the linear layer.
 //! - *Gradient*: backpropagation through the whole window, mini-batches of 32, softmax and cross-entropy, Adam with
 //!   warm-up and a cosine, and clipping by the *global* norm.
 //! - *Data*: normalised, and changed at random each time it is trained on, as if it had been recorded once more
 //!   ([`Preparation`]).
 //!
-//! The layer, how it begins and the numbers are in [`elman`], the study's own cell, and in [`gated`], an LSTM or a GRU. All of
-//! it was chosen on validation windows and validation people inside the training part.
+//! The layer, how it begins and the numbers are in [`elman`], the study's own cell, and in [`gated`], an LSTM or a GRU.
+//! All of it was chosen on windows held out of the training part and on folds of people; `docs/the-study-rebuilt.md`
+//! says what was looked at.
 
 mod elman;
 mod gated;

@@ -38,7 +38,6 @@ pub struct Preparation {
     turns: Option<Turns>,
     normaliser: Normaliser,
     noise: Noise,
-    samples_a_step: usize,
     /// The stretch of one window.
     stretch: Vec<f32>,
 }
@@ -52,12 +51,7 @@ impl Preparation {
         // Four fifths of a window, in whole steps.
         let steps = (training.steps * 4 / 5 / samples_a_step).max(1);
         let (replay, noise) = (Replay::new(steps * samples_a_step), Noise::new(NOISE, generator));
-        Ok(Preparation { replay, turns, normaliser, noise, samples_a_step, stretch: Vec::new() })
-    }
-
-    /// Inputs of the network.
-    pub fn inputs(&self) -> usize {
-        self.normaliser.mean().len() * self.samples_a_step
+        Ok(Preparation { replay, turns, normaliser, noise, stretch: Vec::new() })
     }
 
     /// The chosen training windows as a batch, each changed at random.
@@ -68,7 +62,7 @@ impl Preparation {
         x: &mut Sequences<f32>,
         generator: &mut ChaCha8Rng,
     ) {
-        x.reshape(self.inputs(), &Layout::new(self.replay.samples() / self.samples_a_step, chosen.len()));
+        x.reshape(inputs(windows), &Layout::new(self.replay.samples() / samples_a_step(windows), chosen.len()));
         let (stretch, channels) = (&mut self.stretch, windows.channel_count());
         for (sequence, &window) in chosen.iter().enumerate() {
             self.replay.play(windows.window(window), channels, stretch, generator);
@@ -88,16 +82,16 @@ impl Preparation {
     pub fn test(&self, windows: &Windows) -> Result<Windows, DataError> {
         let mut windows = windows.clone();
         self.normaliser.apply(&mut windows);
-        let steps = windows.steps / self.samples_a_step;
+        let (samples_a_step, inputs) = (samples_a_step(&windows), inputs(&windows));
+        let steps = windows.steps / samples_a_step;
         let mut values = Vec::with_capacity(windows.values().len());
         for window in 0..windows.len() {
-            values.extend_from_slice(&windows.window(window)[..steps * self.inputs()]);
+            values.extend_from_slice(&windows.window(window)[..steps * inputs]);
         }
         let channel =
             |sample: usize, channel: &Channel| Channel::new(format!("{}[{sample}]", channel.name), &channel.unit);
-        let channels = (0..self.samples_a_step)
-            .flat_map(|sample| windows.channels.iter().map(move |c| channel(sample, c)))
-            .collect();
+        let channels =
+            (0..samples_a_step).flat_map(|sample| windows.channels.iter().map(move |c| channel(sample, c))).collect();
         Windows::new(windows.classes, channels, steps, values, windows.labels, windows.people)
     }
 }

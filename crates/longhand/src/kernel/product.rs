@@ -65,7 +65,7 @@ pub(crate) fn product<T: Scalar>(
     assert_eq!(a.columns, b.rows, "the inner dimensions of a product differ");
     let out = &mut out[..a.rows * b.columns];
     let Workspace { packed, sum } = workspace;
-    if b.columns == 1 && b.row_stride == 1 && (a.row_stride == 1 || a.column_stride == 1) {
+    if a.row_stride == 1 && b.columns == 1 && b.row_stride == 1 {
         product_once(out, accumulate, a, &b.values[..b.rows]);
         return;
     }

@@ -26,7 +26,8 @@ where
     L: Loss<T>,
 {
     /// Forward from the carry that the window before left, and backward with a zero gradient for the carry that goes
-    /// out: adds to the shard's gradients, or replaces those that an update has had, and leaves it the loss and the carry.
+    /// out: adds to the shard's gradients, or replaces those that an update has had, and leaves it the loss and the
+    /// carry.
     pub(super) fn pass(&self, shard: &mut Workspace<T, M, L::Target>, pass: &mut Pass<'_>) {
         shard.loss = T::zero();
         if shard.sequences.is_empty() {

@@ -1,7 +1,7 @@
 //! `out = A b` for weights that are read once: where they stand, for to pack them would be most of the work.
 //!
-//! Part of a vector is read as a whole one where more of the matrix lies behind it; what is not the row's own goes into
-//! lanes that are not shown, or is put to zero.
+//! Part of a column's last vector is read as a whole one where another column lies behind it: what is not its own goes
+//! into lanes that are not shown.
 
 use super::product::sums_a_row;
 use crate::Scalar;
@@ -9,9 +9,9 @@ use crate::kernel::instruction_set::{Cast, InstructionSet, Kernel, by_precision,
 use crate::kernel::pack::Operand;
 use crate::kernel::precision::Precision;
 use crate::kernel::product::{Accumulate, plain, put_rows};
-use crate::kernel::vector::{MOST_LANES, Vector};
+use crate::kernel::vector::Vector;
 
-/// `out = a b` or `out += a b` for one column `b`, where the rows or the columns of `a` lie contiguously.
+/// `out = a b` or `out += a b` for one column `b`, where the columns of `a` lie contiguously.
 pub(crate) fn product_once<T: Scalar>(out: &mut [T], accumulate: Accumulate<'_, T>, a: Operand<'_, T>, b: &[T]) {
     product_once_for(InstructionSet::best(), out, accumulate, a, b);
 }
@@ -25,14 +25,14 @@ pub(in crate::kernel) fn product_once_for<T: Scalar>(
     b: &[T],
 ) {
     assert_eq!(a.columns, b.len(), "the inner dimensions of a product differ");
-    assert!(a.row_stride == 1 || a.column_stride == 1, "neither rows nor columns lie contiguously");
+    assert_eq!(a.row_stride, 1, "a column does not lie contiguously");
     if a.columns == 0 {
         // Nothing of the matrix can be read then.
         plain(out, accumulate, a, Operand::new(b, 0, 1));
         return;
     }
-    let length = (a.rows.max(1) - 1) * a.row_stride + (a.columns - 1) * a.column_stride + 1;
-    assert!(out.len() >= a.rows && (a.rows == 0 || a.values.len() >= length), "an operand is not whole");
+    let length = (a.columns - 1) * a.column_stride + a.rows;
+    assert!(out.len() >= a.rows && a.values.len() >= length, "an operand is not whole");
     let out_pointer = out.as_mut_ptr();
     let product = Once {
         out: out_pointer,
@@ -41,7 +41,6 @@ pub(in crate::kernel) fn product_once_for<T: Scalar>(
         length,
         rows: a.rows,
         columns: a.columns,
-        row_stride: a.row_stride,
         column_stride: a.column_stride,
         b: b.as_ptr(),
     };
@@ -60,7 +59,6 @@ struct Once<T> {
     length: usize,
     rows: usize,
     columns: usize,
-    row_stride: usize,
     column_stride: usize,
     b: *const T,
 }
@@ -70,9 +68,9 @@ impl<T> Cast for Once<T> {
 
     #[inline(always)]
     fn cast<S>(self) -> Once<S> {
-        let Once { out, start, a, length, rows, columns, row_stride, column_stride, b } = self;
+        let Once { out, start, a, length, rows, columns, column_stride, b } = self;
         let start = start.map(<*const T>::cast);
-        Once { out: out.cast(), start, a: a.cast(), length, rows, columns, row_stride, column_stride, b: b.cast() }
+        Once { out: out.cast(), start, a: a.cast(), length, rows, columns, column_stride, b: b.cast() }
     }
 }
 
@@ -95,11 +93,6 @@ impl<T: Precision> Kernel<T> for Once<T> {
             let vectors = (self.rows - row).div_ceil(V::LANES).min(MOST_VECTORS);
             // SAFETY: `product_once_for` checked how far the operands reach.
             unsafe {
-                if self.row_stride != 1 {
-                    self.along_rows::<V>(row);
-                    row += V::LANES;
-                    continue;
-                }
                 match vectors {
                     1 => self.down_columns::<V, 1, { sums_a_row(1) }>(row),
                     2 => self.down_columns::<V, 2, { sums_a_row(2) }>(row),
@@ -151,50 +144,6 @@ impl<T: Precision> Once<T> {
                 }
             }
             put_rows::<T, V, HEIGHT>(total, self.start.map(|start| start.add(row)), self.out.add(row), rows);
-        }
-    }
-
-    /// As many rows from `row` on as a vector has lanes: a column is a lane, and the lanes are summed up at the end.
-    #[inline(always)]
-    unsafe fn along_rows<V: Vector<T>>(&self, row: usize) {
-        unsafe {
-            let rows = V::LANES.min(self.rows - row);
-            let zero = V::splat(T::default());
-            let a = self.a.add(row * self.row_stride);
-            let mut sums = [zero; MOST_LANES];
-            let end = (row + rows - 1) * self.row_stride + self.columns.next_multiple_of(V::LANES);
-            if rows == V::LANES && end <= self.length {
-                let mut column = 0;
-                while column < self.columns {
-                    let rest = self.columns - column;
-                    let b = V::load_up_to(self.b.add(column), rest);
-                    // Not zero times what stands behind the row, which may be NaN.
-                    let own = V::load_up_to([T::ONE; MOST_LANES].as_ptr(), rest);
-                    // Not a loop, so that the sums stay in registers.
-                    macro_rules! each {
-                        ($($j:literal)*) => {
-                            $(if $j < V::LANES {
-                                let from = a.add($j * self.row_stride + column);
-                                sums[$j] = own.where_positive(V::load(from)).mul_add(b, sums[$j]);
-                            })*
-                        };
-                    }
-                    each!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-                    column += V::LANES;
-                }
-            } else {
-                for row in 0..rows {
-                    let mut sum = zero;
-                    for column in (0..self.columns).step_by(V::LANES) {
-                        let rest = self.columns - column;
-                        let of_row = V::load_up_to(a.add(row * self.row_stride + column), rest);
-                        sum = of_row.mul_add(V::load_up_to(self.b.add(column), rest), sum);
-                    }
-                    sums[row] = sum;
-                }
-            }
-            let (start, out) = (self.start.map(|start| start.add(row)), self.out.add(row));
-            put_rows::<T, V, 1>([V::sums(sums)], start, out, self.rows - row);
         }
     }
 }

