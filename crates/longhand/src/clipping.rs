@@ -47,7 +47,7 @@ pub fn global_norm<T: Scalar, P: Tensors<T>>(gradients: &P) -> T {
 /// Holds an element in `[-limit, limit]`; NaN stays NaN.
 #[inline(always)]
 pub(crate) fn hold<T: Scalar, V: Real<T>>(value: V, limit: T) -> V {
-    V::of(-limit).max(V::of(limit).min(value))
+    value.constant(-limit).max(value.constant(limit).min(value))
 }
 
 /// The same for a pass of its own.
@@ -68,6 +68,6 @@ struct Scale<T>(T);
 impl<T: Scalar> Equations<T, 0, 1> for Scale<T> {
     #[inline(always)]
     fn apply<V: Real<T>>(self, []: [V; 0], [value]: [V; 1]) -> [V; 1] {
-        [value * V::of(self.0)]
+        [(value * value.constant(self.0)).flush_to_zero()]
     }
 }

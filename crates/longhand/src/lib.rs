@@ -65,6 +65,7 @@ mod sequences;
 mod streaming;
 mod tbptt;
 mod tensors;
+pub mod vanishing;
 
 pub use chain::{Chain, ChainCache};
 pub use clipping::{clip_by_global_norm, clip_by_value, global_norm};

@@ -3,12 +3,11 @@
 //! A layer writes its step as an [`Equations`], in the symbols of its derivation, and hands over the bands of rows that
 //! they read and change. One pass then goes over all of them: what one equation gives, the next finds in a register.
 
-use super::instruction_set::{InstructionSet, Kernel, run};
+use super::instruction_set::{InstructionSet, Kernel, is_same, run};
 use super::precision::Precision;
 use super::real::{Lanes, Real, Single};
 use super::vector::Vector;
 use crate::Scalar;
-use core::any::TypeId;
 use core::marker::PhantomData;
 
 /// Equations for one element: from `READ` values that are read and `CHANGED` values that stand where the results go, to
@@ -131,17 +130,17 @@ pub(super) fn each_column<T: Scalar, const READ: usize, const CHANGED: usize>(
         read: read.map(|band| (band.first, band.column_stride)),
         changed: changed.map(|band| (band.first, band.column_stride)),
     };
-    // SAFETY: every element lies in its band, and no other reference to a changed one is alive.
-    if TypeId::of::<T>() == TypeId::of::<f32>() {
+    if is_same::<T, f32>() {
         run::<f32>(instruction_set, &pass);
-    } else if TypeId::of::<T>() == TypeId::of::<f64>() {
+    } else if is_same::<T, f64>() {
         run::<f64>(instruction_set, &pass);
     } else {
-        unsafe { pass.one_at_a_time() };
+        pass.one_at_a_time();
     }
 }
 
-/// One pass of equations over bands, as pointers and column strides.
+/// One pass of equations over bands, as pointers and column strides that [`each_column`] checked: every element lies in
+/// its band, and no other reference to a changed one is alive.
 struct Pass<'a, E, T, const READ: usize, const CHANGED: usize> {
     equations: E,
     valid: &'a [bool],
@@ -167,9 +166,10 @@ where
     }
 
     /// On plain scalars of any kind.
-    unsafe fn one_at_a_time(&self) {
+    fn one_at_a_time(&self) {
         for (read, changed) in self.columns() {
             for row in 0..self.rows {
+                // SAFETY: the row lies in each band.
                 unsafe {
                     let from = read.map(|from| Single(*from.add(row)));
                     let results = self.equations.apply(from, changed.map(|from| Single(*from.add(row))));
@@ -182,7 +182,7 @@ where
     }
 }
 
-/// For scalars `S`, which is what `T` is by another name.
+/// For scalars `S`, the concrete type behind `T`.
 impl<S, T, E, const READ: usize, const CHANGED: usize> Kernel<S> for Pass<'_, E, T, READ, CHANGED>
 where
     S: Precision,
@@ -190,20 +190,22 @@ where
     E: Equations<T, READ, CHANGED>,
 {
     #[inline(always)]
-    unsafe fn run<V: Vector<S>>(&self) {
+    fn run<V: Vector<S>>(&self, token: V::Token) {
+        assert!(is_same::<T, S>(), "a pass over other scalars");
         // A copy, whose constants no write to a result can reach.
         let equations = self.equations;
+        // SAFETY: whole vectors of rows, and the rows of the last one, lie in each band; `S` is `T`.
         unsafe {
             for (read, changed) in self.columns() {
-                let zero = Lanes::<T, S, V>::new(V::splat(S::default()));
+                let zero = Lanes::<T, S, V>::new(V::splat(token, S::default()));
                 let mut row = 0;
                 while row + V::LANES <= self.rows {
                     let (mut from, mut before) = ([zero; READ], [zero; CHANGED]);
                     for i in 0..READ {
-                        from[i].vector = V::load(read[i].cast::<S>().add(row));
+                        from[i].vector = V::load(token, read[i].cast::<S>().add(row));
                     }
                     for i in 0..CHANGED {
-                        before[i].vector = V::load(changed[i].cast::<S>().add(row));
+                        before[i].vector = V::load(token, changed[i].cast::<S>().add(row));
                     }
                     let results = equations.apply(from, before);
                     for i in 0..CHANGED {
@@ -215,10 +217,10 @@ where
                 if rest > 0 {
                     let (mut from, mut before) = ([zero; READ], [zero; CHANGED]);
                     for i in 0..READ {
-                        from[i].vector = V::load_first(read[i].cast::<S>().add(row), rest);
+                        from[i].vector = V::load_first(token, read[i].cast::<S>().add(row), rest);
                     }
                     for i in 0..CHANGED {
-                        before[i].vector = V::load_first(changed[i].cast::<S>().add(row), rest);
+                        before[i].vector = V::load_first(token, changed[i].cast::<S>().add(row), rest);
                     }
                     let results = equations.apply(from, before);
                     for i in 0..CHANGED {

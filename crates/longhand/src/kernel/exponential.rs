@@ -5,7 +5,7 @@
 //! any width does it.
 //!
 //! `sigmoid(x) = e / (e + 1)` for `e = exp(x)`, which loses nothing where it is tiny. Within 3 units in the last place
-//! everywhere, subnormal results too.
+//! wherever the result is at least `2^-62.5` (`2^-510.5` at f64); below, it is flushed to zero.
 
 use super::precision::Precision;
 use super::vector::Vector;
@@ -23,28 +23,24 @@ pub(super) fn sigmoid_of<T: Scalar>(x: T) -> T {
 
 /// `exp(r) - 1` for `t = n ln 2 + r`.
 #[inline(always)]
-pub(super) unsafe fn exponential_of_rest<T: Precision, V: Vector<T>>(t: V, n: V) -> V {
-    unsafe {
-        let r = n.mul_add(V::splat(T::MINUS_LN2_LOW), n.mul_add(V::splat(T::MINUS_LN2_HIGH), t));
-        let mut series = V::splat(T::SERIES[0]);
-        for &coefficient in &T::SERIES[1..] {
-            series = series.mul_add(r, V::splat(coefficient));
-        }
-        series.mul_add(r.mul(r), r)
+pub(super) fn exponential_of_rest<T: Precision, V: Vector<T>>(t: V, n: V) -> V {
+    let r = n.mul_add(t.constant(T::MINUS_LN2_LOW), n.mul_add(t.constant(T::MINUS_LN2_HIGH), t));
+    let mut series = t.constant(T::SERIES[0]);
+    for &coefficient in &T::SERIES[1..] {
+        series = series.mul_add(r, t.constant(coefficient));
     }
+    series.mul_add(r.mul(r), r)
 }
 
 /// The logistic function of each lane.
 #[inline(always)]
-pub(super) unsafe fn sigmoid_vector<T: Precision, V: Vector<T>>(x: V) -> V {
-    unsafe {
-        // Both give their second operand for NaN, so that NaN stays NaN.
-        let t = V::splat(T::SIGMOID_LOWEST).max(V::splat(T::SIGMOID_LIMIT).min(x));
-        let shifted = t.mul_add(V::splat(T::LOG2_E), V::splat(T::ROUNDING_SCALED));
-        let n = shifted.sub(V::splat(T::ROUNDING_SCALED));
-        let p = exponential_of_rest::<T, V>(t, n);
-        let scaled = shifted.power_of_two();
-        let e = scaled.mul_add(p, scaled).mul(V::splat(T::UNSCALE));
-        e.div(e.add(V::splat(T::ONE)))
-    }
+pub(super) fn sigmoid_vector<T: Precision, V: Vector<T>>(x: V) -> V {
+    // Both return their second operand for NaN, so that NaN stays NaN.
+    let t = x.constant(T::SIGMOID_LOWEST).max(x.constant(T::SIGMOID_LIMIT).min(x));
+    let shifted = t.mul_add(x.constant(T::LOG2_E), x.constant(T::ROUNDING_SCALED));
+    let n = shifted.sub(x.constant(T::ROUNDING_SCALED));
+    let p = exponential_of_rest::<T, V>(t, n);
+    let scaled = shifted.power_of_two();
+    let e = scaled.mul_add(p, scaled).mul(x.constant(T::UNSCALE));
+    e.div(e.add(x.constant(T::ONE)))
 }

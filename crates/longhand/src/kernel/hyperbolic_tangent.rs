@@ -12,39 +12,35 @@ use super::vector::Vector;
 /// them. With what rounding adds, most of it where `x` is large, the result is at most 5.6 units in the last place off
 /// where multiplying and adding is fused, and 6.3 where it is not.
 #[inline(always)]
-pub(super) unsafe fn by_fraction<V: Vector<f32>>(x: V) -> V {
+pub(super) fn by_fraction<V: Vector<f32>>(x: V) -> V {
     const P: [f32; 5] = [1.341_983_6e-8, 2.066_127_2e-5, 3.498_996_7e-3, 0.133_839_81, 1.0];
     const Q: [f32; 5] = [7.804_735e-7, 3.291_039_4e-4, 0.025_890_209, 0.467_173, 1.0];
     // From 9.011 on tanh is nearer to 1 than to any other number, and a little above 9 the fraction passes 1.
     const LIMIT: f32 = 9.2;
-    unsafe {
-        // `min` and `max` give their second operand for NaN, so that NaN stays NaN.
-        let x = V::splat(LIMIT).min(V::splat(-LIMIT).max(x));
-        let x_squared = x.mul(x);
-        let (mut p, mut q) = (V::splat(P[0]), V::splat(Q[0]));
-        for power in 1..P.len() {
-            p = p.mul_add(x_squared, V::splat(P[power]));
-            q = q.mul_add(x_squared, V::splat(Q[power]));
-        }
-        // Neither that nor rounding may take it beyond 1.
-        V::splat(1.0).min(V::splat(-1.0).max(x.mul(p).div(q)))
+    // `min` and `max` return their second operand for NaN, so that NaN stays NaN.
+    let x = x.constant(LIMIT).min(x.constant(-LIMIT).max(x));
+    let x_squared = x.mul(x);
+    let (mut p, mut q) = (x.constant(P[0]), x.constant(Q[0]));
+    for power in 1..P.len() {
+        p = p.mul_add(x_squared, x.constant(P[power]));
+        q = q.mul_add(x_squared, x.constant(Q[power]));
     }
+    // Neither that nor rounding may take it beyond 1.
+    x.constant(1.0).min(x.constant(-1.0).max(x.mul(p).div(q)))
 }
 
 /// At `f64`: `tanh |x| = e / (e + 2)` for `e = exp(2|x|) - 1 = 2^n p + (2^n - 1)`, with `n` and `p` as in
 /// [`exponential`](super::exponential), which loses nothing near zero; the sign comes back at the end. Within 3 units in
 /// the last place everywhere.
 #[inline(always)]
-pub(super) unsafe fn by_exponential<T: Precision, V: Vector<T>>(x: V) -> V {
-    unsafe {
-        // `min` gives its second operand for NaN, so that NaN stays NaN.
-        let magnitude = V::splat(T::TANH_LIMIT).min(x.abs());
-        let t = magnitude.add(magnitude);
-        let shifted = t.mul_add(V::splat(T::LOG2_E), V::splat(T::ROUNDING));
-        let n = shifted.sub(V::splat(T::ROUNDING));
-        let p = exponential_of_rest::<T, V>(t, n);
-        let two_to_n = shifted.power_of_two();
-        let e = two_to_n.mul_add(p, two_to_n.sub(V::splat(T::ONE)));
-        e.div(e.add(V::splat(T::TWO))).with_sign_of(x)
-    }
+pub(super) fn by_exponential<T: Precision, V: Vector<T>>(x: V) -> V {
+    // `min` returns its second operand for NaN, so that NaN stays NaN.
+    let magnitude = x.constant(T::TANH_LIMIT).min(x.abs());
+    let t = magnitude.add(magnitude);
+    let shifted = t.mul_add(x.constant(T::LOG2_E), x.constant(T::ROUNDING));
+    let n = shifted.sub(x.constant(T::ROUNDING));
+    let p = exponential_of_rest::<T, V>(t, n);
+    let two_to_n = shifted.power_of_two();
+    let e = two_to_n.mul_add(p, two_to_n.sub(x.constant(T::ONE)));
+    e.div(e.add(x.constant(T::TWO))).with_sign_of(x)
 }

@@ -1,25 +1,39 @@
 //! Which vector instructions this processor has, and kernels that are compiled for each of them.
 
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+use super::neon::Neon;
 use super::precision::Precision;
-use super::vector::Vector;
-use crate::Scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::simd128::Simd128;
+use super::vector::{Plain, Vector};
+#[cfg(target_arch = "x86_64")]
+use super::x86::{Avx2, Avx512};
 use core::any::TypeId;
 
-/// The instruction sets that have a path of their own, each with all its vectors need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The instruction sets that have a path of their own, each with the token that proves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InstructionSet {
-    /// Whatever the compiler was told of: no detection.
-    #[default]
-    Plain,
+    /// No vectors of its own: whatever the compiler makes of plain loops.
+    Plain(Plain),
     /// 256-bit vectors with fused multiply-add.
     #[cfg(target_arch = "x86_64")]
-    #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "only the standard library can detect it"))]
-    Avx2,
-    /// 512-bit vectors, with all 32 registers for their shorter halves too (`VL`): without, the compiler keeps what may
-    /// be stored in part in the first 16 registers, and has too few of them.
+    Avx2(Avx2),
+    /// 512-bit vectors.
     #[cfg(target_arch = "x86_64")]
-    #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "only the standard library can detect it"))]
-    Avx512,
+    Avx512(Avx512),
+    /// 128-bit vectors with fused multiply-add, which every 64-bit ARM processor for applications has.
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    Neon(Neon),
+    /// 128-bit vectors of WebAssembly, where the module is compiled with them (`-C target-feature=+simd128`): a module
+    /// cannot ask its host.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128(Simd128),
+}
+
+impl Default for InstructionSet {
+    fn default() -> Self {
+        InstructionSet::Plain(Plain)
+    }
 }
 
 impl InstructionSet {
@@ -30,42 +44,47 @@ impl InstructionSet {
         if let Some(forced) = FORCED.get() {
             return forced;
         }
-        #[cfg(all(target_arch = "x86_64", feature = "std"))]
+        #[cfg(target_arch = "x86_64")]
         {
-            if std::arch::is_x86_feature_detected!("avx512f")
-                && std::arch::is_x86_feature_detected!("avx512vl")
-                && std::arch::is_x86_feature_detected!("avx512dq")
-            {
-                return InstructionSet::Avx512;
+            if let Some(token) = Avx512::detect() {
+                return InstructionSet::Avx512(token);
             }
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-                return InstructionSet::Avx2;
+            if let Some(token) = Avx2::detect() {
+                return InstructionSet::Avx2(token);
             }
         }
-        InstructionSet::Plain
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+        return InstructionSet::Neon(Neon::new());
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        return InstructionSet::Simd128(Simd128::new());
+        #[allow(unreachable_code, reason = "some targets always have a set of their own")]
+        InstructionSet::default()
     }
 
     /// All that this processor can run, for tests that compare them.
     #[cfg(test)]
     pub(crate) fn available() -> alloc::vec::Vec<InstructionSet> {
-        let mut sets = alloc::vec![InstructionSet::Plain];
+        let mut sets = alloc::vec![InstructionSet::default()];
         #[cfg(target_arch = "x86_64")]
-        match InstructionSet::best() {
-            InstructionSet::Avx512 => sets.extend([InstructionSet::Avx2, InstructionSet::Avx512]),
-            InstructionSet::Avx2 => sets.push(InstructionSet::Avx2),
-            InstructionSet::Plain => {}
+        {
+            sets.extend(Avx2::detect().map(InstructionSet::Avx2));
+            sets.extend(Avx512::detect().map(InstructionSet::Avx512));
         }
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+        sets.push(InstructionSet::Neon(Neon::new()));
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        sets.push(InstructionSet::Simd128(Simd128::new()));
         sets
     }
 }
 
 #[cfg(test)]
 std::thread_local! {
-    /// What this thread takes for the best, for tests that compare instruction sets.
+    /// The set that this thread uses as the best one, for tests that compare instruction sets.
     static FORCED: core::cell::Cell<Option<InstructionSet>> = const { core::cell::Cell::new(None) };
 }
 
-/// Does some work with an instruction set that this processor has, on this thread.
+/// Does some work with one instruction set, on this thread.
 #[cfg(test)]
 pub(crate) fn with<R>(instruction_set: InstructionSet, work: impl FnOnce() -> R) -> R {
     FORCED.set(Some(instruction_set));
@@ -75,68 +94,104 @@ pub(crate) fn with<R>(instruction_set: InstructionSet, work: impl FnOnce() -> R)
 }
 
 /// A loop over scalars `S` that is written once for every vector.
-pub(super) trait Kernel<S> {
-    /// # Safety
-    /// The processor has the instruction set of `V`. It must be inlined into the functions below, which have that
-    /// instruction set.
-    unsafe fn run<V: Vector<S>>(&self);
+pub(super) trait Kernel<S: Precision> {
+    /// Must be inlined into the functions below, which are compiled with the instruction set of `V`.
+    fn run<V: Vector<S>>(&self, token: V::Token);
 }
 
-/// Runs a kernel on an instruction set that this processor has.
+/// Runs a kernel on an instruction set.
 #[inline]
 pub(super) fn run<S: Precision>(instruction_set: InstructionSet, kernel: &impl Kernel<S>) {
-    // SAFETY: the instruction set was found on this processor.
-    unsafe {
-        match instruction_set {
-            InstructionSet::Plain => plain(kernel),
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => avx2(kernel),
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => avx512(kernel),
-        }
+    match instruction_set {
+        InstructionSet::Plain(token) => plain(token, kernel),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the token proves that the processor has these instructions.
+        InstructionSet::Avx2(token) => unsafe { avx2(token, kernel) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the token proves that the processor has these instructions.
+        InstructionSet::Avx512(token) => unsafe { avx512(token, kernel) },
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+        InstructionSet::Neon(token) => neon(token, kernel),
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        InstructionSet::Simd128(token) => simd128(token, kernel),
     }
 }
 
-/// Out of line like the others: inside of the caller it would have registers saved on the way to them (4 % of the study's
-/// loop).
+/// Not inlined: inlining makes the compiler save registers before every call of the others (4 % of the study's loop).
 #[inline(never)]
-unsafe fn plain<S: Precision>(kernel: &impl Kernel<S>) {
-    unsafe { kernel.run::<S::Plain>() }
+fn plain<S: Precision>(token: Plain, kernel: &impl Kernel<S>) {
+    kernel.run::<S::Plain>(token);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq")]
-unsafe fn avx512<S: Precision>(kernel: &impl Kernel<S>) {
-    unsafe { kernel.run::<S::Avx512>() }
+fn avx512<S: Precision>(token: Avx512, kernel: &impl Kernel<S>) {
+    kernel.run::<S::Avx512>(token);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<S: Precision>(kernel: &impl Kernel<S>) {
-    unsafe { kernel.run::<S::Avx2>() }
+fn avx2<S: Precision>(token: Avx2, kernel: &impl Kernel<S>) {
+    kernel.run::<S::Avx2>(token);
 }
 
-/// Pointers to scalars that can be taken for pointers to scalars of another name.
-pub(super) trait Cast {
-    type To<S>;
-    fn cast<S>(self) -> Self::To<S>;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+#[inline(never)]
+fn neon<S: Precision>(token: Neon, kernel: &impl Kernel<S>) {
+    kernel.run::<S::Neon>(token);
 }
 
-/// Hands a kernel made for scalars `T` to the function for what `T` is by another name; `false`, and nothing done, if
-/// that is neither `f32` nor `f64`. These functions are compiled in this crate, and not again in every one that uses it.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[inline(never)]
+fn simd128<S: Precision>(token: Simd128, kernel: &impl Kernel<S>) {
+    kernel.run::<S::Simd128>(token);
+}
+
+/// A kernel over scalars of any type, which may turn out to be `f32` or `f64`.
+///
+/// # Safety
+/// `Over<Self::Scalar>` is `Self`.
+pub(super) unsafe trait OverScalar {
+    /// The type of its scalars.
+    type Scalar: 'static;
+    /// The same kernel over another type.
+    type Over<S: 'static>;
+}
+
+/// Passes a kernel to the function for `f32` or for `f64`; `false`, and nothing done, if its scalars are neither. These
+/// functions are compiled in this crate, and not again in every crate that uses it.
 #[inline(always)]
-pub(super) fn by_precision<T: Scalar, K: Cast>(
+pub(super) fn by_precision<K: OverScalar>(
     instruction_set: InstructionSet,
-    kernel: K,
-    single: fn(InstructionSet, &K::To<f32>),
-    double: fn(InstructionSet, &K::To<f64>),
+    kernel: &K,
+    single: fn(InstructionSet, &K::Over<f32>),
+    double: fn(InstructionSet, &K::Over<f64>),
 ) -> bool {
-    if TypeId::of::<T>() == TypeId::of::<f32>() {
-        single(instruction_set, &kernel.cast());
-    } else if TypeId::of::<T>() == TypeId::of::<f64>() {
-        double(instruction_set, &kernel.cast());
+    if is_same::<K::Scalar, f32>() {
+        // SAFETY: the scalars are `f32`, so by the promise of `OverScalar` both types are one.
+        single(instruction_set, unsafe { &*core::ptr::from_ref(kernel).cast() });
+    } else if is_same::<K::Scalar, f64>() {
+        // SAFETY: the scalars are `f64`, so by the promise of `OverScalar` both types are one.
+        double(instruction_set, unsafe { &*core::ptr::from_ref(kernel).cast() });
     } else {
         return false;
     }
     true
+}
+
+/// Whether two types are one: known when the code is compiled.
+#[inline(always)]
+pub(super) fn is_same<A: 'static, B: 'static>() -> bool {
+    TypeId::of::<A>() == TypeId::of::<B>()
+}
+
+/// A scalar under the other name of its type.
+///
+/// # Panics
+/// If the types are two.
+#[inline(always)]
+pub(super) fn same_scalar<A: Copy + 'static, B: Copy + 'static>(value: A) -> B {
+    assert!(is_same::<A, B>(), "two names of one type of scalars");
+    // SAFETY: the types are one.
+    unsafe { core::mem::transmute_copy::<A, B>(&value) }
 }

@@ -15,10 +15,14 @@ mod equations;
 mod exponential;
 mod hyperbolic_tangent;
 mod instruction_set;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod neon;
 mod pack;
 mod precision;
 mod product;
 mod real;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
 mod sums;
 mod vector;
 #[cfg(target_arch = "x86_64")]

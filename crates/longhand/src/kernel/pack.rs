@@ -1,11 +1,11 @@
 //! Operands of a product, and the left one as the kernels want it.
 
 use super::aligned::Aligned;
-use super::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
+use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, is_same, run};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
-use core::any::TypeId;
+use core::marker::PhantomData;
 use nalgebra::DMatrix;
 
 /// A matrix to read, with its strides: element `(i, j)` stands at `i * row_stride + j * column_stride`.
@@ -28,6 +28,17 @@ impl<'a, T> Operand<'a, T> {
     /// One column of `rows` elements that are all the one of `value`.
     pub(crate) fn repeated(value: &'a [T; 1], rows: usize) -> Self {
         Operand { values: value, rows, columns: 1, row_stride: 0, column_stride: 0 }
+    }
+
+    /// Every element lies within the values.
+    ///
+    /// # Panics
+    /// If one does not.
+    #[inline(always)]
+    pub(super) fn assert_whole(&self) {
+        let last = (self.rows.max(1) - 1) * self.row_stride + (self.columns.max(1) - 1) * self.column_stride;
+        let is_empty = self.rows == 0 || self.columns == 0;
+        assert!(is_empty || last < self.values.len(), "an operand of a product is not whole");
     }
 
     /// Its transpose: the same elements, strides exchanged.
@@ -86,7 +97,7 @@ impl<T: Scalar> Packed<T> {
         (self.rows, self.columns, self.instruction_set) = (a.rows, a.columns, instruction_set);
         let to = self.values.take(a.rows.next_multiple_of(lanes::<T>(instruction_set)) * a.columns);
         let packing = Packing::new(&a, to);
-        if !by_precision::<T, _>(instruction_set, packing, pack_f32, pack_f64) {
+        if !by_precision(instruction_set, &packing, pack_f32, pack_f64) {
             pack_plain(to, a);
         }
     }
@@ -105,50 +116,54 @@ pub(super) fn pack_plain<T: Scalar>(to: &mut [T], a: Operand<'_, T>) {
 }
 
 /// A matrix that is whole, and where it goes.
-pub(super) struct Packing<T> {
+pub(super) struct Packing<'a, T> {
     pub(super) to: *mut T,
+    /// Elements that can be written there.
+    pub(super) room: usize,
     pub(super) from: *const T,
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) row_stride: usize,
     pub(super) column_stride: usize,
+    borrowed: PhantomData<(&'a [T], &'a mut [T])>,
 }
 
-impl<T> Packing<T> {
-    pub(super) fn new(a: &Operand<'_, T>, to: &mut [T]) -> Self {
+impl<'a, T> Packing<'a, T> {
+    pub(super) fn new(a: &Operand<'a, T>, to: &'a mut [T]) -> Self {
+        a.assert_whole();
         Packing {
+            room: to.len(),
             to: to.as_mut_ptr(),
             from: a.values.as_ptr(),
             rows: a.rows,
             columns: a.columns,
             row_stride: a.row_stride,
             column_stride: a.column_stride,
+            borrowed: PhantomData,
         }
     }
 }
 
-impl<T> Cast for Packing<T> {
-    type To<S> = Packing<S>;
-
-    fn cast<S>(self) -> Packing<S> {
-        let Packing { to, from, rows, columns, row_stride, column_stride } = self;
-        Packing { to: to.cast(), from: from.cast(), rows, columns, row_stride, column_stride }
-    }
+// SAFETY: `Over<T>` is the type itself.
+unsafe impl<'a, T: 'static> OverScalar for Packing<'a, T> {
+    type Scalar = T;
+    type Over<S: 'static> = Packing<'a, S>;
 }
 
-fn pack_f32(instruction_set: InstructionSet, packing: &Packing<f32>) {
+fn pack_f32(instruction_set: InstructionSet, packing: &Packing<'_, f32>) {
     run(instruction_set, packing);
 }
 
-fn pack_f64(instruction_set: InstructionSet, packing: &Packing<f64>) {
+fn pack_f64(instruction_set: InstructionSet, packing: &Packing<'_, f64>) {
     run(instruction_set, packing);
 }
 
-impl<T: Precision> Kernel<T> for Packing<T> {
+impl<T: Precision> Kernel<T> for Packing<'_, T> {
     #[inline(always)]
-    unsafe fn run<V: Vector<T>>(&self) {
-        let &Packing { mut to, from, rows, columns, row_stride, column_stride } = self;
+    fn run<V: Vector<T>>(&self, token: V::Token) {
+        let &Packing { mut to, room, from, rows, columns, row_stride, column_stride, .. } = self;
         let padded_rows = rows.next_multiple_of(V::LANES);
+        assert!(room >= padded_rows * columns, "the panels of a matrix do not fit");
         for first in (0..padded_rows).step_by(V::LANES * V::TILE_VECTORS) {
             let height = (V::LANES * V::TILE_VECTORS).min(padded_rows - first);
             let panel = Panel {
@@ -158,9 +173,9 @@ impl<T: Precision> Kernel<T> for Packing<T> {
                 height,
                 to,
             };
-            // SAFETY: `pack_for` made room for all panels, and an operand is whole.
+            // SAFETY: the panels together have `padded_rows` rows, for which there is room, and the operand is whole.
             unsafe {
-                panel.copy::<V>(row_stride, column_stride);
+                panel.copy::<V>(token, row_stride, column_stride);
                 to = to.add(height * columns);
             }
         }
@@ -182,32 +197,43 @@ impl<T: Precision> Panel<T> {
     /// # Safety
     /// The matrix has these rows and columns, and the panel has room.
     #[inline(always)]
-    pub(super) unsafe fn copy<V: Vector<T>>(&self, row_stride: usize, column_stride: usize) {
+    pub(super) unsafe fn copy<V: Vector<T>>(&self, token: V::Token, row_stride: usize, column_stride: usize) {
+        // SAFETY: both need no more than this function.
         unsafe {
             if row_stride == 1 {
-                self.copy_columns::<V>(column_stride);
+                self.copy_columns::<V>(token, column_stride);
             } else {
-                self.copy_rows::<V>(row_stride, column_stride);
+                self.copy_rows::<V>(token, row_stride, column_stride);
             }
         }
     }
 
     /// From columns that lie contiguously.
+    ///
+    /// # Safety
+    /// As [`copy`](Self::copy).
     #[inline(always)]
-    unsafe fn copy_columns<V: Vector<T>>(&self, column_stride: usize) {
+    unsafe fn copy_columns<V: Vector<T>>(&self, token: V::Token, column_stride: usize) {
+        // SAFETY: column `column` has `rows` elements from `column * column_stride` on, of which no more are read, and
+        // the panel has `height` rows, a multiple of `LANES`.
         unsafe {
             for column in 0..self.columns {
                 let (from, to) = (self.from.add(column * column_stride), self.to.add(column * self.height));
                 for row in (0..self.height).step_by(V::LANES) {
-                    V::load_up_to(from.add(row), self.rows - row).store(to.add(row));
+                    V::load_up_to(token, from.add(row), self.rows - row).store(to.add(row));
                 }
             }
         }
     }
 
     /// From any strides; where rows lie contiguously, four columns of a vector's rows at a time.
+    ///
+    /// # Safety
+    /// As [`copy`](Self::copy).
     #[inline(always)]
-    unsafe fn copy_rows<V: Vector<T>>(&self, row_stride: usize, column_stride: usize) {
+    unsafe fn copy_rows<V: Vector<T>>(&self, token: V::Token, row_stride: usize, column_stride: usize) {
+        // SAFETY: rows beyond the last read that one again, and four columns are read where there are four; the panel has
+        // `height` rows, a multiple of `LANES`.
         unsafe {
             for row in (0..self.height).step_by(V::LANES) {
                 let (from, to) = (self.from.wrapping_add(row * row_stride), self.to.add(row));
@@ -218,9 +244,9 @@ impl<T: Precision> Panel<T> {
                         // The last four may take some columns a second time.
                         column = column.min(self.columns - 4);
                         let columns = if rows == V::LANES {
-                            V::load_columns(from.add(column), row_stride, V::LANES)
+                            V::load_columns(token, from.add(column), row_stride, V::LANES)
                         } else {
-                            V::load_columns(from.add(column), row_stride, rows)
+                            V::load_columns(token, from.add(column), row_stride, rows)
                         };
                         for (j, lanes) in columns.into_iter().enumerate() {
                             lanes.store(to.add((column + j) * self.height));
@@ -244,16 +270,20 @@ impl<T: Precision> Panel<T> {
 pub(super) fn lanes<T: Scalar>(instruction_set: InstructionSet) -> usize {
     fn of<S: Precision>(instruction_set: InstructionSet) -> usize {
         match instruction_set {
-            InstructionSet::Plain => S::Plain::LANES,
+            InstructionSet::Plain(_) => S::Plain::LANES,
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => S::Avx2::LANES,
+            InstructionSet::Avx2(_) => S::Avx2::LANES,
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => S::Avx512::LANES,
+            InstructionSet::Avx512(_) => S::Avx512::LANES,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            InstructionSet::Neon(_) => S::Neon::LANES,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            InstructionSet::Simd128(_) => S::Simd128::LANES,
         }
     }
-    if TypeId::of::<T>() == TypeId::of::<f32>() {
+    if is_same::<T, f32>() {
         of::<f32>(instruction_set)
-    } else if TypeId::of::<T>() == TypeId::of::<f64>() {
+    } else if is_same::<T, f64>() {
         of::<f64>(instruction_set)
     } else {
         1

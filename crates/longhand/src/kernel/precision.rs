@@ -1,28 +1,46 @@
 //! `f32` and `f64`: the scalars that have vectors, and the constants of their exponential.
 
 use super::hyperbolic_tangent::{by_exponential, by_fraction};
-use super::vector::{Lanes, ROUNDING_F32, ROUNDING_F64, Vector};
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+use super::neon::Neon;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::simd128::Simd128;
+use super::vector::{Lanes, Plain, ROUNDING_F32, ROUNDING_F64, Vector};
 #[cfg(target_arch = "x86_64")]
-use core::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+use super::x86::{Avx2, Avx512, F32x8, F32x16, F64x4, F64x8};
+use core::ops::Add;
 
 /// The numbers that the formulas need at one precision.
-pub(super) trait Precision: Copy + Default + 'static {
+pub(crate) trait Precision: Copy + Default + Add<Output = Self> + 'static {
     /// Its vector without any instruction set of its own.
-    type Plain: Vector<Self>;
+    type Plain: Vector<Self, Token = Plain>;
     #[cfg(target_arch = "x86_64")]
-    type Avx2: Vector<Self>;
+    type Avx2: Vector<Self, Token = Avx2>;
     #[cfg(target_arch = "x86_64")]
-    type Avx512: Vector<Self>;
+    type Avx512: Vector<Self, Token = Avx512>;
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    type Neon: Vector<Self, Token = Neon>;
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    type Simd128: Vector<Self, Token = Simd128>;
     /// Beyond this, the tanh that is worked out by exponentials is 1.
     const TANH_LIMIT: Self;
     /// Beyond this, the logistic function is 1.
     const SIGMOID_LIMIT: Self;
-    /// Below this, the logistic function is 0: half the smallest number above 0.
+    /// At this, and half a power of two above, the logistic function is flushed to 0: `ln` of the threshold of
+    /// [`flush_to_zero`](super::Real::flush_to_zero).
     const SIGMOID_LOWEST: Self;
-    /// `ROUNDING + 64`: the power of two is worked out 64 too high, since it may be below the smallest normal number.
+    /// `ROUNDING - 64` (or 512): the power of two is computed that many powers too low, so that its exponent becomes zero,
+    /// and the power with it, where the logistic function is to be flushed.
     const ROUNDING_SCALED: Self;
-    /// `2^-64`, which takes that back.
+    /// `2^64` (or `2^512`), which undoes that.
     const UNSCALE: Self;
+    /// A number whose exponent has its two highest bits set and no other bit: numbers of at least the square root of the
+    /// smallest normal number (`2^-63` or `2^-511`) share a bit with it, smaller ones do not.
+    const KEPT: Self;
+    /// The largest magnitude whose square is sure to be finite: the reciprocal of the smallest kept one.
+    const LARGEST: Self;
+    /// Infinity, whose exponent has all bits set: only zero and subnormal numbers share no bit with it.
+    const NORMAL: Self;
     const ROUNDING: Self;
     const LOG2_E: Self;
     /// `ln 2` to fewer digits, so that `n` times it is exact, and what is left of it, both negated.
@@ -34,21 +52,28 @@ pub(super) trait Precision: Copy + Default + 'static {
     const SERIES: &'static [Self];
 
     /// The hyperbolic tangent of each lane, the faster way at this precision.
-    unsafe fn tanh<V: Vector<Self>>(x: V) -> V;
+    fn tanh<V: Vector<Self>>(x: V) -> V;
 }
 
 impl Precision for f32 {
     type Plain = Lanes<f32, 4>;
     #[cfg(target_arch = "x86_64")]
-    type Avx2 = __m256;
+    type Avx2 = F32x8;
     #[cfg(target_arch = "x86_64")]
-    type Avx512 = __m512;
+    type Avx512 = F32x16;
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    type Neon = super::neon::F32x4;
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    type Simd128 = super::simd128::F32x4;
 
     const TANH_LIMIT: f32 = 10.0;
     const SIGMOID_LIMIT: f32 = 20.0;
-    const SIGMOID_LOWEST: f32 = -105.0;
-    const ROUNDING_SCALED: f32 = ROUNDING_F32 + 64.0;
-    const UNSCALE: f32 = 1.0 / 18_446_744_073_709_551_616.0;
+    const SIGMOID_LOWEST: f32 = -63.0 * core::f32::consts::LN_2;
+    const ROUNDING_SCALED: f32 = ROUNDING_F32 - 64.0;
+    const UNSCALE: f32 = 18_446_744_073_709_551_616.0;
+    const KEPT: f32 = f32::from_bits(0x6000_0000);
+    const LARGEST: f32 = f32::from_bits((127 + 63) << 23);
+    const NORMAL: f32 = f32::INFINITY;
     const ROUNDING: f32 = ROUNDING_F32;
     const LOG2_E: f32 = core::f32::consts::LOG2_E;
     const MINUS_LN2_HIGH: f32 = -0.693_359_4;
@@ -58,23 +83,30 @@ impl Precision for f32 {
     const SERIES: &'static [f32] = &[1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
 
     #[inline(always)]
-    unsafe fn tanh<V: Vector<f32>>(x: V) -> V {
-        unsafe { by_fraction(x) }
+    fn tanh<V: Vector<f32>>(x: V) -> V {
+        by_fraction(x)
     }
 }
 
 impl Precision for f64 {
     type Plain = Lanes<f64, 2>;
     #[cfg(target_arch = "x86_64")]
-    type Avx2 = __m256d;
+    type Avx2 = F64x4;
     #[cfg(target_arch = "x86_64")]
-    type Avx512 = __m512d;
+    type Avx512 = F64x8;
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    type Neon = super::neon::F64x2;
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    type Simd128 = super::simd128::F64x2;
 
     const TANH_LIMIT: f64 = 20.0;
     const SIGMOID_LIMIT: f64 = 40.0;
-    const SIGMOID_LOWEST: f64 = -747.0;
-    const ROUNDING_SCALED: f64 = ROUNDING_F64 + 64.0;
-    const UNSCALE: f64 = 1.0 / 18_446_744_073_709_551_616.0;
+    const SIGMOID_LOWEST: f64 = -511.0 * core::f64::consts::LN_2;
+    const ROUNDING_SCALED: f64 = ROUNDING_F64 - 512.0;
+    const UNSCALE: f64 = f64::from_bits((1023 + 512) << 52);
+    const KEPT: f64 = f64::from_bits(0x6000_0000_0000_0000);
+    const LARGEST: f64 = f64::from_bits((1023 + 511) << 52);
+    const NORMAL: f64 = f64::INFINITY;
     const ROUNDING: f64 = ROUNDING_F64;
     const LOG2_E: f64 = core::f64::consts::LOG2_E;
     const MINUS_LN2_HIGH: f64 = -0.693_147_180_369_123_8;
@@ -98,7 +130,7 @@ impl Precision for f64 {
     ];
 
     #[inline(always)]
-    unsafe fn tanh<V: Vector<f64>>(x: V) -> V {
-        unsafe { by_exponential(x) }
+    fn tanh<V: Vector<f64>>(x: V) -> V {
+        by_exponential(x)
     }
 }

@@ -5,12 +5,13 @@
 //! one column, as each step of a single sequence has, stands in [`column`](super::column).
 
 use super::column::product_once;
-use super::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
+use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
 use super::pack::{Operand, Packed};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 
 /// What becomes of a product.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -110,7 +111,7 @@ impl<T: Scalar> Packed<T> {
         assert!(out.len() >= self.rows * b.columns, "the result of a product does not fit");
         let values = self.panels();
         let product = Product::new(out, accumulate, values, self.rows, b);
-        if !by_precision::<T, _>(self.instruction_set, product, product_f32, product_f64) {
+        if !by_precision(self.instruction_set, &product, product_f32, product_f64) {
             let a = Operand { values, rows: self.rows, columns: self.columns, row_stride: 1, column_stride: self.rows };
             plain(out, accumulate, a, b);
         }
@@ -137,25 +138,27 @@ pub(crate) fn plain<T: Scalar>(out: &mut [T], accumulate: Accumulate<'_, T>, a: 
 }
 
 /// The operands of one product, as pointers whose reach was checked.
-pub(super) struct Product<T> {
-    pub(super) out: *mut T,
-    /// What the first column of the result starts from, and the step to that of the next.
-    pub(super) start: Option<(*const T, usize)>,
-    pub(super) a: *const T,
-    pub(super) rows: usize,
-    pub(super) depth: usize,
-    pub(super) b: *const T,
-    pub(super) b_row_stride: usize,
+struct Product<'a, T> {
+    out: *mut T,
+    /// The values that the first column of the result starts from, and the step to those of the next.
+    start: Option<(*const T, usize)>,
+    a: *const T,
+    /// Elements of all panels together.
+    a_length: usize,
+    rows: usize,
+    depth: usize,
+    b: *const T,
+    b_row_stride: usize,
     b_column_stride: usize,
     columns: usize,
+    borrowed: PhantomData<(&'a [T], &'a mut [T])>,
 }
 
-impl<T: Scalar> Product<T> {
+impl<'a, T: Scalar> Product<'a, T> {
     #[inline(always)]
-    fn new(out: &mut [T], accumulate: Accumulate<'_, T>, a: &[T], rows: usize, b: Operand<'_, T>) -> Self {
-        assert!(out.len() >= rows * b.columns && a.len() >= rows * b.rows, "an operand is not whole");
-        let last = (b.rows.max(1) - 1) * b.row_stride + (b.columns.max(1) - 1) * b.column_stride;
-        assert!(b.rows == 0 || b.columns == 0 || last < b.values.len(), "an operand is not whole");
+    fn new(out: &'a mut [T], accumulate: Accumulate<'a, T>, a: &'a [T], rows: usize, b: Operand<'a, T>) -> Self {
+        assert!(out.len() >= rows * b.columns, "the result of a product does not fit");
+        b.assert_whole();
         let out_pointer = out.as_mut_ptr();
         Product {
             out: out_pointer,
@@ -165,48 +168,38 @@ impl<T: Scalar> Product<T> {
                 Accumulate::Bias(bias) => Some((bias[..rows].as_ptr(), 0)),
             },
             a: a.as_ptr(),
+            a_length: a.len(),
             rows,
             depth: b.rows,
             b: b.values.as_ptr(),
             b_row_stride: b.row_stride,
             b_column_stride: b.column_stride,
             columns: b.columns,
+            borrowed: PhantomData,
         }
     }
 }
 
-impl<T> Cast for Product<T> {
-    type To<S> = Product<S>;
-
-    #[inline(always)]
-    fn cast<S>(self) -> Product<S> {
-        Product {
-            out: self.out.cast(),
-            start: self.start.map(|(start, stride)| (start.cast(), stride)),
-            a: self.a.cast(),
-            rows: self.rows,
-            depth: self.depth,
-            b: self.b.cast(),
-            b_row_stride: self.b_row_stride,
-            b_column_stride: self.b_column_stride,
-            columns: self.columns,
-        }
-    }
+// SAFETY: `Over<T>` is the type itself.
+unsafe impl<'a, T: 'static> OverScalar for Product<'a, T> {
+    type Scalar = T;
+    type Over<S: 'static> = Product<'a, S>;
 }
 
-fn product_f32(instruction_set: InstructionSet, product: &Product<f32>) {
+fn product_f32(instruction_set: InstructionSet, product: &Product<'_, f32>) {
     run(instruction_set, product);
 }
 
-fn product_f64(instruction_set: InstructionSet, product: &Product<f64>) {
+fn product_f64(instruction_set: InstructionSet, product: &Product<'_, f64>) {
     run(instruction_set, product);
 }
 
-impl<T: Precision> Kernel<T> for Product<T> {
+impl<T: Precision> Kernel<T> for Product<'_, T> {
     /// All tiles of the result.
     #[inline(always)]
-    unsafe fn run<V: Vector<T>>(&self) {
+    fn run<V: Vector<T>>(&self, token: V::Token) {
         let vectors = self.rows.div_ceil(V::LANES);
+        assert!(self.a_length >= vectors * V::LANES * self.depth, "the panels of a product are not whole");
         let mut panel = self.a;
         let mut vector = 0;
         while vector < vectors {
@@ -217,24 +210,36 @@ impl<T: Precision> Kernel<T> for Product<T> {
                 // Of nearly one width: a narrow tile at the end would have too few sums to keep the multipliers busy.
                 let width = (self.columns - column).div_ceil(tiles);
                 // SAFETY: the tile lies inside the result, and the panel holds `height` vectors for each `p`.
-                unsafe { self.tile::<V>(panel, height, width, first_row, column) };
+                unsafe { self.tile::<V>(token, panel, height, width, first_row, column) };
                 column += width;
             }
-            panel = unsafe { panel.add(height * V::LANES * self.depth) };
+            panel = panel.wrapping_add(height * V::LANES * self.depth);
             vector += height;
         }
     }
 }
 
-impl<T: Precision> Product<T> {
+impl<T: Precision> Product<'_, T> {
     /// One tile, by its size. The conditions are constants: sizes that a vector does not use are not compiled.
+    ///
+    /// # Safety
+    /// The panel has `height` vectors for each `p`, and the tile lies inside the result.
     #[inline(always)]
-    unsafe fn tile<V: Vector<T>>(&self, panel: *const T, height: usize, width: usize, row: usize, column: usize) {
+    unsafe fn tile<V: Vector<T>>(
+        &self,
+        token: V::Token,
+        panel: *const T,
+        height: usize,
+        width: usize,
+        row: usize,
+        column: usize,
+    ) {
         macro_rules! sizes {
             ($($height:literal: $($width:literal)*;)*) => {
                 match (height, width) {
+                    // SAFETY: the caller's tile has this size.
                     $($(($height, $width) if $height <= V::TILE_VECTORS && $width <= V::TILE_COLUMNS => unsafe {
-                        self.outer_products::<V, $height, $width>(panel, row, column);
+                        self.outer_products::<V, $height, $width>(token, panel, row, column);
                     },)*)*
                     _ => unreachable!("no tile of {height} vectors and {width} columns"),
                 }
@@ -243,22 +248,29 @@ impl<T: Precision> Product<T> {
         sizes! { 1: 1 2 3 4 5 6; 2: 1 2 3 4 5 6; 3: 1 2 3 4 5 6; 4: 1 2 3 4 5 6; }
     }
 
+    /// A tile of `HEIGHT` vectors of rows and `WIDTH` columns.
+    ///
+    /// # Safety
+    /// As [`tile`](Self::tile).
     #[inline(always)]
     unsafe fn outer_products<V: Vector<T>, const HEIGHT: usize, const WIDTH: usize>(
         &self,
+        token: V::Token,
         panel: *const T,
         row: usize,
         column: usize,
     ) {
+        // SAFETY: the panel has `HEIGHT` vectors for each `p` of the depth, the right operand is whole, and so is the
+        // result, of which `put_rows` touches no row beyond the last.
         unsafe {
-            let mut sums = [[V::splat(T::default()); HEIGHT]; WIDTH];
+            let mut sums = [[V::splat(token, T::default()); HEIGHT]; WIDTH];
             let mut a = panel;
             let mut b = self.b.wrapping_add(column * self.b_column_stride);
             for _ in 0..self.depth {
                 for j in 0..WIDTH {
-                    let b = V::splat(*b.add(j * self.b_column_stride));
+                    let b = V::splat(token, *b.add(j * self.b_column_stride));
                     for i in 0..HEIGHT {
-                        sums[j][i] = V::load(a.add(i * V::LANES)).mul_add(b, sums[j][i]);
+                        sums[j][i] = V::load(token, a.add(i * V::LANES)).mul_add(b, sums[j][i]);
                     }
                 }
                 a = a.add(HEIGHT * V::LANES);
@@ -270,7 +282,7 @@ impl<T: Precision> Product<T> {
                     $(if $j < WIDTH {
                         let start = self.start.map(|(start, stride)| start.add((column + $j) * stride + row));
                         let out = self.out.add((column + $j) * self.rows + row);
-                        put_rows::<T, V, HEIGHT>(sums[$j % WIDTH], start, out, self.rows - row);
+                        put_rows::<T, V, HEIGHT>(token, sums[$j % WIDTH], start, out, self.rows - row);
                     })*
                 };
             }
@@ -279,14 +291,20 @@ impl<T: Precision> Product<T> {
     }
 }
 
-/// Writes `HEIGHT` vectors of rows, added to what these start from; at most `rows` of them.
+/// Writes `HEIGHT` vectors of rows, added to the values they start from; at most `rows` rows.
+///
+/// # Safety
+/// `rows` elements, or `HEIGHT` vectors if that is less, can be read behind `start` and written behind `out`; there is
+/// at least one row in the last vector.
 #[inline(always)]
-pub(super) unsafe fn put_rows<T, V: Vector<T>, const HEIGHT: usize>(
+pub(super) unsafe fn put_rows<T: Precision, V: Vector<T>, const HEIGHT: usize>(
+    token: V::Token,
     sums: [V; HEIGHT],
     start: Option<*const T>,
     out: *mut T,
     rows: usize,
 ) {
+    // SAFETY: only the last vector may reach beyond the last row, and of that only the first `rest` lanes are used.
     unsafe {
         let whole = rows >= HEIGHT * V::LANES;
         let last = (HEIGHT - 1) * V::LANES;
@@ -294,11 +312,11 @@ pub(super) unsafe fn put_rows<T, V: Vector<T>, const HEIGHT: usize>(
         if let Some(start) = start {
             for i in 0..HEIGHT {
                 if i + 1 < HEIGHT || whole {
-                    V::load(start.add(i * V::LANES)).add(sums[i]).store(out.add(i * V::LANES));
+                    V::load(token, start.add(i * V::LANES)).add(sums[i]).store(out.add(i * V::LANES));
                 }
             }
             if !whole {
-                V::load_first(start.add(last), rest).add(sums[HEIGHT - 1]).store_first(out.add(last), rest);
+                V::load_first(token, start.add(last), rest).add(sums[HEIGHT - 1]).store_first(out.add(last), rest);
             }
         } else {
             for i in 0..HEIGHT {

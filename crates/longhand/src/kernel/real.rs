@@ -1,6 +1,7 @@
 //! What equations are written in: a number of any kind, or a vector of them.
 
 use super::exponential::{sigmoid_of, sigmoid_vector};
+use super::instruction_set::same_scalar;
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
@@ -11,8 +12,8 @@ use core::ops::{Add, Div, Mul, Sub};
 pub(crate) trait Real<T>:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
-    /// The constant `value`.
-    fn of(value: T) -> Self;
+    /// The constant `value`, as a number of the same kind or in every lane of such a vector.
+    fn constant(self, value: T) -> Self;
     fn sqrt(self) -> Self;
     fn tanh(self) -> Self;
     /// `1 / (1 + exp(-self))`.
@@ -23,16 +24,23 @@ pub(crate) trait Real<T>:
     fn max(self, other: Self) -> Self;
     /// `value` where `self` is above zero, and zero elsewhere.
     fn where_positive(self, value: Self) -> Self;
+    /// Zero where the magnitude is below the square root of the smallest normal number (`2^-63` at f32, `2^-511` at f64),
+    /// so that the product of two remaining numbers is never subnormal. NaN stays NaN; scalars other than f32 and f64
+    /// stay as they are.
+    fn flush_to_zero(self) -> Self;
+    /// Zero in place of subnormal numbers: for sums of squares, which are meaningful below the threshold of
+    /// [`flush_to_zero`](Self::flush_to_zero).
+    fn flush_subnormal(self) -> Self;
+    /// Clamped to the magnitude whose square is finite (`2^63` at f32, `2^511` at f64); NaN and infinity become NaN, so
+    /// that the clamp hides neither. Scalars other than f32 and f64 stay as they are.
+    fn with_finite_square(self) -> Self;
 }
 
 /// A scalar of any kind.
 #[derive(Clone, Copy)]
 pub(super) struct Single<T>(pub(super) T);
 
-/// A vector of scalars `S`, which is what `T` is by another name.
-///
-/// # Safety
-/// There are values of it only inside [`Kernel::run`], where the processor is known to have the instruction set of `V`.
+/// A SIMD vector of `S`, where `S` is the concrete type behind `T`.
 pub(super) struct Lanes<T, S, V> {
     pub(super) vector: V,
     scalar: PhantomData<(T, S)>,
@@ -69,8 +77,7 @@ macro_rules! operators {
                 type Output = Self;
                 #[inline(always)]
                 fn $function(self, other: Self) -> Self {
-                    // SAFETY: as the type says.
-                    Lanes::new(unsafe { self.vector.$function(other.vector) })
+                    Lanes::new(self.vector.$function(other.vector))
                 }
             }
         )*
@@ -79,7 +86,7 @@ macro_rules! operators {
 operators!(Add add Sub sub Mul mul Div div);
 
 impl<T: Scalar> Real<T> for Single<T> {
-    fn of(value: T) -> Self {
+    fn constant(self, value: T) -> Self {
         Single(value)
     }
     fn sqrt(self) -> Self {
@@ -100,37 +107,59 @@ impl<T: Scalar> Real<T> for Single<T> {
     fn where_positive(self, value: Self) -> Self {
         if self.0 > T::zero() { value } else { Single(T::zero()) }
     }
+    fn flush_to_zero(self) -> Self {
+        self
+    }
+    fn flush_subnormal(self) -> Self {
+        self
+    }
+    fn with_finite_square(self) -> Self {
+        self
+    }
 }
 
 impl<T: Scalar, S: Precision, V: Vector<S>> Real<T> for Lanes<T, S, V> {
     #[inline(always)]
-    fn of(value: T) -> Self {
-        // SAFETY: S is what T is by another name, and the rest as the type says.
-        Lanes::new(unsafe { V::splat(core::mem::transmute_copy::<T, S>(&value)) })
+    fn constant(self, value: T) -> Self {
+        Lanes::new(self.vector.constant(same_scalar(value)))
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
-        // SAFETY: as the type says; so below.
-        Lanes::new(unsafe { self.vector.sqrt() })
+        Lanes::new(self.vector.sqrt())
     }
     #[inline(always)]
     fn tanh(self) -> Self {
-        Lanes::new(unsafe { S::tanh(self.vector) })
+        Lanes::new(S::tanh(self.vector))
     }
     #[inline(always)]
     fn sigmoid(self) -> Self {
-        Lanes::new(unsafe { sigmoid_vector(self.vector) })
+        Lanes::new(sigmoid_vector(self.vector))
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        Lanes::new(unsafe { self.vector.min(other.vector) })
+        Lanes::new(self.vector.min(other.vector))
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        Lanes::new(unsafe { self.vector.max(other.vector) })
+        Lanes::new(self.vector.max(other.vector))
     }
     #[inline(always)]
     fn where_positive(self, value: Self) -> Self {
-        Lanes::new(unsafe { self.vector.where_positive(value.vector) })
+        Lanes::new(self.vector.where_positive(value.vector))
+    }
+    #[inline(always)]
+    fn flush_to_zero(self) -> Self {
+        Lanes::new(self.vector.where_bits(self.vector.constant(S::KEPT)))
+    }
+    #[inline(always)]
+    fn flush_subnormal(self) -> Self {
+        Lanes::new(self.vector.where_bits(self.vector.constant(S::NORMAL)))
+    }
+    #[inline(always)]
+    fn with_finite_square(self) -> Self {
+        let (largest, zero) = (self.vector.constant(S::LARGEST), self.vector.constant(S::default()));
+        let clamped = zero.sub(largest).max(largest.min(self.vector));
+        // Adds zero, or NaN for infinity.
+        Lanes::new(clamped.add(self.vector.sub(self.vector)))
     }
 }

@@ -35,9 +35,9 @@ impl<T: Scalar> Equations<T, 1, 1> for Forward {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [x]: [V; 1], _: [V; 1]) -> [V; 1] {
         [match self.0 {
-            Activation::Tanh => x.tanh(),
+            Activation::Tanh => x.flush_to_zero().tanh(),
             Activation::Sigmoid => x.sigmoid(),
-            Activation::Relu => V::of(T::zero()).max(x),
+            Activation::Relu => x.constant(T::zero()).max(x).flush_to_zero(),
         }]
     }
 }
@@ -49,12 +49,13 @@ struct Backward(Activation);
 impl<T: Scalar> Equations<T, 2, 1> for Backward {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [y, d_y]: [V; 2], _: [V; 1]) -> [V; 1] {
-        let one = V::of(T::one());
-        [match self.0 {
+        let one = y.constant(T::one());
+        let d_x = match self.0 {
             Activation::Tanh => d_y * (one - y * y),
             Activation::Sigmoid => d_y * y * (one - y),
             Activation::Relu => y.where_positive(d_y),
-        }]
+        };
+        [d_x.flush_to_zero()]
     }
 }
 

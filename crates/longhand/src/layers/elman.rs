@@ -121,7 +121,7 @@ pub struct ElmanCache<T: Scalar> {
     /// `b_ih + b_hh`.
     bias: Vec<T>,
     /// `d_z` of one block of steps, zero at invalid ones.
-    d_z: DMatrix<T>,
+    pub(crate) d_z: DMatrix<T>,
 }
 
 impl<T: Scalar> Default for ElmanCache<T> {
@@ -138,8 +138,8 @@ impl<T: Scalar> Equations<T, 0, 2> for Forward {
     #[inline(always)]
     fn apply<V: Real<T>>(self, []: [V; 0], [z, _]: [V; 2]) -> [V; 2] {
         let h = match self.0 {
-            Nonlinearity::Tanh => z.tanh(),
-            Nonlinearity::Relu => V::of(T::zero()).max(z),
+            Nonlinearity::Tanh => z.flush_to_zero().tanh(),
+            Nonlinearity::Relu => z.constant(T::zero()).max(z).flush_to_zero(),
         };
         [h, h]
     }
@@ -154,10 +154,10 @@ impl<T: Scalar> Equations<T, 2, 2> for Backward {
     fn apply<V: Real<T>>(self, [h, d_output]: [V; 2], [_, d_carry]: [V; 2]) -> [V; 2] {
         let d_h = d_output + d_carry;
         let d_z = match self.0 {
-            Nonlinearity::Tanh => d_h * (V::of(T::one()) - h * h),
+            Nonlinearity::Tanh => d_h * (h.constant(T::one()) - h * h),
             Nonlinearity::Relu => h.where_positive(d_h),
         };
-        [d_z, V::of(T::zero())]
+        [d_z.flush_to_zero(), h.constant(T::zero())]
     }
 }
 

@@ -132,15 +132,15 @@ pub struct GruCache<T: Scalar> {
     /// `h` and `h[t-1]`, among others.
     recurrence: Recurrence<T>,
     /// `a`, and in its place `r z n`; unspecified at invalid steps.
-    gates: DMatrix<T>,
+    pub(crate) gates: DMatrix<T>,
     /// `u` of one step.
     u: DMatrix<T>,
     /// `u_n`; unspecified at invalid steps.
     recurrent_n: DMatrix<T>,
     /// `d_a` of one block of steps, zero at invalid ones.
-    d_a: DMatrix<T>,
+    pub(crate) d_a: DMatrix<T>,
     /// `d_u` of one block of steps, zero at invalid ones.
-    d_u: DMatrix<T>,
+    pub(crate) d_u: DMatrix<T>,
 }
 
 impl<T: Scalar> Default for GruCache<T> {
@@ -165,8 +165,8 @@ impl<T: Scalar> Equations<T, 4, 6> for Forward {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [u_r, u_z, u_n, previous]: [V; 4], [a_r, a_z, a_n, _, _, _]: [V; 6]) -> [V; 6] {
         let (r, z) = ((a_r + u_r).sigmoid(), (a_z + u_z).sigmoid());
-        let n = (a_n + r * u_n).tanh();
-        let h = n + z * (previous - n);
+        let n = (a_n + r * u_n).flush_to_zero().tanh();
+        let h = (n + z * (previous - n)).flush_to_zero();
         [r, z, n, u_n, h, h]
     }
 }
@@ -182,15 +182,15 @@ impl<T: Scalar> Equations<T, 6, 7> for Backward {
         [r, z, n, u_n, previous, d_output]: [V; 6],
         [_, _, _, _, _, _, d_carry]: [V; 7],
     ) -> [V; 7] {
-        let one = V::of(T::one());
-        let d_h = d_output + d_carry;
+        let one = d_carry.constant(T::one());
+        let d_h = (d_output + d_carry).flush_to_zero();
         let d_z = d_h * (previous - n);
         let d_n = d_h * (one - z);
-        let d_a_n = d_n * (one - n * n);
+        let d_a_n = (d_n * (one - n * n)).flush_to_zero();
         let d_r = d_a_n * u_n;
-        let d_a_r = d_r * r * (one - r);
-        let d_a_z = d_z * z * (one - z);
-        let d_u_n = d_a_n * r;
+        let d_a_r = (d_r * r * (one - r)).flush_to_zero();
+        let d_a_z = (d_z * z * (one - z)).flush_to_zero();
+        let d_u_n = (d_a_n * r).flush_to_zero();
         [d_a_r, d_a_z, d_a_n, d_a_r, d_a_z, d_u_n, d_h * z]
     }
 }

@@ -152,11 +152,11 @@ pub struct LstmCache<T: Scalar> {
     /// `b_ih + b_hh`.
     bias: Vec<T>,
     /// `z`, and in its place `i f g o`; unspecified at invalid steps.
-    gates: DMatrix<T>,
+    pub(crate) gates: DMatrix<T>,
     /// `c[t-1]`.
     cell: States<T>,
     /// `d_z` of one block of steps, zero at invalid ones.
-    d_z: DMatrix<T>,
+    pub(crate) d_z: DMatrix<T>,
 }
 
 impl<T: Scalar> Default for LstmCache<T> {
@@ -178,9 +178,9 @@ pub(crate) struct Forward;
 impl<T: Scalar> Equations<T, 1, 7> for Forward {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [previous_c]: [V; 1], [z_i, z_f, z_g, z_o, _, _, _]: [V; 7]) -> [V; 7] {
-        let (i, f, g, o) = (z_i.sigmoid(), z_f.sigmoid(), z_g.tanh(), z_o.sigmoid());
-        let c = f * previous_c + i * g;
-        let h = o * c.tanh();
+        let (i, f, g, o) = (z_i.sigmoid(), z_f.sigmoid(), z_g.flush_to_zero().tanh(), z_o.sigmoid());
+        let c = (f * previous_c + i * g).flush_to_zero();
+        let h = (o * c.tanh()).flush_to_zero();
         [i, f, g, o, c, h, h]
     }
 }
@@ -197,12 +197,12 @@ impl<T: Scalar> Equations<T, 6, 6> for Backward {
         [i, f, g, o, previous_c, d_output]: [V; 6],
         [_, _, _, _, d_carry_h, d_carry_c]: [V; 6],
     ) -> [V; 6] {
-        let (zero, one) = (V::of(T::zero()), V::of(T::one()));
+        let (zero, one) = (d_output.constant(T::zero()), d_output.constant(T::one()));
         // The cell once more, and its tanh: cheaper than to keep them.
-        let tanh_c = (f * previous_c + i * g).tanh();
+        let tanh_c = (f * previous_c + i * g).flush_to_zero().tanh();
         let d_h = d_output + d_carry_h;
         let d_o = d_h * tanh_c;
-        let d_c = d_carry_c + d_h * o * (one - tanh_c * tanh_c);
+        let d_c = (d_carry_c + d_h * o * (one - tanh_c * tanh_c)).flush_to_zero();
         let d_i = d_c * g;
         let d_f = d_c * previous_c;
         let d_g = d_c * i;
@@ -210,6 +210,7 @@ impl<T: Scalar> Equations<T, 6, 6> for Backward {
         let d_z_f = d_f * f * (one - f);
         let d_z_g = d_g * (one - g * g);
         let d_z_o = d_o * o * (one - o);
+        let [d_z_i, d_z_f, d_z_g, d_z_o] = [d_z_i, d_z_f, d_z_g, d_z_o].map(V::flush_to_zero);
         [d_z_i, d_z_f, d_z_g, d_z_o, zero, d_c * f]
     }
 }

@@ -13,9 +13,13 @@ use alloc::vec::Vec;
 /// m = beta1 m + (1 - beta1) g             v = beta2 v + (1 - beta2) g^2
 /// w = w - learning_rate * m^ / (sqrt(v^) + epsilon)      with m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t)
 /// ```
+///
+/// At f32 gradients beyond `2^63` (9e18) count as `2^63`, so that `v` stays finite and later steps are not stopped by
+/// one huge gradient; at f64 the limit is `2^511`. Values too small to matter are flushed to zero: see
+/// [vanishing numbers](crate::vanishing).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adam<T> {
-    moments: Moments<T>,
+    pub(crate) moments: Moments<T>,
     weight_decay: f64,
 }
 
@@ -23,19 +27,19 @@ pub struct Adam<T> {
 /// `w = w - learning_rate * weight_decay * w` before Adam's step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdamW<T> {
-    moments: Moments<T>,
+    pub(crate) moments: Moments<T>,
     weight_decay: f64,
 }
 
 /// What the two have in common.
 #[derive(Debug, Clone, PartialEq)]
-struct Moments<T> {
+pub(crate) struct Moments<T> {
     beta1: f64,
     beta2: f64,
     epsilon: f64,
     steps: u32,
-    first: Vec<T>,
-    second: Vec<T>,
+    pub(crate) first: Vec<T>,
+    pub(crate) second: Vec<T>,
 }
 
 impl<T: Scalar> Moments<T> {
@@ -66,6 +70,7 @@ impl<T: Scalar> Moments<T> {
         let step = AdamStep {
             beta1: real(self.beta1),
             beta2: real(self.beta2),
+            gradient_scale: real(nalgebra::ComplexField::sqrt(1.0 - self.beta2)),
             epsilon: real(self.epsilon),
             weight_decay,
             kept,
@@ -89,6 +94,8 @@ impl<T: Scalar> Moments<T> {
 struct AdamStep<T> {
     beta1: T,
     beta2: T,
+    /// `sqrt(1 - beta2)`.
+    gradient_scale: T,
     epsilon: T,
     weight_decay: T,
     kept: T,
@@ -99,12 +106,15 @@ struct AdamStep<T> {
 impl<T: Scalar> Equations<T, 1, 3> for AdamStep<T> {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w, m, v]: [V; 3]) -> [V; 3] {
-        let (one, beta1, beta2) = (V::of(T::one()), V::of(self.beta1), V::of(self.beta2));
-        let g = gradient + V::of(self.weight_decay) * w;
-        let m = beta1 * m + (one - beta1) * g;
-        let v = beta2 * v + (one - beta2) * (g * g);
-        let denominator = (v * V::of(self.second_scale)).sqrt() + V::of(self.epsilon);
-        [V::of(self.kept) * w - V::of(self.step_size) * m / denominator, m, v]
+        let (one, beta1, beta2) = (w.constant(T::one()), w.constant(self.beta1), w.constant(self.beta2));
+        let g = gradient.with_finite_square().flush_to_zero() + w.constant(self.weight_decay) * w;
+        let m = (beta1 * m + (one - beta1) * g).flush_to_zero();
+        // (1 - beta2) g^2 as a square, whose root can be flushed first: the square is then zero or normal.
+        let scaled_g = (w.constant(self.gradient_scale) * g).flush_to_zero();
+        let v = (beta2 * v + scaled_g * scaled_g).flush_subnormal();
+        let denominator = (v * w.constant(self.second_scale)).sqrt() + w.constant(self.epsilon);
+        let w = w.constant(self.kept) * w - w.constant(self.step_size) * m / denominator;
+        [w.flush_to_zero(), m, v]
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Sgd<T> {
     nesterov: bool,
     weight_decay: f64,
     clip_value: f64,
-    velocity: Vec<T>,
+    pub(crate) velocity: Vec<T>,
 }
 
 impl<T: Scalar> Default for Sgd<T> {
@@ -98,7 +98,8 @@ struct Plain<T> {
 impl<T: Scalar> Equations<T, 1, 1> for Plain<T> {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w]: [V; 1]) -> [V; 1] {
-        [w - V::of(self.learning_rate) * hold(gradient, self.clip_value)]
+        let g = hold(gradient, self.clip_value).flush_to_zero();
+        [w - w.constant(self.learning_rate) * g]
     }
 }
 
@@ -115,10 +116,11 @@ struct WithMomentum<T> {
 impl<T: Scalar> Equations<T, 1, 2> for WithMomentum<T> {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w, v]: [V; 2]) -> [V; 2] {
-        let (momentum, learning_rate) = (V::of(self.momentum), V::of(self.learning_rate));
-        let g = hold(gradient, self.clip_value) + V::of(self.weight_decay) * w;
-        let v = momentum * v + g;
-        [w - learning_rate * if self.nesterov { g + momentum * v } else { v }, v]
+        let (momentum, learning_rate) = (w.constant(self.momentum), w.constant(self.learning_rate));
+        let g = hold(gradient, self.clip_value).flush_to_zero() + w.constant(self.weight_decay) * w;
+        let v = (momentum * v + g).flush_to_zero();
+        let w = w - learning_rate * if self.nesterov { g + momentum * v } else { v };
+        [w.flush_to_zero(), v]
     }
 }
 

@@ -48,7 +48,7 @@ impl<T: Scalar> PackedForColumn<T> {
         let layout = Layout::new(a.rows, a.columns, lanes::<T>(instruction_set));
         let to = self.values.take(layout.length);
         let packing = Packing::new(&a, to);
-        if !by_precision::<T, _>(instruction_set, packing, pack_f32, pack_f64) {
+        if !by_precision(instruction_set, &packing, pack_f32, pack_f64) {
             pack_plain(to, a);
         }
     }
@@ -91,7 +91,7 @@ const MOST_VECTORS: usize = 8;
 /// Vectors of rows in a panel, at most: their sums fill half of the registers. Half as many where the weights come from
 /// the second-level cache, which is a few per cent faster then.
 #[inline(always)]
-fn most_vectors<T, V: Vector<T>>(rows: usize, columns: usize) -> usize {
+fn most_vectors<T: Precision, V: Vector<T>>(rows: usize, columns: usize) -> usize {
     const FIRST_LEVEL_CACHE: usize = 48 * 1024;
     if rows * columns * size_of::<T>() > FIRST_LEVEL_CACHE { V::TILE_VECTORS } else { 2 * V::TILE_VECTORS }
 }
@@ -114,23 +114,25 @@ macro_rules! by_height {
 }
 use by_height;
 
-fn pack_f32(instruction_set: InstructionSet, packing: &Packing<f32>) {
+fn pack_f32(instruction_set: InstructionSet, packing: &Packing<'_, f32>) {
     run(instruction_set, &PanelsAndRows(packing));
 }
 
-fn pack_f64(instruction_set: InstructionSet, packing: &Packing<f64>) {
+fn pack_f64(instruction_set: InstructionSet, packing: &Packing<'_, f64>) {
     run(instruction_set, &PanelsAndRows(packing));
 }
 
 /// Packing with the last rows by themselves.
-struct PanelsAndRows<'a, T>(&'a Packing<T>);
+struct PanelsAndRows<'a, T>(&'a Packing<'a, T>);
 
 impl<T: Precision> Kernel<T> for PanelsAndRows<'_, T> {
     #[inline(always)]
-    unsafe fn run<V: Vector<T>>(&self) {
-        let &PanelsAndRows(&Packing { to, from, rows, columns, row_stride, column_stride }) = self;
+    fn run<V: Vector<T>>(&self, token: V::Token) {
+        let &PanelsAndRows(&Packing { to, room, from, rows, columns, row_stride, column_stride, .. }) = self;
         let layout = Layout::new(rows, columns, V::LANES);
-        // SAFETY: `pack_for` made room for all of it, and an operand is whole.
+        assert!(room >= layout.length, "the panels of a matrix do not fit");
+        // SAFETY: there is room for the whole layout, and the operand is whole. Four rows are read at once where there are
+        // four, and columns beyond the last read that one again.
         unsafe {
             let mut vector = 0;
             while vector < layout.vectors {
@@ -143,7 +145,7 @@ impl<T: Precision> Kernel<T> for PanelsAndRows<'_, T> {
                     height,
                     to: to.add(first * columns),
                 }
-                .copy::<V>(row_stride, column_stride);
+                .copy::<V>(token, row_stride, column_stride);
                 vector += height / V::LANES;
             }
             let (lone, first) = (to.add(layout.lone_start), rows - layout.lone_rows);
@@ -155,7 +157,7 @@ impl<T: Precision> Kernel<T> for PanelsAndRows<'_, T> {
                 let last = from.add(rows - LONE_ROWS);
                 for column in (0..columns).step_by(V::LANES) {
                     let count = V::LANES.min(columns - column);
-                    let four = V::load_columns(last.add(column * column_stride), column_stride, count);
+                    let four = V::load_columns(token, last.add(column * column_stride), column_stride, count);
                     for (row, lanes) in four.into_iter().enumerate() {
                         if let Some(row) = (row + layout.lone_rows).checked_sub(LONE_ROWS) {
                             lanes.store(lone.add(row * layout.lone_length + column));

@@ -5,11 +5,12 @@
 
 use super::product::sums_a_row;
 use crate::Scalar;
-use crate::kernel::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
+use crate::kernel::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
 use crate::kernel::pack::Operand;
 use crate::kernel::precision::Precision;
 use crate::kernel::product::{Accumulate, plain, put_rows};
 use crate::kernel::vector::Vector;
+use core::marker::PhantomData;
 
 /// `out = a b` or `out += a b` for one column `b`, where the columns of `a` lie contiguously.
 pub(crate) fn product_once<T: Scalar>(out: &mut [T], accumulate: Accumulate<'_, T>, a: Operand<'_, T>, b: &[T]) {
@@ -43,16 +44,17 @@ pub(in crate::kernel) fn product_once_for<T: Scalar>(
         columns: a.columns,
         column_stride: a.column_stride,
         b: b.as_ptr(),
+        borrowed: PhantomData,
     };
-    if !by_precision::<T, _>(instruction_set, product, once_f32, once_f64) {
+    if !by_precision(instruction_set, &product, once_f32, once_f64) {
         plain(out, accumulate, a, Operand::new(b, b.len(), 1));
     }
 }
 
 /// The operands, as pointers whose reach was checked.
-struct Once<T> {
+struct Once<'a, T> {
     out: *mut T,
-    /// What the result starts from.
+    /// The values that the result starts from.
     start: Option<*const T>,
     a: *const T,
     /// Elements of the matrix, from the first to the last.
@@ -61,43 +63,39 @@ struct Once<T> {
     columns: usize,
     column_stride: usize,
     b: *const T,
+    borrowed: PhantomData<(&'a [T], &'a mut [T])>,
 }
 
-impl<T> Cast for Once<T> {
-    type To<S> = Once<S>;
-
-    #[inline(always)]
-    fn cast<S>(self) -> Once<S> {
-        let Once { out, start, a, length, rows, columns, column_stride, b } = self;
-        let start = start.map(<*const T>::cast);
-        Once { out: out.cast(), start, a: a.cast(), length, rows, columns, column_stride, b: b.cast() }
-    }
+// SAFETY: `Over<T>` is the type itself.
+unsafe impl<'a, T: 'static> OverScalar for Once<'a, T> {
+    type Scalar = T;
+    type Over<S: 'static> = Once<'a, S>;
 }
 
-fn once_f32(instruction_set: InstructionSet, product: &Once<f32>) {
+fn once_f32(instruction_set: InstructionSet, product: &Once<'_, f32>) {
     run(instruction_set, product);
 }
 
-fn once_f64(instruction_set: InstructionSet, product: &Once<f64>) {
+fn once_f64(instruction_set: InstructionSet, product: &Once<'_, f64>) {
     run(instruction_set, product);
 }
 
 /// Vectors of rows that are summed up at a time, at most.
 const MOST_VECTORS: usize = 4;
 
-impl<T: Precision> Kernel<T> for Once<T> {
+impl<T: Precision> Kernel<T> for Once<'_, T> {
     #[inline(always)]
-    unsafe fn run<V: Vector<T>>(&self) {
+    fn run<V: Vector<T>>(&self, token: V::Token) {
         let mut row = 0;
         while row < self.rows {
             let vectors = (self.rows - row).div_ceil(V::LANES).min(MOST_VECTORS);
             // SAFETY: `product_once_for` checked how far the operands reach.
             unsafe {
                 match vectors {
-                    1 => self.down_columns::<V, 1, { sums_a_row(1) }>(row),
-                    2 => self.down_columns::<V, 2, { sums_a_row(2) }>(row),
-                    3 => self.down_columns::<V, 3, { sums_a_row(3) }>(row),
-                    _ => self.down_columns::<V, MOST_VECTORS, { sums_a_row(MOST_VECTORS) }>(row),
+                    1 => self.down_columns::<V, 1, { sums_a_row(1) }>(token, row),
+                    2 => self.down_columns::<V, 2, { sums_a_row(2) }>(token, row),
+                    3 => self.down_columns::<V, 3, { sums_a_row(3) }>(token, row),
+                    _ => self.down_columns::<V, MOST_VECTORS, { sums_a_row(MOST_VECTORS) }>(token, row),
                 }
             }
             row += vectors * V::LANES;
@@ -105,12 +103,16 @@ impl<T: Precision> Kernel<T> for Once<T> {
     }
 }
 
-impl<T: Precision> Once<T> {
+impl<T: Precision> Once<'_, T> {
     /// `HEIGHT` vectors of rows from `row` on: a row is a lane.
+    ///
+    /// # Safety
+    /// The last of these vectors has at least one row, and the operands are whole.
     #[inline(always)]
-    unsafe fn down_columns<V: Vector<T>, const HEIGHT: usize, const SETS: usize>(&self, row: usize) {
+    unsafe fn down_columns<V: Vector<T>, const HEIGHT: usize, const SETS: usize>(&self, token: V::Token, row: usize) {
+        // SAFETY: in the first `within` columns whole vectors lie inside the matrix; in the others only its rows are read.
         unsafe {
-            let mut sums = [[V::splat(T::default()); HEIGHT]; SETS];
+            let mut sums = [[V::splat(token, T::default()); HEIGHT]; SETS];
             let (rows, last) = (self.rows - row, (HEIGHT - 1) * V::LANES);
             let (mut a, mut b) = (self.a.add(row), self.b);
             let within = match self.length.checked_sub(row + HEIGHT * V::LANES) {
@@ -119,19 +121,20 @@ impl<T: Precision> Once<T> {
             };
             for _ in 0..within / SETS {
                 for set in 0..SETS {
-                    let factor = V::splat(*b);
+                    let factor = V::splat(token, *b);
                     for i in 0..HEIGHT {
-                        sums[set][i] = V::load(a.add(i * V::LANES)).mul_add(factor, sums[set][i]);
+                        sums[set][i] = V::load(token, a.add(i * V::LANES)).mul_add(factor, sums[set][i]);
                     }
                     a = a.wrapping_add(self.column_stride);
                     b = b.add(1);
                 }
             }
             for _ in within / SETS * SETS..self.columns {
-                let factor = V::splat(*b);
+                let factor = V::splat(token, *b);
                 for i in 0..HEIGHT {
                     let from = a.add(i * V::LANES);
-                    let of_rows = if i + 1 < HEIGHT { V::load(from) } else { V::load_up_to(from, rows - last) };
+                    let of_rows =
+                        if i + 1 < HEIGHT { V::load(token, from) } else { V::load_up_to(token, from, rows - last) };
                     sums[0][i] = of_rows.mul_add(factor, sums[0][i]);
                 }
                 a = a.wrapping_add(self.column_stride);
@@ -143,7 +146,7 @@ impl<T: Precision> Once<T> {
                     total[i] = total[i].add(sums[set][i]);
                 }
             }
-            put_rows::<T, V, HEIGHT>(total, self.start.map(|start| start.add(row)), self.out.add(row), rows);
+            put_rows::<T, V, HEIGHT>(token, total, self.start.map(|start| start.add(row)), self.out.add(row), rows);
         }
     }
 }

@@ -4,11 +4,12 @@
 
 use super::{Layout, PackedForColumn, by_height, most_vectors};
 use crate::Scalar;
-use crate::kernel::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
+use crate::kernel::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
 use crate::kernel::pack::Operand;
 use crate::kernel::precision::Precision;
 use crate::kernel::product::{Accumulate, plain, put_rows};
 use crate::kernel::vector::Vector;
+use core::marker::PhantomData;
 
 impl<T: Scalar> PackedForColumn<T> {
     /// `out = self * b` or `out += self * b` for one column `b`, which may have no elements: a bias is then all there is.
@@ -21,59 +22,61 @@ impl<T: Scalar> PackedForColumn<T> {
             out: out_pointer,
             start: accumulate.start(out_pointer, self.rows),
             a: values.as_ptr(),
+            a_length: values.len(),
             rows: self.rows,
             columns: self.columns,
             b: b.as_ptr(),
+            borrowed: PhantomData,
         };
-        if !by_precision::<T, _>(self.instruction_set, product, product_f32, product_f64) {
+        if !by_precision(self.instruction_set, &product, product_f32, product_f64) {
             plain(out, accumulate, Operand::new(values, self.rows, self.columns), Operand::new(b, self.columns, 1));
         }
     }
 }
 
 /// The operands, as pointers whose reach was checked.
-struct Product<T> {
+struct Product<'a, T> {
     out: *mut T,
-    /// What the result starts from.
+    /// The values that the result starts from.
     start: Option<*const T>,
     a: *const T,
+    /// Elements of the packed matrix.
+    a_length: usize,
     rows: usize,
     columns: usize,
     b: *const T,
+    borrowed: PhantomData<(&'a [T], &'a mut [T])>,
 }
 
-impl<T> Cast for Product<T> {
-    type To<S> = Product<S>;
-
-    #[inline(always)]
-    fn cast<S>(self) -> Product<S> {
-        let Product { out, start, a, rows, columns, b } = self;
-        Product { out: out.cast(), start: start.map(<*const T>::cast), a: a.cast(), rows, columns, b: b.cast() }
-    }
+// SAFETY: `Over<T>` is the type itself.
+unsafe impl<'a, T: 'static> OverScalar for Product<'a, T> {
+    type Scalar = T;
+    type Over<S: 'static> = Product<'a, S>;
 }
 
-fn product_f32(instruction_set: InstructionSet, product: &Product<f32>) {
+fn product_f32(instruction_set: InstructionSet, product: &Product<'_, f32>) {
     run(instruction_set, product);
 }
 
-fn product_f64(instruction_set: InstructionSet, product: &Product<f64>) {
+fn product_f64(instruction_set: InstructionSet, product: &Product<'_, f64>) {
     run(instruction_set, product);
 }
 
-impl<T: Precision> Kernel<T> for Product<T> {
+impl<T: Precision> Kernel<T> for Product<'_, T> {
     #[inline(always)]
-    unsafe fn run<V: Vector<T>>(&self) {
+    fn run<V: Vector<T>>(&self, token: V::Token) {
         let layout = Layout::new(self.rows, self.columns, V::LANES);
+        assert!(self.a_length >= layout.length, "the panels of a product are not whole");
         let mut vector = 0;
-        // SAFETY: `product` checked how far the operands reach; panels are padded to whole vectors.
+        // SAFETY: `PackedForColumn::product` checked how far the operands reach; panels are padded to whole vectors.
         unsafe {
             if layout.lone_rows > 0 {
-                self.lone_rows::<V>(&layout);
+                self.lone_rows::<V>(token, &layout);
             }
             while vector < layout.vectors {
                 let vectors = most_vectors::<T, V>(self.rows, self.columns).min(layout.vectors - vector);
                 by_height!(V, vectors, HEIGHT => {
-                    self.panel::<V, HEIGHT, { sums_a_row(HEIGHT) }>(vector * V::LANES);
+                    self.panel::<V, HEIGHT, { sums_a_row(HEIGHT) }>(token, vector * V::LANES);
                 });
                 vector += vectors;
             }
@@ -90,27 +93,31 @@ pub(super) const fn sums_a_row(vectors: usize) -> usize {
     }
 }
 
-impl<T: Precision> Product<T> {
+impl<T: Precision> Product<'_, T> {
     /// The rows of a panel of `HEIGHT` vectors from `row` on, with `SETS` sums each.
+    ///
+    /// # Safety
+    /// There is such a panel, and its last vector has at least one row.
     #[inline(always)]
-    unsafe fn panel<V: Vector<T>, const HEIGHT: usize, const SETS: usize>(&self, row: usize) {
+    unsafe fn panel<V: Vector<T>, const HEIGHT: usize, const SETS: usize>(&self, token: V::Token, row: usize) {
+        // SAFETY: a panel has `HEIGHT` vectors for each column, and the right operand an element.
         unsafe {
-            let mut sums = [[V::splat(T::default()); HEIGHT]; SETS];
+            let mut sums = [[V::splat(token, T::default()); HEIGHT]; SETS];
             let (mut a, mut b) = (self.a.add(row * self.columns), self.b);
             for _ in 0..self.columns / SETS {
                 for set in 0..SETS {
-                    let factor = V::splat(*b);
+                    let factor = V::splat(token, *b);
                     for i in 0..HEIGHT {
-                        sums[set][i] = V::load(a.add(i * V::LANES)).mul_add(factor, sums[set][i]);
+                        sums[set][i] = V::load(token, a.add(i * V::LANES)).mul_add(factor, sums[set][i]);
                     }
                     a = a.add(HEIGHT * V::LANES);
                     b = b.add(1);
                 }
             }
             for _ in 0..self.columns % SETS {
-                let factor = V::splat(*b);
+                let factor = V::splat(token, *b);
                 for i in 0..HEIGHT {
-                    sums[0][i] = V::load(a.add(i * V::LANES)).mul_add(factor, sums[0][i]);
+                    sums[0][i] = V::load(token, a.add(i * V::LANES)).mul_add(factor, sums[0][i]);
                 }
                 a = a.add(HEIGHT * V::LANES);
                 b = b.add(1);
@@ -122,28 +129,32 @@ impl<T: Precision> Product<T> {
                 }
             }
             let start = self.start.map(|start| start.add(row));
-            put_rows::<T, V, HEIGHT>(total, start, self.out.add(row), self.rows - row);
+            put_rows::<T, V, HEIGHT>(token, total, start, self.out.add(row), self.rows - row);
         }
     }
 
-    /// The rows that stand by themselves.
+    /// The rows that are stored row by row.
+    ///
+    /// # Safety
+    /// The packed matrix has this layout.
     #[inline(always)]
-    unsafe fn lone_rows<V: Vector<T>>(&self, layout: &Layout) {
+    unsafe fn lone_rows<V: Vector<T>>(&self, token: V::Token, layout: &Layout) {
+        // SAFETY: these rows are padded to whole vectors; of the right operand and the result only their elements are used.
         unsafe {
-            let mut sums = [V::splat(T::default()); super::LONE_ROWS];
+            let mut sums = [V::splat(token, T::default()); super::LONE_ROWS];
             let lone = self.a.add(layout.lone_start);
             let mut column = 0;
             while column < self.columns {
-                let b = V::load_up_to(self.b.add(column), self.columns - column);
+                let b = V::load_up_to(token, self.b.add(column), self.columns - column);
                 for row in 0..super::LONE_ROWS {
                     if row < layout.lone_rows {
-                        sums[row] = V::load(lone.add(row * layout.lone_length + column)).mul_add(b, sums[row]);
+                        sums[row] = V::load(token, lone.add(row * layout.lone_length + column)).mul_add(b, sums[row]);
                     }
                 }
                 column += V::LANES;
             }
             let first = self.rows - layout.lone_rows;
-            // Not by way of the result: a load of several elements waits for the stores of each.
+            // Accumulate in registers: a wide load that follows narrow stores to the same bytes stalls (no store forwarding).
             V::put_sums(sums, self.start.map(|start| start.add(first)), self.out.add(first), layout.lone_rows);
         }
     }

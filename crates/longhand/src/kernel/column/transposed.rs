@@ -7,11 +7,12 @@
 
 use super::{Layout, PackedForColumn, by_height, most_vectors};
 use crate::Scalar;
-use crate::kernel::instruction_set::{Cast, InstructionSet, Kernel, by_precision, run};
+use crate::kernel::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
 use crate::kernel::pack::Operand;
 use crate::kernel::precision::Precision;
 use crate::kernel::product::{Accumulate, plain};
 use crate::kernel::vector::{MOST_LANES, Vector};
+use core::marker::PhantomData;
 
 impl<T: Scalar> PackedForColumn<T> {
     /// `out += self' * b` for one column `b`. What the panels hold below the last row meets a zero of `b`.
@@ -21,11 +22,13 @@ impl<T: Scalar> PackedForColumn<T> {
         let product = Transposed {
             out: out.as_mut_ptr(),
             a: values.as_ptr(),
+            a_length: values.len(),
             rows: self.rows,
             columns: self.columns,
             b: b.as_ptr(),
+            borrowed: PhantomData,
         };
-        if !by_precision::<T, _>(self.instruction_set, product, transposed_f32, transposed_f64) {
+        if !by_precision(self.instruction_set, &product, transposed_f32, transposed_f64) {
             let a = Operand::new(values, self.rows, self.columns).transposed();
             plain(out, Accumulate::Add, a, Operand::new(b, self.rows, 1));
         }
@@ -33,70 +36,75 @@ impl<T: Scalar> PackedForColumn<T> {
 }
 
 /// The operands, as pointers whose reach was checked.
-struct Transposed<T> {
+struct Transposed<'a, T> {
     out: *mut T,
     a: *const T,
+    /// Elements of the packed matrix.
+    a_length: usize,
     rows: usize,
     columns: usize,
     b: *const T,
+    borrowed: PhantomData<(&'a [T], &'a mut [T])>,
 }
 
-impl<T> Cast for Transposed<T> {
-    type To<S> = Transposed<S>;
-
-    #[inline(always)]
-    fn cast<S>(self) -> Transposed<S> {
-        let Transposed { out, a, rows, columns, b } = self;
-        Transposed { out: out.cast(), a: a.cast(), rows, columns, b: b.cast() }
-    }
+// SAFETY: `Over<T>` is the type itself.
+unsafe impl<'a, T: 'static> OverScalar for Transposed<'a, T> {
+    type Scalar = T;
+    type Over<S: 'static> = Transposed<'a, S>;
 }
 
-fn transposed_f32(instruction_set: InstructionSet, product: &Transposed<f32>) {
+fn transposed_f32(instruction_set: InstructionSet, product: &Transposed<'_, f32>) {
     run(instruction_set, product);
 }
 
-fn transposed_f64(instruction_set: InstructionSet, product: &Transposed<f64>) {
+fn transposed_f64(instruction_set: InstructionSet, product: &Transposed<'_, f64>) {
     run(instruction_set, product);
 }
 
-impl<T: Precision> Kernel<T> for Transposed<T> {
+impl<T: Precision> Kernel<T> for Transposed<'_, T> {
     #[inline(always)]
-    unsafe fn run<V: Vector<T>>(&self) {
+    fn run<V: Vector<T>>(&self, token: V::Token) {
         let layout = Layout::new(self.rows, self.columns, V::LANES);
+        assert!(self.a_length >= layout.length, "the panels of a product are not whole");
         let mut vector = 0;
         // SAFETY: `add_transposed_product` checked how far the operands reach; panels are padded to whole vectors.
         unsafe {
             if layout.lone_rows > 0 {
-                self.lone_rows::<V>(&layout);
+                self.lone_rows::<V>(token, &layout);
             }
             while vector < layout.vectors {
                 let vectors = most_vectors::<T, V>(self.rows, self.columns).min(layout.vectors - vector);
-                by_height!(V, vectors, HEIGHT => self.panel::<V, HEIGHT>(vector * V::LANES));
+                by_height!(V, vectors, HEIGHT => self.panel::<V, HEIGHT>(token, vector * V::LANES));
                 vector += vectors;
             }
         }
     }
 }
 
-impl<T: Precision> Transposed<T> {
-    /// What a panel of `HEIGHT` vectors from `row` on adds to the result.
+impl<T: Precision> Transposed<'_, T> {
+    /// Adds the part of a panel of `HEIGHT` vectors from `row` on to the result.
+    ///
+    /// # Safety
+    /// There is such a panel, and its last vector has at least one row.
     #[inline(always)]
-    unsafe fn panel<V: Vector<T>, const HEIGHT: usize>(&self, row: usize) {
+    unsafe fn panel<V: Vector<T>, const HEIGHT: usize>(&self, token: V::Token, row: usize) {
+        // SAFETY: a panel has `HEIGHT` vectors for each column, behind its last column the buffer goes on for a vector of
+        // columns (`Layout::length`), and of the right operand and the result only their elements are used.
         unsafe {
-            let zero = V::splat(T::default());
+            let zero = V::splat(token, T::default());
             let (panel, mut b) = (self.a.add(row * self.columns), [zero; HEIGHT]);
             for i in 0..HEIGHT {
                 let row = row + i * V::LANES;
-                b[i] = V::load_up_to(self.b.add(row), self.rows - row);
+                b[i] = V::load_up_to(token, self.b.add(row), self.rows - row);
             }
             // Down column `column + j` of the panel, element by element with the right operand. Some may lie beyond the last
             // column, where the buffer goes on: what comes of them is not shown.
             macro_rules! down {
                 ($from:ident + $j:literal) => {{
                     let from = $from.add($j * HEIGHT * V::LANES);
-                    let mut sum = V::load(from).mul(b[0]);
+                    let mut sum = V::load(token, from).mul(b[0]);
                     for i in 1..HEIGHT {
-                        sum = V::load(from.add(i * V::LANES)).mul_add(b[i], sum);
+                        sum = V::load(token, from.add(i * V::LANES)).mul_add(b[i], sum);
                     }
                     sum
                 }};
@@ -121,9 +129,9 @@ impl<T: Precision> Transposed<T> {
                 each!(from, sums: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
                 let sums = V::sums(sums);
                 if count >= V::LANES {
-                    V::load(out).add(sums).store(out);
+                    V::load(token, out).add(sums).store(out);
                 } else {
-                    V::load_first(out, count).add(sums).store_first(out, count);
+                    V::load_first(token, out, count).add(sums).store_first(out, count);
                 }
                 column += V::LANES;
                 from = from.wrapping_add(V::LANES * HEIGHT * V::LANES);
@@ -131,18 +139,23 @@ impl<T: Precision> Transposed<T> {
         }
     }
 
-    /// What the rows that stand by themselves add to the result.
+    /// Adds the part of the rows that are stored row by row.
+    ///
+    /// # Safety
+    /// The packed matrix has this layout.
     #[inline(always)]
-    unsafe fn lone_rows<V: Vector<T>>(&self, layout: &Layout) {
+    unsafe fn lone_rows<V: Vector<T>>(&self, token: V::Token, layout: &Layout) {
+        // SAFETY: these rows are padded to whole vectors; of the right operand and the result only their elements are used.
         unsafe {
             let lone = self.a.add(layout.lone_start);
             let b = self.b.add(self.rows - layout.lone_rows);
             let mut column = 0;
             while column < self.columns {
                 let (count, out) = (self.columns - column, self.out.add(column));
-                let mut sum = V::load_up_to(out, count);
+                let mut sum = V::load_up_to(token, out, count);
                 for row in 0..layout.lone_rows {
-                    sum = V::load(lone.add(row * layout.lone_length + column)).mul_add(V::splat(*b.add(row)), sum);
+                    sum = V::load(token, lone.add(row * layout.lone_length + column))
+                        .mul_add(V::splat(token, *b.add(row)), sum);
                 }
                 if count >= V::LANES {
                     sum.store(out);

@@ -16,7 +16,7 @@ struct Everything<T>(T);
 
 impl<T: Scalar> Equations<T, 2, 3> for Everything<T> {
     fn apply<V: Real<T>>(self, [a, b]: [V; 2], [x, y, z]: [V; 3]) -> [V; 3] {
-        let constant = V::of(self.0);
+        let constant = a.constant(self.0);
         [a * b + constant / (x - constant), (a * a + y).sqrt().min(b.max(constant)), z.where_positive(a - z)]
     }
 }
@@ -27,6 +27,57 @@ fn expected<T: Scalar>(constant: T, [a, b]: [T; 2], [x, y, z]: [T; 3]) -> [T; 3]
     let largest = if b > constant { b } else { constant };
     let smallest = if root < largest { root } else { largest };
     [a * b + constant / (x - constant), smallest, if z > T::zero() { a - z } else { T::zero() }]
+}
+
+#[derive(Clone, Copy)]
+struct Flushes;
+
+impl<T: Scalar> Equations<T, 1, 3> for Flushes {
+    fn apply<V: Real<T>>(self, [x]: [V; 1], _: [V; 3]) -> [V; 3] {
+        [x.flush_to_zero(), x.flush_subnormal(), x.with_finite_square()]
+    }
+}
+
+fn check_flushes<T: Scalar>(smallest_kept: f64, smallest_normal: f64) {
+    let largest = 1.0 / smallest_kept;
+    let mut magnitudes = alloc::vec![0.0, 1.0, 1e-30, largest, largest * 0.99, largest * 1.5, largest * 1e10];
+    for threshold in [smallest_kept, smallest_normal] {
+        magnitudes.extend([1.0, 0.999_999, 1.000_001, 0.5, 0.25, 2.0, 3.0].map(|factor| factor * threshold));
+    }
+    for set in InstructionSet::available() {
+        for x in magnitudes.iter().flat_map(|&x| [x, -x]).map(real::<T>) {
+            let as_real = |x: T| x.to_subset().expect("f32 and f64 are reals");
+            let (magnitude, mut given) = (as_real(x.abs()), [[x; 19], [x; 19], [x; 19]]);
+            let [[kept], [normal], [clamped]] = given.each_mut().map(|given| bands_mut(given, 19, 1));
+            each_column(set, &[], Flushes, bands::<1, _>(&[x; 19], 19, 1), [kept, normal, clamped]);
+            for lane in 0..19 {
+                let expected = [
+                    if magnitude < smallest_kept { 0.0 } else { as_real(x) },
+                    if magnitude < smallest_normal { 0.0 } else { as_real(x) },
+                    as_real(x).clamp(-largest, largest),
+                ];
+                for (given, expected) in given.iter().zip(expected) {
+                    assert_eq!(as_real(given[lane]).abs(), expected.abs(), "{set:?}: {x}, lane {lane}");
+                    assert!(expected == 0.0 || as_real(given[lane]) == expected, "{set:?}: the sign of {x}");
+                }
+            }
+        }
+        for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(real::<T>) {
+            let mut given = [[x], [x], [x]];
+            let [[kept], [normal], [clamped]] = given.each_mut().map(|given| bands_mut(given, 1, 1));
+            each_column(set, &[], Flushes, bands::<1, _>(&[x], 1, 1), [kept, normal, clamped]);
+            let [[kept], [normal], [clamped]] = given;
+            assert_eq!(bits(&[kept, normal]), bits(&[x, x]), "{set:?}: {x} is kept");
+            assert!(clamped != clamped, "{set:?}: the clamp hides {x}");
+        }
+    }
+}
+
+/// The square of the smallest number that is kept is the smallest normal number.
+#[test]
+fn flushes_keep_what_has_a_normal_square() {
+    check_flushes::<f32>(f64::from(f32::from_bits((127 - 63) << 23)), f64::from(f32::MIN_POSITIVE));
+    check_flushes::<f64>(f64::from_bits((1023 - 511) << 52), f64::MIN_POSITIVE);
 }
 
 /// Bands of a matrix and whole matrices, with and without marks, at every number of rows to 70: every row of every valid
@@ -72,8 +123,8 @@ fn nothing_beyond_a_slice_is_touched() {
     #[derive(Clone, Copy)]
     struct One;
     impl<T: Scalar> Equations<T, 1, 1> for One {
-        fn apply<V: Real<T>>(self, _: [V; 1], _: [V; 1]) -> [V; 1] {
-            [V::of(T::one())]
+        fn apply<V: Real<T>>(self, [x]: [V; 1], _: [V; 1]) -> [V; 1] {
+            [x.constant(T::one())]
         }
     }
     fn check<T: Scalar>() {
@@ -93,7 +144,7 @@ fn check_not_a_number<T: Scalar>() {
     struct Held<T>(PhantomData<T>);
     impl<T: Scalar> Equations<T, 0, 2> for Held<T> {
         fn apply<V: Real<T>>(self, []: [V; 0], [x, y]: [V; 2]) -> [V; 2] {
-            [V::of(T::zero()).max(x), V::of(real(-1.0)).max(V::of(T::one()).min(y))]
+            [x.constant(T::zero()).max(x), y.constant(real(-1.0)).max(y.constant(T::one()).min(y))]
         }
     }
     let nan = real::<T>(f64::NAN);

@@ -40,7 +40,7 @@ where
         let layout = Layout::new(150, batch).with_lengths(&lengths).expect("not beyond the end");
         let mut x = Sequences::zeros(3, layout);
         initialise::uniform(&mut x, -1.0, 1.0, g).expect("ordered");
-        let plain = with(InstructionSet::Plain, || gradients(&model, &x));
+        let plain = with(InstructionSet::default(), || gradients(&model, &x));
         let largest = plain.iter().fold(0.0_f32, |largest, gradient| largest.max(gradient.abs()));
         for set in InstructionSet::available() {
             let given = with(set, || gradients(&model, &x));

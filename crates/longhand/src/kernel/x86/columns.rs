@@ -6,6 +6,7 @@ use core::arch::x86_64::*;
 /// Row `4 l + k` goes to lane group `l` of vector `k`; then each group of 4 x 4 is transposed in place.
 #[inline(always)]
 pub(super) unsafe fn columns_512(from: *const f32, stride: usize, rows: usize) -> [__m512; 4] {
+    // SAFETY: the caller has the instruction set and promises four elements in each of `rows` rows.
     unsafe {
         let mut groups = [_mm512_setzero_ps(); 4];
         for k in 0..4 {
@@ -35,6 +36,7 @@ pub(super) unsafe fn columns_512(from: *const f32, stride: usize, rows: usize) -
 /// The same with two groups a vector.
 #[inline(always)]
 pub(super) unsafe fn columns_256(from: *const f32, stride: usize, rows: usize) -> [__m256; 4] {
+    // SAFETY: the caller has the instruction set and promises four elements in each of `rows` rows.
     unsafe {
         let mut groups = [_mm256_setzero_ps(); 4];
         for k in 0..4 {
@@ -59,10 +61,12 @@ pub(super) unsafe fn columns_512d(from: *const f64, stride: usize, rows: usize) 
     let mut columns = [[0.0; 8]; 4];
     for row in 0..8 {
         for column in 0..4 {
+            // SAFETY: the caller promises four elements in each of `rows` rows.
             columns[column][row] = unsafe { *from.add(row.min(rows - 1) * stride + column) };
         }
     }
     let [a, b, c, d] = &columns;
+    // SAFETY: the caller has the instruction set and promises four elements in each of `rows` rows.
     unsafe {
         [
             _mm512_loadu_pd(a.as_ptr()),
@@ -78,10 +82,12 @@ pub(super) unsafe fn columns_256d(from: *const f64, stride: usize, rows: usize) 
     let mut columns = [[0.0; 4]; 4];
     for row in 0..4 {
         for column in 0..4 {
+            // SAFETY: the caller promises four elements in each of `rows` rows.
             columns[column][row] = unsafe { *from.add(row.min(rows - 1) * stride + column) };
         }
     }
     let [a, b, c, d] = &columns;
+    // SAFETY: the caller has the instruction set and promises four elements in each of `rows` rows.
     unsafe {
         [
             _mm256_loadu_pd(a.as_ptr()),

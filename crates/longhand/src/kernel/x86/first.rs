@@ -17,6 +17,7 @@ macro_rules! first_lanes {
         $(
             #[inline(always)]
             pub(super) unsafe fn $load($from: *const $scalar, count: usize) -> $vector {
+                // SAFETY: the caller has the instruction set and promises `count` elements.
                 unsafe {
                     if count & $lanes > 0 {
                         let ($low, $high) = ($load_half, $load_rest($from.add($lanes), count - $lanes));
@@ -30,6 +31,7 @@ macro_rules! first_lanes {
 
             #[inline(always)]
             pub(super) unsafe fn $store($whole: $vector, $to: *mut $scalar, count: usize) {
+                // SAFETY: the caller has the instruction set and promises `count` elements.
                 unsafe {
                     if count & $lanes > 0 {
                         let $half = $low_of;
@@ -77,24 +79,28 @@ first_lanes! {
 
 #[inline(always)]
 unsafe fn load_first_of_2(from: *const f32, count: usize) -> __m128 {
+    // SAFETY: the caller has the instruction set and promises `count` elements.
     unsafe { if count > 0 { _mm_load_ss(from) } else { _mm_setzero_ps() } }
 }
 
 #[inline(always)]
 unsafe fn store_first_of_2(vector: __m128, to: *mut f32, count: usize) {
     if count > 0 {
+        // SAFETY: the caller has the instruction set and promises `count` elements.
         unsafe { _mm_store_ss(to, vector) };
     }
 }
 
 #[inline(always)]
 unsafe fn load_first_of_2d(from: *const f64, count: usize) -> __m128d {
+    // SAFETY: the caller has the instruction set and promises `count` elements.
     unsafe { if count > 0 { _mm_load_sd(from) } else { _mm_setzero_pd() } }
 }
 
 #[inline(always)]
 unsafe fn store_first_of_2d(vector: __m128d, to: *mut f64, count: usize) {
     if count > 0 {
+        // SAFETY: the caller has the instruction set and promises `count` elements.
         unsafe { _mm_store_sd(to, vector) };
     }
 }

@@ -8,6 +8,7 @@ use core::arch::x86_64::*;
 /// Of each pair the even and the odd lanes, added; then the pairs' pairs; then the groups of four lanes.
 #[inline(always)]
 pub(super) unsafe fn put_sums_512(vectors: [__m512; 4], start: Option<*const f32>, to: *mut f32, count: usize) {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let [a, b, c, d] = vectors;
         let ab = _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)));
@@ -21,6 +22,7 @@ pub(super) unsafe fn put_sums_512(vectors: [__m512; 4], start: Option<*const f32
 
 #[inline(always)]
 pub(super) unsafe fn put_sums_256(vectors: [__m256; 4], start: Option<*const f32>, to: *mut f32, count: usize) {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let [a, b, c, d] = vectors;
         let ab = _mm256_castps_pd(_mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)));
@@ -32,6 +34,7 @@ pub(super) unsafe fn put_sums_256(vectors: [__m256; 4], start: Option<*const f32
 
 #[inline(always)]
 unsafe fn put_groups(groups: __m256, start: Option<*const f32>, to: *mut f32, count: usize) {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let mut sums = _mm_add_ps(_mm256_castps256_ps128(groups), _mm256_extractf128_ps::<1>(groups));
         if let Some(start) = start {
@@ -47,6 +50,7 @@ unsafe fn put_groups(groups: __m256, start: Option<*const f32>, to: *mut f32, co
 
 #[inline(always)]
 pub(super) unsafe fn put_sums_512d(vectors: [__m512d; 4], start: Option<*const f64>, to: *mut f64, count: usize) {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let [a, b, c, d] = vectors;
         let ab = _mm512_add_pd(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
@@ -59,6 +63,7 @@ pub(super) unsafe fn put_sums_512d(vectors: [__m512d; 4], start: Option<*const f
 
 #[inline(always)]
 pub(super) unsafe fn put_sums_256d(vectors: [__m256d; 4], start: Option<*const f64>, to: *mut f64, count: usize) {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let [a, b, c, d] = vectors;
         let ab = _mm256_add_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
@@ -69,6 +74,7 @@ pub(super) unsafe fn put_sums_256d(vectors: [__m256d; 4], start: Option<*const f
 
 #[inline(always)]
 unsafe fn put_groups_d(ab: __m256d, cd: __m256d, start: Option<*const f64>, to: *mut f64, count: usize) {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let ab = _mm_add_pd(_mm256_castpd256_pd128(ab), _mm256_extractf128_pd::<1>(ab));
         let cd = _mm_add_pd(_mm256_castpd256_pd128(cd), _mm256_extractf128_pd::<1>(cd));
@@ -94,12 +100,14 @@ macro_rules! pairs {
 /// Of each group of four lanes the sums of elements 0 and 2, and of 1 and 3: `a b a b` of both.
 #[inline(always)]
 unsafe fn lanes_of(a: __m512, b: __m512) -> __m512 {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe { _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)) }
 }
 
 /// The same with pairs of lanes for elements.
 #[inline(always)]
 unsafe fn pairs_of(a: __m512, b: __m512) -> __m512 {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
         let (low, high) = (_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
@@ -110,11 +118,13 @@ unsafe fn pairs_of(a: __m512, b: __m512) -> __m512 {
 /// The sums of neighbouring groups of four lanes: two of `a`, then two of `b`.
 #[inline(always)]
 unsafe fn groups_of(a: __m512, b: __m512) -> __m512 {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe { _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b)) }
 }
 
 #[inline(always)]
 pub(super) unsafe fn sums_512(v: [__m512; MOST_LANES]) -> __m512 {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let v = pairs!(v, lanes_of: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         let v = pairs!(v, pairs_of: 0 1 2 3 4 5 6 7);
@@ -125,11 +135,13 @@ pub(super) unsafe fn sums_512(v: [__m512; MOST_LANES]) -> __m512 {
 
 #[inline(always)]
 unsafe fn lanes_of_256(a: __m256, b: __m256) -> __m256 {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe { _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)) }
 }
 
 #[inline(always)]
 unsafe fn pairs_of_256(a: __m256, b: __m256) -> __m256 {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let (a, b) = (_mm256_castps_pd(a), _mm256_castps_pd(b));
         let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
@@ -139,6 +151,7 @@ unsafe fn pairs_of_256(a: __m256, b: __m256) -> __m256 {
 
 #[inline(always)]
 pub(super) unsafe fn sums_256(v: [__m256; MOST_LANES]) -> __m256 {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let v = pairs!(v, lanes_of_256: 0 1 2 3 4 5 6 7);
         let v = pairs!(v, pairs_of_256: 0 1 2 3);
@@ -148,16 +161,19 @@ pub(super) unsafe fn sums_256(v: [__m256; MOST_LANES]) -> __m256 {
 
 #[inline(always)]
 unsafe fn lanes_of_512d(a: __m512d, b: __m512d) -> __m512d {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe { _mm512_add_pd(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b)) }
 }
 
 #[inline(always)]
 unsafe fn groups_of_512d(a: __m512d, b: __m512d) -> __m512d {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe { _mm512_add_pd(_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0xdd>(a, b)) }
 }
 
 #[inline(always)]
 pub(super) unsafe fn sums_512d(v: [__m512d; MOST_LANES]) -> __m512d {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let v = pairs!(v, lanes_of_512d: 0 1 2 3 4 5 6 7);
         let v = pairs!(v, groups_of_512d: 0 1 2 3);
@@ -167,6 +183,7 @@ pub(super) unsafe fn sums_512d(v: [__m512d; MOST_LANES]) -> __m512d {
 
 #[inline(always)]
 pub(super) unsafe fn sums_256d(v: [__m256d; MOST_LANES]) -> __m256d {
+    // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe {
         let low = _mm256_add_pd(_mm256_unpacklo_pd(v[0], v[1]), _mm256_unpackhi_pd(v[0], v[1]));
         let high = _mm256_add_pd(_mm256_unpacklo_pd(v[2], v[3]), _mm256_unpackhi_pd(v[2], v[3]));
