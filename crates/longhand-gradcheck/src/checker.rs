@@ -41,6 +41,7 @@ pub struct Checker {
     without: Vec<Law>,
     keep_parameters: bool,
     doubling: Doubling,
+    flushing: bool,
     cases: u32,
 }
 
@@ -57,7 +58,13 @@ impl Checker {
     /// Every law, with parameters drawn at a size of about 0.5.
     pub fn new() -> Self {
         let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
-        Checker { without: Vec::new(), keep_parameters: false, doubling: Doubling::WithinRounding, cases }
+        Checker {
+            without: Vec::new(),
+            keep_parameters: false,
+            doubling: Doubling::WithinRounding,
+            flushing: false,
+            cases,
+        }
     }
 
     /// Leaves out a law that this layer does not keep.
@@ -79,6 +86,14 @@ impl Checker {
     #[must_use]
     pub fn doubling(mut self, doubling: Doubling) -> Self {
         self.doubling = doubling;
+        self
+    }
+
+    /// Asks that gradients too small to matter are zero and never subnormal, as the recurrent layers of longhand ensure:
+    /// see [`laws::flushing`].
+    #[must_use]
+    pub fn flushing(mut self) -> Self {
+        self.flushing = true;
         self
     }
 
@@ -257,6 +272,9 @@ impl Checker {
             laws::more_padding(setting)?;
         }
         laws::cache(setting)?;
+        if self.flushing {
+            laws::flushing(setting)?;
+        }
         Ok(agreement)
     }
 

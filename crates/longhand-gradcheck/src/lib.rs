@@ -99,8 +99,6 @@ mod case;
 mod checker;
 mod cut;
 mod differences;
-#[cfg(doctest)]
-mod doc_pages;
 mod dual;
 mod failure;
 pub mod laws;

@@ -49,8 +49,6 @@ extern crate alloc;
 
 mod chain;
 mod clipping;
-#[cfg(doctest)]
-mod doc_pages;
 mod error;
 pub mod initialise;
 mod kernel;

@@ -140,7 +140,7 @@ pub fn linearity<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
 }
 
 /// The setting with its cotangents times a factor.
-fn scaled<L: Layer<f64>>(setting: &Setting<L>, factor: f64) -> Setting<L> {
+pub(super) fn scaled<L: Layer<f64>>(setting: &Setting<L>, factor: f64) -> Setting<L> {
     let mut scaled = setting.clone();
     fill(&mut scaled.d_output, &mut |v| factor * v);
     fill(&mut scaled.d_carry, &mut |v| factor * v);

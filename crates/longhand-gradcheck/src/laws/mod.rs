@@ -18,6 +18,7 @@
 //! | [`windows_held`] | truncation that is not the gradient of the windows' losses |
 //! | [`cache`] | buffers with something left in them |
 //! | [`single_precision`] | `f32` kernels that lose digits |
+//! | [`flushing`] | gradients that become subnormal, which are slow (only if asked for) |
 //! | [`kink`] | another convention at a kink than the one stated |
 
 mod backward;
@@ -26,6 +27,7 @@ mod contract;
 mod oracles;
 mod padding;
 mod sequences;
+mod vanishing;
 
 pub use backward::{Doubling, accumulation, linearity, repeat, replacing, zero_cotangent};
 pub(crate) use contract::visits;
@@ -33,3 +35,4 @@ pub use contract::{contract, tensors};
 pub use oracles::{Side, SingleLayer, kink, same_function, single_precision, windows_held};
 pub use padding::{more_padding, padding};
 pub use sequences::{batch, cache, reset, windows_passed};
+pub use vanishing::flushing;

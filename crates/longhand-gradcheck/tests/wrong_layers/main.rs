@@ -212,6 +212,17 @@ fn central_differences_see_them_too() {
 }
 
 /// The list asks for 25.
+/// A layer that does not flush is right, so only the law of flushing rejects it.
+#[test]
+fn a_layer_that_does_not_flush_is_rejected_if_flushing_is_asked_for() {
+    for seed in 0..SEEDS {
+        let (layer, case) = (Wrong::zeros(2, 3, elman::Mistake::None), Case::from_seed(seed));
+        Checker::new().layer(&layer, &case).expect("the layer is right");
+        let failure = Checker::new().flushing().layer(&layer, &case).expect_err("the layer does not flush");
+        assert!(failure.to_string().contains("subnormal"), "seed {seed}: {failure}");
+    }
+}
+
 #[test]
 fn there_are_enough_of_them() {
     let count = ELMAN.len() + GATED.len() + STATELESS.len() + REAL.len() + CLASSES.len();

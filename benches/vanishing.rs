@@ -1,0 +1,156 @@
+//! Time per step where numbers vanish over time per step with ordinary numbers: `cargo bench --bench vanishing`.
+//!
+//! Both columns do the same arithmetic. Without flushing, the ratio is 5 to 90 on processors that take 150 cycles for a
+//! subnormal number. Rounds alternate, and the median counts.
+
+mod shared;
+
+use longhand::{
+    Adam, AdamW, Elman, Gru, Layer, Linear, LossAt, Lstm, Optimizer, Pass, Path, Reduction, Sequences, Sgd,
+    SigmoidCrossEntropy, Stream, Streaming, Tensors, TruncatedBptt, UpdateEvery, Workspace,
+};
+use shared::{CLASSES, FEATURES, STEPS, SequenceLayer, generator, noise};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// Rounds of each kind.
+const ROUNDS: usize = 15;
+/// The shortest round: far longer than the clock's own time.
+const ROUND: Duration = Duration::from_millis(20);
+
+fn main() {
+    println!("| workload | ordinary | vanishing | ratio |");
+    println!("|---|---:|---:|---:|");
+    study();
+    let g = &mut generator();
+    one_loss(&Elman::new(FEATURES, 128, g), 64, STEPS);
+    one_loss(&Elman::new(FEATURES, 50, g), 1, 400);
+    one_loss(&Lstm::new(FEATURES, 64, g), 16, 1000);
+    one_loss(&Gru::new(FEATURES, 64, g), 16, 1000);
+    silence(&Elman::new(1, 50, g));
+    silence(&Gru::new(1, 128, g));
+    silence(&Lstm::new(1, 128, g));
+    optimizer("Adam", &mut [Adam::new(), Adam::new()]);
+    optimizer("AdamW", &mut [AdamW::new(), AdamW::new()]);
+    let momentum = || Sgd::new().with_momentum(0.9).expect("0.9 is in [0, 1)");
+    optimizer("momentum", &mut [momentum(), momentum()]);
+}
+
+/// Times two kinds of step in turn and prints a row: the medians, and the median of the rounds' ratios.
+fn compare(workload: &str, mut ordinary: impl FnMut(), mut vanishing: impl FnMut()) {
+    let mut repeats = 1;
+    while time(repeats, &mut ordinary) * (repeats as u32) < ROUND {
+        repeats *= 2;
+    }
+    let mut rounds: Vec<[Duration; 2]> =
+        (0..ROUNDS).map(|_| [time(repeats, &mut ordinary), time(repeats, &mut vanishing)]).collect();
+    rounds.sort_by(|a, b| {
+        (a[1].as_secs_f64() / a[0].as_secs_f64()).total_cmp(&(b[1].as_secs_f64() / b[0].as_secs_f64()))
+    });
+    let ratio = rounds[ROUNDS / 2][1].as_secs_f64() / rounds[ROUNDS / 2][0].as_secs_f64();
+    let median = |kind: usize| {
+        let mut times: Vec<Duration> = rounds.iter().map(|round| round[kind]).collect();
+        times.sort_unstable();
+        times[ROUNDS / 2]
+    };
+    println!("| {workload} | {:.2?} | {:.2?} | {ratio:.2} |", median(0), median(1));
+}
+
+/// The time of one of `repeats` steps.
+fn time(repeats: usize, step: &mut impl FnMut()) -> Duration {
+    let begun = Instant::now();
+    for _ in 0..repeats {
+        step();
+    }
+    begun.elapsed() / repeats as u32
+}
+
+/// The study's loop: small recurrent weights make the deltas vanish within a window of 30 steps.
+fn study() {
+    let loop_with = |scale: f32| {
+        let mut model = shared::elman(50);
+        model.visit_mut(&Path::ROOT, &mut |path, _, values| {
+            if path.to_string().contains("weight_hh") {
+                values.iter_mut().for_each(|weight| *weight *= scale);
+            }
+        });
+        let (x, target) = (noise(FEATURES, STEPS, 1), SigmoidCrossEntropy::one_hot(CLASSES, &[3]));
+        let loss = SigmoidCrossEntropy::new(Reduction::Sum);
+        let bptt = TruncatedBptt::new(30, LossAt::WindowEnd, UpdateEvery::Window).expect("the window is not empty");
+        let mut optimizer = Sgd::new().with_value_clipping(1.0).expect("the limit is positive");
+        let mut workspace = Workspace::new(&model);
+        move || {
+            let update = |model: &mut _, gradients: &mut _| optimizer.step(model, gradients, 1e-6);
+            let loss = bptt.train(&mut model, &loss, &x, &target, &mut workspace, &mut Pass::Infer, update);
+            black_box(loss.expect("one target for each sequence"));
+        }
+    };
+    compare("the study's loop, 50 units, window 30: one sequence", loop_with(1.0), loop_with(0.05));
+}
+
+/// Forward and backward, with an output gradient at every step or at the last step only.
+fn one_loss<L: SequenceLayer>(layer: &L, batch: usize, steps: usize) {
+    let pass = |every_step: bool| {
+        let (x, mut cache, mut gradients) = (noise(FEATURES, steps, batch), L::Cache::default(), layer.zeros());
+        let mut d_output: Option<Sequences<f32>> = None;
+        move || {
+            let mut carry = layer.carry(batch);
+            let output = layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer);
+            let d_output = d_output.get_or_insert_with(|| {
+                let last = steps - 1;
+                let d = |_: usize, step: usize, _: usize| if every_step || step == last { 1e-3 } else { 0.0 };
+                Sequences::from_fn(output.features(), steps, batch, d)
+            });
+            let mut d_carry = layer.carry(batch);
+            layer.backward_replacing(&x, &mut cache, d_output, &mut d_carry, &mut gradients, None);
+            black_box(&gradients);
+        }
+    };
+    let workload = format!("{}, batch {batch}, {steps} steps, one loss: forward and backward", layer.name());
+    compare(&workload, pass(true), pass(false));
+}
+
+/// A stream of noise, or of silence after an impulse.
+fn silence<L: Streaming<f32>>(layer: &L) {
+    // Without biases, the state decays in silence.
+    let mut layer = layer.clone();
+    layer.visit_mut(&Path::ROOT, &mut |path, _, values| {
+        if path.to_string().contains("bias") {
+            values.fill(0.0);
+        }
+    });
+    let inputs: Vec<f32> = noise(1, 1024, 1).values().as_slice().to_vec();
+    let stream_of = |silent: bool| {
+        let (mut stream, mut carry, inputs) = (Stream::new(&layer, 1), layer.carry(1), inputs.clone());
+        let mut step = 0;
+        move || {
+            let input = if silent && step > 0 { 0.0 } else { inputs[step % inputs.len()] };
+            step += 1;
+            black_box(stream.step(&[input], &mut carry)[0]);
+        }
+    };
+    let (noisy, mut silent) = (stream_of(false), stream_of(true));
+    for _ in 0..20_000 {
+        silent();
+    }
+    compare(&format!("stream of {}: one step", layer.name()), noisy, silent);
+}
+
+/// Steps with an ordinary gradient, or with one that became exactly zero 2,000 steps ago.
+fn optimizer<O: Optimizer<f32>>(name: &str, optimizers: &mut [O; 2]) {
+    let [ordinary, vanishing] = optimizers;
+    let (mut first, mut gradients) = (Linear::<f32>::zeros(512, 512), Linear::<f32>::zeros(512, 512));
+    let (mut second, zero) = (first.clone(), first.zeros());
+    gradients.weight.fill(1e-3);
+    for _ in 0..20 {
+        vanishing.step(&mut second, &gradients, 1e-3);
+    }
+    for _ in 0..2_000 {
+        vanishing.step(&mut second, &zero, 1e-3);
+    }
+    compare(
+        &format!("{name}, 512 x 512: one step"),
+        || ordinary.step(&mut first, &gradients, 1e-3),
+        || vanishing.step(&mut second, &zero, 1e-3),
+    );
+}

@@ -1,0 +1,16 @@
+//! The pages whose Rust code `cargo test --doc -p longhand-docs` compiles and runs.
+
+#[doc = include_str!("../README.md")]
+pub mod readme {}
+
+#[doc = include_str!("bptt.md")]
+pub mod bptt {}
+
+#[doc = include_str!("the-study-rebuilt.md")]
+pub mod the_study_rebuilt {}
+
+#[doc = include_str!("write-your-own-layer.md")]
+pub mod write_your_own_layer {}
+
+#[doc = include_str!("prove-your-layer.md")]
+pub mod prove_your_layer {}
