@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+/// Copies the four datasets into a new file, plain and whole, whatever the old file's features.
+const CONVERSION: &str = "python3 -c \"import h5py; a = h5py.File('old.h5'); b = h5py.File('new.h5', 'w'); \
+                          [b.create_dataset(n, data=a[n][...]) for n in ('trX', 'trY', 'tstX', 'tstY')]\"";
+
 /// What went wrong while reading, cutting or splitting data.
 ///
 /// Each message is one sentence that names the file, the line where there is one, the cause, and what would be
@@ -144,6 +148,37 @@ pub enum DataError {
         dataset: &'static str,
         /// What is wrong, where, and what would be right.
         problem: String,
+    },
+
+    /// A good HDF5 file that uses a feature this crate does not read.
+    #[error(
+        "{}, dataset {dataset} is not supported: {feature}; write the values anew with h5py: {CONVERSION}",
+        file.display()
+    )]
+    Hdf5Unsupported {
+        /// The file.
+        file: PathBuf,
+        /// The dataset's name.
+        dataset: &'static str,
+        /// The feature.
+        feature: String,
+    },
+
+    /// An HDF5 file whose datasets claim more bytes than the file could hold, even packed.
+    #[error(
+        "{}, dataset {dataset}: it and those before it claim {bytes} bytes, more than the {limit} that are given to a \
+         file of this size; if they are meant to, write the values anew with h5py: {CONVERSION}",
+        file.display()
+    )]
+    Hdf5TooLarge {
+        /// The file.
+        file: PathBuf,
+        /// The dataset that passes the limit.
+        dataset: &'static str,
+        /// Bytes that it and the datasets before it claim.
+        bytes: u64,
+        /// Bytes that a file of this size may claim.
+        limit: u64,
     },
 
     /// A channel was asked for that the data do not have.

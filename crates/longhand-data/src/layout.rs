@@ -1,10 +1,9 @@
 //! Recognises what a path holds, and reads it.
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::{DataError, Dataset, ReadOptions, hapt, motionsense, report_hdf5};
+use crate::{DataError, Dataset, ReadOptions, hapt, hdf5, motionsense};
 
 /// Reads the data at `path`, recognising by itself what they are:
 ///
@@ -32,7 +31,7 @@ use crate::{DataError, Dataset, ReadOptions, hapt, motionsense, report_hdf5};
 pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
     let metadata = fs::metadata(path).map_err(|e| DataError::io(path, e))?;
     if !metadata.is_dir() {
-        return read_file(path, options);
+        return hdf5::read(path, options);
     }
     for folder in ["", "A_DeviceMotion_data", "A_DeviceMotion_data/A_DeviceMotion_data"] {
         let folder = path.join(folder);
@@ -49,12 +48,6 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
         return Err(DataError::NoRecordings { path: path.to_path_buf(), expected: motionsense::EXPECTED });
     }
     Err(DataError::UnknownLayout { path: path.to_path_buf() })
-}
-
-fn read_file(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
-    let mut bytes = Vec::new();
-    fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(|e| DataError::io(path, e))?;
-    report_hdf5::read(path, bytes, options)
 }
 
 /// What a folder holds, sorted by path.

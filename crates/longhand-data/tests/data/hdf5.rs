@@ -148,32 +148,38 @@ fn wrong_contents_are_named_with_dataset_and_index() {
         good.write(&file, |name, shape, values| (name != missing).then(|| float(name, shape, values)));
         assert_fails(&file, &ReadOptions::default(), &["wrong.h5", &format!("no dataset {missing}")]);
     }
-    good.write(&file, |name, shape, values| {
-        let short: Vec<i16> = values.iter().map(|&x| x as i16).collect();
-        Some(DatasetBuilder::typed_data(name, shape, &short).unwrap())
-    });
-    assert_fails(&file, &ReadOptions::default(), &["wrong.h5", "trX", "found 16-bit integers"]);
 }
 
 /// Whatever a broken file holds, reading it ends with data or an error.
 #[test]
 fn corrupt_files_never_panic() {
     let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("plain.h5");
+    Contents::good().write_plain(&plain);
+    let mut files = vec![plain];
+    files.extend(
+        ["btree_v1", "btree_v2", "extensible_array", "fixed_array", "implicit", "unfiltered_edges", "soft_link"]
+            .map(|name| super::hdf5_reference::reference(&format!("{name}.h5"))),
+    );
     let file = folder.path().join("corrupt.h5");
-    Contents::good().write_plain(&file);
-    let bytes = fs::read(&file).unwrap();
-    let mut refused = 0;
-    // Every so many bytes, so that superblock, headers and data are all hit.
-    for at in (0..bytes.len()).step_by(11) {
-        let mut broken = bytes.clone();
-        broken[at] ^= 0x55;
-        // New files each time: some file systems wait for the disk when a file is overwritten.
-        fs::remove_file(&file).unwrap();
-        write(&file, &broken);
-        refused += usize::from(read_all(&file).is_err());
-        fs::remove_file(&file).unwrap();
-        write(&file, &bytes[..at]);
-        assert!(read_all(&file).is_err(), "the first {at} bytes of {}", bytes.len());
+    for original in files {
+        let bytes = fs::read(&original).unwrap();
+        let mut refused = 0;
+        // Every so many bytes, so that superblock, headers and data are all hit.
+        for at in (0..bytes.len()).step_by(29) {
+            let mut broken = bytes.clone();
+            broken[at] ^= 0x55;
+            write_anew(&file, &broken);
+            refused += usize::from(read_all(&file).is_err());
+            write_anew(&file, &bytes[..at]);
+            assert!(read_all(&file).is_err(), "the first {at} bytes of {}", original.display());
+        }
+        assert!(refused > 0, "{}", original.display());
     }
-    assert!(refused > 0);
+}
+
+/// A new file each time: some file systems wait for the disk when a file is overwritten.
+fn write_anew(path: &Path, bytes: &[u8]) {
+    let _ = fs::remove_file(path);
+    write(path, bytes);
 }

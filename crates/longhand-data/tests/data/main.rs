@@ -4,6 +4,8 @@
 
 mod hapt;
 mod hdf5;
+mod hdf5_random;
+mod hdf5_reference;
 mod motionsense;
 mod normalise;
 mod split;

@@ -1,0 +1,197 @@
+//! Datasets in chunks: where each chunk is stored, and what it holds.
+//!
+//! The HDF5 crate follows the indexes and undoes the filters. Putting chunks into place is done here, because the crate
+//! numbers the chunks of a fixed array or an implicit index over the current shape, and the format over the maximum
+//! shape.
+
+use hdf5_reader::btree_v1::{BTreeV1Key, collect_btree_v1_leaves_storage};
+use hdf5_reader::chunk_index::{
+    ChunkEntry, collect_implicit_chunk_entries, collect_v2_chunk_entries_storage, single_chunk_entry,
+};
+use hdf5_reader::error::{Error, Result};
+use hdf5_reader::extensible_array::collect_extensible_array_chunk_entries_storage;
+use hdf5_reader::filters::apply_pipeline_with_limit;
+use hdf5_reader::fixed_array::collect_fixed_array_chunk_entries_storage;
+use hdf5_reader::io::Cursor;
+use hdf5_reader::messages::filter_pipeline::FilterDescription;
+use hdf5_reader::messages::layout::ChunkIndexing;
+use hdf5_reader::{FilterRegistry, Hdf5File};
+
+use super::{edges, lzf};
+
+/// The chunks of a dataset.
+pub(super) struct Chunks {
+    /// In the order of their first row.
+    entries: Vec<ChunkEntry>,
+    shape: Vec<u64>,
+    /// Shape of a chunk.
+    pub(super) chunk: Vec<u64>,
+    element_size: usize,
+    filters: Vec<FilterDescription>,
+    registry: FilterRegistry,
+    /// Whether the chunks that reach beyond the shape are stored without filters.
+    unfiltered_edges: bool,
+}
+
+/// How a dataset in chunks is stored, as its header says.
+pub(super) struct ChunkLayout<'a> {
+    pub(super) header: u64,
+    pub(super) index: u64,
+    pub(super) indexing: Option<&'a ChunkIndexing>,
+    pub(super) shape: &'a [u64],
+    pub(super) max_shape: Option<&'a [u64]>,
+    pub(super) chunk: &'a [u32],
+    pub(super) element_size: usize,
+    pub(super) filters: &'a [FilterDescription],
+}
+
+impl Chunks {
+    /// Reads the index. The chunk's shape has the dataset's rank and is nowhere 0, and its bytes can be counted.
+    pub(super) fn open(file: &Hdf5File, layout: &ChunkLayout) -> Result<Self> {
+        let mut entries = entries(file, layout)?;
+        for entry in &entries {
+            let on_grid = entry.offsets.iter().zip(layout.chunk).all(|(offset, &n)| offset % u64::from(n) == 0);
+            if entry.offsets.len() != layout.shape.len() || !on_grid {
+                return Err(Error::InvalidData(format!("a chunk at {:?} is off the grid", entry.offsets)));
+            }
+        }
+        // A dataset that was made smaller may keep chunks beyond its shape.
+        entries.retain(|entry| entry.offsets.iter().zip(layout.shape).all(|(offset, n)| offset < n));
+        entries.sort_by(|a, b| a.offsets.cmp(&b.offsets));
+        if let Some(pair) = entries.windows(2).find(|pair| pair[0].offsets == pair[1].offsets) {
+            return Err(Error::InvalidData(format!("there are two chunks at {:?}", pair[0].offsets)));
+        }
+        let chunk: Vec<u64> = layout.chunk.iter().map(|&n| u64::from(n)).collect();
+        let has_edges = layout.shape.iter().zip(&chunk).any(|(n, chunk)| n % chunk != 0);
+        let may_be_unfiltered = has_edges && !layout.filters.is_empty() && layout.indexing.is_some();
+        Ok(Self {
+            entries,
+            shape: layout.shape.to_vec(),
+            chunk,
+            element_size: layout.element_size,
+            filters: layout.filters.to_vec(),
+            registry: lzf::registry(),
+            unfiltered_edges: may_be_unfiltered && edges::are_unfiltered(file, layout.header)?,
+        })
+    }
+
+    /// Copies the chunks whose first row is `first` into `rows`, which holds the dataset's rows from there on.
+    pub(super) fn read_rows(&self, file: &Hdf5File, first: u64, rows: &mut [u8]) -> Result<()> {
+        let start = self.entries.partition_point(|entry| entry.offsets[0] < first);
+        for entry in self.entries[start..].iter().take_while(|entry| entry.offsets[0] == first) {
+            let values = self.read_chunk(file, entry)?;
+            self.place(&entry.offsets, &values, rows);
+        }
+        Ok(())
+    }
+
+    /// The unpacked bytes of a chunk.
+    fn read_chunk(&self, file: &Hdf5File, entry: &ChunkEntry) -> Result<Vec<u8>> {
+        let expected = self.element_size * self.chunk.iter().product::<u64>() as usize;
+        let stored = match usize::try_from(entry.size).unwrap_or(usize::MAX) {
+            0 => expected,
+            stored => stored,
+        };
+        let bytes = file.storage().read_range(entry.address, stored)?;
+        let on_edge =
+            entry.offsets.iter().zip(&self.chunk).zip(&self.shape).any(|((offset, chunk), n)| offset + chunk > *n);
+        let values = if self.filters.is_empty() || self.unfiltered_edges && on_edge {
+            bytes.to_vec()
+        } else {
+            let (mask, limit) = (entry.filter_mask, Some(expected + 1));
+            apply_pipeline_with_limit(&bytes, &self.filters, mask, self.element_size, Some(&self.registry), limit)?
+        };
+        if values.len() != expected {
+            let message = format!("the chunk at {:?} has {} bytes instead of {expected}", entry.offsets, values.len());
+            return Err(Error::InvalidData(message));
+        }
+        Ok(values)
+    }
+
+    /// Copies the part of a chunk that is within the shape, run by run along the last dimension.
+    fn place(&self, offsets: &[u64], values: &[u8], rows: &mut [u8]) {
+        let last = self.shape.len() - 1;
+        let run = self.chunk[last].min(self.shape[last] - offsets[last]) as usize * self.element_size;
+        let stride = self.chunk[last] as usize * self.element_size;
+        let mut index = vec![0_u64; last];
+        for source in values.chunks_exact(stride) {
+            let inside = index.iter().zip(offsets).zip(&self.shape).all(|((i, offset), n)| offset + i < *n);
+            if inside {
+                // The row is that within `rows`. The last dimension starts at the chunk's offset.
+                let at = |axis: usize| {
+                    let inner = index.get(axis).copied().unwrap_or(0);
+                    if axis == 0 { inner } else { offsets[axis] + inner }
+                };
+                let target = (1..=last).fold(at(0), |target, axis| target * self.shape[axis] + at(axis));
+                let target = target as usize * self.element_size;
+                rows[target..target + run].copy_from_slice(&source[..run]);
+            }
+            for axis in (0..last).rev() {
+                index[axis] += 1;
+                if index[axis] < self.chunk[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+    }
+}
+
+/// Every chunk that has a place in the file.
+fn entries(file: &Hdf5File, layout: &ChunkLayout) -> Result<Vec<ChunkEntry>> {
+    let (storage, index, chunk) = (file.storage(), layout.index, layout.chunk);
+    let (offset_size, length_size) = (file.superblock().offset_size, file.superblock().length_size);
+    if Cursor::is_undefined_offset(index, offset_size) {
+        return Ok(Vec::new());
+    }
+    let rank = layout.shape.len();
+    // The grid that the slots of a fixed array and of an implicit index are numbered over.
+    let grid = layout.max_shape.unwrap_or(layout.shape);
+    match layout.indexing {
+        None => {
+            let leaves = collect_btree_v1_leaves_storage(
+                storage,
+                index,
+                offset_size,
+                length_size,
+                Some(rank as u32),
+                chunk,
+                None,
+            )?;
+            leaves.into_iter().map(|(key, address)| entry_of(key, address, rank)).collect()
+        }
+        Some(ChunkIndexing::SingleChunk { filtered_size, filters }) => {
+            Ok(vec![single_chunk_entry(index, *filtered_size, *filters, rank)])
+        }
+        Some(ChunkIndexing::Implicit) => {
+            collect_implicit_chunk_entries(index, grid, chunk, layout.element_size, None, storage.len())
+        }
+        Some(ChunkIndexing::FixedArray { .. }) => {
+            collect_fixed_array_chunk_entries_storage(storage, index, offset_size, length_size, grid, chunk, None)
+        }
+        Some(ChunkIndexing::ExtensibleArray { .. }) => collect_extensible_array_chunk_entries_storage(
+            storage,
+            index,
+            offset_size,
+            length_size,
+            layout.shape,
+            layout.max_shape,
+            chunk,
+            None,
+        ),
+        Some(ChunkIndexing::BTreeV2) => {
+            collect_v2_chunk_entries_storage(storage, index, offset_size, length_size, rank as u32, chunk, None)
+        }
+    }
+}
+
+fn entry_of(key: BTreeV1Key, address: u64, rank: usize) -> Result<ChunkEntry> {
+    match key {
+        BTreeV1Key::RawData { chunk_size, filter_mask, mut offsets } => {
+            // One more offset is stored, into the element.
+            offsets.truncate(rank);
+            Ok(ChunkEntry { address, size: u64::from(chunk_size), filter_mask, offsets })
+        }
+        BTreeV1Key::Group { .. } => Err(Error::InvalidData("the index of the chunks is that of a group".to_owned())),
+    }
+}

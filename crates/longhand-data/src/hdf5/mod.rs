@@ -1,0 +1,224 @@
+//! The study's own layout: one HDF5 file with `trX`, `trY`, `tstX` and `tstY`.
+//!
+//! `trX` and `tstX` are windows x steps x channels, `trY` and `tstY` are windows x classes with a single 1 a row.
+//! Elements are integers or IEEE 754 floats of any size and byte order; labels may be truth values too. They may be
+//! stored in one piece or in chunks, packed with gzip, LZF, shuffle, scale-offset or Fletcher-32, or not at all.
+
+mod chunks;
+mod edges;
+mod element;
+mod lzf;
+mod problem;
+mod stored;
+
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use hdf5_reader::error::Error;
+use hdf5_reader::storage::FileStorage;
+use hdf5_reader::{ExternalLinkResolver, Hdf5File, OpenOptions};
+
+use crate::activity::class_names;
+use crate::{Activity, Channel, DataError, Dataset, ReadOptions, Source, Windows};
+use problem::Problem;
+use stored::{Budget, Stored};
+
+const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+
+/// More channels or classes than this are a mistake in the file, such as axes in another order.
+const LARGEST_COUNT: usize = 10_000;
+
+/// Windows and their labels, opened but not read.
+struct Part {
+    x: &'static str,
+    samples: Stored,
+    y: &'static str,
+    labels: Stored,
+}
+
+/// Reads the file at `path` piece by piece. Besides one chunk or about a mebibyte of it, memory is given only to the
+/// windows that are returned, and only if the file is large enough to hold them (see [`Budget`]).
+pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
+    let (is_hdf5, length) = inspect(path).map_err(|e| DataError::io(path, e))?;
+    if !is_hdf5 {
+        return Err(DataError::NotHdf5 { path: path.to_path_buf() });
+    }
+    // The HDF5 crate is meant to return errors for corrupt files. Should it panic on one all the same, that is the
+    // file's fault, not the program's, and nothing of its state is used afterwards.
+    catch_unwind(AssertUnwindSafe(|| Hdf5::open(path, length)?.dataset(options))).unwrap_or_else(|_| {
+        let problem = "the file is corrupt: its structure cannot be followed".to_owned();
+        Err(DataError::Hdf5 { file: path.to_path_buf(), problem })
+    })
+}
+
+/// Whether the file has the signature of HDF5, and its length. Nothing else is read.
+fn inspect(path: &Path) -> io::Result<(bool, u64)> {
+    let mut file = fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    // A user block may come before the signature, which then is at 512, 1024, 2048, ...
+    let starts = std::iter::once(0).chain(std::iter::successors(Some(512_u64), |start| start.checked_mul(2)));
+    for start in starts.take_while(|start| length.saturating_sub(*start) >= SIGNATURE.len() as u64) {
+        let mut found = [0; SIGNATURE.len()];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(&mut found)?;
+        if found == *SIGNATURE {
+            return Ok((true, length));
+        }
+    }
+    Ok((false, length))
+}
+
+/// Refuses external links, which would otherwise look like datasets that are not there.
+struct NoExternalLinks;
+
+impl ExternalLinkResolver for NoExternalLinks {
+    fn resolve_external_link(&self, filename: &str) -> Result<Option<Hdf5File>, Error> {
+        Err(Error::UnsupportedEncoding(format!("it is an external link, to a dataset of the file {filename}")))
+    }
+}
+
+struct Hdf5<'a> {
+    path: &'a Path,
+    file: Hdf5File,
+    length: u64,
+}
+
+impl<'a> Hdf5<'a> {
+    fn open(path: &'a Path, length: u64) -> Result<Self, DataError> {
+        let options = OpenOptions::default().with_external_link_resolver(Arc::new(NoExternalLinks));
+        let file = FileStorage::open(path)
+            .and_then(|storage| Hdf5File::from_storage_with_options(Arc::new(storage), options))
+            .map_err(|e| {
+                let problem = match problem::problem(e) {
+                    Problem::Io(source) => return DataError::io(path, source),
+                    Problem::Unsupported(feature) => format!("the HDF5 file cannot be read here: {feature}"),
+                    Problem::Corrupt(cause) => format!("the HDF5 file is truncated or corrupt: {cause}"),
+                    other => format!("the HDF5 file is corrupt: {other:?}"),
+                };
+                DataError::Hdf5 { file: path.to_path_buf(), problem }
+            })?;
+        Ok(Self { path, file, length })
+    }
+
+    fn dataset(&self, options: &ReadOptions) -> Result<Dataset, DataError> {
+        let mut budget = Budget::new(self.length);
+        let train = self.part("trX", "trY", &mut budget)?;
+        let test = self.part("tstX", "tstY", &mut budget)?;
+        for ((name, shape), (other, expected)) in [
+            (("tstX", &test.samples.shape), ("trX", &train.samples.shape)),
+            (("tstY", &test.labels.shape), ("trY", &train.labels.shape)),
+        ] {
+            let (shape, expected) = (&shape[1..], &expected[1..]);
+            if shape != expected {
+                let problem = format!("has {shape:?} values a window but {other} has {expected:?}: both must be alike");
+                return Err(self.wrong(name, problem));
+            }
+        }
+        for (name, count) in [("trX", train.samples.shape[2]), ("trY", train.labels.shape[1])] {
+            if count > LARGEST_COUNT {
+                let problem = format!("has {count} columns: expected at most {LARGEST_COUNT} channels or classes");
+                return Err(self.wrong(name, problem));
+            }
+        }
+        let known = channels(train.samples.shape[2]);
+        let all: Vec<usize> = (0..known.len()).collect();
+        let chosen = options.channels.resolve(&known, &all)?;
+        let classes = classes(train.labels.shape[1]);
+        let channels: Vec<Channel> = chosen.iter().map(|&i| known[i].clone()).collect();
+        let windows = |part: &Part| {
+            let (values, labels) = (self.samples(part, &chosen)?, self.labels(part)?);
+            let people = vec![0; labels.len()];
+            Windows::new(classes.clone(), channels.clone(), part.samples.shape[1], values, labels, people)
+        };
+        let (train, test) = (windows(&train)?, windows(&test)?);
+        Ok(Dataset {
+            name: "HDF5 (the study's layout)".to_owned(),
+            citation: None,
+            synthetic: false,
+            classes,
+            channels,
+            source: Source::GivenSplit { train, test },
+        })
+    }
+
+    /// Opens samples and labels of a part; nothing is read yet.
+    fn part(&self, x: &'static str, y: &'static str, budget: &mut Budget) -> Result<Part, DataError> {
+        let mut open = |name, shape, labels| {
+            Stored::open(&self.file, name, shape, labels, budget).map_err(|problem| problem.with_place(self.path, name))
+        };
+        let samples = open(x, (3, "windows x steps x channels"), false)?;
+        let labels = open(y, (2, "windows x classes"), true)?;
+        let (windows, rows) = (samples.shape[0], labels.shape[0]);
+        if rows != windows {
+            return Err(self.wrong(y, format!("has {rows} rows but {x} has {windows} windows")));
+        }
+        Ok(Part { x, samples, y, labels })
+    }
+
+    /// The chosen channels of all windows. Every value is checked, also those of the other channels.
+    fn samples(&self, part: &Part, chosen: &[usize]) -> Result<Vec<f32>, DataError> {
+        let [windows, steps, channels] = part.samples.shape[..] else { unreachable!("opened with three dimensions") };
+        let mut samples = Vec::with_capacity(windows * steps * chosen.len());
+        part.samples
+            .for_each_row(&self.file, |window, values| {
+                if let Some(at) = values.iter().position(|&x| !(x as f32).is_finite()) {
+                    let (step, channel, found) = (at / channels, at % channels, values[at]);
+                    let place = format!("at index [{window}, {step}, {channel}]");
+                    return Err(Problem::Contents(format!("expected finite 32-bit numbers, found {found:?} {place}")));
+                }
+                for sample in values.chunks_exact(channels) {
+                    samples.extend(chosen.iter().map(|&channel| sample[channel] as f32));
+                }
+                Ok(())
+            })
+            .map_err(|problem| problem.with_place(self.path, part.x))?;
+        Ok(samples)
+    }
+
+    /// The class of each window, whose row has a single 1.
+    fn labels(&self, part: &Part) -> Result<Vec<usize>, DataError> {
+        let mut labels = Vec::with_capacity(part.labels.shape[0]);
+        part.labels
+            .for_each_row(&self.file, |row, values| {
+                labels.push(hot(values).ok_or_else(|| {
+                    let shown = &values[..values.len().min(12)];
+                    Problem::Contents(format!("row {row} must hold a single 1 and else 0, but holds {shown:?}"))
+                })?);
+                Ok(())
+            })
+            .map_err(|problem| problem.with_place(self.path, part.y))?;
+        Ok(labels)
+    }
+
+    fn wrong(&self, dataset: &'static str, problem: String) -> DataError {
+        DataError::Hdf5Dataset { file: self.path.to_path_buf(), dataset, problem }
+    }
+}
+
+/// Where a row of zeros has its single 1.
+#[expect(clippy::float_cmp)] // Labels are exact: 0.999 is none.
+fn hot(row: &[f64]) -> Option<usize> {
+    let at = row.iter().position(|&x| x == 1.0)?;
+    row.iter().enumerate().all(|(i, &x)| i == at || x == 0.0).then_some(at)
+}
+
+/// The file has no names for its channels.
+fn channels(count: usize) -> Vec<Channel> {
+    if count == 3 {
+        ["x", "y", "z"].map(|name| Channel::new(name, "")).into()
+    } else {
+        (1..=count).map(|i| Channel::new(format!("channel {i}"), "")).collect()
+    }
+}
+
+/// Nor for its classes; six are the study's.
+fn classes(count: usize) -> Vec<String> {
+    if count == Activity::STUDY.len() {
+        class_names(&Activity::STUDY)
+    } else {
+        (1..=count).map(|i| format!("class {i}")).collect()
+    }
+}
