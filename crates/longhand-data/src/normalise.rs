@@ -4,7 +4,8 @@ use crate::Windows;
 
 /// Mean and standard deviation of each channel, to be fitted on the training part and applied to every part.
 ///
-/// A channel that never changes is only centred, so that it becomes 0 rather than not a number.
+/// A channel that does not change beyond the rounding of 32-bit floats is only centred: dividing by its deviation would
+/// turn rounding into a signal, or give infinity. All sums are in double precision.
 ///
 /// ```
 /// use longhand_data::{Normaliser, SplitRule, WindowOptions, synthetic};
@@ -18,8 +19,8 @@ use crate::Windows;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normaliser {
-    mean: Vec<f32>,
-    standard_deviation: Vec<f32>,
+    mean: Vec<f64>,
+    standard_deviation: Vec<f64>,
 }
 
 impl Normaliser {
@@ -33,11 +34,15 @@ impl Normaliser {
 
     /// Subtracts the mean of each channel and divides by its standard deviation, in place.
     ///
+    /// Finite values stay finite: what would be beyond the largest 32-bit float becomes that float.
+    ///
     /// # Panics
     ///
     /// If the windows have another number of channels than those it was fitted on.
+    #[track_caller]
     pub fn apply(&self, windows: &mut Windows) {
-        assert_eq!(windows.channel_count(), self.mean.len(), "a normaliser fits data of its own channels only");
+        let (found, expected) = (windows.channel_count(), self.mean.len());
+        assert_eq!(found, expected, "windows of {found} channels, but the normaliser was fitted on {expected}");
         self.apply_to_samples(windows.values_mut());
     }
 
@@ -45,23 +50,24 @@ impl Normaliser {
     pub fn apply_to_samples(&self, samples: &mut [f32]) {
         for sample in samples.chunks_exact_mut(self.mean.len().max(1)) {
             for ((value, mean), deviation) in sample.iter_mut().zip(&self.mean).zip(&self.standard_deviation) {
-                *value = (*value - mean) / deviation;
+                let scaled = (f64::from(*value) - mean) / deviation;
+                *value = scaled.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
             }
         }
     }
 
     /// Mean of each channel, in the channel's unit.
-    pub fn mean(&self) -> &[f32] {
+    pub fn mean(&self) -> &[f64] {
         &self.mean
     }
 
-    /// Standard deviation of each channel, in the channel's unit; 1 for a channel that never changes.
-    pub fn standard_deviation(&self) -> &[f32] {
+    /// Standard deviation of each channel, in the channel's unit; 1 for a channel that is only centred.
+    pub fn standard_deviation(&self) -> &[f64] {
         &self.standard_deviation
     }
 }
 
-fn mean_and_deviation(windows: &Windows, channel: usize) -> (f32, f32) {
+fn mean_and_deviation(windows: &Windows, channel: usize) -> (f64, f64) {
     let values = || windows.values().iter().skip(channel).step_by(windows.channel_count()).map(|&x| f64::from(x));
     let Some(first) = values().next() else {
         return (0.0, 1.0);
@@ -70,6 +76,8 @@ fn mean_and_deviation(windows: &Windows, channel: usize) -> (f32, f32) {
     // Sums of differences to the first value, so that a constant channel has a deviation of exactly zero.
     let mean = first + values().map(|x| x - first).sum::<f64>() / count;
     let variance = values().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
-    let deviation = variance.sqrt() as f32;
-    (mean as f32, if deviation > 0.0 { deviation } else { 1.0 })
+    let deviation = variance.sqrt();
+    // The step from one 32-bit float to the next is at most this, for the mean and for numbers near zero.
+    let rounding = (mean.abs() * f64::from(f32::EPSILON)).max(f64::from(f32::MIN_POSITIVE));
+    (mean, if deviation > rounding { deviation } else { 1.0 })
 }

@@ -17,8 +17,8 @@ fn the_training_part_comes_out_with_mean_zero_and_deviation_one() {
         let variance = values().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
         assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-5, "{mean} {variance}");
         // The test part was scaled with the training part's numbers.
-        let expected = (before - normaliser.mean()[channel]) / normaliser.standard_deviation()[channel];
-        assert_eq!(test.window(0)[channel], expected);
+        let centred = f64::from(before) - normaliser.mean()[channel];
+        assert_eq!(test.window(0)[channel], (centred / normaliser.standard_deviation()[channel]) as f32);
     }
 }
 
@@ -37,4 +37,51 @@ fn a_constant_channel_becomes_zero() {
         (Normaliser::fit(&none).mean(), Normaliser::fit(&none).standard_deviation()),
         (&[0.0; 2][..], &[1.0; 2][..])
     );
+}
+
+/// Windows of one step and one channel.
+fn of_values(values: &[f32]) -> Windows {
+    let (labels, people) = (vec![0; values.len()], vec![1; values.len()]);
+    Windows::new(vec!["still".into()], vec![Channel::new("x", "g")], 1, values.to_vec(), labels, people).unwrap()
+}
+
+#[test]
+fn a_spread_within_rounding_is_no_spread() {
+    for (train, test) in [
+        // Subnormal numbers.
+        ([0.0, 2e-39, 0.0, 2e-39], 1.0),
+        // One unit in the last place of 1 and of a number below a power of two, on either side of zero.
+        ([1.0, 1.0_f32.next_up(), 1.0, 1.0], 2.0),
+        ([-1.999_999_9, (-1.999_999_9_f32).next_up(), -1.999_999_9, -1.999_999_9], 3.0),
+        ([3e38, 3e38_f32.next_up(), 3e38, 3e38_f32.next_up()], 3.1e38),
+    ] {
+        let normaliser = Normaliser::fit(&of_values(&train));
+        assert_eq!(normaliser.standard_deviation(), [1.0], "{train:?}");
+        let mut windows = of_values(&[test]);
+        normaliser.apply(&mut windows);
+        let expected = f64::from(test) - normaliser.mean()[0];
+        assert_eq!(windows.values(), [expected as f32], "{train:?}");
+    }
+}
+
+#[test]
+fn small_spreads_beyond_rounding_are_scaled() {
+    // Seconds since 1970 at 50 Hz, as far as 32-bit floats tell them apart, and small numbers that are not subnormal.
+    for train in [[1.6e9_f32, 1.6e9 + 1_280.0, 1.6e9, 1.6e9 + 1_280.0], [0.0, 1e-30, 0.0, 1e-30]] {
+        let mut windows = of_values(&train);
+        Normaliser::fit(&windows).apply(&mut windows);
+        assert_eq!(windows.values(), [-1.0, 1.0, -1.0, 1.0], "{train:?}");
+    }
+}
+
+#[test]
+fn finite_values_stay_finite() {
+    let normaliser = Normaliser::fit(&of_values(&[-1e-30, 1e-30]));
+    let mut windows = of_values(&[3e38, -3e38, 0.0]);
+    normaliser.apply(&mut windows);
+    assert_eq!(windows.values(), [f32::MAX, f32::MIN, 0.0]);
+
+    let mut largest = of_values(&[f32::MAX, f32::MIN]);
+    Normaliser::fit(&largest).apply(&mut largest);
+    assert_eq!(largest.values(), [1.0, -1.0]);
 }
