@@ -3,7 +3,7 @@
 use crate::DataError;
 
 /// Above this a number is a typing error rather than a person.
-const LARGEST: u32 = 100_000;
+pub(crate) const LARGEST: u32 = 100_000;
 
 /// Reads a list of people such as `19-24,3`: numbers and ranges from 1, in any order.
 ///
@@ -24,21 +24,29 @@ pub fn parse_people(text: &str) -> Result<Vec<u32>, DataError> {
         Ok(person @ 1..=LARGEST) => Ok(person),
         _ => Err(wrong(format!("`{}` is not a number from 1 to {LARGEST}", part.trim()))),
     };
-    let mut people = Vec::new();
+    // Ranges may repeat: they are merged before anything is listed.
+    let mut ranges = Vec::new();
     for part in text.split(',') {
         match part.split_once('-') {
-            None => people.push(number(part)?),
+            None => {
+                let person = number(part)?;
+                ranges.push((person, person));
+            }
             Some((first, last)) => {
                 let (first, last) = (number(first)?, number(last)?);
                 if first > last {
                     return Err(wrong(format!("the range {first}-{last} runs backwards")));
                 }
-                people.extend(first..=last);
+                ranges.push((first, last));
             }
         }
     }
-    people.sort_unstable();
-    people.dedup();
+    ranges.sort_unstable();
+    let mut people = Vec::new();
+    for (first, last) in ranges {
+        let next = people.last().map_or(first, |&person| first.max(person + 1));
+        people.extend(next..=last);
+    }
     Ok(people)
 }
 
@@ -65,6 +73,7 @@ mod tests {
             assert_eq!(list_people(&parse_people(text).unwrap()), text);
         }
         assert_eq!(parse_people("5,2-3,3").unwrap(), [2, 3, 5]);
+        assert_eq!(parse_people("1-4,2-3,3-5,9").unwrap(), [1, 2, 3, 4, 5, 9]);
     }
 
     #[test]
