@@ -59,12 +59,14 @@ impl Dataset {
     ///
     /// [`DataError::ZeroWindow`] for a window or stride of no steps; [`DataError::NoWindows`] if every recording is
     /// shorter than a window; [`DataError::AlreadyCut`] if the data came as windows of another length, unless
-    /// `options` are the default ones, which stand for "as they are".
+    /// `options` are the default ones, which stand for "as they are"; [`DataError::Inconsistent`] for a data set put
+    /// together from parts that do not fit.
     pub fn windows(&self, options: &WindowOptions) -> Result<Windows, DataError> {
         let WindowOptions { steps, stride } = *options;
         if steps == 0 || stride == 0 {
             return Err(DataError::ZeroWindow { steps, stride });
         }
+        self.check_parts()?;
         match &self.source {
             Source::GivenSplit { train, test } => {
                 if train.steps != steps && *options != WindowOptions::default() {
@@ -84,6 +86,37 @@ impl Dataset {
                 Ok(windows)
             }
         }
+    }
+
+    /// The fields are public, so nothing is known of how they fit together.
+    fn check_parts(&self) -> Result<(), DataError> {
+        let wrong = |problem: String| Err(DataError::Inconsistent { problem });
+        let channels = self.channels.len();
+        if channels == 0 {
+            return wrong("there are no channels".to_owned());
+        }
+        match &self.source {
+            Source::GivenSplit { train, test } => {
+                let shape = |windows: &Windows| (windows.steps, windows.channel_count(), windows.classes.len());
+                if shape(train) != shape(test) {
+                    let (train, test) = (shape(train), shape(test));
+                    return wrong(format!("(steps, channels, classes) are {train:?} in training, {test:?} in testing"));
+                }
+            }
+            Source::Recordings(recordings) => {
+                for recording in recordings {
+                    let (source, values) = (recording.source.display(), recording.samples.len());
+                    if !values.is_multiple_of(channels) {
+                        return wrong(format!("{values} values of {source} are not whole samples of {channels}"));
+                    }
+                    if recording.class >= self.classes.len() {
+                        let (class, classes) = (recording.class, self.classes.len());
+                        return wrong(format!("class {class} of {source} where there are {classes} classes"));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The people in the data, sorted, each once; empty where the data do not say.

@@ -146,3 +146,24 @@ fn windows_that_do_not_fit_together_are_refused() {
         assert_message(&wrong.unwrap_err(), &[cause]);
     }
 }
+
+#[test]
+fn parts_that_do_not_fit_are_an_error() {
+    let options = side_by_side(1);
+    let broken = |change: &dyn Fn(&mut Dataset), part: &str| {
+        let mut data = recorded(&[(1, 0, 10), (2, 1, 3)]);
+        change(&mut data);
+        assert_message(&data.windows(&options).unwrap_err().to_string(), &["do not fit together", part]);
+    };
+    broken(&|data| data.channels.clear(), "no channels");
+    broken(&|data| data.channels.push(Channel::new("y", "g")), "not whole samples of 2");
+    broken(&|data| data.classes.truncate(1), "class 1 of here");
+    broken(
+        &|data| {
+            let (train, mut test) = (numbered(&[0], &[1], 2), numbered(&[0], &[1], 2));
+            test.steps = 2;
+            data.source = Source::GivenSplit { train, test };
+        },
+        "in training",
+    );
+}
