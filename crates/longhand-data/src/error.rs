@@ -20,6 +20,13 @@ pub enum DataError {
         path: PathBuf,
     },
 
+    /// The path given is a device, a pipe or a socket.
+    #[error("{} is neither a file nor a folder: copy what it gives into a file first", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+
     /// The operating system refused to read a file or folder.
     #[error("{} cannot be read: {source}", path.display())]
     Io {
@@ -68,8 +75,39 @@ pub enum DataError {
         file: PathBuf,
     },
 
+    /// A file that looks like a recording but cannot be one. Leaving it out would change the results silently.
+    #[error("{} {problem}", file.display())]
+    RecordingFile {
+        /// The file or folder.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// Two files or folders whose names say the same: `sub_1.csv` and `sub_01.csv`.
+    #[error("{} and {} are the same recording by their names: expected one of them", other.display(), file.display())]
+    SameRecording {
+        /// The file or folder.
+        file: PathBuf,
+        /// The other one.
+        other: PathBuf,
+    },
+
+    /// A text file in another encoding, packed, or with other separators or line ends.
+    #[error("{}, line {line}: {found}; expected {expected}", file.display())]
+    TextFormat {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// What was found.
+        found: String,
+        /// What is expected.
+        expected: &'static str,
+    },
+
     /// A field that should hold a finite number holds something else.
-    #[error("{}, line {line}, column {column}: expected a finite number, found `{found}`", file.display())]
+    #[error("{}, line {line}, column {column}: expected a finite number of at most 3.4e38, found `{found}`", file.display())]
     NotANumber {
         /// The file.
         file: PathBuf,
@@ -79,6 +117,19 @@ pub enum DataError {
         column: String,
         /// What stands there.
         found: String,
+    },
+
+    /// Finite numbers whose sum is too large.
+    #[error("{}, line {line}: {column} is {value:e}, beyond the largest 32-bit float, 3.4e38", file.display())]
+    Overflow {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// The columns that are added.
+        column: String,
+        /// Their sum.
+        value: f64,
     },
 
     /// A row with too few or too many columns.
@@ -101,6 +152,19 @@ pub enum DataError {
         file: PathBuf,
         /// The column's name.
         column: String,
+    },
+
+    /// The header of a file names a column twice.
+    #[error("{}, line 1: the header names `{column}` twice, as columns {first} and {second}", file.display())]
+    DuplicateColumn {
+        /// The file.
+        file: PathBuf,
+        /// The column's name.
+        column: String,
+        /// Number of the first column of that name, from 1.
+        first: usize,
+        /// Number of the second.
+        second: usize,
     },
 
     /// Two sensors of one recording have different numbers of samples.
@@ -128,6 +192,17 @@ pub enum DataError {
         line: u64,
         /// What is wrong, and what would be right.
         problem: String,
+    },
+
+    /// No row of `labels.txt` is of a class.
+    #[error(
+        "{}: the recordings that are there have rows only of transitions (activities 7 to 12); expected some of \
+         activities 1 to 6",
+        file.display()
+    )]
+    OnlyTransitions {
+        /// The labels file.
+        file: PathBuf,
     },
 
     /// An HDF5 file that cannot be read, or holds something else than the study's layout.

@@ -1,13 +1,15 @@
 //! UCI HAPT, raw signals: one text file per experiment and sensor, 50 Hz, and `labels.txt`, which says what was done
 //! when.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use crate::activity::class_names;
 use crate::channel::axes;
-use crate::text::{finite, not_a_number, rows};
+use crate::listing::{by_name, entries, number};
+use crate::text::{Rows, finite, not_a_number, other_separator, text_format};
 use crate::{Activity, Channel, DataError, Dataset, ReadOptions, Recording, Source};
 
 const CITATION: &str = "J.-L. Reyes-Ortiz, L. Oneto, A. Samà, X. Parra, D. Anguita: Transition-Aware Human Activity \
@@ -15,14 +17,19 @@ const CITATION: &str = "J.-L. Reyes-Ortiz, L. Oneto, A. Samà, X. Parra, D. Angu
 
 const SAMPLING_RATE: f64 = 50.0;
 
+/// How the files of the accelerometer and of the gyroscope begin.
+const SENSORS: [&str; 2] = ["acc", "gyro"];
+
 /// Ids 1 to 6 are the basic activities, 7 to 12 the transitions between postures, which are no class here.
 const LAST_TRANSITION: usize = 12;
+
+/// Numbers of an experiment and of the user it is of.
+type Experiment = (u32, u32);
 
 /// A row of `labels.txt`.
 struct Label {
     line: u64,
-    experiment: usize,
-    user: u32,
+    experiment: Experiment,
     /// 1 to 12.
     activity: usize,
     /// First and last sample, from 1, both included.
@@ -46,16 +53,28 @@ pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, Data
     let sensors: Vec<usize> = (0..2).filter(|sensor| chosen.iter().any(|channel| channel / 3 == *sensor)).collect();
 
     let labels_file = folder.join("labels.txt");
-    let mut experiments: BTreeMap<(usize, u32), Option<Signals>> = BTreeMap::new();
+    let labels = read_labels(&labels_file)?;
+    let paths = entries(folder)?;
+    let files: Vec<BTreeMap<Experiment, PathBuf>> = sensors
+        .iter()
+        .map(|&sensor| by_name(&paths, ".txt", ("file", Metadata::is_file), |name| experiment(name, SENSORS[sensor])))
+        .collect::<Result<_, _>>()?;
+    let labelled: BTreeSet<Experiment> = labels.iter().map(|label| label.experiment).collect();
+    if let Some((_, file)) = files[0].iter().find(|(experiment, _)| !labelled.contains(experiment)) {
+        let problem = "has no row in labels.txt: expected at least one".to_owned();
+        return Err(DataError::RecordingFile { file: file.clone(), problem });
+    }
+
+    let mut experiments: BTreeMap<Experiment, Signals> = BTreeMap::new();
     let mut recordings = Vec::new();
-    for label in read_labels(&labels_file)? {
-        let experiment = (label.experiment, label.user);
-        if let std::collections::btree_map::Entry::Vacant(entry) = experiments.entry(experiment) {
-            entry.insert(read_experiment(folder, experiment, &sensors)?);
-        }
+    for label in labels {
         // `labels.txt` has the rows of all experiments, whichever of their files are there.
-        let Some(signals) = &experiments[&experiment] else {
+        if !files[0].contains_key(&label.experiment) {
             continue;
+        }
+        let signals = match experiments.entry(label.experiment) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(read_experiment(folder, label.experiment, &sensors, &files)?),
         };
         let rows = signals.by_sensor[0].len();
         if label.last > rows {
@@ -76,11 +95,14 @@ pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, Data
         }
         recordings.push(Recording {
             source: signals.file.clone(),
-            person: label.user,
+            person: label.experiment.1,
             class: label.activity - 1,
             sampling_rate: SAMPLING_RATE,
             samples,
         });
+    }
+    if recordings.is_empty() && !experiments.is_empty() {
+        return Err(DataError::OnlyTransitions { file: labels_file });
     }
     if recordings.is_empty() {
         return Err(DataError::NoRecordings { path: folder.to_path_buf(), expected: "acc_exp01_user01.txt" });
@@ -112,44 +134,67 @@ fn read_labels(file: &Path) -> Result<Vec<Label>, DataError> {
         }
         labels.push(Label {
             line,
-            experiment: experiment as usize,
-            user: user as u32,
+            experiment: (experiment as u32, user as u32),
             activity: activity as usize,
             first: first as usize,
             last: last as usize,
         });
         Ok(())
     })?;
+    check_overlaps(file, &labels)?;
     Ok(labels)
 }
 
-/// Signals of one experiment, or nothing if its first sensor's file is not there.
+/// A sample belongs to one row at most: otherwise windows would be counted twice, or be of two classes.
+fn check_overlaps(file: &Path, labels: &[Label]) -> Result<(), DataError> {
+    let mut sorted: Vec<&Label> = labels.iter().collect();
+    sorted.sort_by_key(|label| (label.experiment, label.first));
+    for pair in sorted.windows(2) {
+        let (before, after) = (pair[0], pair[1]);
+        if before.experiment == after.experiment && after.first <= before.last {
+            let (earlier, later) = if before.line < after.line { (before, after) } else { (after, before) };
+            let problem = format!(
+                "samples {} to {} of experiment {} overlap with samples {} to {} in line {}",
+                later.first, later.last, later.experiment.0, earlier.first, earlier.last, earlier.line
+            );
+            return Err(DataError::Label { file: file.to_path_buf(), line: later.line, problem });
+        }
+    }
+    Ok(())
+}
+
+/// What a name such as `acc_exp01_user01.txt` says, and what is left behind it.
+fn experiment<'a>(name: &'a str, sensor: &str) -> Option<(Experiment, &'a str)> {
+    let (experiment, rest) = number(name.strip_prefix(sensor)?.strip_prefix("_exp")?)?;
+    let (user, rest) = number(rest.strip_prefix("_user")?)?;
+    Some(((experiment, user), rest))
+}
+
+/// Signals of one experiment, of the sensors in use; `files` are each of these sensors' files.
 fn read_experiment(
     folder: &Path,
-    (experiment, user): (usize, u32),
+    experiment: Experiment,
     sensors: &[usize],
-) -> Result<Option<Signals>, DataError> {
-    let file = |sensor: usize| {
-        let prefix = ["acc", "gyro"][sensor];
-        folder.join(format!("{prefix}_exp{experiment:02}_user{user:02}.txt"))
-    };
-    if !file(sensors[0]).is_file() {
-        return Ok(None);
-    }
+    files: &[BTreeMap<Experiment, PathBuf>],
+) -> Result<Signals, DataError> {
     let mut by_sensor: Vec<Vec<[f32; 3]>> = Vec::new();
-    for &sensor in sensors {
+    let first = &files[0][&experiment];
+    for (&sensor, files) in sensors.iter().zip(files) {
+        let Some(file) = files.get(&experiment) else {
+            let name = format!("{}_exp{:02}_user{:02}.txt", SENSORS[sensor], experiment.0, experiment.1);
+            return Err(DataError::NotFound { path: folder.join(name) });
+        };
         let mut rows = Vec::new();
-        for_each_row(&file(sensor), |_, row: [f64; 3]| {
+        for_each_row(file, |_, row: [f64; 3]| {
             rows.push(row.map(|x| x as f32));
             Ok(())
         })?;
-        if let Some(first) = by_sensor.first().filter(|first| first.len() != rows.len()) {
-            let (file, other) = (file(sensor), file(sensors[0]));
-            return Err(DataError::RowCount { file, found: rows.len(), other, expected: first.len() });
+        if let Some(expected) = by_sensor.first().map(Vec::len).filter(|&expected| expected != rows.len()) {
+            return Err(DataError::RowCount { file: file.clone(), found: rows.len(), other: first.clone(), expected });
         }
         by_sensor.push(rows);
     }
-    Ok(Some(Signals { by_sensor, file: file(sensors[0]) }))
+    Ok(Signals { by_sensor, file: first.clone() })
 }
 
 /// Calls `row` with the line and the numbers of every row of a file of `N` columns with blanks between them.
@@ -157,24 +202,34 @@ fn for_each_row<const N: usize>(
     file: &Path,
     mut row: impl FnMut(u64, [f64; N]) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
-    let bytes = fs::read(file).map_err(|e| DataError::io(file, e))?;
-    let mut rows = rows(&bytes).peekable();
-    if rows.peek().is_none() {
-        return Err(DataError::NoSamples { file: file.to_path_buf() });
+    let mut rows = Rows::open(file)?;
+    let mut is_empty = true;
+    while let Some((line, text)) = rows.next()? {
+        is_empty = false;
+        row(line, numbers(file, line, text)?)?;
     }
-    for (line, text) in rows {
-        let mut numbers = [0.0; N];
-        let mut found = 0;
-        for field in text.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty()) {
-            if let Some(number) = numbers.get_mut(found) {
-                *number = finite(field).ok_or_else(|| not_a_number(file, line, (found + 1).to_string(), field))?;
-            }
-            found += 1;
+    if is_empty { Err(DataError::NoSamples { file: file.to_path_buf() }) } else { Ok(()) }
+}
+
+fn numbers<const N: usize>(file: &Path, line: u64, text: &[u8]) -> Result<[f64; N], DataError> {
+    let mut numbers = [0.0; N];
+    let mut found = 0;
+    for field in text.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty()) {
+        if let Some(number) = numbers.get_mut(found) {
+            *number = finite(field).ok_or_else(|| {
+                let fits = |fields: &[&[u8]]| fields.len() == N && fields.iter().all(|field| finite(field).is_some());
+                match other_separator(text, fits) {
+                    Some(separator) => {
+                        text_format(file, line, format!("the columns are separated by {separator}"), "blanks")
+                    }
+                    None => not_a_number(file, line, (found + 1).to_string(), field),
+                }
+            })?;
         }
-        if found != N {
-            return Err(DataError::ColumnCount { file: file.to_path_buf(), line, expected: N, found });
-        }
-        row(line, numbers)?;
+        found += 1;
     }
-    Ok(())
+    if found != N {
+        return Err(DataError::ColumnCount { file: file.to_path_buf(), line, expected: N, found });
+    }
+    Ok(numbers)
 }

@@ -1,7 +1,7 @@
 //! Recognises what a path holds, and reads it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::{DataError, Dataset, ReadOptions, hapt, hdf5, motionsense};
 
@@ -30,8 +30,11 @@ use crate::{DataError, Dataset, ReadOptions, hapt, hdf5, motionsense};
 /// ```
 pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
     let metadata = fs::metadata(path).map_err(|e| DataError::io(path, e))?;
-    if !metadata.is_dir() {
+    if metadata.is_file() {
         return hdf5::read(path, options);
+    }
+    if !metadata.is_dir() {
+        return Err(DataError::NotAFile { path: path.to_path_buf() });
     }
     for folder in ["", "A_DeviceMotion_data", "A_DeviceMotion_data/A_DeviceMotion_data"] {
         let folder = path.join(folder);
@@ -40,7 +43,8 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
         }
     }
     for folder in [path.to_path_buf(), path.join("RawData")] {
-        if folder.join("labels.txt").is_file() {
+        // A link that leads nowhere is an error of its own.
+        if folder.join("labels.txt").symlink_metadata().is_ok() {
             return hapt::read(&folder, options);
         }
     }
@@ -48,13 +52,4 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
         return Err(DataError::NoRecordings { path: path.to_path_buf(), expected: motionsense::EXPECTED });
     }
     Err(DataError::UnknownLayout { path: path.to_path_buf() })
-}
-
-/// What a folder holds, sorted by path.
-pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let mut paths = fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
-        .map_err(|e| DataError::io(folder, e))?;
-    paths.sort_unstable();
-    Ok(paths)
 }

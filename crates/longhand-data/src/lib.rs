@@ -36,6 +36,7 @@ mod error;
 mod hapt;
 mod hdf5;
 mod layout;
+mod listing;
 mod motionsense;
 mod normalise;
 mod people;

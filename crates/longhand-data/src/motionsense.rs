@@ -1,12 +1,14 @@
 //! `MotionSense`, folder A (device motion): one CSV file per trial and subject, 50 Hz.
 
-use std::fs;
+use std::collections::HashMap;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use crate::activity::class_names;
 use crate::channel::axes;
-use crate::layout::entries;
-use crate::text::{finite, not_a_number, rows, unquoted};
+use crate::listing::{by_name, entries, number};
+use crate::people;
+use crate::text::{Rows, finite, not_a_number, other_separator, text_format, unquoted};
 use crate::{Activity, Channel, DataError, Dataset, ReadOptions, Recording, Source};
 
 /// What a recording's file is called.
@@ -39,7 +41,11 @@ const TOTAL: usize = COLUMNS.len();
 
 /// Whether the folder has at least one folder named like a trial.
 pub(crate) fn has_trials(folder: &Path) -> Result<bool, DataError> {
-    Ok(entries(folder)?.iter().any(|path| trial(path).is_some()))
+    let is_trial = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        path.is_dir() && name.and_then(trial).is_some_and(|(_, rest)| rest.is_empty())
+    };
+    Ok(entries(folder)?.iter().any(is_trial))
 }
 
 /// Reads `folder`, which holds the trials.
@@ -79,25 +85,24 @@ fn channels() -> Vec<Channel> {
 /// Every `<prefix>_<n>/sub_<n>.csv`, with class and person, in the order of trial, then person.
 fn files(folder: &Path) -> Result<Vec<(PathBuf, usize, u32)>, DataError> {
     let mut files = Vec::new();
-    for trial_folder in entries(folder)? {
-        let Some((class, number)) = trial(&trial_folder) else {
-            continue;
-        };
-        for file in entries(&trial_folder)? {
-            let name = file.file_name().and_then(|name| name.to_str());
-            let person = name.and_then(|name| name.strip_prefix("sub_")?.strip_suffix(".csv")?.parse::<u32>().ok());
-            if let Some(person) = person.filter(|&person| person > 0 && file.is_file()) {
-                files.push((class, number, person, file));
+    for ((class, _), trial_folder) in by_name(&entries(folder)?, "", ("folder", Metadata::is_dir), trial)? {
+        let paths = entries(&trial_folder)?;
+        let by_person =
+            by_name(&paths, ".csv", ("file", Metadata::is_file), |name| number(name.strip_prefix("sub_")?))?;
+        for (person, file) in by_person {
+            if !(1..=people::LARGEST).contains(&person) {
+                let problem = format!("is of no person: they are numbered from 1 to {}", people::LARGEST);
+                return Err(DataError::RecordingFile { file, problem });
             }
+            files.push((file, class, person));
         }
     }
-    files.sort_unstable();
-    Ok(files.into_iter().map(|(class, _, person, file)| (file, class, person)).collect())
+    Ok(files)
 }
 
-/// Class and number of a folder named like a trial.
-fn trial(path: &Path) -> Option<(usize, u32)> {
-    let (prefix, number) = path.file_name()?.to_str()?.split_once('_')?;
+/// Class and number of a name like that of a trial, in lower case, and what is left of the name.
+fn trial(name: &str) -> Option<((usize, u32), &str)> {
+    let (prefix, rest) = name.split_once('_')?;
     let activity = match prefix {
         "dws" => Activity::Downstairs,
         "jog" => Activity::Jogging,
@@ -108,18 +113,20 @@ fn trial(path: &Path) -> Option<(usize, u32)> {
         _ => return None,
     };
     let class = Activity::STUDY.iter().position(|&other| other == activity)?;
-    Some((class, number.parse().ok().filter(|_| path.is_dir())?))
+    let (number, rest) = number(rest)?;
+    Some(((class, number), rest))
 }
 
 /// The chosen channels of one file, steps x channels.
 fn read_samples(path: &Path, chosen: &[usize]) -> Result<Vec<f32>, DataError> {
-    let bytes = fs::read(path).map_err(|e| DataError::io(path, e))?;
-    let mut rows = rows(&bytes);
-    let columns = find_columns(path, rows.next().map_or(&[], |(_, header)| header), chosen)?;
-
+    let mut rows = Rows::open(path)?;
+    let Some((_, header)) = rows.next()? else {
+        return Err(DataError::NoSamples { file: path.to_path_buf() });
+    };
+    let columns = find_columns(path, header, chosen)?;
     let mut samples = Vec::new();
     let mut row = [0.0; COLUMNS.len()];
-    for (line, text) in rows {
+    while let Some((line, text)) = rows.next()? {
         let mut found = 0;
         for field in text.split(|&byte| byte == b',') {
             // All numbers are looked at, also those of columns that were not chosen.
@@ -132,10 +139,21 @@ fn read_samples(path: &Path, chosen: &[usize]) -> Result<Vec<f32>, DataError> {
             let file = path.to_path_buf();
             return Err(DataError::ColumnCount { file, line, expected: columns.len(), found });
         }
-        samples.extend(chosen.iter().map(|&channel| match channel.checked_sub(TOTAL) {
-            Some(axis) => (row[GRAVITY + axis] + row[USER_ACCELERATION + axis]) as f32,
-            None => row[channel] as f32,
-        }));
+        for &channel in chosen {
+            let value = match channel.checked_sub(TOTAL) {
+                Some(axis) => row[GRAVITY + axis] + row[USER_ACCELERATION + axis],
+                None => row[channel],
+            };
+            samples.push(value as f32);
+            // Each number is finite, but a sum of two may not be.
+            if !(value as f32).is_finite() {
+                let column = match channel.checked_sub(TOTAL) {
+                    Some(axis) => format!("{} + {}", COLUMNS[GRAVITY + axis], COLUMNS[USER_ACCELERATION + axis]),
+                    None => COLUMNS[channel].to_owned(),
+                };
+                return Err(DataError::Overflow { file: path.to_path_buf(), line, column, value });
+            }
+        }
     }
     if samples.is_empty() {
         return Err(DataError::NoSamples { file: path.to_path_buf() });
@@ -145,21 +163,30 @@ fn read_samples(path: &Path, chosen: &[usize]) -> Result<Vec<f32>, DataError> {
 
 /// For each column of the file, which of [`COLUMNS`] it is; there are others too, such as the unnamed index.
 fn find_columns(path: &Path, header: &[u8], chosen: &[usize]) -> Result<Vec<Option<usize>>, DataError> {
-    if header.is_empty() {
-        return Err(DataError::NoSamples { file: path.to_path_buf() });
+    let file = path.to_path_buf();
+    let names: Vec<&[u8]> = header.split(|&byte| byte == b',').map(unquoted).collect();
+    let mut positions = HashMap::new();
+    for (second, name) in (1..).zip(&names) {
+        if let Some(first) = positions.insert(name, second).filter(|_| !name.is_empty()) {
+            let column = String::from_utf8_lossy(name).escape_debug().take(40).collect();
+            return Err(DataError::DuplicateColumn { file, column, first, second });
+        }
     }
-    let columns: Vec<Option<usize>> = header
-        .split(|&byte| byte == b',')
-        .map(|name| COLUMNS.iter().position(|column| column.as_bytes() == unquoted(name)))
-        .collect();
     for &channel in chosen {
         let needed = match channel.checked_sub(TOTAL) {
             Some(axis) => [GRAVITY + axis, USER_ACCELERATION + axis],
             None => [channel; 2],
         };
-        if let Some(&missing) = needed.iter().find(|&&column| !columns.contains(&Some(column))) {
-            return Err(DataError::MissingColumn { file: path.to_path_buf(), column: COLUMNS[missing].to_owned() });
+        let has =
+            |names: &[&[u8]], column: usize| names.iter().any(|name| unquoted(name) == COLUMNS[column].as_bytes());
+        if let Some(&missing) = needed.iter().find(|&&column| !has(&names, column)) {
+            return Err(match other_separator(header, |names| has(names, missing)) {
+                Some(separator) => {
+                    text_format(path, 1, format!("the columns are separated by {separator}"), "commas between columns")
+                }
+                None => DataError::MissingColumn { file, column: COLUMNS[missing].to_owned() },
+            });
         }
     }
-    Ok(columns)
+    Ok(names.iter().map(|name| COLUMNS.iter().position(|column| column.as_bytes() == *name)).collect())
 }

@@ -1,14 +1,102 @@
 //! Rows of numbers in text files.
 
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use crate::DataError;
 
-/// The lines of a file that are not blank, with their numbers from 1. Blanks and carriage returns at both ends are
-/// taken off.
-pub(crate) fn rows(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    (1..).zip(bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii)).filter(|(_, row)| !row.is_empty())
+/// A longer line is no row of numbers. It bounds the memory that a file without line ends takes.
+const LONGEST_LINE: u64 = 1 << 16;
+
+/// The rows of a text file, read one after the other.
+pub(crate) struct Rows<'a> {
+    file: &'a Path,
+    reader: BufReader<fs::File>,
+    line: u64,
+    row: Vec<u8>,
+}
+
+impl<'a> Rows<'a> {
+    /// Opens a file, unless its first bytes show that it is no text in UTF-8.
+    pub(crate) fn open(file: &'a Path) -> Result<Self, DataError> {
+        let io = |e| DataError::io(file, e);
+        // Opening a pipe would wait for its other end.
+        if !fs::metadata(file).map_err(io)?.is_file() {
+            return Err(DataError::RecordingFile {
+                file: file.to_path_buf(),
+                problem: "is a folder or a device: expected a file".to_owned(),
+            });
+        }
+        let mut reader = BufReader::new(fs::File::open(file).map_err(io)?);
+        let start = reader.fill_buf().map_err(io)?;
+        if let Some(found) = foreign(start) {
+            return Err(text_format(file, 1, format!("the file is {found}"), "plain text in UTF-8"));
+        }
+        let mark = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        reader.consume(mark);
+        Ok(Self { file, reader, line: 0, row: Vec::new() })
+    }
+
+    /// The next line that is not blank, with its number from 1. Blanks and carriage returns at both ends are taken off.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, &[u8])>, DataError> {
+        loop {
+            self.row.clear();
+            let mut line = (&mut self.reader).take(LONGEST_LINE + 1);
+            if line.read_until(b'\n', &mut self.row).map_err(|e| DataError::io(self.file, e))? == 0 {
+                return Ok(None);
+            }
+            self.line += 1;
+            if self.row.trim_ascii().contains(&b'\r') {
+                let found = "lines end with a carriage return alone".to_owned();
+                return Err(text_format(self.file, self.line, found, "line feeds"));
+            }
+            if self.row.len() as u64 > LONGEST_LINE {
+                let found = format!("the line is longer than {LONGEST_LINE} bytes");
+                return Err(text_format(self.file, self.line, found, "one row of numbers a line"));
+            }
+            if !self.row.trim_ascii().is_empty() {
+                break;
+            }
+        }
+        Ok(Some((self.line, self.row.trim_ascii())))
+    }
+}
+
+/// What a file is that starts with these bytes, if it is a likely mistake.
+fn foreign(start: &[u8]) -> Option<&'static str> {
+    let signatures: [(&[u8], &str); 10] = [
+        (b"\x1f\x8b", "packed with gzip"),
+        (b"PK\x03\x04", "a ZIP archive or a spreadsheet"),
+        (b"BZh", "packed with bzip2"),
+        (b"\xfd7zXZ\0", "packed with xz"),
+        (b"\x28\xb5\x2f\xfd", "packed with Zstandard"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"\xff\xfe", "text in UTF-16"),
+        (b"\xfe\xff", "text in UTF-16"),
+        (b"<!DOCTYPE", "a web page"),
+        (b"<html", "a web page"),
+    ];
+    let known = signatures.iter().find(|(signature, _)| start.starts_with(signature)).map(|&(_, name)| name);
+    // ASCII characters in UTF-16, without a byte order mark: every other byte is 0.
+    known.or(match start {
+        &[a, b, c, d, ..] if (a, c) == (0, 0) && b > 0 && d > 0 || (b, d) == (0, 0) && a > 0 && c > 0 => {
+            Some("text in UTF-16")
+        }
+        _ => None,
+    })
+}
+
+pub(crate) fn text_format(file: &Path, line: u64, found: String, expected: &'static str) -> DataError {
+    DataError::TextFormat { file: file.to_path_buf(), line, found, expected }
+}
+
+/// What separates the columns of a row instead, by its name: `fits` tells whether fields are those of the file.
+pub(crate) fn other_separator(row: &[u8], fits: impl Fn(&[&[u8]]) -> bool) -> Option<&'static str> {
+    [(b';', "semicolons"), (b'\t', "tabs"), (b',', "commas"), (b'|', "bars"), (b' ', "blanks")]
+        .into_iter()
+        .find(|(separator, _)| fits(&row.split(|byte| byte == separator).collect::<Vec<_>>()))
+        .map(|(_, name)| name)
 }
 
 /// A field without blanks and quotes around it.
@@ -25,7 +113,7 @@ pub(crate) fn finite(field: &[u8]) -> Option<f64> {
 
 /// The error for a field that holds none.
 pub(crate) fn not_a_number(file: &Path, line: u64, column: impl Into<String>, field: &[u8]) -> DataError {
-    // A corrupt file may have no line ends for megabytes; the message shows the beginning.
+    // A field may be as long as a line; the message shows the beginning.
     let found: String = String::from_utf8_lossy(field).escape_debug().take(40).collect();
     DataError::NotANumber { file: file.to_path_buf(), line, column: column.into(), found }
 }

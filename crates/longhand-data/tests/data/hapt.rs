@@ -80,7 +80,16 @@ fn broken_files_are_named_with_line() {
         ("1 1 1 2\n", &["labels.txt", "line 1", "expected 5 columns, found 4"]),
         ("1 1 walking 1 2\n", &["labels.txt", "line 1", "column 3", "`walking`"]),
         ("\n", &["labels.txt", "no samples"]),
-        ("2 7 1 1 9\n", &["holds no recordings"]),
+        ("1 1 1 1e400 4\n", &["labels.txt", "line 1", "column 4", "`1e400`"]),
+        ("1 1 1 -4 4\n", &["labels.txt", "line 1", "whole numbers from 1"]),
+        ("1,1,1,2,4\n", &["labels.txt", "line 1", "separated by commas", "expected blanks"]),
+        // Rows that overlap or repeat, in any order.
+        ("1 1 1 2 6\n1 1 2 6 9\n", &["labels.txt", "line 2", "samples 6 to 9", "experiment 1", "2 to 6 in line 1"]),
+        ("1 1 1 8 9\n1 1 2 2 8\n", &["labels.txt", "line 2", "samples 2 to 8", "8 to 9 in line 1"]),
+        ("1 1 1 2 6\n1 1 1 2 6\n", &["labels.txt", "line 2", "overlap"]),
+        ("1 1 1 1 20\n1 1 7 5 6\n", &["labels.txt", "line 2", "overlap"]),
+        ("1 1 7 1 20\n", &["labels.txt", "only of transitions", "activities 1 to 6"]),
+        ("2 7 1 1 9\n", &["acc_exp01_user01.txt", "has no row in labels.txt"]),
     ] {
         write_all(folder.path(), labels);
         assert_fails(folder.path(), &options, parts);
@@ -107,4 +116,38 @@ fn broken_files_are_named_with_line() {
     );
     std::fs::remove_file(gyroscope).unwrap();
     assert_fails(folder.path(), &with_gyroscope(), &["gyro_exp01_user01.txt", "no such file"]);
+    std::fs::remove_file(acceleration).unwrap();
+    assert_fails(folder.path(), &options, &["holds no recordings", "acc_exp01_user01.txt"]);
+}
+
+#[test]
+fn no_experiment_is_left_out_or_read_twice_silently() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = folder.path().join("RawData");
+    write_all(folder.path(), "1 1 1 1 20\n");
+    let options = ReadOptions::default();
+    write(&raw.join("acc_exp1_user1.txt"), signal(20));
+    assert_fails(folder.path(), &options, &["acc_exp1_user1.txt", "acc_exp01_user01.txt", "same recording"]);
+    std::fs::remove_file(raw.join("acc_exp1_user1.txt")).unwrap();
+    for name in ["acc_exp02_user07.TXT", "acc_exp02_user07.txt.gz"] {
+        write(&raw.join(name), signal(20));
+        assert_fails(folder.path(), &options, &[name, "looks like a recording"]);
+        std::fs::remove_file(raw.join(name)).unwrap();
+    }
+    for (name, contents, parts) in [
+        ("acc_exp01_user01.txt", signal(20).replace(' ', ";"), ["line 1", "separated by semicolons"]),
+        ("acc_exp01_user01.txt", signal(20).replace('\n', "\r"), ["line 1", "carriage return alone"]),
+        ("labels.txt", "\u{1f}\u{8b}".to_owned(), ["labels.txt", "line 1"]),
+    ] {
+        let before = std::fs::read(raw.join(name)).unwrap();
+        write(&raw.join(name), contents);
+        assert_fails(folder.path(), &options, &[&[name], &parts[..]].concat());
+        write(&raw.join(name), before);
+    }
+    #[cfg(unix)]
+    {
+        std::fs::remove_file(raw.join("labels.txt")).unwrap();
+        std::os::unix::fs::symlink("nowhere", raw.join("labels.txt")).unwrap();
+        assert_fails(folder.path(), &options, &["labels.txt", "no such file"]);
+    }
 }

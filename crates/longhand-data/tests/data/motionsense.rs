@@ -136,6 +136,106 @@ fn broken_files_are_named_with_line_and_column() {
     broken(HEADER, &["holds no samples"]);
     broken("", &["holds no samples"]);
     broken("\0\u{1}\u{2}", &["line 1", "header has no column"]);
+    broken(&good.replace(",24,", ",1e400,"), &["line 4", "gravity.x", "finite", "`1e400`"]);
+    broken(&good.replace(",24,", ",4e38,"), &["line 4", "gravity.x", "at most 3.4e38", "`4e38`"]);
+}
+
+#[test]
+fn a_sum_that_is_too_large_is_named_with_line_and_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wlk_7/sub_3.csv");
+    // Each of the two numbers is finite in single precision.
+    write(&file, trial(3).replace(",24,", ",3e38,").replace(",30,", ",3e38,"));
+    let parts = ["sub_3.csv", "line 4", "gravity.x + userAcceleration.x is 6e38", "3.4e38"];
+    assert_fails(folder.path(), &ReadOptions::default(), &parts);
+    assert_eq!(samples(folder.path(), &choose("gravity.x,userAcceleration.x"))[4..], [3e38, 3e38]);
+}
+
+#[test]
+fn a_column_named_twice_is_named_with_both_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wlk_7/sub_3.csv");
+    for (header, parts) in [
+        (HEADER.replace("gravity.y", "gravity.x"), ["`gravity.x` twice", "columns 5 and 6"]),
+        (HEADER.replace("gravity.y", " \"gravity.x\""), ["`gravity.x` twice", "columns 5 and 6"]),
+        // A column that is not in use is no exception.
+        (
+            HEADER.replace("attitude.yaw", "time").replace("rotationRate.z", "time"),
+            ["`time` twice", "columns 4 and 10"],
+        ),
+    ] {
+        write(&file, trial(2).replace(HEADER, &header));
+        assert_fails(folder.path(), &ReadOptions::default(), &[&["sub_3.csv", "line 1"], &parts[..]].concat());
+    }
+}
+
+#[test]
+fn text_in_another_format_is_told_by_its_likely_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wlk_7/sub_3.csv");
+    let good = trial(2);
+    let utf16 = |unit: fn(u16) -> [u8; 2]| good.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+    let broken = |contents: &[u8], parts: &[&str]| {
+        write(&file, contents);
+        assert_fails(folder.path(), &ReadOptions::default(), &[&["sub_3.csv"], parts].concat());
+    };
+    broken(good.replace(',', ";").as_bytes(), &["line 1", "separated by semicolons", "expected commas"]);
+    broken(good.replace(',', "\t").as_bytes(), &["line 1", "separated by tabs", "expected commas"]);
+    broken(good.replace('\n', "\r").as_bytes(), &["line 1", "carriage return alone", "expected line feeds"]);
+    broken(&[b"\xff\xfe".to_vec(), utf16(u16::to_le_bytes)].concat(), &["UTF-16", "expected plain text in UTF-8"]);
+    broken(&[b"\xfe\xff".to_vec(), utf16(u16::to_be_bytes)].concat(), &["UTF-16", "expected plain text in UTF-8"]);
+    broken(&utf16(u16::to_le_bytes)[..], &["UTF-16", "expected plain text in UTF-8"]);
+    broken(b"\x1f\x8b\x08\0\0\0\0\0", &["packed with gzip", "expected plain text"]);
+    broken(b"PK\x03\x04", &["ZIP", "expected plain text"]);
+    broken(b"<!DOCTYPE html>\n<html>", &["a web page", "expected plain text"]);
+    broken(&vec![b'1'; 100_000], &["line 1", "longer than 65536 bytes"]);
+    // A right header with wrong rows is a wrong number of columns.
+    broken(format!("{HEADER}{}", trial(1).replace(HEADER, "").replace(',', ";")).as_bytes(), &["line 2", "13 columns"]);
+}
+
+#[test]
+fn no_recording_is_left_out_silently() {
+    let options = ReadOptions::default();
+    let refused = |change: &dyn Fn(&Path), parts: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        write_all(folder.path());
+        change(&folder.path().join("A_DeviceMotion_data"));
+        assert_fails(folder.path(), &options, parts);
+    };
+    let rename = |from: &'static str, to: &'static str| {
+        move |folder: &Path| std::fs::rename(folder.join(from), folder.join(to)).unwrap()
+    };
+    for (name, parts) in [
+        ("jog_9/sub_2.CSV", ["sub_2.CSV", "lower case"]),
+        ("jog_9/Sub_2.csv", ["Sub_2.csv", "lower case"]),
+        ("jog_9/sub_2.csv.gz", ["sub_2.csv.gz", "does not end in `.csv`"]),
+        ("jog_9/sub_2.txt", ["sub_2.txt", "does not end in `.csv`"]),
+        ("jog_9/sub_0.csv", ["sub_0.csv", "numbered from 1"]),
+        ("jog_9/sub_99999999999.csv", ["sub_99999999999.csv", "numbered from 1"]),
+        ("JOG_9", ["JOG_9", "lower case"]),
+        ("jog_9 (copy)", ["jog_9 (copy)", "behind the number"]),
+    ] {
+        let from = if name.contains('/') { "jog_9/sub_2.csv" } else { "jog_9" };
+        refused(&rename(from, name), &parts);
+    }
+    refused(
+        &|folder| write(&folder.join("jog_9/sub_02.csv"), trial(4)),
+        &["sub_02.csv", "sub_2.csv", "same recording"],
+    );
+    refused(&|folder| write(&folder.join("jog_09/sub_2.csv"), trial(4)), &["jog_09", "jog_9", "same recording"]);
+    refused(&|folder| std::fs::create_dir(folder.join("jog_9/sub_7.csv")).unwrap(), &["sub_7.csv", "is no file"]);
+    #[cfg(unix)]
+    for link in ["jog_9/sub_7.csv", "jog_10"] {
+        let change = move |folder: &Path| std::os::unix::fs::symlink("nowhere", folder.join(link)).unwrap();
+        refused(&change, &[link.rsplit('/').next().unwrap(), "leads nowhere"]);
+    }
+
+    // Copies beside the recording itself do no harm.
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    write(&folder.path().join("A_DeviceMotion_data/jog_9/sub_2.csv.gz"), "packed");
+    write(&folder.path().join("A_DeviceMotion_data/jog_9 (copy)/sub_2.csv"), trial(4));
+    assert_eq!(read_all(folder.path()).unwrap().people(), [1, 2, 3, 4, 5, 6]);
 }
 
 #[test]
