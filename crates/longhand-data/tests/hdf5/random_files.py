@@ -73,7 +73,7 @@ def filters(rng, dtype, notes):
 
 def write_parts(rng, dataset, values, fill, notes):
     """Writes the values; sometimes only the elements that differ from the fill value, or only a part of them."""
-    way = rng.choice(["whole", "whole", "rows", "elements"])
+    way = rng.choice(["whole", "whole", "rows", "elements"] if values.size < 2000 else ["whole", "rows"])
     notes.append(f"written={way}")
     if way == "whole":
         dataset[...] = values
@@ -94,6 +94,9 @@ def create(rng, group, name, values, notes):
         # Chunks that hold nothing but the fill value may stay unallocated.
         values[rng.randrange(shape[0])] = fill
     layout = rng.choice(["contiguous", "compact", "chunked", "chunked", "chunked", "chunked"])
+    if layout == "compact" and values.nbytes > 60_000:
+        # A message of a header holds 64 KiB at most.
+        layout = "contiguous"
     notes.append(f"{name}: {dtype.str} {shape} {layout}")
     if layout != "chunked":
         plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -114,6 +117,8 @@ def create(rng, group, name, values, notes):
     maxshape = maximum_shape(rng, shape, notes)
     limits = maxshape or shape
     chunks = tuple(rng.randint(1, n + (2 if m is None else min(2, m - n))) for n, m in zip(shape, limits))
+    if rng.random() < 0.15:
+        chunks = tuple(1 for _ in shape)
     notes.append(f"chunks={chunks} limits={limits}")
     options = filters(rng, dtype, notes)
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -178,7 +183,8 @@ def write_file(rng, path, notes):
         for i in range(rng.choice([0, 0, 0, 3, 12, 60])):
             file.create_dataset(f"other {i}", data=numpy.arange(i))
         for part in ["tr", "tst"]:
-            windows = rng.choice([1, 2, 3, 5, 8, 12, 40])
+            # The last of them makes indexes of several pages and levels, if the chunks are small.
+            windows = rng.choice([1, 2, 3, 5, 8, 12, 40, 400])
             x = samples(rng, (windows, steps, channels), numpy.dtype(order() + rng.choice(DATA_TYPES)))
             label_type = rng.choice(LABEL_TYPES)
             y = numpy.zeros((windows, classes), numpy.dtype("?" if label_type == "?" else order() + label_type))
@@ -218,7 +224,12 @@ def main():
         path = os.path.join(folder, f"case-{seed:04}.h5")
         notes = []
         write_file(random.Random(seed), path, notes)
-        write_expected(path, path[:-3] + ".txt", notes)
+        try:
+            write_expected(path, path[:-3] + ".txt", notes)
+        except OSError as error:
+            # HDF5 does not always read what it wrote, such as chunks that a change of shape put on the edge.
+            print(f"{path}: h5py cannot read it ({error}): {'; '.join(notes)}")
+            os.remove(path)
 
 
 if __name__ == "__main__":
