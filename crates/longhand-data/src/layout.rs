@@ -11,13 +11,16 @@ use crate::{DataError, Dataset, ReadOptions, hapt, hdf5, motionsense};
 /// - UCI HAPT: the folder `RawData` with `labels.txt`, or one that holds it;
 /// - the study's own layout: one HDF5 file with `trX`, `trY`, `tstX` and `tstY`.
 ///
+/// Files are read piece by piece. Memory is given in proportion to what a file holds: for text at most to its length,
+/// for HDF5 to the unpacked values, if the file is long enough to hold them.
+///
 /// The result does not depend on the order in which the operating system lists files.
 ///
 /// # Errors
 ///
 /// [`DataError`] with one sentence that names file, line and cause, for a path that does not exist or cannot be read,
-/// a folder of no known layout, a file that is truncated, corrupt or holds anything but finite numbers, and channels
-/// that the data do not have.
+/// a folder of no known layout, a file that is truncated, corrupt or holds anything but finite numbers, a file that
+/// looks like a recording but would have to be left out, and channels that the data do not have.
 ///
 /// ```no_run
 /// use longhand_data::{ReadOptions, SplitRule, WindowOptions};

@@ -28,6 +28,9 @@ use stored::{Budget, Stored};
 
 const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 
+/// The flag in a superblock's consistency flags.
+const OPEN_FOR_WRITING: u32 = 1;
+
 /// More channels or classes than this are a mistake in the file, such as axes in another order.
 const LARGEST_COUNT: usize = 10_000;
 
@@ -100,6 +103,13 @@ impl<'a> Hdf5<'a> {
                 };
                 DataError::Hdf5 { file: path.to_path_buf(), problem }
             })?;
+        // The flag is of superblock version 3. Values that are not written yet would be read as fill values.
+        let superblock = file.superblock();
+        if superblock.version >= 3 && superblock.consistency_flags & OPEN_FOR_WRITING != 0 {
+            let problem = "the file is open for writing, or was when its writer crashed: close it there, or if it is \
+                           whole clear the mark with `h5clear -s`";
+            return Err(DataError::Hdf5 { file: path.to_path_buf(), problem: problem.to_owned() });
+        }
         Ok(Self { path, file, length })
     }
 

@@ -58,8 +58,11 @@ pub(super) fn problem(error: Error) -> Problem {
         }
         // The crate's words for a good file that is newer than itself or that asks for much memory.
         Error::UnsupportedEncoding(feature) | Error::ResourceLimit(feature) => Problem::Unsupported(feature),
-        Error::UnsupportedSuperblockVersion(_)
-        | Error::UnsupportedObjectHeaderVersion(_)
+        // The first number of the file: rather noise than the future.
+        Error::UnsupportedSuperblockVersion(_) => {
+            Problem::Corrupt(format!("{error}, unless the file is newer than what can be read here"))
+        }
+        Error::UnsupportedObjectHeaderVersion(_)
         | Error::UnsupportedLayoutVersion(_)
         | Error::UnsupportedDatatypeClass(_)
         | Error::UnsupportedFilterPipelineVersion(_)

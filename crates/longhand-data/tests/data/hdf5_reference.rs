@@ -59,6 +59,7 @@ fn good_files_that_cannot_be_read_are_refused_with_the_cause() {
         assert!(!message.contains("corrupt"), "{message}");
     }
     let options = ReadOptions::default();
+    assert_fails(&reference("in_use.h5"), &options, &["in_use.h5", "open for writing", "h5clear -s"]);
     assert_fails(&reference("bfloat16.h5"), &options, &["trX", "2 bytes that are not in an IEEE 754 format"]);
 }
 

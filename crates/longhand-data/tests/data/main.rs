@@ -74,4 +74,9 @@ fn a_path_of_no_known_layout_is_told_so() {
     assert_fails(&file, &options, &["notes.txt", "not an HDF5 file"]);
     write(&file, "");
     assert_fails(&file, &options, &["notes.txt", "not an HDF5 file"]);
+    // Of a large file only a few bytes are looked at; this one has no contents on the disk.
+    fs::File::create(&file).unwrap().set_len(1 << 33).unwrap();
+    assert_fails(&file, &options, &["notes.txt", "not an HDF5 file"]);
+    #[cfg(unix)]
+    assert_fails("/dev/null".as_ref(), &options, &["/dev/null", "neither a file nor a folder"]);
 }

@@ -9,6 +9,7 @@ class `i % 3` of 3.
 """
 import ctypes
 import os
+import shutil
 
 import h5py
 import numpy
@@ -112,6 +113,14 @@ def main():
         for part in ["tr", "tst"]:
             file.create_dataset(part + "X", (80_000, 150, 3), "f4", chunks=(1000, 150, 3), compression="gzip")
             file[part + "Y"] = labels(3)
+    # What another program sees of a file that is still being written.
+    open_file = os.path.join(HERE, "open.h5")
+    with h5py.File(open_file, "w", libver="latest") as file:
+        for part, windows in [("tr", 7), ("tst", 3)]:
+            file[part + "X"], file[part + "Y"] = values(windows), labels(windows)
+        file.flush()
+        shutil.copy(open_file, os.path.join(HERE, "in_use.h5"))
+    os.remove(open_file)
 
 
 if __name__ == "__main__":
