@@ -11,7 +11,7 @@ use crate::{DataError, Dataset, ReadOptions, hapt, hdf5, motionsense};
 /// - UCI HAPT: the folder `RawData` with `labels.txt`, or one that holds it;
 /// - the study's own layout: one HDF5 file with `trX`, `trY`, `tstX` and `tstY`.
 ///
-/// Files are read piece by piece. Memory is given in proportion to what a file holds: for text at most to its length,
+/// Files are read piece by piece. Memory is given in proportion to what a file holds: for text to its length,
 /// for HDF5 to the unpacked values, if the file is long enough to hold them.
 ///
 /// The result does not depend on the order in which the operating system lists files.
