@@ -105,10 +105,10 @@ pub fn work(recurrent: Recurrent) -> u64 {
 }
 
 /// The linear layer before training.
-fn head(units: usize, classes: usize, generator: &mut ChaCha8Rng) -> Linear<f32> {
+fn head(units: usize, classes: usize, generator: &mut ChaCha8Rng) -> Result<Linear<f32>, Failure> {
     let mut head = Linear::zeros(units, classes);
-    initialise::xavier_uniform(&mut head.weight, 1.0, generator);
-    head
+    initialise::xavier_uniform(&mut head.weight, 1.0, generator)?;
+    Ok(head)
 }
 
 /// The training that all models share.

@@ -1,6 +1,6 @@
 //! What can be wrong with a model's shapes and with hyperparameters, said in one sentence each.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use thiserror::Error;
 
 /// Shapes that do not fit together.
@@ -19,7 +19,7 @@ pub enum ShapeError {
         takes: usize,
     },
     /// A matrix does not have a column for each step of each sequence.
-    #[error("{columns} columns cannot hold {steps} steps of {batch} sequences; there must be {}", steps * batch)]
+    #[error("{columns} columns cannot hold {steps} steps of {batch} sequences; there must be {}", steps.saturating_mul(*batch))]
     Columns {
         /// Columns there are.
         columns: usize,
@@ -29,7 +29,7 @@ pub enum ShapeError {
         batch: usize,
     },
     /// Marks (valid, reset) are not one a step and sequence.
-    #[error("{given} {marks} marks were given for {steps} steps of {batch} sequences; there must be {}", steps * batch)]
+    #[error("{given} {marks} marks were given for {steps} steps of {batch} sequences; there must be {}", steps.saturating_mul(*batch))]
     Marks {
         /// Which marks.
         marks: &'static str,
@@ -55,6 +55,14 @@ pub enum ShapeError {
         given: usize,
         /// Sequences of the batch before it.
         carried: usize,
+    },
+    /// A batch without sequences or without steps, which nothing can be learned from.
+    #[error("a batch of {steps} steps of {batch} sequences is empty; training needs at least one step of one sequence")]
+    EmptyBatch {
+        /// Steps of the batch.
+        steps: usize,
+        /// Sequences of the batch.
+        batch: usize,
     },
     /// A sequence is longer than the layout it is to lie in.
     #[error("sequence {sequence} has {length} steps, but the layout has {steps}; give lengths up to {steps}")]
@@ -95,7 +103,11 @@ pub enum ShapeError {
     },
 }
 
-/// A hyperparameter outside of what makes sense.
+/// A hyperparameter outside of its range, or one that the model's scalar type cannot represent.
+///
+/// Where hyperparameters are given in `f64` to a constructor, a builder or an initialiser, as configuration files have
+/// them, a bad one is this error. What a running training loop passes on every call (learning rates, limits for clipping,
+/// the arguments of a [`schedule`](crate::schedule)) is checked too, but a bad value panics: it is a bug in the loop.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("{name} is {value}, but it must be {expected}")]
 pub struct HyperparameterError {
@@ -104,7 +116,7 @@ pub struct HyperparameterError {
     /// The value that was given.
     pub value: f64,
     /// What would be right.
-    pub expected: &'static str,
+    pub expected: String,
 }
 
 impl HyperparameterError {
@@ -113,8 +125,8 @@ impl HyperparameterError {
         right: bool,
         name: &'static str,
         value: f64,
-        expected: &'static str,
+        expected: &str,
     ) -> Result<(), HyperparameterError> {
-        if right { Ok(()) } else { Err(HyperparameterError { name, value, expected }) }
+        if right { Ok(()) } else { Err(HyperparameterError { name, value, expected: expected.to_string() }) }
     }
 }

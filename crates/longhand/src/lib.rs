@@ -50,6 +50,7 @@ extern crate alloc;
 mod chain;
 mod clipping;
 mod error;
+mod hyperparameters;
 pub mod initialise;
 mod kernel;
 mod layer;

@@ -3,16 +3,17 @@
 mod common;
 
 use common::{bits, elements, elman, generator};
+use longhand::HyperparameterError;
 use longhand::initialise::{self, kaiming_normal, kaiming_uniform, orthogonal, xavier_normal, xavier_uniform};
 use longhand::nalgebra::DMatrix;
 use rand_chacha::ChaCha8Rng;
 
-type Initialiser = fn(&mut DMatrix<f64>, f64, &mut ChaCha8Rng);
+type Initialiser = fn(&mut DMatrix<f64>, f64, &mut ChaCha8Rng) -> Result<(), HyperparameterError>;
 
 /// Mean, variance and largest magnitude of a weight of 200 x 50.
 fn statistics(initialiser: Initialiser, gain: f64) -> (f64, f64, f64) {
     let mut weight = DMatrix::zeros(200, 50);
-    initialiser(&mut weight, gain, &mut generator(1));
+    initialiser(&mut weight, gain, &mut generator(1)).expect("a good gain");
     let n = weight.len() as f64;
     let mean = weight.sum() / n;
     (mean, weight.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / n, weight.amax())
@@ -56,7 +57,7 @@ fn uniform_fills_every_tensor_within_its_bounds() {
     for (low, high) in [(1.0, 1.0), (1.0, 0.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
         let before = bits(&layer);
         let error = initialise::uniform(&mut layer, low, high, &mut generator(4)).expect_err("out of order");
-        assert_eq!(error.name, "high");
+        assert_eq!(error.name, if low.is_nan() { "low" } else { "high" });
         assert_eq!(bits(&layer), before);
     }
 }
@@ -67,7 +68,7 @@ fn orthogonal_matrices() {
     for (rows, columns) in [(50, 50), (60, 20), (20, 60), (1, 1), (1, 7), (7, 1)] {
         for gain in [1.0, 1.7] {
             let mut weight = DMatrix::<f64>::zeros(rows, columns);
-            orthogonal(&mut weight, gain, &mut generator(5));
+            orthogonal(&mut weight, gain, &mut generator(5)).expect("a good gain");
             let product = if rows >= columns { weight.tr_mul(&weight) } else { &weight * weight.transpose() };
             let expected = DMatrix::identity(rows.min(columns), rows.min(columns)) * (gain * gain);
             let error = (product - expected).amax();
@@ -83,7 +84,7 @@ fn orthogonal_matrices_have_no_preferred_sign() {
     let mut positive = 0;
     for _ in 0..400 {
         let mut weight = DMatrix::<f64>::zeros(3, 3);
-        orthogonal(&mut weight, 1.0, g);
+        orthogonal(&mut weight, 1.0, g).expect("a good gain");
         positive += weight.diagonal().iter().filter(|&&w| w > 0.0).count();
     }
     // 600 of 1,200 with a deviation of 17.
@@ -95,7 +96,7 @@ fn same_seed_same_bits_other_seed_other_bits() {
     for initialiser in [xavier_uniform as Initialiser, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal] {
         let draw = |seed| {
             let mut weight = DMatrix::zeros(4, 6);
-            initialiser(&mut weight, 1.0, &mut generator(seed));
+            initialiser(&mut weight, 1.0, &mut generator(seed)).expect("a good gain");
             bits(&weight)
         };
         assert_eq!(draw(7), draw(7));
@@ -107,8 +108,8 @@ fn same_seed_same_bits_other_seed_other_bits() {
 #[test]
 fn f32_draws_the_same_numbers() {
     let (mut narrow, mut wide) = (DMatrix::<f32>::zeros(5, 4), DMatrix::<f64>::zeros(5, 4));
-    xavier_normal(&mut narrow, 1.0, &mut generator(9));
-    xavier_normal(&mut wide, 1.0, &mut generator(9));
+    xavier_normal(&mut narrow, 1.0, &mut generator(9)).expect("a good gain");
+    xavier_normal(&mut wide, 1.0, &mut generator(9)).expect("a good gain");
     assert!(narrow.iter().zip(wide.iter()).all(|(n, w)| n.to_bits() == (*w as f32).to_bits()));
 }
 
@@ -116,7 +117,48 @@ fn f32_draws_the_same_numbers() {
 fn gain_zero_gives_zeros() {
     for initialiser in [xavier_uniform as Initialiser, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal] {
         let mut weight = DMatrix::from_element(3, 2, 1.0);
-        initialiser(&mut weight, 0.0, &mut generator(10));
+        initialiser(&mut weight, 0.0, &mut generator(10)).expect("0 is a gain");
         assert!(weight.iter().all(|&w| w == 0.0));
+    }
+}
+
+#[test]
+fn bad_gains_are_errors_that_change_nothing() {
+    for initialiser in [xavier_uniform as Initialiser, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal] {
+        for bad in [f64::NAN, f64::INFINITY, -1.0, 5e-324] {
+            let mut weight = DMatrix::from_element(3, 2, 1.0);
+            let error = initialiser(&mut weight, bad, &mut generator(11)).expect_err("a bad gain");
+            assert!(error.to_string().starts_with("gain is "), "{error}");
+            assert_eq!(bits(&weight), [1.0_f64.to_bits(); 6]);
+        }
+    }
+}
+
+/// What counts is the number that the model's scalar type makes of it.
+#[test]
+fn gains_and_bounds_that_f32_cannot_represent_are_errors() {
+    let mut weight = DMatrix::<f32>::zeros(3, 2);
+    let g = &mut generator(12);
+    for bad in [1e300, 3e38, 1e-60] {
+        let error = kaiming_normal(&mut weight, bad, g).expect_err("beyond f32");
+        assert!(error.to_string().contains("normal numbers of f32"), "{error}");
+    }
+    assert!(orthogonal(&mut weight, 1e39, g).is_err() && xavier_uniform(&mut weight, 1e39, g).is_err());
+    for (low, high) in [(-1e300, 1.0), (0.0, 1e300), (1.0, 1.0 + 1e-12)] {
+        assert!(initialise::uniform(&mut weight, low, high, g).is_err(), "{low} to {high}");
+    }
+    let lstm = longhand::Lstm::<f32>::zeros(2, 3);
+    for bad in [f64::NAN, f64::NEG_INFINITY, 1e300] {
+        let error = lstm.clone().with_forget_bias(bad).expect_err("not finite in f32");
+        assert!(error.to_string().starts_with("forget bias is "), "{error}");
+    }
+}
+
+#[test]
+fn weights_without_elements_are_initialised() {
+    for initialiser in [xavier_uniform as Initialiser, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal] {
+        for (rows, columns) in [(0, 0), (0, 3), (3, 0)] {
+            initialiser(&mut DMatrix::zeros(rows, columns), 1.0, &mut generator(13)).expect("a good gain");
+        }
     }
 }

@@ -60,3 +60,18 @@ fn decays() {
     falls(|step| schedule::exponential(step, 0.99), 100);
     falls(|step| schedule::step_decay(step, 3, 0.5), 100);
 }
+
+#[test]
+fn factors_that_make_no_sense_panic() {
+    let refused = |f: &dyn Fn() -> f64| std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err();
+    for bad in [f64::NAN, f64::INFINITY, -0.1] {
+        for step in [0, 10] {
+            assert!(refused(&|| schedule::cosine(step, 5, bad)), "cosine to {bad}");
+            assert!(refused(&|| schedule::linear(step, 5, bad)), "line to {bad}");
+            assert!(refused(&|| schedule::step_decay(step, 5, bad)), "decay by {bad}");
+            assert!(refused(&|| schedule::exponential(step, bad)), "exponential decay by {bad}");
+        }
+    }
+    assert!(refused(&|| schedule::step_decay(3, 0, 0.5)));
+    assert_near(schedule::linear_warm_up(usize::MAX, 3), 1.0);
+}

@@ -17,7 +17,7 @@ pub const NUMBERS: Numbers = Numbers { peak_learning_rate: 3e-3, max_norm: 0.25,
 /// The model before training.
 pub fn model(inputs: usize, classes: usize, generator: &mut ChaCha8Rng) -> Result<Model<Elman<f32>>, Failure> {
     let mut recurrent = Elman::zeros(inputs, UNITS).with_nonlinearity(Nonlinearity::Relu);
-    initialise::xavier_uniform(&mut recurrent.weight_ih_l0, 1.0, generator);
+    initialise::xavier_uniform(&mut recurrent.weight_ih_l0, 1.0, generator)?;
     recurrent.weight_hh_l0.fill_with_identity();
-    Ok(recurrent.then(MeanOverTime)?.then(head(UNITS, classes, generator))?)
+    Ok(recurrent.then(MeanOverTime)?.then(head(UNITS, classes, generator)?)?)
 }

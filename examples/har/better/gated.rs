@@ -16,11 +16,11 @@ pub const NUMBERS: Numbers = Numbers { peak_learning_rate: 3e-3, max_norm: 1.0, 
 /// The LSTM before training.
 pub fn lstm(inputs: usize, classes: usize, generator: &mut ChaCha8Rng) -> Result<Model<Lstm<f32>>, Failure> {
     let recurrent = Lstm::new(inputs, UNITS, generator);
-    Ok(recurrent.then(MeanOverTime)?.then(head(UNITS, classes, generator))?)
+    Ok(recurrent.then(MeanOverTime)?.then(head(UNITS, classes, generator)?)?)
 }
 
 /// The GRU before training.
 pub fn gru(inputs: usize, classes: usize, generator: &mut ChaCha8Rng) -> Result<Model<Gru<f32>>, Failure> {
     let recurrent = Gru::new(inputs, UNITS, generator);
-    Ok(recurrent.then(MeanOverTime)?.then(head(UNITS, classes, generator))?)
+    Ok(recurrent.then(MeanOverTime)?.then(head(UNITS, classes, generator)?)?)
 }

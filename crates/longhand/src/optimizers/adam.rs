@@ -1,10 +1,13 @@
 //! Adam (Kingma and Ba, 2015, algorithm 1) and AdamW (Loshchilov and Hutter, 2019, algorithm 2).
 
-use super::{Optimizer, sized};
+use super::{Optimizer, check_learning_rate, sized};
+use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
 use crate::kernel::{Equations, Real, each};
-use crate::scalar::real;
+use crate::scalar::{as_f64, is, real};
 use crate::{HyperparameterError, Scalar, Tensors};
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
+use core::any::type_name;
+use num_traits::Float;
 
 /// Adam. With `t` the number of steps so far, counted from 1:
 ///
@@ -48,14 +51,24 @@ impl<T: Scalar> Moments<T> {
     }
 
     fn set_betas(&mut self, beta1: f64, beta2: f64) -> Result<(), HyperparameterError> {
-        HyperparameterError::unless((0.0..1.0).contains(&beta1), "beta1", beta1, "in [0, 1)")?;
-        HyperparameterError::unless((0.0..1.0).contains(&beta2), "beta2", beta2, "in [0, 1)")?;
+        check_fraction::<T>("beta1", beta1)?;
+        check_fraction::<T>("beta2", beta2)?;
         (self.beta1, self.beta2) = (beta1, beta2);
         Ok(())
     }
 
     fn set_epsilon(&mut self, epsilon: f64) -> Result<(), HyperparameterError> {
-        HyperparameterError::unless(epsilon > 0.0 && epsilon.is_finite(), "epsilon", epsilon, "positive and finite")?;
+        check_positive::<T>("epsilon", epsilon)?;
+        // Small moments are flushed to zero, so a smaller epsilon would divide what is left of them by next to nothing.
+        let smallest = if is::<T, f32>() {
+            Float::powi(2.0, -53)
+        } else if is::<T, f64>() {
+            Float::powi(2.0, -500)
+        } else {
+            0.0
+        };
+        let expected = format!("at least {smallest:e} for {}", type_name::<T>());
+        HyperparameterError::unless(epsilon >= smallest, "epsilon", epsilon, &expected)?;
         self.epsilon = epsilon;
         Ok(())
     }
@@ -65,8 +78,10 @@ impl<T: Scalar> Moments<T> {
         let count = parameters.count();
         sized(&mut self.first, count);
         sized(&mut self.second, count);
-        self.steps += 1;
-        let power = |beta: f64| 1.0 - nalgebra::ComplexField::powi(beta, i32::try_from(self.steps).unwrap_or(i32::MAX));
+        self.steps = self.steps.saturating_add(1);
+        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        // Of the decay rate as the moments have it, rounded to T: with rates near 1 the difference counts.
+        let power = |beta: f64| 1.0 - Float::powi(as_f64(real::<T>(beta)), steps);
         let step = AdamStep {
             beta1: real(self.beta1),
             beta2: real(self.beta2),
@@ -118,15 +133,6 @@ impl<T: Scalar> Equations<T, 1, 3> for AdamStep<T> {
     }
 }
 
-pub(super) fn check_weight_decay(weight_decay: f64) -> Result<(), HyperparameterError> {
-    HyperparameterError::unless(
-        weight_decay >= 0.0 && weight_decay.is_finite(),
-        "weight decay",
-        weight_decay,
-        "finite and not negative",
-    )
-}
-
 macro_rules! adam {
     ($optimizer:ident, $weight_decay:literal) => {
         impl<T: Scalar> Default for $optimizer<T> {
@@ -144,7 +150,7 @@ macro_rules! adam {
             /// With other decay rates of the two moments.
             ///
             /// # Errors
-            /// If one is not in `[0, 1)`.
+            /// If one is not in `[0, 1)`, before or after rounding to `T`.
             pub fn with_betas(mut self, beta1: f64, beta2: f64) -> Result<Self, HyperparameterError> {
                 self.moments.set_betas(beta1, beta2)?;
                 Ok(self)
@@ -153,7 +159,8 @@ macro_rules! adam {
             /// With another constant in the denominator.
             ///
             /// # Errors
-            /// If it is not positive and finite.
+            /// If it is not positive and finite, or less than 2^-53 = 1.1e-16 for `f32` and 2^-500 = 3.1e-151 for `f64`,
+            /// where squares of gradients are lost.
             pub fn with_epsilon(mut self, epsilon: f64) -> Result<Self, HyperparameterError> {
                 self.moments.set_epsilon(epsilon)?;
                 Ok(self)
@@ -162,9 +169,9 @@ macro_rules! adam {
             /// With another weight decay.
             ///
             /// # Errors
-            /// If it is negative or not finite.
+            /// If it is negative or not finite, or `T` cannot represent it as a normal number.
             pub fn with_weight_decay(mut self, weight_decay: f64) -> Result<Self, HyperparameterError> {
-                check_weight_decay(weight_decay)?;
+                check_not_negative::<T>("weight decay", weight_decay)?;
                 self.weight_decay = weight_decay;
                 Ok(self)
             }
@@ -176,14 +183,18 @@ adam!(Adam, 0.0);
 adam!(AdamW, 0.01);
 
 impl<T: Scalar> Optimizer<T> for Adam<T> {
+    #[track_caller]
     fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T) {
+        check_learning_rate(learning_rate);
         let weight_decay = real(self.weight_decay);
         self.moments.step(parameters, gradients, learning_rate, weight_decay, T::one());
     }
 }
 
 impl<T: Scalar> Optimizer<T> for AdamW<T> {
+    #[track_caller]
     fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T) {
+        check_learning_rate(learning_rate);
         let kept = T::one() - learning_rate * real(self.weight_decay);
         self.moments.step(parameters, gradients, learning_rate, T::zero(), kept);
     }

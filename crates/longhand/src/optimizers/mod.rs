@@ -26,11 +26,22 @@ use alloc::vec::Vec;
 /// assert!((layer.weight[(0, 0)] + 0.1).abs() < 1e-8);
 /// ```
 pub trait Optimizer<T: Scalar> {
-    /// One step down.
+    /// Updates the parameters by one step against the gradient.
     ///
     /// # Panics
-    /// If `parameters` and `gradients` differ in shape, or in count from those of earlier steps.
+    /// If `learning_rate` is NaN, infinite or negative, if `parameters` and `gradients` differ in shape, or if they differ
+    /// in count from those of earlier steps.
+    #[track_caller]
     fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T);
+}
+
+/// Panics unless the learning rate makes sense.
+#[track_caller]
+fn check_learning_rate<T: Scalar>(learning_rate: T) {
+    assert!(
+        learning_rate >= T::zero() && learning_rate.is_finite(),
+        "the learning rate is {learning_rate}, but it must be finite and not negative"
+    );
 }
 
 /// One scalar of state for each parameter, sized at the first step.

@@ -1,7 +1,8 @@
 //! Stochastic gradient descent.
 
-use super::{Optimizer, sized};
+use super::{Optimizer, check_learning_rate, sized};
 use crate::clipping::hold;
+use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
 use crate::kernel::{Equations, Real, each};
 use crate::scalar::real;
 use crate::{HyperparameterError, Scalar, Tensors};
@@ -39,9 +40,9 @@ impl<T: Scalar> Sgd<T> {
     /// With momentum.
     ///
     /// # Errors
-    /// If `momentum` is not in `[0, 1)`.
+    /// If `momentum` is not in `[0, 1)`, before or after rounding to `T`.
     pub fn with_momentum(mut self, momentum: f64) -> Result<Self, HyperparameterError> {
-        HyperparameterError::unless((0.0..1.0).contains(&momentum), "momentum", momentum, "in [0, 1)")?;
+        check_fraction::<T>("momentum", momentum)?;
         self.momentum = momentum;
         Ok(self)
     }
@@ -49,7 +50,7 @@ impl<T: Scalar> Sgd<T> {
     /// With momentum that looks ahead (Nesterov).
     ///
     /// # Errors
-    /// If `momentum` is not in `[0, 1)`.
+    /// If `momentum` is not in `[0, 1)`, before or after rounding to `T`.
     pub fn with_nesterov_momentum(self, momentum: f64) -> Result<Self, HyperparameterError> {
         let mut optimizer = self.with_momentum(momentum)?;
         optimizer.nesterov = true;
@@ -59,9 +60,9 @@ impl<T: Scalar> Sgd<T> {
     /// With weight decay: `weight_decay * w` is added to the gradient.
     ///
     /// # Errors
-    /// If `weight_decay` is negative or not finite.
+    /// If `weight_decay` is negative or not finite, or `T` cannot represent it as a normal number.
     pub fn with_weight_decay(mut self, weight_decay: f64) -> Result<Self, HyperparameterError> {
-        super::adam::check_weight_decay(weight_decay)?;
+        check_not_negative::<T>("weight decay", weight_decay)?;
         self.weight_decay = weight_decay;
         Ok(self)
     }
@@ -80,9 +81,11 @@ impl<T: Scalar> Sgd<T> {
     /// ```
     ///
     /// # Errors
-    /// If `limit` is not positive.
+    /// If `limit` is not positive, or `T` cannot represent it as a normal number. Infinity clips nothing.
     pub fn with_value_clipping(mut self, limit: f64) -> Result<Self, HyperparameterError> {
-        HyperparameterError::unless(limit > 0.0, "value clipping", limit, "above 0")?;
+        if limit != f64::INFINITY {
+            check_positive::<T>("value clipping", limit)?;
+        }
         self.clip_value = limit;
         Ok(self)
     }
@@ -125,7 +128,9 @@ impl<T: Scalar> Equations<T, 1, 2> for WithMomentum<T> {
 }
 
 impl<T: Scalar> Optimizer<T> for Sgd<T> {
+    #[track_caller]
     fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T) {
+        check_learning_rate(learning_rate);
         let clip_value = real(self.clip_value);
         if self.momentum == 0.0 && self.weight_decay == 0.0 {
             parameters.visit_pair(gradients, &mut |w, g| each(Plain { learning_rate, clip_value }, [g], [w]));

@@ -6,7 +6,7 @@ use crate::kernel::column::product_once_for;
 use crate::kernel::instruction_set::InstructionSet;
 use crate::kernel::product::plain;
 use crate::kernel::{self, Accumulate, Operand, Packed, PackedForColumn, Workspace};
-use crate::scalar::{real, square_root};
+use crate::scalar::real;
 use alloc::vec;
 use alloc::vec::Vec;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -159,7 +159,7 @@ fn check_blocks<T: Scalar>(epsilon: f64) {
                 kernel::product(&mut given, mode, a, b, &mut workspace);
                 for (&given, &expected) in given.iter().zip(&expected) {
                     // Errors add up like a random walk; `k` of them never exceed `k epsilon`, and 6 sqrt(k) is far out.
-                    let bound = real::<T>(6.0 * epsilon * square_root(1.0 + k as f64) * 4.0);
+                    let bound = real::<T>(6.0 * epsilon * num_traits::Float::sqrt(1.0 + k as f64) * 4.0);
                     assert!((given - expected).abs() <= bound, "{m} x {n} x {k}: {given} against {expected}");
                 }
                 assert!(given[m * n..] == before[m * n..], "beyond the result");
