@@ -1,21 +1,25 @@
 //! Clipping of gradients, before the optimizer sees them.
 
-use crate::kernel::{Equations, Real, each, sum_of_squares};
+use crate::kernel::{Equations, Real, each};
+use crate::norm::Norm;
 use crate::{Path, Scalar, Tensors};
 
-/// Holds each element of the gradients in `[-limit, limit]`; NaN stays NaN.
+/// Clamps each element of the gradients to `[-limit, limit]`; NaN stays NaN.
 ///
 /// # Panics
 /// If `limit` is not positive.
+#[track_caller]
 pub fn clip_by_value<T: Scalar, P: Tensors<T>>(gradients: &mut P, limit: T) {
-    assert!(limit > T::zero(), "gradients are clipped to a positive value, not to {limit}");
+    assert!(limit > T::zero(), "the limit for clipping by value is {limit}, but it must be above 0");
     gradients.visit_mut(&Path::ROOT, &mut |_, _, values| each(Hold(limit), [], [values]));
 }
 
 /// Scales all gradients together so that their norm, taken over *all* tensors at once, is at most `max_norm`; returns
-/// the norm they had (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
+/// the norm they had, as [`global_norm`] does (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
 ///
-/// If the norm is not finite the gradients are left as they are: the caller sees it in what is returned.
+/// Works for every finite gradient, even where its norm or the squares of its elements exceed the range of `T`.
+/// If an element is NaN or infinite, so is the returned norm, and the gradients are unchanged: check the norm and skip
+/// the update.
 ///
 /// ```
 /// use longhand::{Linear, Tensors, clip_by_global_norm};
@@ -27,24 +31,26 @@ pub fn clip_by_value<T: Scalar, P: Tensors<T>>(gradients: &mut P, limit: T) {
 ///
 /// # Panics
 /// If `max_norm` is not positive.
+#[track_caller]
 pub fn clip_by_global_norm<T: Scalar, P: Tensors<T>>(gradients: &mut P, max_norm: T) -> T {
-    assert!(max_norm > T::zero(), "gradients are clipped to a positive norm, not to {max_norm}");
-    let norm = global_norm(gradients);
-    if norm.is_finite() && norm > max_norm {
-        let factor = max_norm / norm;
-        gradients.visit_mut(&Path::ROOT, &mut |_, _, values| each(Scale(factor), [], [values]));
+    assert!(max_norm > T::zero(), "the limit for clipping by the norm is {max_norm}, but it must be above 0");
+    let norm = Norm::of(gradients);
+    let rounded = norm.rounded();
+    if rounded.is_finite() && rounded > max_norm {
+        norm.scale_to(max_norm, gradients);
     }
-    norm
+    rounded
 }
 
 /// The Euclidean norm over all tensors at once.
+///
+/// `f32` is summed in `f64`, so that no digits are lost; no square overflows or underflows. NaN or infinite if an element
+/// is. If all elements are finite but the norm exceeds the range of `T`, the result is the largest finite number of `T`.
 pub fn global_norm<T: Scalar, P: Tensors<T>>(gradients: &P) -> T {
-    let mut sum = T::zero();
-    gradients.visit(&Path::ROOT, &mut |_, _, values| sum += sum_of_squares(values));
-    sum.sqrt()
+    Norm::of(gradients).rounded()
 }
 
-/// Holds an element in `[-limit, limit]`; NaN stays NaN.
+/// Clamps an element to `[-limit, limit]`; NaN stays NaN.
 #[inline(always)]
 pub(crate) fn hold<T: Scalar, V: Real<T>>(value: V, limit: T) -> V {
     value.constant(-limit).max(value.constant(limit).min(value))
@@ -58,16 +64,5 @@ impl<T: Scalar> Equations<T, 0, 1> for Hold<T> {
     #[inline(always)]
     fn apply<V: Real<T>>(self, []: [V; 0], [value]: [V; 1]) -> [V; 1] {
         [hold(value, self.0)]
-    }
-}
-
-/// `factor * value`.
-#[derive(Clone, Copy)]
-struct Scale<T>(T);
-
-impl<T: Scalar> Equations<T, 0, 1> for Scale<T> {
-    #[inline(always)]
-    fn apply<V: Real<T>>(self, []: [V; 0], [value]: [V; 1]) -> [V; 1] {
-        [(value * value.constant(self.0)).flush_to_zero()]
     }
 }

@@ -57,6 +57,7 @@ mod layer;
 pub mod layers;
 mod layout;
 mod losses;
+mod norm;
 mod optimizers;
 mod scalar;
 pub mod schedule;

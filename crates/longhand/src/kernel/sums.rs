@@ -17,18 +17,21 @@ pub(crate) fn add<T: Scalar>(out: &mut [T], values: &[T]) {
     each(Add, [values], [out]);
 }
 
-/// The sum of the squares, in eight running sums that are added at the end: the same order on every processor.
-pub(crate) fn sum_of_squares<T: Scalar>(values: &[T]) -> T {
+/// The sum of the squares of `of(value)`, in eight running sums that are added at the end: the same order on every
+/// processor.
+pub(crate) fn sum_of_squares<T: Scalar, S: Scalar>(values: &[T], of: impl Fn(T) -> S) -> S {
     const SUMS: usize = 8;
-    let mut sums = [T::zero(); SUMS];
+    let mut sums = [S::zero(); SUMS];
     let mut chunks = values.chunks_exact(SUMS);
     for chunk in &mut chunks {
         for (sum, &value) in sums.iter_mut().zip(chunk) {
+            let value = of(value);
             *sum += value * value;
         }
     }
-    let mut total = T::zero();
+    let mut total = S::zero();
     for &value in chunks.remainder() {
+        let value = of(value);
         total += value * value;
     }
     sums.iter().fold(total, |total, &sum| total + sum)

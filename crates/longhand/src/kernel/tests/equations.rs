@@ -159,7 +159,7 @@ fn check_not_a_number<T: Scalar>() {
 fn not_a_number_stays_not_a_number() {
     check_not_a_number::<f32>();
     check_not_a_number::<f64>();
-    assert!(kernel::sum_of_squares(&[f64::NAN; 9]).is_nan());
+    assert!(kernel::sum_of_squares(&[f64::NAN; 9], |x| x).is_nan());
 }
 
 fn check_sums<T: Scalar>() {
@@ -170,7 +170,7 @@ fn check_sums<T: Scalar>() {
         kernel::add(&mut sum, &b);
         assert!(sum.iter().zip(a.iter().zip(&b)).all(|(&sum, (&a, &b))| sum == a + b));
         let squares = a.iter().fold(T::zero(), |sum, &a| sum + a * a);
-        assert!(kernel::sum_of_squares(&a) == squares, "{length}");
+        assert!(kernel::sum_of_squares(&a, |x| x) == squares, "{length}");
     }
 }
 

@@ -1,0 +1,81 @@
+//! The Euclidean norm over tensors, for elements of any size.
+
+use crate::hyperparameters::largest;
+use crate::kernel::sum_of_squares;
+use crate::scalar::{as_f64, is, real};
+use crate::{Path, Scalar, Tensors};
+
+/// A power of two that brings numbers whose squares would overflow or underflow in `f64` to where they do not: the
+/// squares of `2^1024 / 2^600` and of `2^-1074 * 2^600` are normal numbers.
+const SHIFT: f64 = f64::from_bits((1023 + 600) << 52);
+
+/// Below this a sum of squares may have lost terms that count; above it, those that underflowed are too small to matter.
+const SMALLEST_SUM: f64 = f64::from_bits((1023 - 900) << 52);
+
+/// The norm of the elements of some tensors.
+pub(crate) enum Norm<T> {
+    /// Of `f32` or `f64`: the norm is `root / shift`, with a power of two as `shift`, so that it can be beyond `T`.
+    Scaled { root: f64, shift: f64 },
+    /// Of any other scalar, whose derivatives the square root carries on.
+    Plain(T),
+}
+
+impl<T: Scalar> Norm<T> {
+    /// The norm over all tensors of a value at once.
+    pub(crate) fn of<P: Tensors<T>>(value: &P) -> Self {
+        if !is::<T, f32>() && !is::<T, f64>() {
+            let mut sum = T::zero();
+            value.visit(&Path::ROOT, &mut |_, _, values| sum += sum_of_squares(values, |x| x));
+            return Norm::Plain(sum.sqrt());
+        }
+        let mut plain = 0.0;
+        value.visit(&Path::ROOT, &mut |_, _, values| plain += sum_of_squares(values, as_f64));
+        let sum_of = |shift: f64| {
+            let mut sum = 0.0;
+            value.visit(&Path::ROOT, &mut |_, _, values| sum += sum_of_squares(values, |x| shift * as_f64(x)));
+            sum
+        };
+        let (sum, shift) = if plain == f64::INFINITY {
+            (sum_of(1.0 / SHIFT), 1.0 / SHIFT)
+        } else if plain < SMALLEST_SUM {
+            (sum_of(SHIFT), SHIFT)
+        } else {
+            (plain, 1.0)
+        };
+        Norm::Scaled { root: num_traits::Float::sqrt(sum), shift }
+    }
+
+    /// The norm as `T`; the largest finite number of `T` if it is finite but beyond that.
+    pub(crate) fn rounded(&self) -> T {
+        match *self {
+            Norm::Plain(norm) => norm,
+            Norm::Scaled { root, .. } if !root.is_finite() => real(root),
+            Norm::Scaled { root, shift } => real((root / shift).min(largest::<T>())),
+        }
+    }
+
+    /// Multiplies a value that has this norm so that it has the norm `target`.
+    pub(crate) fn scale_to<P: Tensors<T>>(&self, target: T, value: &mut P) {
+        value.visit_mut(&Path::ROOT, &mut |_, _, values| match *self {
+            Norm::Plain(norm) => {
+                let factor = target / norm;
+                for x in values {
+                    *x *= factor;
+                }
+            }
+            Norm::Scaled { root, shift } => {
+                let (target, factor) = (as_f64(target), as_f64(target) / root);
+                if factor.is_normal() {
+                    for x in values {
+                        *x = real(as_f64(*x) * shift * factor);
+                    }
+                } else {
+                    // Norms so far apart that their quotient underflows.
+                    for x in values {
+                        *x = real(as_f64(*x) * shift / root * target);
+                    }
+                }
+            }
+        });
+    }
+}
