@@ -49,6 +49,7 @@ extern crate alloc;
 
 mod chain;
 mod clipping;
+mod compensated_sum;
 mod error;
 mod hyperparameters;
 pub mod initialise;

@@ -1,6 +1,10 @@
 //! Losses: known values, gradients against central differences, reductions, missing targets, extreme logits.
 
 mod common;
+#[path = "losses/digits.rs"]
+mod digits;
+#[path = "losses/shapes.rs"]
+mod shapes;
 
 use common::{assert_gradient, generator, random_like, random_sequences};
 use longhand::{
@@ -197,14 +201,14 @@ fn label_smoothing_out_of_range_is_an_error() {
 }
 
 #[test]
-#[should_panic(expected = "label 4 is not one of 4 classes")]
+#[should_panic(expected = "label 4 of sequence 0 at step 0 is not one of 4 classes; expected 0 to 3")]
 fn a_label_that_is_no_class_panics() {
     let loss = SoftmaxCrossEntropy::new(Reduction::Sum);
     loss.evaluate(&outputs(), &Labels::per_step(vec![Some(4); 6], 2), None);
 }
 
 #[test]
-#[should_panic(expected = "one target a column")]
+#[should_panic(expected = "the targets are for 1 steps of 2 sequences, but the output has 3 steps of 2 sequences")]
 fn targets_of_another_shape_panic() {
     let loss = MeanSquaredError::new(Reduction::Sum);
     loss.evaluate(&outputs(), &random_like(&Sequences::from_fn(4, 1, 2, |_, _, _| 0.0), &mut generator(3)), None);

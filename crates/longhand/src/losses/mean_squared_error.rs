@@ -6,7 +6,8 @@
 //! loss = (y - d)^2          d_y = 2 (y - d)
 //! ```
 
-use super::{Loss, Reduction};
+use super::{Loss, Reduction, check_features};
+use crate::compensated_sum::CompensatedSum;
 use crate::{Scalar, Sequences};
 
 /// The squared difference to real targets, element by element; the mean squared error under
@@ -34,12 +35,12 @@ impl<T: Scalar> Loss<T> for MeanSquaredError {
     /// If the target has another number of features.
     fn column(&self, output: &[T], target: &Sequences<T>, index: usize, d_output: Option<&mut [T]>) -> T {
         let target = target.column(index);
-        assert_eq!(target.len(), output.len(), "the target has as many features as the output");
+        check_features(target.len(), output.len());
         if let Some(d_output) = d_output {
             for ((d_y, &y), &d) in d_output.iter_mut().zip(output).zip(target) {
                 *d_y = (y - d) + (y - d);
             }
         }
-        output.iter().zip(target).fold(T::zero(), |loss, (&y, &d)| loss + (y - d) * (y - d))
+        output.iter().zip(target).map(|(&y, &d)| (y - d) * (y - d)).collect::<CompensatedSum<T>>().value()
     }
 }

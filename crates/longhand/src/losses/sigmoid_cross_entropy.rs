@@ -6,9 +6,18 @@
 //! loss = -d log y - (1 - d) log(1 - y) = log(1 + exp z) - d z          d_z = y - d
 //! ```
 //!
-//! summed over the features. `log(1 + exp z)` is taken as `z + log(1 + exp(-z))` for `z >= 0`, so nothing overflows.
+//! summed over the features. With `e = exp(-|z|)`, which never overflows, and `y = 1 / (1 + e)` or `e / (1 + e)`,
+//!
+//! ```text
+//! z >= 0:   loss = (1 - d) z + log(1 + e)          d_z = (1 - d) - e / (1 + e)
+//! z < 0:    loss =    - d  z + log(1 + e)          d_z = e / (1 + e) - d
+//! ```
+//!
+//! No two terms of a loss have opposite signs, so none cancels: a logit of 16 with target 1 has a loss of 1.1e-7, as one
+//! of -16 with target 0 has, in `f32` too.
 
-use super::{Loss, Reduction};
+use super::{Loss, Reduction, check_features, check_label};
+use crate::compensated_sum::CompensatedSum;
 use crate::{Scalar, Sequences};
 
 /// Binary cross-entropy of `sigmoid(logits)` against real targets in `[0, 1]`, element by element; see the equations
@@ -27,10 +36,12 @@ impl SigmoidCrossEntropy {
     /// One target column a sequence, `classes x sequences`: 1 at its class and 0 elsewhere.
     ///
     /// # Panics
-    /// If a label is not below `classes`.
+    /// If a label is not below `classes`, or so many elements do not fit in the address space.
+    #[track_caller]
     pub fn one_hot<T: Scalar>(classes: usize, labels: &[usize]) -> Sequences<T> {
         let mut target = Sequences::from_fn(classes, 1, labels.len(), |_, _, _| T::zero());
         for (sequence, &label) in labels.iter().enumerate() {
+            check_label(label, classes, 0, sequence);
             target.at_mut(0, sequence)[label] = T::one();
         }
         target
@@ -48,17 +59,17 @@ impl<T: Scalar> Loss<T> for SigmoidCrossEntropy {
     /// If the target has another number of features.
     fn column(&self, logits: &[T], target: &Sequences<T>, index: usize, d_logits: Option<&mut [T]>) -> T {
         let target = target.column(index);
-        assert_eq!(target.len(), logits.len(), "the target has as many features as the logits");
-        let (mut loss, mut d_logits) = (T::zero(), d_logits);
+        check_features(target.len(), logits.len());
+        let (mut loss, mut d_logits, one) = (CompensatedSum::zero(), d_logits, T::one());
         for (i, (&z, &d)) in logits.iter().zip(target).enumerate() {
-            // exp(-|z|), which never overflows, serves the loss and its gradient.
-            let (positive, e) = if z >= T::zero() { (z, (-z).exp()) } else { (T::zero(), z.exp()) };
-            loss += positive + e.ln_1p() - d * z;
+            let positive = z >= T::zero();
+            let e = if positive { -z } else { z }.exp();
+            loss.add(if positive { (one - d) * z } else { -d * z } + e.ln_1p());
             if let Some(d_logits) = &mut d_logits {
-                let y = if z >= T::zero() { T::one() } else { e } / (T::one() + e);
-                d_logits[i] = y - d;
+                let part = e / (one + e);
+                d_logits[i] = if positive { (one - d) - part } else { part - d };
             }
         }
-        loss
+        loss.value()
     }
 }

@@ -7,11 +7,21 @@
 //! ```
 //!
 //! With label smoothing `s` over `C` classes (Szegedy et al. 2016, section 7) the target is `q = (1 - s) onehot(k) +
-//! s / C`, and `loss = log(sum exp z_j) - sum q_j z_j`, `d_z = p - q`. The largest logit is taken out of the
-//! exponentials first, so none overflows.
+//! s / C`, and `loss = log(sum exp z_j) - sum q_j z_j`, `d_z = p - q`.
+//!
+//! With `z_m` the largest logit and `others = sum exp(z_j - z_m)` over all `j` but `m`, they are worked out as
+//!
+//! ```text
+//! loss = log(1 + others) + sum q_j (z_m - z_j)
+//! d_z_j = exp(z_j - z_m) / (1 + others) - q_j,     but for j = m = k,     d_z_k = (1 - q_k) - others / (1 + others)
+//! ```
+//!
+//! so that no exponential overflows and no large numbers cancel: neither large logits nor a probability close to 1 cost
+//! the loss its digits.
 
-use super::{Labels, Loss, Reduction};
-use crate::scalar::real;
+use super::{Labels, Loss, Reduction, Target, check_label};
+use crate::compensated_sum::CompensatedSum;
+use crate::scalar::{count, real};
 use crate::{HyperparameterError, Scalar};
 
 /// `-log softmax(logits)[label]`, from logits and class [`Labels`]; see the equations above.
@@ -48,24 +58,32 @@ impl<T: Scalar> Loss<T> for SoftmaxCrossEntropy {
     /// If the label is not one of the classes.
     fn column(&self, logits: &[T], labels: &Labels, index: usize, d_logits: Option<&mut [T]>) -> T {
         let Some(class) = labels.class(index) else { return T::zero() };
-        assert!(class < logits.len(), "label {class} is not one of {} classes", logits.len());
-        let (smoothing, classes) = (real::<T>(self.smoothing), real::<T>(logits.len() as f64));
+        check_label(class, logits.len(), index / labels.batch(), index % labels.batch());
+        let (smoothing, classes, one) = (real::<T>(self.smoothing), count::<T>(logits.len()), T::one());
         let target = |j: usize| {
             let spread = smoothing / classes;
-            if j == class { T::one() - smoothing + spread } else { spread }
+            if j == class { one - smoothing + spread } else { spread }
         };
-        let largest = logits.iter().copied().fold(logits[class], |a, b| if b > a { b } else { a });
-        let sum = logits.iter().fold(T::zero(), |sum, &z| sum + (z - largest).exp());
-        let log_sum = largest + sum.ln();
+        let largest = (0..logits.len()).fold(class, |largest, j| if logits[j] > logits[largest] { j } else { largest });
+        let exponential = |j: usize| (logits[j] - logits[largest]).exp();
+        let others =
+            (0..logits.len()).filter(|&j| j != largest).map(exponential).collect::<CompensatedSum<T>>().value();
+        // The first term is 1, or NaN where the largest logit is NaN or infinite.
+        let sum = exponential(largest) + others;
         if let Some(d_logits) = d_logits {
-            for (j, (d_z, &z)) in d_logits.iter_mut().zip(logits).enumerate() {
-                *d_z = (z - largest).exp() / sum - target(j);
+            for (j, d_z) in d_logits.iter_mut().enumerate() {
+                *d_z = exponential(j) / sum - target(j);
+            }
+            if largest == class {
+                d_logits[class] = (smoothing - smoothing / classes) - others / sum;
             }
         }
+        let distance = |j: usize| logits[largest] - logits[j];
         if self.smoothing > 0.0 {
-            logits.iter().enumerate().fold(log_sum, |loss, (j, &z)| loss - target(j) * z)
+            let terms = (0..logits.len()).map(|j| target(j) * distance(j));
+            others.ln_1p() + terms.collect::<CompensatedSum<T>>().value()
         } else {
-            log_sum - logits[class]
+            others.ln_1p() + distance(class)
         }
     }
 }

@@ -23,44 +23,53 @@ pub trait Target: Default {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Labels {
     classes: Vec<Option<usize>>,
+    steps: usize,
     batch: usize,
 }
 
 impl Labels {
     /// One label a sequence.
     pub fn per_sequence(classes: &[usize]) -> Labels {
-        Labels { classes: classes.iter().copied().map(Some).collect(), batch: classes.len() }
+        Labels { classes: classes.iter().copied().map(Some).collect(), steps: 1, batch: classes.len() }
     }
 
-    /// One label a step, or none, time-major: `classes[step * batch + sequence]`.
+    /// One optional label per step, step by step, not sequence by sequence: the label of (step, sequence) is at
+    /// `step * batch + sequence`. `None` skips the step.
     ///
     /// # Panics
-    /// If `classes` does not hold whole steps of `batch` sequences.
+    /// If the number of labels is no multiple of `batch`.
+    #[track_caller]
     pub fn per_step(classes: Vec<Option<usize>>, batch: usize) -> Labels {
         assert!(
-            batch > 0 && classes.len().is_multiple_of(batch),
-            "{} labels are not whole steps of {batch} sequences",
+            classes.len().is_multiple_of(batch),
+            "{} labels cannot be divided into steps of {batch} sequences",
             classes.len()
         );
-        Labels { classes, batch }
+        Labels { steps: classes.len().checked_div(batch).unwrap_or(0), classes, batch }
     }
 
     /// Takes over one label a sequence, reusing the memory.
     pub fn set_per_sequence(&mut self, classes: impl Iterator<Item = usize>) {
         self.classes.clear();
         self.classes.extend(classes.map(Some));
-        self.batch = self.classes.len();
+        (self.steps, self.batch) = (1, self.classes.len());
     }
 
     /// The label of a column, if it has one.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    #[track_caller]
     pub fn class(&self, column: usize) -> Option<usize> {
+        let columns = self.classes.len();
+        assert!(column < columns, "there is no column {column} in labels of {columns} columns, counted from 0");
         self.classes[column]
     }
 }
 
 impl Target for Labels {
     fn steps(&self) -> usize {
-        self.classes.len().checked_div(self.batch).unwrap_or(0)
+        self.steps
     }
 
     fn batch(&self) -> usize {
@@ -68,11 +77,11 @@ impl Target for Labels {
     }
 
     fn is_present(&self, column: usize) -> bool {
-        self.classes[column].is_some()
+        self.class(column).is_some()
     }
 
     fn gather(&mut self, whole: &Self, steps: usize, batch: usize, column: impl Fn(usize, usize) -> Option<usize>) {
-        self.batch = batch;
+        (self.steps, self.batch) = (steps, batch);
         self.classes.clear();
         for step in 0..steps {
             let classes = (0..batch).map(|sequence| whole.classes[column(step, sequence)?]);
