@@ -92,7 +92,8 @@ pub trait Layer<T: Scalar>: Tensors<T> {
     /// The output for `input`, which lies in the cache; `carry` comes in and goes out.
     ///
     /// # Panics
-    /// If the shape of `input` or `carry` is not what the layer takes.
+    /// If the shape of `input` or `carry` is not what the layer takes, or its parameters do not agree with one another in
+    /// shape.
     fn forward<'c>(
         &self,
         input: &Self::Input,
@@ -111,7 +112,7 @@ pub trait Layer<T: Scalar>: Tensors<T> {
     /// the gradient of the input is *written* to `d_input`, or not worked out if nobody wants it.
     ///
     /// # Panics
-    /// If the shapes are not those of that `forward`.
+    /// If the shapes are not those of that `forward`, if there was none, or if `gradients` has another shape than the layer.
     fn backward(
         &self,
         input: &Self::Input,

@@ -1,6 +1,6 @@
 //! How a batch of sequences lies in a matrix, which of its steps are valid, and where a sequence starts anew.
 
-use crate::ShapeError;
+use crate::{ShapeError, sizes};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
@@ -31,7 +31,12 @@ pub struct Layout {
 
 impl Layout {
     /// `steps` valid steps of `batch` sequences, with no reset.
+    ///
+    /// # Panics
+    /// If `steps * batch` exceeds the range of `usize`.
+    #[track_caller]
     pub fn new(steps: usize, batch: usize) -> Layout {
+        sizes::columns(steps, batch);
         Layout { steps, batch, valid: Vec::new(), reset: Vec::new() }
     }
 
@@ -67,6 +72,7 @@ impl Layout {
     /// # Panics
     /// If there is no such step or sequence.
     #[must_use]
+    #[track_caller]
     pub fn with_reset(mut self, step: usize, sequence: usize) -> Layout {
         let (column, columns) = (self.column(step, sequence), self.columns());
         if self.reset.is_empty() {
@@ -96,19 +102,34 @@ impl Layout {
     /// # Panics
     /// If there is no such step or sequence.
     #[inline]
+    #[track_caller]
     pub fn column(&self, step: usize, sequence: usize) -> usize {
-        assert!(step < self.steps && sequence < self.batch, "no step {step} of sequence {sequence} here");
+        assert!(
+            step < self.steps && sequence < self.batch,
+            "there is no step {step} of sequence {sequence} in a layout of {} steps of {} sequences, counted from 0",
+            self.steps,
+            self.batch
+        );
         step * self.batch + sequence
     }
 
     /// Whether `step` of `sequence` is valid.
+    ///
+    /// # Panics
+    /// If there is no such step or sequence.
+    #[track_caller]
     pub fn is_valid(&self, step: usize, sequence: usize) -> bool {
-        self.is_valid_column(step * self.batch + sequence)
+        self.is_valid_column(self.column(step, sequence))
     }
 
     /// Whether the carry of `sequence` is set to zero before `step`.
+    ///
+    /// # Panics
+    /// If there is no such step or sequence.
+    #[track_caller]
     pub fn resets(&self, step: usize, sequence: usize) -> bool {
-        !self.reset.is_empty() && self.reset[step * self.batch + sequence]
+        let column = self.column(step, sequence);
+        !self.reset.is_empty() && self.reset[column]
     }
 
     /// Whether any step is invalid.
@@ -122,18 +143,33 @@ impl Layout {
     }
 
     /// The last valid step of `sequence`, if it has any.
+    ///
+    /// # Panics
+    /// If there is no such sequence.
+    #[track_caller]
     pub fn last_valid_step(&self, sequence: usize) -> Option<usize> {
+        assert!(sequence < self.batch, "there is no sequence {sequence} in a layout of {} sequences", self.batch);
         (0..self.steps).rev().find(|&step| self.is_valid(step, sequence))
     }
 
     /// The sequences that are reset before `step`.
+    ///
+    /// # Panics
+    /// If there is no such step.
+    #[track_caller]
     pub fn resets_at(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
+        self.check_step(step);
         let marks = if self.has_resets() { &self.reset[step * self.batch..][..self.batch] } else { &[] };
         marks.iter().enumerate().filter_map(|(sequence, &reset)| reset.then_some(sequence))
     }
 
     /// The sequences whose `step` is invalid.
+    ///
+    /// # Panics
+    /// If there is no such step.
+    #[track_caller]
     pub fn invalid_at(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
+        self.check_step(step);
         let marks = if self.has_padding() { &self.valid[step * self.batch..][..self.batch] } else { &[] };
         marks.iter().enumerate().filter_map(|(sequence, &valid)| (!valid).then_some(sequence))
     }
@@ -172,14 +208,27 @@ impl Layout {
     }
 
     /// Becomes `steps` steps of `batch` sequences without resets, valid where `valid(step, sequence)` says so.
+    #[track_caller]
     pub(crate) fn set_valid(&mut self, steps: usize, batch: usize, valid: impl Fn(usize, usize) -> bool) {
         (self.steps, self.batch) = (steps, batch);
         self.reset.clear();
         self.valid.clear();
-        self.valid.extend((0..steps * batch).map(|column| valid(column / batch, column % batch)));
+        self.valid.extend((0..sizes::columns(steps, batch)).map(|column| valid(column / batch, column % batch)));
         if !self.valid.contains(&false) {
             self.valid.clear();
         }
+    }
+
+    /// Panics unless there is such a step.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn check_step(&self, step: usize) {
+        assert!(step < self.steps, "there is no step {step} in a layout of {} steps, counted from 0", self.steps);
+    }
+
+    /// Whether the two have as many steps and sequences, whatever the marks on them.
+    pub(crate) fn has_size_of(&self, other: &Layout) -> bool {
+        (self.steps, self.batch) == (other.steps, other.batch)
     }
 
     fn marks_error(&self, marks: &'static str, given: usize) -> ShapeError {

@@ -63,6 +63,7 @@ mod optimizers;
 mod scalar;
 pub mod schedule;
 mod sequences;
+mod sizes;
 mod streaming;
 mod tbptt;
 mod tensors;

@@ -1,6 +1,7 @@
 //! A batch of sequences in one matrix.
 
-use crate::{Layout, Path, Scalar, Shape, ShapeError, Tensors};
+pub(crate) use crate::sizes::reshape;
+use crate::{Layout, Path, Scalar, Shape, ShapeError, Tensors, sizes};
 use alloc::vec::Vec;
 use core::ops::Range;
 use nalgebra::{DMatrix, DMatrixView, DMatrixViewMut};
@@ -43,14 +44,24 @@ impl<T: Scalar> Sequences<T> {
     }
 
     /// All zeros.
+    ///
+    /// # Panics
+    /// If so many elements do not fit in the address space.
+    #[track_caller]
     pub fn zeros(features: usize, layout: Layout) -> Self {
-        Sequences { values: DMatrix::zeros(features, layout.columns()), layout }
+        Sequences { values: sizes::zero_matrix(features, layout.columns()), layout }
     }
 
     /// Every element from `f(feature, step, sequence)`; all steps valid, no reset.
+    ///
+    /// # Panics
+    /// If so many elements do not fit in the address space.
+    #[track_caller]
     pub fn from_fn(features: usize, steps: usize, batch: usize, mut f: impl FnMut(usize, usize, usize) -> T) -> Self {
-        let values = DMatrix::from_fn(features, steps * batch, |row, column| f(row, column / batch, column % batch));
-        Sequences { values, layout: Layout::new(steps, batch) }
+        let layout = Layout::new(steps, batch);
+        sizes::elements::<T>(features, layout.columns());
+        let values = DMatrix::from_fn(features, layout.columns(), |row, column| f(row, column / batch, column % batch));
+        Sequences { values, layout }
     }
 
     /// One sequence from a matrix `features x steps`.
@@ -63,6 +74,10 @@ impl<T: Scalar> Sequences<T> {
     ///
     /// # Errors
     /// If they differ in the number of features.
+    ///
+    /// # Panics
+    /// If so many elements do not fit in the address space: every sequence takes as many steps as the longest.
+    #[track_caller]
     pub fn ragged(sequences: &[DMatrix<T>]) -> Result<Self, ShapeError> {
         let features = sequences.first().map_or(0, DMatrix::nrows);
         if let Some((sequence, other)) = sequences.iter().enumerate().find(|(_, other)| other.nrows() != features) {
@@ -122,6 +137,7 @@ impl<T: Scalar> Sequences<T> {
     ///
     /// # Panics
     /// If there is no such step or sequence.
+    #[track_caller]
     pub fn at(&self, step: usize, sequence: usize) -> &[T] {
         self.column(self.layout.column(step, sequence))
     }
@@ -130,6 +146,7 @@ impl<T: Scalar> Sequences<T> {
     ///
     /// # Panics
     /// If there is no such step or sequence.
+    #[track_caller]
     pub fn at_mut(&mut self, step: usize, sequence: usize) -> &mut [T] {
         self.column_mut(self.layout.column(step, sequence))
     }
@@ -138,7 +155,9 @@ impl<T: Scalar> Sequences<T> {
     ///
     /// # Panics
     /// If there is no such step.
+    #[track_caller]
     pub fn step(&self, step: usize) -> DMatrixView<'_, T> {
+        self.layout.check_step(step);
         self.values.columns(step * self.batch(), self.batch())
     }
 
@@ -146,13 +165,19 @@ impl<T: Scalar> Sequences<T> {
     ///
     /// # Panics
     /// If there is no such step.
+    #[track_caller]
     pub fn step_mut(&mut self, step: usize) -> DMatrixViewMut<'_, T> {
+        self.layout.check_step(step);
         let batch = self.batch();
         self.values.columns_mut(step * batch, batch)
     }
 
-    /// Takes on another shape and its marks, reusing the memory. The values are unspecified afterwards: whoever calls
-    /// this writes every column.
+    /// Takes on another shape and its marks, reusing the memory. The values are unspecified afterwards: the caller must
+    /// write every column.
+    ///
+    /// # Panics
+    /// If so many elements do not fit in the address space.
+    #[track_caller]
     pub fn reshape(&mut self, features: usize, layout: &Layout) {
         reshape(&mut self.values, features, layout.columns());
         self.layout.copy_from(layout);
@@ -162,8 +187,12 @@ impl<T: Scalar> Sequences<T> {
     ///
     /// # Panics
     /// If `whole` has fewer steps.
+    #[track_caller]
     pub fn copy_steps(&mut self, whole: &Sequences<T>, start: usize, steps: usize) {
-        self.copy_part(whole, start..start + steps, 0..whole.batch());
+        let end = start.checked_add(steps).filter(|&end| end <= whole.steps()).unwrap_or_else(|| {
+            panic!("{steps} steps from step {start} on are more than there are in sequences of {} steps", whole.steps())
+        });
+        self.copy_part(whole, start..end, 0..whole.batch());
     }
 
     /// Takes over some steps of some sequences of `whole`.
@@ -214,7 +243,7 @@ impl<T: Scalar> Sequences<T> {
         batch: usize,
         valid: impl Fn(usize, usize) -> bool,
     ) {
-        reshape(&mut self.values, features, steps * batch);
+        reshape(&mut self.values, features, sizes::columns(steps, batch));
         self.layout.set_valid(steps, batch, valid);
     }
 }
@@ -235,16 +264,6 @@ pub(crate) fn without_padding<'a, T: Scalar>(
     cleared.values.as_mut_slice().copy_from_slice(values.values.as_slice());
     cleared.clear_padding();
     cleared
-}
-
-/// Gives a matrix another shape, reusing its memory; the values are unspecified afterwards.
-pub(crate) fn reshape<T: Scalar>(matrix: &mut DMatrix<T>, rows: usize, columns: usize) {
-    if matrix.shape() != (rows, columns) {
-        let empty = DMatrix::from_vec(0, 0, Vec::new());
-        let mut values: Vec<T> = core::mem::replace(matrix, empty).data.into();
-        values.resize(rows * columns, T::zero());
-        *matrix = DMatrix::from_vec(rows, columns, values);
-    }
 }
 
 impl<T: Scalar> Tensors<T> for Sequences<T> {

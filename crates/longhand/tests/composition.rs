@@ -1,6 +1,12 @@
 //! Layers put together: names, counts, errors, conversions; and how sequences and layouts are put together.
 
 mod common;
+#[path = "composition/empty.rs"]
+mod empty;
+#[path = "composition/shapes.rs"]
+mod shapes;
+#[path = "composition/sizes.rs"]
+mod sizes;
 
 use common::{elements, elman, generator, linear, passes, random_like, random_sequences};
 use longhand::layers::elman::ElmanCache;
@@ -122,7 +128,7 @@ fn values_of_different_shapes_cannot_be_paired() {
 }
 
 #[test]
-#[should_panic(expected = "Elman(3 -> 4) was given 2 features")]
+#[should_panic(expected = "expected 3 features (layer `Elman(3 -> 4)`), got 2")]
 fn input_with_other_features_panics() {
     let g = &mut generator(9);
     let x = random_sequences(2, &Layout::new(2, 1), g);
@@ -130,7 +136,7 @@ fn input_with_other_features_panics() {
 }
 
 #[test]
-#[should_panic(expected = "carry of another shape")]
+#[should_panic(expected = "Elman(3 -> 4): the carry is 4 x 1, but it must be 4 x 2")]
 fn a_carry_of_another_batch_panics() {
     let g = &mut generator(10);
     let x = random_sequences(3, &Layout::new(2, 2), g);

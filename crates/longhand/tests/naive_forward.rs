@@ -101,7 +101,7 @@ fn gated_layers_on_long_sequences() {
 
 #[test]
 fn the_forget_bias_is_the_sum_of_both() {
-    let layer = Lstm::<f64>::new(3, 4, &mut generator(8)).with_forget_bias(1.5);
+    let layer = Lstm::<f64>::new(3, 4, &mut generator(8)).with_forget_bias(1.5).expect("finite");
     let sum = (&layer.bias_ih_l0 + &layer.bias_hh_l0).rows(4, 4).into_owned();
     assert_eq!(sum.as_slice(), [1.5; 4]);
     let before = Lstm::<f64>::new(3, 4, &mut generator(8));

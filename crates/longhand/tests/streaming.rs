@@ -84,13 +84,13 @@ fn the_last_step_so_far() {
 }
 
 #[test]
-#[should_panic(expected = "Elman(3 -> 4) was given 2 features")]
+#[should_panic(expected = "expected 3 features (layer `Elman(3 -> 4)`), got 2")]
 fn another_number_of_features() {
     let _stream = Stream::new(&Elman::<f32>::zeros(3, 4), 2);
 }
 
 #[test]
-#[should_panic(expected = "a step has the carry of one sequence")]
+#[should_panic(expected = "the carry is for 2 sequences of 4 units; `Stream` needs that of one sequence of 4 units")]
 fn the_carry_of_two_sequences() {
     let model = Gru::<f32>::zeros(3, 4);
     Stream::new(&model, 3).step(&[0.0; 3], &mut model.carry(2));

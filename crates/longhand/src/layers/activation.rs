@@ -9,6 +9,7 @@
 //!
 //! Shapes: any `features x (steps * batch)`; output and gradient are zero at invalid steps.
 
+use super::shapes::{check_backward, check_input};
 use crate::kernel::{Equations, Real, each};
 use crate::{Features, Layer, Pass, Scalar, Sequences};
 use alloc::{format, string::String};
@@ -83,6 +84,7 @@ impl<T: Scalar> Layer<T> for Activation {
         output: &'c mut Sequences<T>,
         _: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
+        check_input(|| Layer::<T>::name(self), input.features(), input);
         output.reshape(input.features(), input.layout());
         let y = output.values_mut().as_mut_slice();
         each(Forward(*self), [input.values().as_slice()], [y]);
@@ -103,8 +105,8 @@ impl<T: Scalar> Layer<T> for Activation {
         _: &mut Self,
         d_input: Option<&mut Sequences<T>>,
     ) {
+        check_backward(|| Layer::<T>::name(self), output, input.features(), input.layout(), d_output);
         let Some(d_input) = d_input else { return };
-        assert_eq!(d_output.values().shape(), output.values().shape(), "d_output has the shape of the output");
         d_input.reshape(input.features(), input.layout());
         let d_x = d_input.values_mut().as_mut_slice();
         each(Backward(*self), [output.values().as_slice(), d_output.values().as_slice()], [d_x]);

@@ -40,9 +40,10 @@
 //! Before the first step, `d_carry` is the gradient of the carry that came in.
 
 use super::recurrence::{self, Recurrence, step_of};
+use super::shapes;
 use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, each_row};
 use crate::sequences::reshape;
-use crate::{Features, Layer, Pass, Scalar, Sequences, initialise};
+use crate::{Features, Layer, Pass, Scalar, Sequences, initialise, sizes};
 use alloc::{format, string::String, vec::Vec};
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
@@ -78,6 +79,10 @@ crate::tensors!(Elman { weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0 } kee
 
 impl<T: Scalar> Elman<T> {
     /// A tanh layer with every parameter uniform in `[-1/sqrt(units), 1/sqrt(units)]`, as PyTorch begins.
+    ///
+    /// # Panics
+    /// If so many parameters do not fit in the address space.
+    #[track_caller]
     pub fn new<R: Rng + ?Sized>(inputs: usize, units: usize, generator: &mut R) -> Self {
         let mut layer = Elman::zeros(inputs, units);
         initialise::uniform_fan(&mut layer, units, generator);
@@ -85,12 +90,16 @@ impl<T: Scalar> Elman<T> {
     }
 
     /// A tanh layer whose parameters are all zero, to be filled.
+    ///
+    /// # Panics
+    /// If so many parameters do not fit in the address space.
+    #[track_caller]
     pub fn zeros(inputs: usize, units: usize) -> Self {
         Elman {
-            weight_ih_l0: DMatrix::zeros(units, inputs),
-            weight_hh_l0: DMatrix::zeros(units, units),
-            bias_ih_l0: DVector::zeros(units),
-            bias_hh_l0: DVector::zeros(units),
+            weight_ih_l0: sizes::zero_matrix(units, inputs),
+            weight_hh_l0: sizes::zero_matrix(units, units),
+            bias_ih_l0: sizes::zero_vector(units),
+            bias_hh_l0: sizes::zero_vector(units),
             nonlinearity: Nonlinearity::Tanh,
         }
     }
@@ -100,6 +109,20 @@ impl<T: Scalar> Elman<T> {
     pub fn with_nonlinearity(mut self, nonlinearity: Nonlinearity) -> Self {
         self.nonlinearity = nonlinearity;
         self
+    }
+
+    /// Panics unless the parameters agree with one another in shape.
+    #[track_caller]
+    pub(crate) fn check_parameters(&self) {
+        shapes::check_recurrent("Elman", 1, self.shapes());
+    }
+
+    fn shapes(&self) -> [(usize, usize); 4] {
+        let [weights, biases] = [
+            [self.weight_ih_l0.shape(), self.weight_hh_l0.shape()],
+            [self.bias_ih_l0.shape(), self.bias_hh_l0.shape()],
+        ];
+        [weights[0], weights[1], biases[0], biases[1]]
     }
 
     /// Number of input features.
@@ -177,7 +200,7 @@ impl<T: Scalar> Layer<T> for Elman<T> {
     }
 
     fn carry(&self, batch: usize) -> DMatrix<T> {
-        DMatrix::zeros(self.units(), batch)
+        sizes::zero_matrix(self.units(), batch)
     }
 
     fn forward<'c>(
@@ -190,6 +213,7 @@ impl<T: Scalar> Layer<T> for Elman<T> {
         let (units, layout) = (self.units(), input.layout());
         let batch = layout.batch();
         let ElmanCache { recurrence, bias, .. } = cache;
+        self.check_parameters();
         recurrence.begin(self, [&self.weight_ih_l0, &self.weight_hh_l0], input, carry);
         recurrence::add_biases(bias, [&self.bias_ih_l0, &self.bias_hh_l0]);
         let Recurrence { hidden, state, weight_ih, weight_hh, .. } = recurrence;
@@ -251,10 +275,13 @@ impl<T: Scalar> Elman<T> {
         (gradients, accumulate): (&mut Self, Accumulate<'_, T>),
         mut d_input: Option<&mut Sequences<T>>,
     ) {
+        self.check_parameters();
+        shapes::check_recurrent_gradients(|| self.name(), self.shapes(), gradients.shapes());
         let (units, layout) = (self.units(), input.layout());
         let batch = layout.batch();
         let ElmanCache { recurrence, d_z, .. } = cache;
         recurrence.begin_backward(
+            self,
             [&self.weight_ih_l0, &self.weight_hh_l0],
             input,
             d_output,

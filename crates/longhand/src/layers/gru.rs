@@ -72,9 +72,10 @@
 //! Before the first step, `d_carry` is the gradient of the carry that came in.
 
 use super::recurrence::{self, Recurrence, step_of};
+use super::shapes;
 use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, each_row};
 use crate::sequences::reshape;
-use crate::{Features, Layer, Pass, Scalar, Sequences, initialise};
+use crate::{Features, Layer, Pass, Scalar, Sequences, initialise, sizes};
 use alloc::{format, string::String};
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
@@ -98,6 +99,10 @@ crate::tensors!(Gru { weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0 });
 
 impl<T: Scalar> Gru<T> {
     /// Every parameter uniform in `[-1/sqrt(units), 1/sqrt(units)]`, as PyTorch begins.
+    ///
+    /// # Panics
+    /// If so many parameters do not fit in the address space.
+    #[track_caller]
     pub fn new<R: Rng + ?Sized>(inputs: usize, units: usize, generator: &mut R) -> Self {
         let mut layer = Gru::zeros(inputs, units);
         initialise::uniform_fan(&mut layer, units, generator);
@@ -105,13 +110,32 @@ impl<T: Scalar> Gru<T> {
     }
 
     /// All parameters zero, to be filled.
+    ///
+    /// # Panics
+    /// If so many parameters do not fit in the address space.
+    #[track_caller]
     pub fn zeros(inputs: usize, units: usize) -> Self {
+        let rows = sizes::gate_rows(3, units);
         Gru {
-            weight_ih_l0: DMatrix::zeros(3 * units, inputs),
-            weight_hh_l0: DMatrix::zeros(3 * units, units),
-            bias_ih_l0: DVector::zeros(3 * units),
-            bias_hh_l0: DVector::zeros(3 * units),
+            weight_ih_l0: sizes::zero_matrix(rows, inputs),
+            weight_hh_l0: sizes::zero_matrix(rows, units),
+            bias_ih_l0: sizes::zero_vector(rows),
+            bias_hh_l0: sizes::zero_vector(rows),
         }
+    }
+
+    /// Panics unless the parameters agree with one another in shape.
+    #[track_caller]
+    pub(crate) fn check_parameters(&self) {
+        shapes::check_recurrent("Gru", 3, self.shapes());
+    }
+
+    fn shapes(&self) -> [(usize, usize); 4] {
+        let [weights, biases] = [
+            [self.weight_ih_l0.shape(), self.weight_hh_l0.shape()],
+            [self.bias_ih_l0.shape(), self.bias_hh_l0.shape()],
+        ];
+        [weights[0], weights[1], biases[0], biases[1]]
     }
 
     /// Number of input features.
@@ -210,7 +234,7 @@ impl<T: Scalar> Layer<T> for Gru<T> {
     }
 
     fn carry(&self, batch: usize) -> DMatrix<T> {
-        DMatrix::zeros(self.units(), batch)
+        sizes::zero_matrix(self.units(), batch)
     }
 
     fn forward<'c>(
@@ -223,6 +247,7 @@ impl<T: Scalar> Layer<T> for Gru<T> {
         let (units, layout) = (self.units(), input.layout());
         let batch = layout.batch();
         let GruCache { recurrence, gates, u, recurrent_n, .. } = cache;
+        self.check_parameters();
         recurrence.begin(self, [&self.weight_ih_l0, &self.weight_hh_l0], input, carry);
         reshape(gates, 3 * units, layout.columns());
         reshape(u, 3 * units, layout.batch());
@@ -292,10 +317,13 @@ impl<T: Scalar> Gru<T> {
         (gradients, accumulate): (&mut Self, Accumulate<'_, T>),
         mut d_input: Option<&mut Sequences<T>>,
     ) {
+        self.check_parameters();
+        shapes::check_recurrent_gradients(|| self.name(), self.shapes(), gradients.shapes());
         let (units, layout) = (self.units(), input.layout());
         let batch = layout.batch();
         let GruCache { recurrence, gates, recurrent_n, d_a, d_u, .. } = cache;
         recurrence.begin_backward(
+            self,
             [&self.weight_ih_l0, &self.weight_hh_l0],
             input,
             d_output,

@@ -15,7 +15,8 @@
 //!
 //! In truncated training each window has its own last step: the output is that of the window it is given.
 
-use crate::{Features, Layer, Pass, Scalar, Sequences};
+use super::shapes::{check_backward, check_input};
+use crate::{Features, Layer, Layout, Pass, Scalar, Sequences};
 use alloc::{borrow::ToOwned, string::String};
 
 /// The last valid step of each sequence; see the [module](self) for its equations.
@@ -49,6 +50,7 @@ impl<T: Scalar> Layer<T> for LastStep {
         _: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
         let layout = input.layout();
+        check_input(|| Layer::<T>::name(self), input.features(), input);
         output.reshape_marked(input.features(), 1, layout.batch(), |_, b| layout.last_valid_step(b).is_some());
         for sequence in 0..layout.batch() {
             let y = output.at_mut(0, sequence);
@@ -67,14 +69,16 @@ impl<T: Scalar> Layer<T> for LastStep {
     fn backward(
         &self,
         input: &Sequences<T>,
-        _: &mut Sequences<T>,
+        output: &mut Sequences<T>,
         d_output: &Sequences<T>,
         (): &mut (),
         _: &mut Self,
         d_input: Option<&mut Sequences<T>>,
     ) {
-        let Some(d_input) = d_input else { return };
         let layout = input.layout();
+        let one_step = Layout::new(1, layout.batch());
+        check_backward(|| Layer::<T>::name(self), output, input.features(), &one_step, d_output);
+        let Some(d_input) = d_input else { return };
         d_input.reshape(input.features(), layout);
         d_input.values_mut().as_mut_slice().fill(T::zero());
         for sequence in 0..layout.batch() {

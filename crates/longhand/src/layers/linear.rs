@@ -18,9 +18,10 @@
 //! d_W = d_Y X'       d_b = sum of the columns of d_Y       d_X = W' d_Y
 //! ```
 
+use super::shapes::{check_backward, check_gradients, check_input, check_tensor};
 use crate::kernel::{self, Accumulate, Operand, Workspace};
 use crate::sequences::without_padding;
-use crate::{Features, Layer, Pass, Scalar, Sequences, initialise};
+use crate::{Features, Layer, Pass, Scalar, Sequences, initialise, sizes};
 use alloc::{format, string::String};
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
@@ -38,6 +39,10 @@ crate::tensors!(Linear { weight, bias });
 
 impl<T: Scalar> Linear<T> {
     /// Every parameter uniform in `[-1/sqrt(inputs), 1/sqrt(inputs)]`, as PyTorch begins.
+    ///
+    /// # Panics
+    /// If so many parameters do not fit in the address space.
+    #[track_caller]
     pub fn new<R: Rng + ?Sized>(inputs: usize, outputs: usize, generator: &mut R) -> Self {
         let mut layer = Linear::zeros(inputs, outputs);
         initialise::uniform_fan(&mut layer, inputs, generator);
@@ -45,8 +50,18 @@ impl<T: Scalar> Linear<T> {
     }
 
     /// All parameters zero, to be filled.
+    ///
+    /// # Panics
+    /// If so many parameters do not fit in the address space.
+    #[track_caller]
     pub fn zeros(inputs: usize, outputs: usize) -> Self {
-        Linear { weight: DMatrix::zeros(outputs, inputs), bias: DVector::zeros(outputs) }
+        Linear { weight: sizes::zero_matrix(outputs, inputs), bias: sizes::zero_vector(outputs) }
+    }
+
+    /// Panics unless the parameters agree with one another in shape.
+    #[track_caller]
+    pub(crate) fn check_parameters(&self) {
+        check_tensor(|| self.name(), "bias", self.bias.shape(), (self.outputs(), 1));
     }
 
     /// Number of input features.
@@ -103,7 +118,8 @@ impl<T: Scalar> Layer<T> for Linear<T> {
         cache: &'c mut LinearCache<T>,
         _: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
-        assert_eq!(input.features(), self.inputs(), "{} was given {} features", self.name(), input.features());
+        self.check_parameters();
+        check_input(|| self.name(), self.inputs(), input);
         let LinearCache { output, workspace, .. } = cache;
         output.reshape(self.outputs(), input.layout());
         let y = output.values_mut().as_mut_slice();
@@ -153,11 +169,11 @@ impl<T: Scalar> Linear<T> {
         d_input: Option<&mut Sequences<T>>,
     ) {
         let layout = input.layout();
-        assert_eq!(
-            d_output.values().shape(),
-            (self.outputs(), layout.columns()),
-            "d_output has the shape of the output"
-        );
+        self.check_parameters();
+        check_backward(|| self.name(), &cache.output, self.outputs(), layout, d_output);
+        check_input(|| self.name(), self.inputs(), input);
+        let [parameters, of_gradients] = [self, &*gradients].map(|layer| [layer.weight.shape(), layer.bias.shape()]);
+        check_gradients(|| self.name(), ["weight", "bias"], parameters, of_gradients);
         let LinearCache { cleared_input, cleared_d_output, workspace, .. } = cache;
         let x = Operand::from(without_padding(input, layout, cleared_input).values());
         let d_y = without_padding(d_output, layout, cleared_d_output).values();

@@ -68,10 +68,12 @@
 //! Before the first step, `d_carry_h` and `d_carry_c` are the gradients of the carry that came in.
 
 use super::recurrence::{self, Recurrence, States, step_of};
+use super::shapes;
+use crate::hyperparameters::check_finite;
 use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, each_row};
 use crate::scalar::real;
 use crate::sequences::reshape;
-use crate::{Features, Layer, Pass, Scalar, Sequences, initialise};
+use crate::{Features, HyperparameterError, Layer, Pass, Scalar, Sequences, initialise, sizes};
 use alloc::{format, string::String, vec::Vec};
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
@@ -95,6 +97,10 @@ crate::tensors!(Lstm { weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0 });
 
 impl<T: Scalar> Lstm<T> {
     /// Every parameter uniform in `[-1/sqrt(units), 1/sqrt(units)]`, as PyTorch begins.
+    ///
+    /// # Panics
+    /// If so many parameters do not fit in the address space.
+    #[track_caller]
     pub fn new<R: Rng + ?Sized>(inputs: usize, units: usize, generator: &mut R) -> Self {
         let mut layer = Lstm::zeros(inputs, units);
         initialise::uniform_fan(&mut layer, units, generator);
@@ -102,23 +108,45 @@ impl<T: Scalar> Lstm<T> {
     }
 
     /// All parameters zero, to be filled.
+    ///
+    /// # Panics
+    /// If so many parameters do not fit in the address space.
+    #[track_caller]
     pub fn zeros(inputs: usize, units: usize) -> Self {
+        let rows = sizes::gate_rows(4, units);
         Lstm {
-            weight_ih_l0: DMatrix::zeros(4 * units, inputs),
-            weight_hh_l0: DMatrix::zeros(4 * units, units),
-            bias_ih_l0: DVector::zeros(4 * units),
-            bias_hh_l0: DVector::zeros(4 * units),
+            weight_ih_l0: sizes::zero_matrix(rows, inputs),
+            weight_hh_l0: sizes::zero_matrix(rows, units),
+            bias_ih_l0: sizes::zero_vector(rows),
+            bias_hh_l0: sizes::zero_vector(rows),
         }
     }
 
     /// The same layer with `bias` for the forget gate: all of it in `b_ih`, and zero in `b_hh`, since only their sum
     /// counts. A bias of 1 lets the cell remember from the first epoch (Jozefowicz, Zaremba and Sutskever, 2015).
-    #[must_use]
-    pub fn with_forget_bias(mut self, bias: f64) -> Self {
+    ///
+    /// # Errors
+    /// If `bias` is not finite, or `T` cannot represent it.
+    pub fn with_forget_bias(mut self, bias: f64) -> Result<Self, HyperparameterError> {
+        check_finite::<T>("forget bias", bias)?;
         let units = self.units();
         self.bias_ih_l0.rows_mut(units, units).fill(real(bias));
         self.bias_hh_l0.rows_mut(units, units).fill(T::zero());
-        self
+        Ok(self)
+    }
+
+    /// Panics unless the parameters agree with one another in shape.
+    #[track_caller]
+    pub(crate) fn check_parameters(&self) {
+        shapes::check_recurrent("Lstm", 4, self.shapes());
+    }
+
+    fn shapes(&self) -> [(usize, usize); 4] {
+        let [weights, biases] = [
+            [self.weight_ih_l0.shape(), self.weight_hh_l0.shape()],
+            [self.bias_ih_l0.shape(), self.bias_hh_l0.shape()],
+        ];
+        [weights[0], weights[1], biases[0], biases[1]]
     }
 
     /// Number of input features.
@@ -230,7 +258,7 @@ impl<T: Scalar> Layer<T> for Lstm<T> {
     }
 
     fn carry(&self, batch: usize) -> LstmCarry<T> {
-        LstmCarry { h: DMatrix::zeros(self.units(), batch), c: DMatrix::zeros(self.units(), batch) }
+        LstmCarry { h: sizes::zero_matrix(self.units(), batch), c: sizes::zero_matrix(self.units(), batch) }
     }
 
     fn forward<'c>(
@@ -243,8 +271,9 @@ impl<T: Scalar> Layer<T> for Lstm<T> {
         let (units, layout) = (self.units(), input.layout());
         let batch = layout.batch();
         let LstmCache { recurrence, bias, gates, cell, .. } = cache;
+        self.check_parameters();
+        shapes::check_tensor(|| self.name(), "the carry's cell", carry.c.shape(), (units, batch));
         recurrence.begin(self, [&self.weight_ih_l0, &self.weight_hh_l0], input, &carry.h);
-        assert_eq!(carry.c.shape(), carry.h.shape(), "{} was given the cell of another shape", self.name());
         cell.begin(&carry.c, layout);
         reshape(gates, 4 * units, layout.columns());
         recurrence::add_biases(bias, [&self.bias_ih_l0, &self.bias_hh_l0]);
@@ -313,17 +342,20 @@ impl<T: Scalar> Lstm<T> {
         (gradients, accumulate): (&mut Self, Accumulate<'_, T>),
         mut d_input: Option<&mut Sequences<T>>,
     ) {
+        self.check_parameters();
+        shapes::check_recurrent_gradients(|| self.name(), self.shapes(), gradients.shapes());
         let (units, layout) = (self.units(), input.layout());
         let batch = layout.batch();
         let LstmCache { recurrence, gates, cell, d_z, .. } = cache;
+        shapes::check_tensor(|| self.name(), "d_carry's cell", d_carry.c.shape(), (units, batch));
         recurrence.begin_backward(
+            self,
             [&self.weight_ih_l0, &self.weight_hh_l0],
             input,
             d_output,
             &d_carry.h,
             d_input.as_deref_mut(),
         );
-        assert_eq!(d_carry.c.shape(), d_carry.h.shape(), "d_carry has the shape of the carry");
         reshape(d_z, 4 * units, recurrence::block_steps(layout) * layout.batch());
 
         let (d_carry_h, d_carry_c) = (d_carry.h.as_mut_slice(), d_carry.c.as_mut_slice());

@@ -9,3 +9,4 @@ pub mod lstm;
 pub mod mean_over_time;
 mod recurrence;
 mod recurrent_weight;
+pub(crate) mod shapes;

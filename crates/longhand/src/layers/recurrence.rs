@@ -9,6 +9,7 @@
 //! pre-activations no more than a block is ever kept.
 
 use super::recurrent_weight::RecurrentWeight;
+use super::shapes::{check_backward, check_input, check_tensor};
 use crate::kernel::{self, Accumulate, Operand, Packed};
 use crate::sequences::{reshape, without_padding};
 use crate::{Layer, Layout, Scalar, Sequences};
@@ -111,7 +112,7 @@ impl<T: Scalar> States<T> {
     /// Takes the carry that comes in.
     pub(crate) fn begin(&mut self, carry: &DMatrix<T>, layout: &Layout) {
         let units = carry.nrows();
-        reshape(&mut self.values, units, layout.columns() + layout.batch());
+        reshape(&mut self.values, units, layout.columns().saturating_add(layout.batch()));
         self.values.as_mut_slice()[step_of(0, layout, units)].copy_from_slice(carry.as_slice());
     }
 
@@ -184,15 +185,15 @@ pub(crate) fn input_product<T: Scalar>(
 }
 
 impl<T: Scalar> Recurrence<T> {
-    /// Checks the shapes of a forward pass, gives the buffers theirs and packs the weights.
+    /// Checks the shapes of the input and the carry, gives the buffers theirs and packs the weights.
     pub(crate) fn begin<L>(&mut self, layer: &L, weights: [&DMatrix<T>; 2], input: &Sequences<T>, carry: &DMatrix<T>)
     where
         L: Layer<T>,
     {
         let [weight_ih, weight_hh] = weights;
         let (units, layout) = (weight_hh.ncols(), input.layout());
-        assert_eq!(input.features(), weight_ih.ncols(), "{} was given {} features", layer.name(), input.features());
-        assert_eq!(carry.shape(), (units, layout.batch()), "{} was given the carry of another shape", layer.name());
+        check_input(|| layer.name(), weight_ih.ncols(), input);
+        check_tensor(|| layer.name(), "the carry", carry.shape(), (units, layout.batch()));
         self.hidden.reshape(units, layout);
         self.state.begin(carry, layout);
         self.weight_ih.pack(weight_ih.into());
@@ -200,8 +201,9 @@ impl<T: Scalar> Recurrence<T> {
     }
 
     /// Checks the shapes of a backward pass, gives `d_input` its own and packs the transposed weights.
-    pub(crate) fn begin_backward(
+    pub(crate) fn begin_backward<L: Layer<T>>(
         &mut self,
+        layer: &L,
         weights: [&DMatrix<T>; 2],
         input: &Sequences<T>,
         d_output: &Sequences<T>,
@@ -210,10 +212,9 @@ impl<T: Scalar> Recurrence<T> {
     ) {
         let [weight_ih, weight_hh] = weights;
         let (units, layout) = (weight_hh.ncols(), input.layout());
-        let shape = self.hidden.values().shape();
-        assert_eq!(shape, (units, layout.columns()), "backward follows a forward of this shape");
-        assert_eq!(d_output.values().shape(), shape, "d_output has the shape of the output");
-        assert_eq!(d_carry.shape(), (units, layout.batch()), "d_carry has the shape of the carry");
+        check_backward(|| layer.name(), &self.hidden, units, layout, d_output);
+        check_input(|| layer.name(), weight_ih.ncols(), input);
+        check_tensor(|| layer.name(), "d_carry", d_carry.shape(), (units, layout.batch()));
         self.weight_hh.pack_transposed(weight_hh);
         without_padding(input, layout, &mut self.cleared_input);
         if let Some(d_input) = d_input {

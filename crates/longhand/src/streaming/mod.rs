@@ -20,6 +20,9 @@ pub trait Streaming<T: Scalar>: Layer<T> {
     type Prepared;
 
     /// Packs the parameters as they are now, for input of so many features.
+    ///
+    /// # Panics
+    /// If the parameters do not agree with one another in shape.
     fn prepare(&self, inputs: usize) -> Self::Prepared;
 
     /// One step of one sequence, from `inputs` scalars to `outputs` scalars; `carry` comes in and goes out.
@@ -59,11 +62,12 @@ impl<T: Scalar, M: Streaming<T>> Stream<T, M> {
     /// Prepares a model for input of so many features.
     ///
     /// # Panics
-    /// If the model takes another number of features.
+    /// If the model takes another number of features, or its parameters do not agree with one another in shape.
+    #[track_caller]
     pub fn new(model: &M, inputs: usize) -> Self {
         let features = model.features();
         if let Features::Fixed { input, .. } = features {
-            assert_eq!(input, inputs, "{} was given {inputs} features", model.name());
+            assert!(input == inputs, "expected {input} features (layer `{}`), got {inputs}", model.name());
         }
         Stream { inputs, prepared: model.prepare(inputs), output: vec![T::zero(); features.of_output(inputs)] }
     }
@@ -73,8 +77,10 @@ impl<T: Scalar, M: Streaming<T>> Stream<T, M> {
     ///
     /// # Panics
     /// If the input has another number of features, or the carry is that of another number of sequences.
+    #[track_caller]
     pub fn step(&mut self, input: &[T], carry: &mut M::Carry) -> &[T] {
-        assert_eq!(input.len(), self.inputs, "a step has {} features, not {}", self.inputs, input.len());
+        let (given, expected) = (input.len(), self.inputs);
+        assert!(given == expected, "expected {expected} features in a step, got {given}");
         M::step(&mut self.prepared, input, carry, &mut self.output);
         &self.output
     }

@@ -32,7 +32,7 @@ impl<T: Scalar> Joined<T> {
 
     /// The pre-activations `z` of one step.
     fn pre_activations(&mut self, z: &mut [T], input: &[T], state: &DMatrix<T>) {
-        assert_eq!(state.shape(), (self.units, 1), "a step has the carry of one sequence");
+        check_carry(state, self.units);
         let inputs = self.input_and_state.len() - self.units;
         let (of_input, of_state) = self.input_and_state.split_at_mut(inputs);
         of_input.copy_from_slice(input);
@@ -41,10 +41,22 @@ impl<T: Scalar> Joined<T> {
     }
 }
 
+/// Panics unless a state is that of one sequence.
+#[track_caller]
+fn check_carry<T: Scalar>(state: &DMatrix<T>, units: usize) {
+    let (rows, sequences) = state.shape();
+    assert!(
+        (rows, sequences) == (units, 1),
+        "the carry is for {sequences} sequences of {rows} units; `Stream` needs that of one sequence of {units} units: \
+         `model.carry(1)`"
+    );
+}
+
 impl<T: Scalar> Streaming<T> for Elman<T> {
     type Prepared = (Joined<T>, Nonlinearity);
 
     fn prepare(&self, _: usize) -> Self::Prepared {
+        self.check_parameters();
         let weights = [&self.weight_ih_l0, &self.weight_hh_l0];
         (Joined::new(weights, [&self.bias_ih_l0, &self.bias_hh_l0]), self.nonlinearity)
     }
@@ -69,6 +81,7 @@ impl<T: Scalar> Streaming<T> for Lstm<T> {
     type Prepared = LstmPrepared<T>;
 
     fn prepare(&self, _: usize) -> LstmPrepared<T> {
+        self.check_parameters();
         let weights = [&self.weight_ih_l0, &self.weight_hh_l0];
         LstmPrepared {
             joined: Joined::new(weights, [&self.bias_ih_l0, &self.bias_hh_l0]),
@@ -80,6 +93,7 @@ impl<T: Scalar> Streaming<T> for Lstm<T> {
     fn step(prepared: &mut LstmPrepared<T>, input: &[T], carry: &mut LstmCarry<T>, output: &mut [T]) {
         let LstmPrepared { joined, z, previous_c } = prepared;
         let units = joined.units;
+        check_carry(&carry.c, units);
         joined.pre_activations(z, input, &carry.h);
         previous_c.copy_from_slice(carry.c.as_slice());
         let [z_i, z_f, z_g, z_o] = bands_mut(z, units, 1);
@@ -106,6 +120,7 @@ impl<T: Scalar> Streaming<T> for Gru<T> {
     type Prepared = GruPrepared<T>;
 
     fn prepare(&self, _: usize) -> GruPrepared<T> {
+        self.check_parameters();
         let (units, zeros) = (self.units(), |length| vec![T::zero(); length]);
         let mut prepared = GruPrepared {
             weight_ih: PackedForColumn::default(),
@@ -125,7 +140,7 @@ impl<T: Scalar> Streaming<T> for Gru<T> {
     fn step(prepared: &mut GruPrepared<T>, input: &[T], carry: &mut DMatrix<T>, output: &mut [T]) {
         let GruPrepared { weight_ih, weight_hh, bias_ih, bias_hh, a, u, previous, recurrent_n } = prepared;
         let units = previous.len();
-        assert_eq!(carry.shape(), (units, 1), "a step has the carry of one sequence");
+        check_carry(carry, units);
         previous.copy_from_slice(carry.as_slice());
         weight_ih.product(a, Accumulate::Bias(bias_ih), input);
         weight_hh.product(u, Accumulate::Bias(bias_hh), previous);

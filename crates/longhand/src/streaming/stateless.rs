@@ -10,6 +10,7 @@ impl<T: Scalar> Streaming<T> for Linear<T> {
     type Prepared = LinearPrepared<T>;
 
     fn prepare(&self, _: usize) -> LinearPrepared<T> {
+        self.check_parameters();
         let mut weight = PackedForColumn::default();
         weight.pack((&self.weight).into());
         LinearPrepared { weight, bias: self.bias.as_slice().to_vec() }

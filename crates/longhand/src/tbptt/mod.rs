@@ -96,10 +96,11 @@ impl TruncatedBptt {
     /// `targets` has one target a sequence (1 step), which holds at every step of it, or one a step.
     ///
     /// # Errors
-    /// If the targets do not fit the inputs.
+    /// If the targets do not fit the inputs, or there is no step or no sequence.
     ///
     /// # Panics
-    /// If the model does not take these inputs, or `loss_at` is every step and the model gives one output a window.
+    /// If the model does not take these inputs, if its outputs are neither one a step nor one a window, or if `loss_at` is
+    /// every step and they are one a window.
     #[expect(clippy::too_many_arguments, reason = "each is a value of its own, and hiding some would hide state")]
     pub fn train<T, M, L>(
         &self,
@@ -124,7 +125,8 @@ impl TruncatedBptt {
     /// what is handed over at a time.
     ///
     /// # Errors
-    /// If the targets do not fit the inputs, or the batch before this one had another number of sequences.
+    /// If the targets do not fit the inputs, if there is no step or no sequence, or if the batch before this one had another
+    /// number of sequences.
     ///
     /// # Panics
     /// As [`train`](Self::train).
@@ -171,6 +173,9 @@ impl TruncatedBptt {
         L: Loss<T>,
     {
         let layout = inputs.layout();
+        if layout.columns() == 0 {
+            return Err(ShapeError::EmptyBatch { steps: layout.steps(), batch: layout.batch() });
+        }
         if targets.batch() != layout.batch() || !(targets.steps() == 1 || targets.steps() == layout.steps()) {
             return Err(ShapeError::Targets {
                 target_steps: targets.steps(),

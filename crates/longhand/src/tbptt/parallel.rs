@@ -11,13 +11,15 @@ pub struct ParallelWorkspace<T: Scalar, M: Layer<T>, Y> {
 }
 
 impl<T: Scalar, M: Layer<T>, Y: Target> ParallelWorkspace<T, M, Y> {
-    /// Buffers for batches that are divided into so many shards of consecutive sequences, each about as large as the
-    /// others. As many as there are threads do; the results depend on this number, by rounding, but not on the threads.
+    /// Buffers for batches that are divided into `shards` shards of consecutive sequences, whose numbers of sequences
+    /// differ by at most one. Use one shard per thread. The results depend on the number of shards, by rounding, but not
+    /// on the number of threads.
     ///
     /// # Panics
     /// If `shards` is 0.
+    #[track_caller]
     pub fn new(model: &M, shards: usize) -> Self {
-        assert!(shards > 0, "a batch is divided into at least one shard");
+        assert!(shards > 0, "a batch must be divided into at least 1 shard, not 0");
         ParallelWorkspace { shards: (0..shards).map(|_| Workspace::new(model)).collect() }
     }
 }
@@ -48,7 +50,7 @@ impl TruncatedBptt {
     /// ```
     ///
     /// # Errors
-    /// If the targets do not fit the inputs.
+    /// If the targets do not fit the inputs, or there is no step or no sequence.
     ///
     /// # Panics
     /// As [`train`](Self::train).

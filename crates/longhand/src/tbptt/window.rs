@@ -40,13 +40,21 @@ where
             // Nothing to learn here; the carry goes on.
             return;
         }
+        let (steps, batch) = (output.steps(), output.batch());
+        assert!(
+            (steps == window.len() || steps == 1) && batch == shard.sequences.len(),
+            "{} gives {steps} steps of {batch} sequences for a window of {} steps of {} sequences; training needs an \
+             output at every step, or one for the window",
+            model.name(),
+            window.len(),
+            shard.sequences.len()
+        );
         let one_a_window = output.steps() == 1 && window.len() > 1;
         assert!(
             !(one_a_window && self.every_step),
             "a loss at every step needs an output at every step, but {} gives one a window",
             model.name()
         );
-        let batch = shard.sequences.len();
         let has_loss = |step: &usize, sequence: usize| shard.has_loss[step * batch + sequence];
         shard.targets.gather(self.targets, output.steps(), batch, |step, sequence| {
             let mut steps = if one_a_window { 0..window.len() } else { step..step + 1 };

@@ -62,13 +62,16 @@ impl<T: Scalar, M: Layer<T>, Y: Target> Workspace<T, M, Y> {
 
     /// Divides the sequences of a batch among shards, and makes each ready for its part.
     pub(super) fn divide(shards: &mut [Self], model: &M, layout: &Layout) -> Result<(), ShapeError> {
-        let (batch, each) = (layout.batch(), layout.batch().div_ceil(shards.len()));
+        let batch = layout.batch();
+        // The first shards have one sequence more where the batch is not a multiple of their number.
+        let (each, rest) = (batch / shards.len(), batch % shards.len());
+        let start = |shard: usize| shard * each + shard.min(rest);
         let carried = shards.iter().map(|shard| shard.sequences.len()).sum();
         if shards.iter().any(|shard| shard.continues) && carried != batch {
             return Err(ShapeError::Batch { given: batch, carried });
         }
         for (i, shard) in shards.iter_mut().enumerate() {
-            let sequences = batch.min(i * each)..batch.min((i + 1) * each);
+            let sequences = start(i)..start(i + 1);
             if shard.sequences.len() != sequences.len() {
                 (shard.carry, shard.d_carry) = (model.carry(sequences.len()), model.carry(sequences.len()));
             } else if !shard.continues {
@@ -118,4 +121,32 @@ impl<T: Scalar, M: Layer<T>, Y: Target> Workspace<T, M, Y> {
 pub(super) fn target_column(layout: &Layout, targets: &impl Target, step: usize, sequence: usize) -> usize {
     let step = if targets.steps() == 1 { 0 } else { step };
     step * layout.batch() + sequence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Workspace;
+    use crate::{Labels, LastStep, Layout};
+    use alloc::vec::Vec;
+
+    fn sizes(batch: usize, shards: usize) -> Vec<usize> {
+        let mut all: Vec<_> = (0..shards).map(|_| Workspace::<f64, LastStep, Labels>::new(&LastStep)).collect();
+        Workspace::divide(&mut all, &LastStep, &Layout::new(1, batch)).expect("nothing was carried");
+        let mut next = 0;
+        for shard in &all {
+            assert_eq!(shard.sequences.start, next, "the shards are consecutive");
+            next = shard.sequences.end;
+        }
+        assert_eq!(next, batch);
+        all.iter().map(|shard| shard.sequences.len()).collect()
+    }
+
+    #[test]
+    fn shards_differ_by_one_sequence_at_most() {
+        assert_eq!(sizes(9, 8), [2, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(sizes(8, 4), [2; 4]);
+        assert_eq!(sizes(11, 4), [3, 3, 3, 2]);
+        assert_eq!(sizes(2, 4), [1, 1, 0, 0]);
+        assert_eq!(sizes(5, 1), [5]);
+    }
 }

@@ -1,0 +1,128 @@
+//! Checks of shapes, before a layer does any work: its parameters against one another, its input, and what a backward pass
+//! is given.
+//!
+//! Each message names the layer, the tensor, its shape and the right one. Layers get here with plain numbers, so a check
+//! costs a few comparisons; names are made only for a message.
+
+use crate::{Layout, Scalar, Sequences};
+use alloc::{format, string::String};
+
+/// Rows and columns.
+type Shape = (usize, usize);
+
+/// The names of a recurrent layer's parameters, in order.
+const RECURRENT: [&str; 4] = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"];
+
+/// The shape of a vector.
+fn vector(length: usize) -> Shape {
+    (length, 1)
+}
+
+/// Panics unless a tensor has the shape it must have.
+#[track_caller]
+pub(crate) fn check_tensor(layer: impl FnOnce() -> String, tensor: &str, given: Shape, expected: Shape) {
+    assert!(
+        given == expected,
+        "{}: {tensor} is {} x {}, but it must be {} x {}",
+        layer(),
+        given.0,
+        given.1,
+        expected.0,
+        expected.1
+    );
+}
+
+/// Panics unless the parameters of a recurrent layer with so many gates, given by their shapes in order, agree with one
+/// another. The tensor named is one that the others outvote.
+#[track_caller]
+pub(crate) fn check_recurrent(kind: &str, gates: usize, given: [Shape; 4]) {
+    let units = given[1].1;
+    let rows = gates.checked_mul(units);
+    let agree = given.iter().all(|shape| Some(shape.0) == rows) && given[2].1 == 1 && given[3].1 == 1;
+    if !agree {
+        disagree(kind, gates, given);
+    }
+}
+
+#[cold]
+#[track_caller]
+fn disagree(kind: &str, gates: usize, given: [Shape; 4]) -> ! {
+    let votes = [given[1].1, given[0].0 / gates, given[1].0 / gates, given[2].0 / gates, given[3].0 / gates];
+    let count = |units: usize| votes.iter().filter(|&&vote| vote == units).count();
+    // The first of the most frequent: `max_by_key` would take the last.
+    let units = votes.into_iter().reduce(|best, vote| if count(vote) > count(best) { vote } else { best });
+    let (units, inputs) = (units.unwrap_or(0), given[0].1);
+    let rows = gates.saturating_mul(units);
+    let expected = [(rows, inputs), (rows, units), vector(rows), vector(rows)];
+    for ((tensor, given), expected) in RECURRENT.into_iter().zip(given).zip(expected) {
+        check_tensor(|| format!("{kind}({inputs} -> {units})"), tensor, given, expected);
+    }
+    unreachable!("parameters that disagree differ from what they must be")
+}
+
+/// Panics unless each gradient has the shape of its parameter.
+#[track_caller]
+pub(crate) fn check_gradients<const TENSORS: usize>(
+    layer: impl FnOnce() -> String,
+    names: [&str; TENSORS],
+    parameters: [Shape; TENSORS],
+    gradients: [Shape; TENSORS],
+) {
+    if let Some(i) = (0..TENSORS).find(|&i| parameters[i] != gradients[i]) {
+        check_tensor(layer, &format!("the gradient of {}", names[i]), gradients[i], parameters[i]);
+    }
+}
+
+/// [`check_gradients`] of a recurrent layer.
+#[track_caller]
+pub(crate) fn check_recurrent_gradients(layer: impl FnOnce() -> String, parameters: [Shape; 4], gradients: [Shape; 4]) {
+    check_gradients(layer, RECURRENT, parameters, gradients);
+}
+
+/// Panics unless an input has so many features, at every step of every sequence.
+#[track_caller]
+pub(crate) fn check_input<T: Scalar>(layer: impl FnOnce() -> String, features: usize, input: &Sequences<T>) {
+    let given = input.features();
+    assert!(given == features, "expected {features} features (layer `{}`), got {given}", layer());
+    let (columns, expected) = (input.values().ncols(), input.layout().columns());
+    assert!(
+        columns == expected,
+        "the input's values must have {expected} columns, one for each step of each sequence, but they have {columns} \
+         (layer `{}`)",
+        layer()
+    );
+}
+
+/// Panics unless a forward pass with this cache gave `output` with so many features and the size of `layout`, and the
+/// gradient has its shape.
+#[track_caller]
+pub(crate) fn check_backward<T: Scalar>(
+    layer: impl Fn() -> String,
+    output: &Sequences<T>,
+    features: usize,
+    layout: &Layout,
+    d_output: &Sequences<T>,
+) {
+    // In a chain the input is another cache's output: before any forward pass both are empty, and agree.
+    let is_new = output.layout().has_size_of(&Layout::default()) && !d_output.layout().has_size_of(output.layout());
+    assert!(
+        !is_new && output.features() == features && output.layout().has_size_of(layout),
+        "call `forward` with this input and cache before `backward` (layer `{}`): the output must be {}, but the \
+         cache holds {}",
+        layer(),
+        size(features, layout),
+        size(output.features(), output.layout())
+    );
+    let shape = d_output.values().shape();
+    assert!(
+        shape == (features, layout.columns()) && d_output.layout().has_size_of(layout),
+        "`d_output` must have the output's shape (layer `{}`): expected {}, got {}",
+        layer(),
+        size(features, layout),
+        size(shape.0, d_output.layout())
+    );
+}
+
+fn size(features: usize, layout: &Layout) -> String {
+    format!("{features} features at {} steps of {} sequences", layout.steps(), layout.batch())
+}

@@ -1,0 +1,142 @@
+//! Sizes of zero: no features, no units, no steps and no sequences are all right in every layer, in training and in streams.
+
+use super::common::{elman, forward, generator, gru, linear, lstm, random_ends, random_sequences};
+use longhand::layers::mean_over_time::MeanOverTimeCache;
+use longhand::{
+    Activation, Labels, LastStep, Layer, Layout, Linear, LossAt, MeanOverTime, MeanSquaredError, Pass, Reduction,
+    Sequences, ShapeError, SoftmaxCrossEntropy, Stream, Streaming, TruncatedBptt, UpdateEvery, Workspace,
+};
+
+/// Forward, backward and backward with replacement run, and give outputs and gradients of the right shapes.
+fn passes<L>(layer: &L, inputs: usize, steps: usize, batch: usize)
+where
+    L: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>>,
+{
+    let g = &mut generator(30);
+    let ragged: Vec<usize> = (0..batch).map(|b| steps.saturating_sub(b)).collect();
+    for layout in [Layout::new(steps, batch), Layout::new(steps, batch).with_lengths(&ragged).expect("in range")] {
+        let x = random_sequences(inputs, &layout, g);
+        let (carry, d_output, d_carry) = random_ends(layer, &x, g);
+        let given = super::common::passes(layer, &x, &carry, &d_output, &d_carry, &mut L::Cache::default());
+        assert_eq!(given.d_input.values().shape(), x.values().shape(), "{}", layer.name());
+        assert!(given.bits().into_iter().all(|bits| f64::from_bits(bits).is_finite()), "{}", layer.name());
+
+        let mut replaced = layer.zeros();
+        super::common::randomise(&mut replaced, 1.0, g);
+        let (mut cache, mut out) = (L::Cache::default(), carry.clone());
+        layer.forward(&x, &mut out, &mut cache, &mut Pass::Infer);
+        layer.backward_replacing(&x, &mut cache, &d_output, &mut d_carry.clone(), &mut replaced, None);
+        super::common::assert_close("replaced", &replaced, &given.gradients, 1e-14);
+    }
+}
+
+#[test]
+fn every_layer_runs_at_sizes_of_zero() {
+    let g = &mut generator(31);
+    for inputs in [0, 3] {
+        for (steps, batch) in [(0, 0), (0, 2), (2, 0), (2, 1), (3, 2), (70, 2)] {
+            for units in [0, 4] {
+                passes(&elman(inputs, units, g), inputs, steps, batch);
+                passes(&lstm(inputs, units, g), inputs, steps, batch);
+                passes(&gru(inputs, units, g), inputs, steps, batch);
+                passes(&linear(inputs, units, g), inputs, steps, batch);
+                let (recurrent, head) = (elman(inputs, units, g), linear(units, 2, g));
+                passes(
+                    &recurrent.then(MeanOverTime).and_then(|c| c.then(head)).expect("they meet"),
+                    inputs,
+                    steps,
+                    batch,
+                );
+            }
+            for activation in [Activation::Tanh, Activation::Sigmoid, Activation::Relu] {
+                passes(&activation, inputs, steps, batch);
+            }
+            passes(&LastStep, inputs, steps, batch);
+            passes(&MeanOverTime, inputs, steps, batch);
+        }
+    }
+}
+
+fn streams<M>(model: &M, inputs: usize)
+where
+    M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Streaming<f64>,
+{
+    let x = random_sequences(inputs, &Layout::new(2, 1), &mut generator(32));
+    let expected = forward(model, &x, &model.carry(1)).0;
+    let (mut stream, mut carry) = (Stream::new(model, inputs), model.carry(1));
+    for step in 0..2 {
+        let given = stream.step(x.at(step, 0), &mut carry);
+        let expected = expected.at(step, 0);
+        assert_eq!(given.len(), expected.len());
+        assert!(given.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-14), "{}", model.name());
+    }
+}
+
+#[test]
+fn streams_run_at_sizes_of_zero() {
+    let g = &mut generator(33);
+    for (inputs, units) in [(0, 0), (0, 4), (3, 0)] {
+        streams(&elman(inputs, units, g), inputs);
+        streams(&lstm(inputs, units, g), inputs);
+        streams(&gru(inputs, units, g), inputs);
+        streams(&linear(inputs, units, g), inputs);
+        streams(
+            &gru(inputs, units, g).then(Activation::Tanh).and_then(|c| c.then(linear(units, 0, g))).expect("ok"),
+            inputs,
+        );
+    }
+}
+
+#[test]
+fn training_runs_without_features_and_refuses_an_empty_batch() {
+    let g = &mut generator(34);
+    for (inputs, units) in [(0, 0), (0, 4), (3, 0)] {
+        let mut model =
+            elman(inputs, units, g).then(LastStep).and_then(|c| c.then(Linear::new(units, 2, g))).expect("they meet");
+        let mut workspace = Workspace::new(&model);
+        let bptt = TruncatedBptt::new(2, LossAt::LastValidStep, UpdateEvery::Window).expect("not 0");
+        let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
+        let mut train = |steps: usize, batch: usize| {
+            let (x, labels) =
+                (Sequences::zeros(inputs, Layout::new(steps, batch)), Labels::per_sequence(&vec![1; batch]));
+            let mut updates = 0;
+            let total =
+                bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut Pass::Infer, |_, _| updates += 1);
+            (total, updates)
+        };
+        assert!(matches!(train(5, 2), (Ok(total), 1) if total.is_finite()));
+        for (steps, batch) in [(5, 0), (0, 2), (0, 0)] {
+            assert_eq!(train(steps, batch), (Err(ShapeError::EmptyBatch { steps, batch }), 0));
+        }
+    }
+    let text = ShapeError::EmptyBatch { steps: 5, batch: 0 }.to_string();
+    assert!(text.contains("5 steps of 0 sequences is empty"), "{text}");
+}
+
+#[test]
+fn training_an_output_without_features() {
+    let g = &mut generator(35);
+    let mut model = gru(3, 0, g);
+    let mut workspace = Workspace::new(&model);
+    let (bptt, loss) = (TruncatedBptt::full(LossAt::EveryStep), MeanSquaredError::new(Reduction::MeanOverElements));
+    let (x, y) = (random_sequences(3, &Layout::new(4, 2), g), Sequences::zeros(0, Layout::new(4, 2)));
+    let total = bptt.train(&mut model, &loss, &x, &y, &mut workspace, &mut Pass::Infer, |_, _| {});
+    assert_eq!(total, Ok(0.0));
+}
+
+/// A million steps, in both layouts, and with gaps: `f32` loses no digits.
+#[test]
+fn a_mean_over_a_million_steps_keeps_its_digits() {
+    let layout = Layout::new(1_000_000, 2);
+    let gaps = (0..layout.columns()).map(|column| column % 7 != 0).collect();
+    for layout in [layout.clone(), layout.with_valid(gaps).expect("one mark a column")] {
+        let mut x = Sequences::<f32>::zeros(1, layout);
+        x.values_mut().fill(0.1);
+        let mut cache = MeanOverTimeCache::default();
+        let y = MeanOverTime.forward(&x, &mut (), &mut cache, &mut Pass::Infer);
+        assert!(y.values().iter().all(|y| (y - 0.1).abs() < 1e-7), "{}", y.values());
+        x.at_mut(500_001, 1)[0] = f32::INFINITY;
+        let y = MeanOverTime.forward(&x, &mut (), &mut cache, &mut Pass::Infer);
+        assert!((y.at(0, 0)[0] - 0.1).abs() < 1e-7 && y.at(0, 1)[0] == f32::INFINITY, "{}", y.values());
+    }
+}

@@ -1,0 +1,167 @@
+//! Layers refuse parameters, gradients and cotangents of another shape before any work, in one message that names the
+//! layer, the tensor, its shape and the right one.
+
+use super::common::{elman, generator, gru, linear, lstm, random_like};
+use longhand::layers::linear::LinearCache;
+use longhand::layers::lstm::LstmCache;
+use longhand::nalgebra::{DMatrix, DVector};
+use longhand::{
+    Activation, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, MeanOverTime, Pass, Sequences, Stream, Streaming,
+    Tensors,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[track_caller]
+fn refused<R>(says: &str, f: impl FnOnce() -> R) {
+    let message = catch_unwind(AssertUnwindSafe(f)).err().unwrap_or_else(|| panic!("{says}: was taken"));
+    let message = message.downcast::<String>().expect("a message with shapes");
+    assert!(message.contains(says), "expected `{says}`, got `{message}`");
+}
+
+fn zeros(features: usize, steps: usize, batch: usize) -> Sequences<f64> {
+    Sequences::zeros(features, Layout::new(steps, batch))
+}
+
+/// Forward, backward from a good forward, and streaming must all refuse `bad`, and `good` its gradients.
+#[track_caller]
+fn bad_parameters<L>(good: &L, bad: &L, says: &str)
+where
+    L: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Streaming<f64>,
+{
+    let (x, mut carry, mut cache) = (zeros(3, 2, 2), good.carry(2), L::Cache::default());
+    refused(says, || bad.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone());
+    let output = good.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
+    let mut gradients = good.zeros();
+    refused(says, || bad.backward(&x, &mut cache, &output, &mut carry, &mut gradients, None));
+    refused(says, || bad.backward_replacing(&x, &mut cache, &output, &mut carry, &mut gradients, None));
+    refused(says, || Stream::new(bad, 3));
+    // The same shapes, as gradients.
+    let says = says.replace(": ", ": the gradient of ");
+    let mut gradients = bad.zeros();
+    refused(&says, || good.backward(&x, &mut cache, &output, &mut carry, &mut gradients, None));
+    refused(&says, || good.backward_replacing(&x, &mut cache, &output, &mut carry, &mut gradients, None));
+}
+
+#[test]
+fn parameters_that_do_not_agree_are_named() {
+    let g = &mut generator(20);
+    let good = gru(3, 4, g);
+    bad_parameters(
+        &good,
+        &Gru { weight_hh_l0: DMatrix::zeros(12, 5), ..good.clone() },
+        "Gru(3 -> 4): weight_hh_l0 is 12 x 5, but it must be 12 x 4",
+    );
+    bad_parameters(
+        &good,
+        &Gru { bias_hh_l0: DVector::zeros(11), ..good.clone() },
+        "Gru(3 -> 4): bias_hh_l0 is 11 x 1, but it must be 12 x 1",
+    );
+    let good = lstm(3, 4, g);
+    bad_parameters(
+        &good,
+        &Lstm { weight_ih_l0: DMatrix::zeros(17, 3), ..good.clone() },
+        "Lstm(3 -> 4): weight_ih_l0 is 17 x 3, but it must be 16 x 3",
+    );
+    bad_parameters(
+        &good,
+        &Lstm { bias_ih_l0: DVector::zeros(20), ..good.clone() },
+        "Lstm(3 -> 4): bias_ih_l0 is 20 x 1, but it must be 16 x 1",
+    );
+    let good = elman(3, 4, g);
+    bad_parameters(
+        &good,
+        &Elman { weight_hh_l0: DMatrix::zeros(5, 4), ..good.clone() },
+        "Elman(3 -> 4): weight_hh_l0 is 5 x 4, but it must be 4 x 4",
+    );
+    let good = linear(3, 4, g);
+    bad_parameters(
+        &good,
+        &Linear { bias: DVector::zeros(5), ..good.clone() },
+        "Linear(3 -> 4): bias is 5 x 1, but it must be 4 x 1",
+    );
+}
+
+#[test]
+fn gradients_of_another_number_of_inputs_are_named() {
+    let g = &mut generator(21);
+    let (layer, x) = (linear(3, 4, g), zeros(3, 2, 2));
+    let (mut cache, mut gradients) = (LinearCache::default(), Linear::zeros(5, 4));
+    let output = layer.forward(&x, &mut (), &mut cache, &mut Pass::Infer).clone();
+    refused("Linear(3 -> 4): the gradient of weight is 4 x 5, but it must be 4 x 3", || {
+        layer.backward(&x, &mut cache, &output, &mut (), &mut gradients, None);
+    });
+}
+
+/// Forward on 2 steps of 3 sequences; then backward with other sizes of the input, the output's gradient and the carry's.
+fn bad_cotangents<L>(layer: &L)
+where
+    L: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>>,
+{
+    let (x, mut carry, mut cache) = (zeros(3, 2, 3), layer.carry(3), L::Cache::default());
+    let mut gradients = layer.zeros();
+    refused("call `forward` with this input and cache before `backward`", || {
+        layer.backward(&x, &mut cache, &zeros(4, 2, 3), &mut layer.carry(3), &mut gradients, None);
+    });
+    let output = layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
+    let (features, steps) = (output.features(), output.steps());
+    let mut backward = |x: &Sequences<f64>, d_output: &Sequences<f64>, d_carry: &mut L::Carry| {
+        for wanted in [false, true] {
+            let mut d_x = Sequences::default();
+            let d_input = wanted.then_some(&mut d_x);
+            layer.backward(x, &mut cache, d_output, d_carry, &mut gradients, d_input);
+        }
+    };
+    backward(&x, &output, &mut layer.carry(3));
+    let wrong = [zeros(features, steps, 1), zeros(features, steps, 5), zeros(features, steps + 1, 3)];
+    for d_output in wrong.into_iter().chain([zeros(features + 1, steps, 3), zeros(features, 3 * steps, 1)]) {
+        let says = format!("expected {features} features at {steps} steps of 3 sequences, got {}", d_output.features());
+        refused(&says, || backward(&x, &d_output, &mut layer.carry(3)));
+    }
+    // As many columns in other steps.
+    refused("call `forward` with this input and cache before `backward`", || {
+        backward(&zeros(3, 3, 2), &zeros(features, if steps == 1 { 1 } else { 3 }, 2), &mut layer.carry(2));
+    });
+}
+
+#[test]
+fn backward_refuses_what_its_documentation_says_it_does() {
+    let g = &mut generator(22);
+    bad_cotangents(&elman(3, 4, g));
+    bad_cotangents(&lstm(3, 4, g));
+    bad_cotangents(&gru(3, 4, g));
+    bad_cotangents(&linear(3, 4, g));
+    bad_cotangents(&Activation::Tanh);
+    bad_cotangents(&MeanOverTime);
+    bad_cotangents(&LastStep);
+    bad_cotangents(
+        &elman(3, 4, g).then(Activation::Relu).and_then(|chain| chain.then(linear(4, 2, g))).expect("4 and 4"),
+    );
+    bad_cotangents(&elman(3, 4, g).then(LastStep).and_then(|chain| chain.then(linear(4, 2, g))).expect("4 and 4"));
+    bad_cotangents(&linear(3, 4, g).then(MeanOverTime).expect("any"));
+}
+
+#[test]
+fn the_gradient_of_a_carry_of_another_batch_is_refused() {
+    let g = &mut generator(23);
+    let (layer, x) = (lstm(3, 4, g), zeros(3, 2, 3));
+    let (mut carry, mut cache, mut gradients) = (layer.carry(3), LstmCache::default(), layer.zeros());
+    let output = layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
+    let mut d_carry = random_like(&carry, g);
+    d_carry.c = DMatrix::zeros(4, 2);
+    refused("Lstm(3 -> 4): d_carry's cell is 4 x 2, but it must be 4 x 3", || {
+        layer.backward(&x, &mut cache, &output, &mut d_carry, &mut gradients, None);
+    });
+    carry.c = DMatrix::zeros(5, 3);
+    refused("Lstm(3 -> 4): the carry's cell is 5 x 3, but it must be 4 x 3", || {
+        layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone()
+    });
+}
+
+#[test]
+fn values_that_do_not_fit_their_layout_are_refused() {
+    let mut x = zeros(3, 2, 3);
+    *x.values_mut() = DMatrix::zeros(3, 4);
+    refused("must have 6 columns", || {
+        linear(3, 4, &mut generator(24)).forward(&x, &mut (), &mut LinearCache::default(), &mut Pass::Infer).clone()
+    });
+}
