@@ -127,8 +127,12 @@ impl<T: Scalar> Lstm<T> {
     ///
     /// # Errors
     /// If `bias` is not finite, or `T` cannot represent it.
+    ///
+    /// # Panics
+    /// If the parameters do not agree with one another in shape.
     pub fn with_forget_bias(mut self, bias: f64) -> Result<Self, HyperparameterError> {
         check_finite::<T>("forget bias", bias)?;
+        self.check_parameters();
         let units = self.units();
         self.bias_ih_l0.rows_mut(units, units).fill(real(bias));
         self.bias_hh_l0.rows_mut(units, units).fill(T::zero());
