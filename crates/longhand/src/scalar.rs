@@ -36,7 +36,7 @@ pub(crate) fn is<T: 'static, S: 'static>() -> bool {
 ///
 /// The product of two remaining values is never subnormal. Arithmetic on subnormal numbers takes up to 100 times longer
 /// on some processors, and rounding to nearest keeps them alive.
-pub(crate) fn flush_to_zero<T: Scalar>(value: T) -> T {
+pub fn flush_to_zero<T: Scalar>(value: T) -> T {
     let threshold = if is::<T, f32>() {
         // 2^-63
         1.084_202_172_485_504_4e-19

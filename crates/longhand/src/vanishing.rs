@@ -51,23 +51,7 @@
 //! assert_eq!(flush_to_zero(1e-20_f64), 1e-20);
 //! ```
 
-use crate::Scalar;
-use crate::scalar::real;
-use core::any::TypeId;
-
-/// Zero if the magnitude of `value` is below the square root of the smallest normal number, and `value` otherwise.
-///
-/// NaN stays NaN. Scalars other than f32 and f64 stay as they are.
-pub fn flush_to_zero<T: Scalar>(value: T) -> T {
-    let threshold = if TypeId::of::<T>() == TypeId::of::<f32>() {
-        f64::from(f32::from_bits((127 - 63) << 23))
-    } else if TypeId::of::<T>() == TypeId::of::<f64>() {
-        f64::from_bits((1023 - 511) << 52)
-    } else {
-        return value;
-    };
-    if value.abs() < real(threshold) { T::zero() } else { value }
-}
+pub use crate::scalar::flush_to_zero;
 
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,12 @@
 //! A layer writes its step as an [`Equations`], in the symbols of its derivation, and hands over the bands of rows that
 //! they read and change. One pass then goes over all of them: what one equation gives, the next finds in a register.
 
-use super::instruction_set::{InstructionSet, Kernel, is_same, run};
+use super::instruction_set::{InstructionSet, Kernel, run};
 use super::precision::Precision;
 use super::real::{Lanes, Real, Single};
 use super::vector::Vector;
 use crate::Scalar;
+use crate::scalar::is;
 use core::marker::PhantomData;
 
 /// Equations for one element: from `READ` values that are read and `CHANGED` values that stand where the results go, to
@@ -130,9 +131,9 @@ pub(super) fn each_column<T: Scalar, const READ: usize, const CHANGED: usize>(
         read: read.map(|band| (band.first, band.column_stride)),
         changed: changed.map(|band| (band.first, band.column_stride)),
     };
-    if is_same::<T, f32>() {
+    if is::<T, f32>() {
         run::<f32>(instruction_set, &pass);
-    } else if is_same::<T, f64>() {
+    } else if is::<T, f64>() {
         run::<f64>(instruction_set, &pass);
     } else {
         pass.one_at_a_time();
@@ -191,7 +192,7 @@ where
 {
     #[inline(always)]
     fn run<V: Vector<S>>(&self, token: V::Token) {
-        assert!(is_same::<T, S>(), "a pass over other scalars");
+        assert!(is::<T, S>(), "a pass over other scalars");
         // A copy, whose constants no write to a result can reach.
         let equations = self.equations;
         // SAFETY: whole vectors of rows, and the rows of the last one, lie in each band; `S` is `T`.

@@ -8,7 +8,7 @@ use super::simd128::Simd128;
 use super::vector::{Plain, Vector};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512};
-use core::any::TypeId;
+use crate::scalar::is;
 
 /// The instruction sets that have a path of their own, each with the token that proves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,10 +167,10 @@ pub(super) fn by_precision<K: OverScalar>(
     single: fn(InstructionSet, &K::Over<f32>),
     double: fn(InstructionSet, &K::Over<f64>),
 ) -> bool {
-    if is_same::<K::Scalar, f32>() {
+    if is::<K::Scalar, f32>() {
         // SAFETY: the scalars are `f32`, so by the promise of `OverScalar` both types are one.
         single(instruction_set, unsafe { &*core::ptr::from_ref(kernel).cast() });
-    } else if is_same::<K::Scalar, f64>() {
+    } else if is::<K::Scalar, f64>() {
         // SAFETY: the scalars are `f64`, so by the promise of `OverScalar` both types are one.
         double(instruction_set, unsafe { &*core::ptr::from_ref(kernel).cast() });
     } else {
@@ -179,19 +179,13 @@ pub(super) fn by_precision<K: OverScalar>(
     true
 }
 
-/// Whether two types are one: known when the code is compiled.
-#[inline(always)]
-pub(super) fn is_same<A: 'static, B: 'static>() -> bool {
-    TypeId::of::<A>() == TypeId::of::<B>()
-}
-
 /// A scalar under the other name of its type.
 ///
 /// # Panics
 /// If the types are two.
 #[inline(always)]
 pub(super) fn same_scalar<A: Copy + 'static, B: Copy + 'static>(value: A) -> B {
-    assert!(is_same::<A, B>(), "two names of one type of scalars");
+    assert!(is::<A, B>(), "two names of one type of scalars");
     // SAFETY: the types are one.
     unsafe { core::mem::transmute_copy::<A, B>(&value) }
 }

@@ -1,10 +1,11 @@
 //! Operands of a product, and the left one as the kernels want it.
 
 use super::aligned::Aligned;
-use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, is_same, run};
+use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
+use crate::scalar::is;
 use core::marker::PhantomData;
 use nalgebra::DMatrix;
 
@@ -281,9 +282,9 @@ pub(super) fn lanes<T: Scalar>(instruction_set: InstructionSet) -> usize {
             InstructionSet::Simd128(_) => S::Simd128::LANES,
         }
     }
-    if is_same::<T, f32>() {
+    if is::<T, f32>() {
         of::<f32>(instruction_set)
-    } else if is_same::<T, f64>() {
+    } else if is::<T, f64>() {
         of::<f64>(instruction_set)
     } else {
         1

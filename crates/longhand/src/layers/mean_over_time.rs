@@ -64,7 +64,7 @@ impl<T: Scalar> Equations<T, 1, 2> for AddBlock<T> {
         let total = sum + block;
         let of_block = total - sum;
         let error = (sum - (total - of_block)) + (block - of_block);
-        let rest = (error + rounded_away).max(V::of(self.lowest));
+        let rest = (error + rounded_away).max(sum.constant(self.lowest));
         let sum = total + rest;
         [sum, (total - sum) + rest]
     }

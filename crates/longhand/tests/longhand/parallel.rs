@@ -1,9 +1,6 @@
 //! Training on several threads gives the bits of one thread, and the gradients of one workspace but for rounding.
-#![cfg(feature = "rayon")]
 
-mod common;
-
-use common::{elements, generator, ragged_layout, random_sequences};
+use crate::common::{elements, generator, ragged_layout, random_sequences};
 use longhand::{
     Adam, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, ParallelWorkspace, Pass, Reduction,
     Sequences, Sgd, ShapeError, SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm,

@@ -1,5 +1,6 @@
 //! After the first step neither training nor inference touches the heap.
 
+use crate::allocator_calls;
 use longhand::nalgebra::DMatrix;
 use longhand::{
     Activation, Adam, AdamW, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, MeanOverTime, Optimizer, Pass,
@@ -7,49 +8,11 @@ use longhand::{
     Workspace, clip_by_global_norm, clip_by_value,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-use std::alloc::{GlobalAlloc, Layout as Request, System};
-use std::cell::Cell;
-
-thread_local! {
-    /// Calls of the allocator on this thread: each test has its own, and the harness does not disturb them.
-    static CALLS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// The system's allocator, with its calls counted.
-struct Counting;
-
-fn count() {
-    // While a thread ends its counter may be gone already.
-    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
-}
-
-// SAFETY: every request goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, request: Request) -> *mut u8 {
-        count();
-        unsafe { System.alloc(request) }
-    }
-    unsafe fn alloc_zeroed(&self, request: Request) -> *mut u8 {
-        count();
-        unsafe { System.alloc_zeroed(request) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, request: Request, size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(pointer, request, size) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, request: Request) {
-        count();
-        unsafe { System.dealloc(pointer, request) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 fn calls_during(work: impl FnOnce()) -> usize {
-    let before = CALLS.get();
+    let before = allocator_calls();
     work();
-    CALLS.get() - before
+    allocator_calls() - before
 }
 
 #[test]

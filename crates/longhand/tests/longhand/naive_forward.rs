@@ -1,8 +1,6 @@
 //! The recurrent layers against plain nested loops: forward, and for the Elman layer full backpropagation through time.
 
-mod common;
-
-use common::{
+use crate::common::{
     assert_close, cases, elman, forward, generator, gru, lstm, naive, naive_gated, passes, random_ends, random_layout,
     random_sequences,
 };

@@ -1,12 +1,11 @@
 //! Truncated backpropagation through time: what it computes, against definitions.
 
-mod common;
-
-use common::windows::{self, StepLabels, descend};
-use common::{
+use crate::common;
+use crate::common::windows::{self, StepLabels, descend};
+use crate::common::{
     SequenceLayer, assert_gradient, bits, cases, elements, elman, generator, gru, linear, lstm, passes, ragged_layout,
 };
-use common::{random_layout, random_sequences};
+use crate::common::{random_layout, random_sequences};
 use longhand::{
     Chain, Elman, Labels, LastStep, Layer, Layout, Linear, Loss, LossAt, MeanOverTime, MeanSquaredError, Pass,
     Reduction, Sequences, ShapeError, SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace,

@@ -2,9 +2,7 @@
 //! against the library. The numbers it prints (`cargo test --test study_gradients -- --nocapture`) stand in
 //! `docs/the-study-rebuilt.md`.
 
-mod common;
-
-use common::{elements, generator, random_sequences, randomise};
+use crate::common::{elements, generator, random_sequences, randomise};
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{
     Chain, Elman, LastStep, Layer, Layout, Linear, Loss, LossAt, Optimizer, Pass, Path, Reduction, Scalar, Sequences,

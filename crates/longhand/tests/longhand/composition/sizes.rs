@@ -1,6 +1,6 @@
 //! Sizes whose product does not fit panic with a message that names them, before any memory is asked for.
 
-use super::common::generator;
+use crate::common::generator;
 use longhand::{Elman, Gru, Layer, Layout, Linear, Lstm, Sequences};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

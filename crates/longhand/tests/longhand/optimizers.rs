@@ -1,10 +1,8 @@
 //! Optimizers against plain loops written from PyTorch's descriptions of the algorithms.
 
-mod common;
-#[path = "optimizers/precision.rs"]
 mod precision;
 
-use common::{assert_close, elements, elman, generator, linear, random_like};
+use crate::common::{assert_close, elements, elman, generator, linear, random_like};
 use longhand::{Adam, AdamW, Chain, Elman, Layer, Linear, Optimizer, Path, Sgd, Tensors, clip_by_value};
 
 type Model = Chain<Elman<f64>, Linear<f64>>;

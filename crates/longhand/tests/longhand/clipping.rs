@@ -1,10 +1,8 @@
 //! Clipping by value and by the norm over all tensors together.
 
-mod common;
-#[path = "clipping/range.rs"]
 mod range;
 
-use common::{bits, cases, elements, elman, generator, linear, randomise};
+use crate::common::{bits, cases, elements, elman, generator, linear, randomise};
 use longhand::{Chain, Elman, Layer, Linear, Tensors, clip_by_global_norm, clip_by_value, global_norm};
 use proptest::prelude::proptest;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,9 +1,8 @@
 //! Padding never matters: not what stands in it, bit for bit, and how much there is of it by rounding at most.
 
-mod common;
-
-use common::{SequenceLayer, assert_close, cases, every_layer, generator, passes, ragged_layout, random_ends};
-use common::{random_layout, random_sequences};
+use crate::common;
+use crate::common::{SequenceLayer, assert_close, cases, every_layer, generator, passes, ragged_layout, random_ends};
+use crate::common::{random_layout, random_sequences};
 use longhand::{
     Labels, Layer, Layout, LossAt, MeanOverTime, Optimizer, Pass, Reduction, Sequences, Sgd, SoftmaxCrossEntropy,
     TruncatedBptt, UpdateEvery, Workspace,

@@ -1,8 +1,6 @@
 //! Initialisers: bounds, variances, orthogonality, and the same seed the same bits.
 
-mod common;
-
-use common::{bits, elements, elman, generator};
+use crate::common::{bits, elements, elman, generator};
 use longhand::HyperparameterError;
 use longhand::initialise::{self, kaiming_normal, kaiming_uniform, orthogonal, xavier_normal, xavier_uniform};
 use longhand::nalgebra::DMatrix;

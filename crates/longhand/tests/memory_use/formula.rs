@@ -1,44 +1,11 @@
-//! What training keeps in memory is what its formula says.
+//! The memory that training keeps is that of the formula in "How fast, and why".
 
+use crate::bytes_held;
 use longhand::{
     Adam, Elman, Features, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Pass, Reduction, Sequences,
     SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-use std::alloc::{GlobalAlloc, Layout as Request, System};
-use std::cell::Cell;
-
-thread_local! {
-    /// Bytes that this thread holds, taken minus given back.
-    static HELD: Cell<isize> = const { Cell::new(0) };
-}
-
-/// The system's allocator, with the bytes counted.
-struct Weighing;
-
-fn count(bytes: isize) {
-    // While a thread ends its counter may be gone already.
-    let _ = HELD.try_with(|held| held.set(held.get() + bytes));
-}
-
-// SAFETY: every request goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Weighing {
-    unsafe fn alloc(&self, request: Request) -> *mut u8 {
-        count(request.size().cast_signed());
-        unsafe { System.alloc(request) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, request: Request, size: usize) -> *mut u8 {
-        count(size.cast_signed() - request.size().cast_signed());
-        unsafe { System.realloc(pointer, request, size) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, request: Request) {
-        count(-request.size().cast_signed());
-        unsafe { System.dealloc(pointer, request) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Weighing = Weighing;
 
 /// Bytes that training a layer with a classifier on its last step holds after two batches, the data not counted, beside
 /// the formula of "How fast, and why".
@@ -54,7 +21,7 @@ where
     let (loss, g) = (SoftmaxCrossEntropy::new(Reduction::MeanOverSteps), &mut ChaCha8Rng::seed_from_u64(1));
     let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, update_every).expect("not 0");
 
-    let before = HELD.get();
+    let before = bytes_held();
     // A copy, so that the parameters are counted.
     let head = Linear::new(units, 6, g);
     let mut model = recurrent.clone().then(LastStep).and_then(|chain| chain.then(head)).expect("they meet");
@@ -63,7 +30,7 @@ where
         let update = |model: &mut _, gradients: &mut _| adam.step(model, gradients, 1e-3);
         bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut Pass::Infer, update).expect("they fit");
     }
-    let held = usize::try_from(HELD.get() - before).expect("training holds something");
+    let held = usize::try_from(bytes_held() - before).expect("training holds something");
 
     let (columns, parameters) = (window * batch, longhand::Tensors::<f32>::count(&model));
     // Parameters, gradients, Adam's two moments, and the packed weights; with more than one sequence the packed transpose;

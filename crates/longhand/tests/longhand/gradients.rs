@@ -1,9 +1,8 @@
 //! Every layer, and compositions of them, against central differences.
 
-mod common;
-
-use common::{SequenceLayer, cases, every_smooth_layer, ragged_layout};
-use common::{
+use crate::common;
+use crate::common::{SequenceLayer, cases, every_smooth_layer, ragged_layout};
+use crate::common::{
     check_gradients, elman, every_layer, generator, gru, linear, lstm, naive, random_layout, random_like,
     random_sequences,
 };

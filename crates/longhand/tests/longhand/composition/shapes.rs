@@ -1,7 +1,7 @@
 //! Layers refuse parameters, gradients and cotangents of another shape before any work, in one message that names the
 //! layer, the tensor, its shape and the right one.
 
-use super::common::{elman, generator, gru, linear, lstm, random_like};
+use crate::common::{elman, generator, gru, linear, lstm, random_like};
 use longhand::layers::linear::LinearCache;
 use longhand::layers::lstm::LstmCache;
 use longhand::nalgebra::{DMatrix, DVector};

@@ -1,12 +1,11 @@
 //! The carry is all that crosses a window, and the cache hides nothing.
 
-mod common;
-
-use common::{
+use crate::common;
+use crate::common::{
     SequenceLayer, assert_close, bits, elements, elman, every_layer, generator, gru, linear, lstm, passes,
     ragged_layout,
 };
-use common::{random_ends, random_layout, random_like, random_sequences};
+use crate::common::{random_ends, random_layout, random_like, random_sequences};
 use longhand::layers::elman::ElmanCache;
 use longhand::layers::lstm::LstmCache;
 use longhand::{Layer, Layout, Pass, Path, Sequences, Tensors};

@@ -1,14 +1,11 @@
 //! Layers put together: names, counts, errors, conversions; and how sequences and layouts are put together.
 
-mod common;
-#[path = "composition/empty.rs"]
+use crate::common;
 mod empty;
-#[path = "composition/shapes.rs"]
 mod shapes;
-#[path = "composition/sizes.rs"]
 mod sizes;
 
-use common::{elements, elman, generator, linear, passes, random_like, random_sequences};
+use crate::common::{elements, elman, generator, linear, passes, random_like, random_sequences};
 use longhand::layers::elman::ElmanCache;
 use longhand::layers::linear::LinearCache;
 use longhand::nalgebra::DMatrix;

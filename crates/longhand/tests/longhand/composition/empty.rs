@@ -1,6 +1,6 @@
 //! Sizes of zero: no features, no units, no steps and no sequences are all right in every layer, in training and in streams.
 
-use super::common::{elman, forward, generator, gru, linear, lstm, random_ends, random_sequences};
+use crate::common::{elman, forward, generator, gru, linear, lstm, random_ends, random_sequences};
 use longhand::layers::mean_over_time::MeanOverTimeCache;
 use longhand::{
     Activation, Labels, LastStep, Layer, Layout, Linear, LossAt, MeanOverTime, MeanSquaredError, Pass, Reduction,
@@ -17,16 +17,16 @@ where
     for layout in [Layout::new(steps, batch), Layout::new(steps, batch).with_lengths(&ragged).expect("in range")] {
         let x = random_sequences(inputs, &layout, g);
         let (carry, d_output, d_carry) = random_ends(layer, &x, g);
-        let given = super::common::passes(layer, &x, &carry, &d_output, &d_carry, &mut L::Cache::default());
+        let given = crate::common::passes(layer, &x, &carry, &d_output, &d_carry, &mut L::Cache::default());
         assert_eq!(given.d_input.values().shape(), x.values().shape(), "{}", layer.name());
         assert!(given.bits().into_iter().all(|bits| f64::from_bits(bits).is_finite()), "{}", layer.name());
 
         let mut replaced = layer.zeros();
-        super::common::randomise(&mut replaced, 1.0, g);
+        crate::common::randomise(&mut replaced, 1.0, g);
         let (mut cache, mut out) = (L::Cache::default(), carry.clone());
         layer.forward(&x, &mut out, &mut cache, &mut Pass::Infer);
         layer.backward_replacing(&x, &mut cache, &d_output, &mut d_carry.clone(), &mut replaced, None);
-        super::common::assert_close("replaced", &replaced, &given.gradients, 1e-14);
+        crate::common::assert_close("replaced", &replaced, &given.gradients, 1e-14);
     }
 }
 

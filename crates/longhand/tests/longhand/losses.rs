@@ -1,12 +1,10 @@
 //! Losses: known values, gradients against central differences, reductions, missing targets, extreme logits.
 
-mod common;
-#[path = "losses/digits.rs"]
+use crate::common;
 mod digits;
-#[path = "losses/shapes.rs"]
 mod shapes;
 
-use common::{assert_gradient, generator, random_like, random_sequences};
+use crate::common::{assert_gradient, generator, random_like, random_sequences};
 use longhand::{
     Activation, Labels, Layer, Layout, Loss, MeanSquaredError, Pass, Reduction, Sequences, SigmoidCrossEntropy,
     SoftmaxCrossEntropy,

@@ -1,12 +1,10 @@
 //! Gradients accumulate: backward is linear in its cotangents, and a batch is the sum of its sequences.
 
-mod common;
-
-use common::{
+use crate::common::{
     Passes, SequenceLayer, assert_close, bits, cases, elements, elman, every_layer, generator, gru, linear, lstm,
     passes,
 };
-use common::{ragged_layout, random_ends, random_layout, random_like, random_sequences, single};
+use crate::common::{ragged_layout, random_ends, random_layout, random_like, random_sequences, single};
 use longhand::layers::elman::ElmanCache;
 use longhand::layers::linear::LinearCache;
 use longhand::nalgebra::DMatrix;
