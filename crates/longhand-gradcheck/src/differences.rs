@@ -13,7 +13,7 @@
 //! halve is searched for the smallest sum, and that sum, times a factor, is the tolerance. Nothing is guessed but the
 //! factor; `noise` is measured.
 //!
-//! Measured on an Elman layer over 150 steps (`tests/oracle_errors.rs`): dual numbers 3e-17 of the size of the terms
+//! Measured on an Elman layer over 150 steps (`tests/checker/oracle_errors.rs`): dual numbers 3e-17 of the size of the terms
 //! (worst of 60: 7e-16), this 1.5e-14 (2e-13) with a tolerance of 2e-12, central differences with the step that turns out
 //! best 7e-12 (6e-9), with a step of 1e-4 only 1e-8 (6e-5).
 

@@ -14,22 +14,22 @@ use std::path::{Path, PathBuf};
 
 /// What is proven, and the file of these tests that builds it.
 const PROVEN: &[(&str, &str)] = &[
-    ("Activation", "main.rs"),
-    ("Activation::Relu", "main.rs"),
-    ("Activation::Sigmoid", "main.rs"),
-    ("Activation::Tanh", "main.rs"),
-    ("Chain", "main.rs"),
-    ("Elman", "main.rs"),
-    ("Gru", "main.rs"),
-    ("LastStep", "main.rs"),
-    ("Linear", "main.rs"),
-    ("Lstm", "main.rs"),
-    ("MeanOverTime", "main.rs"),
-    ("MeanSquaredError", "main.rs"),
-    ("Nonlinearity::Relu", "main.rs"),
-    ("Nonlinearity::Tanh", "main.rs"),
-    ("SigmoidCrossEntropy", "main.rs"),
-    ("SoftmaxCrossEntropy", "main.rs"),
+    ("Activation", "mod.rs"),
+    ("Activation::Relu", "mod.rs"),
+    ("Activation::Sigmoid", "mod.rs"),
+    ("Activation::Tanh", "mod.rs"),
+    ("Chain", "mod.rs"),
+    ("Elman", "mod.rs"),
+    ("Gru", "mod.rs"),
+    ("LastStep", "mod.rs"),
+    ("Linear", "mod.rs"),
+    ("Lstm", "mod.rs"),
+    ("MeanOverTime", "mod.rs"),
+    ("MeanSquaredError", "mod.rs"),
+    ("Nonlinearity::Relu", "mod.rs"),
+    ("Nonlinearity::Tanh", "mod.rs"),
+    ("SigmoidCrossEntropy", "mod.rs"),
+    ("SoftmaxCrossEntropy", "mod.rs"),
     ("clip_by_global_norm", "optimizer_side.rs"),
     ("clip_by_value", "optimizer_side.rs"),
     ("global_norm", "optimizer_side.rs"),
@@ -107,7 +107,7 @@ fn every_public_layer_and_loss_is_proven() {
     let gone: Vec<_> = proven.difference(&public).collect();
     assert!(gone.is_empty(), "{gone:?} are in the list, but not in longhand");
     for (name, file) in PROVEN {
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/every_layer").join(file);
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checker/every_layer").join(file);
         let tests = std::fs::read_to_string(tests).expect("a readable test");
         let uses = tests.lines().filter(|line| !line.starts_with("use ") && line.contains(evidence(name)));
         assert!(uses.count() > 0, "{name} is in the list, but no test in {file} uses it");

@@ -1,5 +1,5 @@
 //! The study's Algorithm 1 in plain loops, each of its mistakes to be switched on alone, against central differences and
-//! against the library. The numbers it prints (`cargo test --test study_gradients -- --nocapture`) stand in
+//! against the library. The numbers it prints (`cargo test --test longhand study_gradients -- --nocapture`) stand in
 //! `docs/the-study-rebuilt.md`.
 
 use crate::common::{elements, generator, random_sequences, randomise};

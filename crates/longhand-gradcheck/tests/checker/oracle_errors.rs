@@ -1,6 +1,6 @@
 //! How exact the oracles are, measured: dual numbers, central differences at their best step, and those with
 //! Richardson extrapolation, each against the hand-written backward pass of an Elman layer over 150 steps, relative to
-//! the size of the terms. `cargo test --test oracle_errors -- --nocapture` prints the table.
+//! the size of the terms. `cargo test --test checker oracle_errors -- --nocapture` prints the table.
 
 use longhand::{Elman, Layer, Layout, Path, Tensors};
 use longhand_gradcheck::{Case, Differences, Direction, DualNumbers, Oracle, Setting};

@@ -3,7 +3,7 @@
 
 #![expect(clippy::needless_range_loop, reason = "indices as in the equations")]
 
-pub use crate::elman_mistake::Mistake;
+pub use super::elman_mistake::Mistake;
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{Features, Layer, Pass, Scalar, Sequences, Tensors};
 
