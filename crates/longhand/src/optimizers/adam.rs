@@ -81,11 +81,12 @@ impl<T: Scalar> Moments<T> {
         self.steps = self.steps.saturating_add(1);
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         // Of the decay rate as the moments have it, rounded to T: with rates near 1 the difference counts.
-        let power = |beta: f64| 1.0 - Float::powi(as_f64(real::<T>(beta)), steps);
+        let rounded = |beta: f64| as_f64(real::<T>(beta));
+        let power = |beta: f64| 1.0 - Float::powi(rounded(beta), steps);
         let step = AdamStep {
             beta1: real(self.beta1),
             beta2: real(self.beta2),
-            gradient_scale: real(nalgebra::ComplexField::sqrt(1.0 - self.beta2)),
+            gradient_scale: real(Float::sqrt(1.0 - rounded(self.beta2))),
             epsilon: real(self.epsilon),
             weight_decay,
             kept,
