@@ -45,6 +45,6 @@ mod table;
 
 pub use confusion::Confusion;
 pub use error::ReportError;
-pub use output::OutputFolder;
+pub use output::{OutputFolder, Staged};
 pub use scores::TopK;
 pub use table::{Cell, Table};

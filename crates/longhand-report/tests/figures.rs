@@ -85,6 +85,15 @@ fn odd_losses_leave_gaps() -> Outcome {
             words(&loss_curves(&caption(), &axes, &[panel("odd", "odd", &values)])?)?;
         }
     }
+    let gaps = panel("odd", "odd", &[f64::NAN, 1.0, f64::INFINITY, 0.0]);
+    assert_all(
+        &words(&loss_curves(&caption(), &axes, &[gaps.clone()])?)?,
+        &["Not drawn: 2 losses that are not finite."],
+    );
+    let logarithmic = words(&loss_curves(&caption(), &axes.clone().logarithmic(), &[gaps])?)?;
+    assert_all(&logarithmic, &["Not drawn: 3 losses that are not finite and positive."]);
+    let whole = words(&loss_curves(&caption(), &axes, &[panel("whole", "whole", &[1.0])])?)?;
+    assert!(!whole.contains("Not drawn"), "{whole}");
     for panels in [vec![], vec![LossPanel::new("no curves")]] {
         assert!(matches!(loss_curves(&caption(), &axes, &panels), Err(ReportError::EmptyFigure { .. })));
     }
@@ -123,9 +132,12 @@ fn score_comparison_gives_mean_and_spread() -> Outcome {
         ScoreRow::new("study", vec![0.582]),
         ScoreRow::new("better", vec![0.96, 0.97, 0.98]),
         ScoreRow::new("failed", vec![f64::NAN]),
+        ScoreRow::new("one seed failed", vec![0.5, f64::NAN, 0.7]),
+        ScoreRow::new("two seeds failed", vec![f64::NAN, 0.25, f64::INFINITY]),
     ];
     let words = words(&score_comparison(&caption(), &axis, &rows)?)?;
     assert_all(&words, &["top-1 score", "chance 0.167", "study", "0.582", "0.970 ± 0.010 (n = 3)", "no score"]);
+    assert_all(&words, &["0.600 ± 0.141 (n = 2 of 3)", "0.250 (n = 1 of 3)"]);
     assert!(matches!(score_comparison(&caption(), &axis, &[]), Err(ReportError::EmptyFigure { .. })));
     Ok(())
 }

@@ -102,7 +102,8 @@ impl LossAxes {
 /// Draws loss curves: the study's figures 2 to 4 (two panels of four curves each), and 6 (eight panels with the
 /// training and the validation loss, and the epoch of the early stop).
 ///
-/// All panels share the range of both axes. A legend that is the same for all panels is drawn once.
+/// All panels share the range of both axes. A legend that is the same for all panels is drawn once. Losses that are not
+/// finite leave gaps, and a line below the figure says how many there are.
 ///
 /// # Errors
 ///
@@ -145,7 +146,19 @@ pub fn loss_curves(caption: &Caption, axes: &LossAxes, panels: &[LossPanel]) -> 
         }
         page.y = top + height + 6.0;
     }
+    let left_out = panels.iter().flat_map(|panel| &panel.curves).map(|curve| left_out(curve, axes.logarithmic)).sum();
+    let reason = if axes.logarithmic { "finite and positive" } else { "finite" };
+    match left_out {
+        0 => {}
+        1 => page.note(&format!("Not drawn: 1 loss that is not {reason}.")),
+        _ => page.note(&format!("Not drawn: {left_out} losses that are not {reason}.")),
+    }
     Ok(page.finish())
+}
+
+/// How many losses of a curve cannot be drawn.
+fn left_out(curve: &LossCurve, logarithmic: bool) -> usize {
+    curve.values.iter().filter(|&&loss| !drawable(loss, logarithmic)).count()
 }
 
 /// Room around the axes of a panel, for tick labels and axis names.

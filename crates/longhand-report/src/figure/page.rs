@@ -56,6 +56,12 @@ impl Page {
         self.scene.width
     }
 
+    /// Adds a paragraph to the footnote.
+    pub fn note(&mut self, text: &str) {
+        let room = self.width() - 2.0 * MARGIN;
+        self.footnote.extend(style::wrap(text, style::TICK, room));
+    }
+
     /// Adds the footnote and cuts the page to its height.
     pub fn finish(mut self) -> Figure {
         let footnote = std::mem::take(&mut self.footnote);

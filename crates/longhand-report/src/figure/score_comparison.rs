@@ -47,7 +47,8 @@ const AXIS: f64 = 560.0;
 const ROW: f64 = 46.0;
 
 /// Draws the scores of models below each other: a dot for each seed, a bar at their mean, and in words the mean,
-/// the sample standard deviation and the number of seeds.
+/// the sample standard deviation and the number of seeds. Scores that are not finite are left out of all of them, and
+/// the number of seeds then says so (`n = 2 of 3`).
 ///
 /// # Errors
 ///
@@ -109,22 +110,28 @@ struct Summary {
     /// Sample standard deviation; none of a single score.
     deviation: Option<f64>,
     count: usize,
+    /// With those that are not finite.
+    all: usize,
 }
 
 impl Summary {
     fn of(scores: &[f64]) -> Option<Self> {
+        let all = scores.len();
         let scores: Vec<f64> = scores.iter().copied().filter(|score| score.is_finite()).collect();
         let count = scores.len();
         let mean = scores.iter().sum::<f64>() / count as f64;
         let squares: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum();
         let deviation = (count > 1).then(|| (squares / (count as f64 - 1.0)).sqrt());
-        (count > 0).then_some(Self { mean, deviation, count })
+        (count > 0).then_some(Self { mean, deviation, count, all })
     }
 
     fn words(&self) -> String {
-        match self.deviation {
-            Some(deviation) => format!("{:.3} ± {deviation:.3} (n = {})", self.mean, self.count),
-            None => format!("{:.3}", self.mean),
-        }
+        let spread = self.deviation.map_or_else(String::new, |deviation| format!(" ± {deviation:.3}"));
+        let count = match (self.count, self.all) {
+            (1, 1) => String::new(),
+            (count, all) if count == all => format!(" (n = {count})"),
+            (count, all) => format!(" (n = {count} of {all})"),
+        };
+        format!("{:.3}{spread}{count}", self.mean)
     }
 }

@@ -196,16 +196,13 @@ impl Table {
 
     /// The table as CSV: one row of headings, the numbers as in the other forms, no caption, marks or notes.
     pub fn to_csv(&self) -> String {
-        let mut writer = csv::Writer::from_writer(Vec::new());
         let mut headings: Vec<String> = self.columns.iter().map(Column::flat).collect();
         headings.extend(self.source.iter().map(|_| "data".to_owned()));
-        // Writing to memory cannot fail, and every record has the length of the first (`push` sees to it).
-        let _ = writer.write_record(&headings);
+        let mut text = csv_row(headings.iter().map(String::as_str));
         for row in &self.rows {
-            let source = self.source.iter().map(String::as_bytes);
-            let _ = writer.write_record(row.iter().map(|cell| cell.text.as_bytes()).chain(source));
+            text += &csv_row(row.iter().map(|cell| cell.text.as_str()).chain(self.source.as_deref()));
         }
-        String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+        text
     }
 
     /// The table in Markdown (the GitHub kind): caption, table and notes.
@@ -248,6 +245,14 @@ impl Table {
         let italic = explain(Mark::Italic, italic, &self.italic);
         bold.into_iter().chain(italic).chain(self.notes.iter().cloned()).collect()
     }
+}
+
+/// One line of CSV (RFC 4180): a field with a comma, a quotation mark or a line break is quoted.
+fn csv_row<'a>(fields: impl Iterator<Item = &'a str>) -> String {
+    let quoted = fields.map(|field| {
+        if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
+    });
+    quoted.collect::<Vec<_>>().join(",") + "\n"
 }
 
 /// Columns of the terminal that `text` takes, one for each character.
