@@ -1,16 +1,18 @@
-//! What the command line says, checked before anything is read or written.
+//! The command line, checked before anything is read or written.
 
 use crate::better;
+use crate::console;
 use crate::recurrent::Recurrent;
+use crate::study::StudyGradient;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use longhand_data::{ChannelChoice, SplitRule, WindowOptions, parse_people};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Human activity recognition with recurrent nets: a published study rebuilt, and then bettered.
+/// Human activity recognition with recurrent nets: reproduces a published study, then improves on it.
 ///
-/// Without options it runs on synthetic recordings and needs nothing else. With --data it takes real ones:
+/// Without options it runs on synthetic recordings and needs nothing else. With --data it reads real ones:
 /// MotionSense (the folder that holds A_DeviceMotion_data), UCI HAPT (the folder that holds RawData), or an HDF5 file
 /// in the study's layout (trX, trY, tstX, tstY).
 #[derive(Debug, Parser)]
@@ -24,7 +26,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAMES", requires = "data")]
     pub channels: Option<ChannelChoice>,
 
-    /// Random windows, so many a class, or people never seen in training [default: random, or what came with the data]
+    /// How to split: a fixed number of random windows per class, or by person [default: random, or as in the data]
     #[arg(long, value_name = "RULE")]
     pub split: Option<SplitBy>,
 
@@ -32,19 +34,19 @@ pub struct Arguments {
     #[arg(long, value_name = "PEOPLE", required_if_eq("split", "people"))]
     pub test_people: Option<People>,
 
-    /// Training windows a class when windows are split at random [default: 500]
+    /// Training windows per class when windows are split at random [default: 500]
     #[arg(long, value_name = "N", value_parser = count)]
     pub train_per_class: Option<usize>,
 
-    /// Test windows a class when windows are split at random [default: 100]
+    /// Test windows per class when windows are split at random [default: 100]
     #[arg(long, value_name = "N", value_parser = count)]
     pub test_per_class: Option<usize>,
 
-    /// Training windows a class that part c holds out for validation [default: 50]
+    /// Training windows per class that part c holds out for validation [default: 50]
     #[arg(long, value_name = "N", value_parser = count)]
     pub validation_per_class: Option<usize>,
 
-    /// Steps of a window when recordings are cut
+    /// Steps per window when recordings are cut
     #[arg(long, value_name = "STEPS", default_value_t = 150, value_parser = count)]
     pub steps: usize,
 
@@ -55,6 +57,10 @@ pub struct Arguments {
     /// Recurrent layer of the better recipe
     #[arg(long, value_name = "LAYER", default_value = "elman")]
     pub model: Recurrent,
+
+    /// Gradient of the study's models
+    #[arg(long, value_name = "GRADIENT", default_value = "exact")]
+    pub study_gradient: StudyGradient,
 
     /// Learning rates of the study's models
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_value = "0.1,0.05", value_parser = learning_rate)]
@@ -88,7 +94,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = count)]
     pub threads: Option<usize>,
 
-    /// A short run: 100 + 40 random windows a class, few epochs, two seeds
+    /// A short run: 100 + 40 random windows per class, few epochs, two seeds
     #[arg(long, action = ArgAction::SetTrue)]
     pub quick: bool,
 
@@ -100,7 +106,7 @@ pub struct Arguments {
 /// How windows are split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SplitBy {
-    /// So many windows a class, at random: the study's protocol
+    /// A fixed number of random windows per class: the study's protocol
     Random,
     /// By person
     People,
@@ -111,9 +117,9 @@ pub enum SplitBy {
 pub enum Part {
     /// The study's models
     B,
-    /// The same with validation and early stopping
+    /// The study's models with validation and early stopping
     C,
-    /// One recurrent layer (--model), trained well
+    /// The better recipe: one recurrent layer (--model), trained well
     Better,
 }
 
@@ -130,9 +136,9 @@ impl FromStr for People {
 }
 
 impl Arguments {
-    /// The command line; ends the program where it contradicts itself.
+    /// The command line; ends the program if it contradicts itself, or after `--help` and `--version`.
     pub fn checked() -> Self {
-        let arguments = Arguments::parse();
+        let arguments = Arguments::try_parse().unwrap_or_else(|error| end(&error));
         let by_people = arguments.split == Some(SplitBy::People);
         let conflict = if arguments.test_people.is_some() && !by_people {
             "--test-people names people to test on, which needs --split people"
@@ -143,10 +149,10 @@ impl Arguments {
         } else {
             return arguments;
         };
-        Arguments::command().error(ErrorKind::ArgumentConflict, conflict).exit()
+        end(&Arguments::command().error(ErrorKind::ArgumentConflict, conflict))
     }
 
-    /// How recordings are cut into windows: side by side, as the study does.
+    /// How recordings are cut into windows: without overlap, as in the study.
     pub fn window_options(&self) -> WindowOptions {
         WindowOptions { steps: self.steps, stride: self.steps }
     }
@@ -165,7 +171,7 @@ impl Arguments {
         }
     }
 
-    /// Windows a class that part c holds out.
+    /// Windows per class that part c holds out.
     pub fn validation_per_class(&self) -> usize {
         self.validation_per_class.unwrap_or(if self.quick { 10 } else { 50 })
     }
@@ -193,6 +199,18 @@ impl Arguments {
     /// Whether a part is to run.
     pub fn runs(&self, part: Part) -> bool {
         self.parts.contains(&part)
+    }
+}
+
+/// Prints a message or the help and ends the program. clap's own `exit` ignores a help that cannot be written.
+fn end(message: &clap::Error) -> ! {
+    let printed = console::written(message.print());
+    match printed {
+        Err(failure) if !message.use_stderr() => {
+            console::complain(&format!("error: {failure}\n"));
+            std::process::exit(1)
+        }
+        _ => std::process::exit(message.exit_code()),
     }
 }
 

@@ -1,23 +1,23 @@
-//! Windows of recordings as the batches of sequences that layers take.
+//! Converts windows of recordings to the batches of sequences that layers read.
 
 use longhand::{Layout, Sequences};
 use longhand_data::Windows;
 
-/// Puts values that lie step by step in the place of one sequence of a batch.
-pub fn put(values: &[f32], sequence: usize, batch: &mut Sequences<f32>) {
+/// Writes values, stored step by step, to one sequence of a batch.
+pub fn write_sequence(values: &[f32], sequence: usize, batch: &mut Sequences<f32>) {
     let features = batch.features();
     for (step, features) in values.chunks_exact(features).enumerate() {
         batch.at_mut(step, sequence).copy_from_slice(features);
     }
 }
 
-/// All windows in order, in batches of at most `size` side by side: `channels x (steps * batch)`.
+/// All windows in order, in batches of at most `size` sequences: `channels x (steps * batch)`.
 pub fn in_order(windows: &Windows, size: usize) -> Vec<Sequences<f32>> {
     let all: Vec<usize> = (0..windows.len()).collect();
     let batch = |chosen: &[usize]| {
         let mut batch = Sequences::zeros(windows.channel_count(), Layout::new(windows.steps, chosen.len()));
         for (sequence, &window) in chosen.iter().enumerate() {
-            put(windows.window(window), sequence, &mut batch);
+            write_sequence(windows.window(window), sequence, &mut batch);
         }
         batch
     };

@@ -4,19 +4,18 @@
 //!   to the linear layer.
 //! - *Gradient*: backpropagation through the whole window, mini-batches of 32, softmax and cross-entropy, Adam with
 //!   warm-up and a cosine, and clipping by the *global* norm.
-//! - *Data*: normalised, and changed at random each time it is trained on, as if it had been recorded once more
-//!   ([`Preparation`]).
+//! - *Data*: normalised, and augmented at random each time a window is trained on ([`Preparation`]).
 //!
-//! The layer, how it begins and the numbers are in [`elman`], the study's own cell, and in [`gated`], an LSTM or a GRU.
-//! All of it was chosen on windows held out of the training part and on folds of people; `docs/the-study-rebuilt.md`
-//! says what was looked at.
+//! Layer, initialisation and hyperparameters are in [`elman`], the study's own cell, and in [`gated`], an LSTM or a GRU.
+//! All of them were chosen on windows held out of the training part and on folds of people;
+//! `docs/the-study-rebuilt.md` lists what was tried.
 
 mod elman;
 mod gated;
 mod preparation;
 
 use crate::Failure;
-use crate::evaluation::{Scores, evaluate};
+use crate::evaluation::{Fault, Scores, evaluate};
 use crate::progress::Reporter;
 use crate::recurrent::Recurrent;
 use longhand::{
@@ -28,11 +27,11 @@ use preparation::Preparation;
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-/// Updates of the parameters, however many windows there are: about 107 epochs of the study's 3,000.
+/// Updates of the parameters, for any number of windows: about 107 epochs of the study's 3,000.
 pub const UPDATES: usize = 10_000;
 /// Windows in a mini-batch.
 pub const BATCH: usize = 32;
-/// One update in so many warms up.
+/// One update in this many belongs to the warm-up.
 const WARM_UP_PART: usize = 20;
 
 /// One model trained by the recipe.
@@ -40,24 +39,33 @@ const WARM_UP_PART: usize = 20;
 pub struct Trained {
     /// Mean training loss of each epoch, in nats per sequence.
     pub training_loss: Vec<f64>,
-    /// Test scores after the last update.
-    pub scores: Scores,
+    /// Test scores after the last update; `None` if a loss or an output was NaN or infinite.
+    pub scores: Option<Scores>,
+    /// Why scores are missing; a loss that is NaN or infinite ends the training.
+    pub fault: Option<Fault>,
+}
+
+impl Trained {
+    /// A model whose training ended with an error.
+    pub fn failed(error: String) -> Self {
+        Trained { training_loss: Vec::new(), scores: None, fault: Some(Fault::Failed(error)) }
+    }
 }
 
 /// The network around a recurrent layer `R`.
 type Model<R> = Chain<Chain<R, MeanOverTime>, Linear<f32>>;
 
-/// The numbers of a recipe.
-struct Numbers {
+/// The hyperparameters of a recipe.
+struct Hyperparameters {
     /// The learning rate after warm-up.
     peak_learning_rate: f64,
     /// The global norm that gradients are clipped to.
     max_norm: f32,
-    /// What part of each target is spread over all classes (Szegedy et al., 2016).
+    /// The part of each target that is spread over all classes (Szegedy et al., 2016).
     label_smoothing: f64,
 }
 
-/// Trains one model with so many updates; `test` is looked at once, at the end.
+/// Trains one model with `updates` updates and scores it on the test windows, once, at the end.
 pub fn train(
     recurrent: Recurrent,
     updates: usize,
@@ -69,20 +77,20 @@ pub fn train(
     match recurrent {
         Recurrent::Elman => {
             let model = elman::model(inputs, classes, generator)?;
-            fit(model, &elman::NUMBERS, updates, windows, generator, reporter)
+            fit(model, &elman::HYPERPARAMETERS, updates, windows, generator, reporter)
         }
         Recurrent::Lstm => {
             let model = gated::lstm(inputs, classes, generator)?;
-            fit(model, &gated::NUMBERS, updates, windows, generator, reporter)
+            fit(model, &gated::HYPERPARAMETERS, updates, windows, generator, reporter)
         }
         Recurrent::Gru => {
             let model = gated::gru(inputs, classes, generator)?;
-            fit(model, &gated::NUMBERS, updates, windows, generator, reporter)
+            fit(model, &gated::HYPERPARAMETERS, updates, windows, generator, reporter)
         }
     }
 }
 
-/// How many parameters the model for these windows has.
+/// Number of parameters of the model for these windows.
 pub fn parameters(recurrent: Recurrent, windows: &Windows) -> Result<usize, Failure> {
     let mut generator = ChaCha8Rng::seed_from_u64(0);
     let (inputs, classes) = (preparation::inputs(windows), windows.classes.len());
@@ -93,8 +101,7 @@ pub fn parameters(recurrent: Recurrent, windows: &Windows) -> Result<usize, Fail
     })
 }
 
-/// What a sequence costs to train on, in a unit of its own: multiplications in products with the recurrent weights, a
-/// sample.
+/// Cost of training on a sequence, to compare models: multiplications with the recurrent weights, per sample.
 pub fn work(recurrent: Recurrent) -> u64 {
     let (gates, units) = match recurrent {
         Recurrent::Elman => (1, elman::UNITS),
@@ -111,10 +118,10 @@ fn head(units: usize, classes: usize, generator: &mut ChaCha8Rng) -> Result<Line
     Ok(head)
 }
 
-/// The training that all models share.
+/// Trains a model of any layer.
 fn fit<M>(
     mut model: M,
-    numbers: &Numbers,
+    hyperparameters: &Hyperparameters,
     updates: usize,
     (training, test): (&Windows, &Windows),
     generator: &mut ChaCha8Rng,
@@ -124,7 +131,8 @@ where
     M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
 {
     let mut preparation = Preparation::fit(training, generator)?;
-    let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps).with_label_smoothing(numbers.label_smoothing)?;
+    let loss =
+        SoftmaxCrossEntropy::new(Reduction::MeanOverSteps).with_label_smoothing(hyperparameters.label_smoothing)?;
     let bptt = TruncatedBptt::full(LossAt::WindowEnd);
     let (mut optimizer, mut workspace) = (Adam::new(), Workspace::new(&model));
     let (mut x, mut labels) = (Sequences::default(), Labels::default());
@@ -132,7 +140,7 @@ where
     let warm_up = updates / WARM_UP_PART;
     let learning_rate = |update| {
         let factor = schedule::warm_up_then(update, warm_up, |step| schedule::cosine(step, updates - warm_up, 0.0));
-        (numbers.peak_learning_rate * factor) as f32
+        (hyperparameters.peak_learning_rate * factor) as f32
     };
     let epochs = updates.div_ceil(training.len().div_ceil(BATCH));
     let mut training_loss = Vec::new();
@@ -146,7 +154,7 @@ where
             labels.set_per_sequence(chosen.iter().map(|&i| training.labels[i]));
             let mut pass = Pass::Train(generator);
             let mean = bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut pass, |model, gradients| {
-                clip_by_global_norm(gradients, numbers.max_norm);
+                clip_by_global_norm(gradients, hyperparameters.max_norm);
                 optimizer.step(model, gradients, learning_rate(update));
             })?;
             update += 1;
@@ -154,8 +162,16 @@ where
             trained += chosen.len();
             reporter.trained(chosen.len() as u64);
         }
-        training_loss.push(total / trained as f64);
-        reporter.epoch(training_loss.len(), epochs, total / trained as f64);
+        let loss = total / trained as f64;
+        training_loss.push(loss);
+        let epoch = training_loss.len();
+        if !loss.is_finite() {
+            let fault = Some(Fault::TrainingLoss { epoch });
+            return Ok(Trained { training_loss, scores: None, fault });
+        }
+        reporter.epoch(epoch, epochs, loss);
     }
-    Ok(Trained { training_loss, scores: evaluate(&model, &preparation.test(test)?)? })
+    let scores = evaluate(&model, &preparation.test(test)?)?;
+    let fault = scores.is_none().then_some(Fault::Outputs);
+    Ok(Trained { training_loss, scores, fault })
 }

@@ -4,6 +4,7 @@ use crate::batches;
 use longhand::{Layer, Loss, Pass, Reduction, Sequences, SigmoidCrossEntropy};
 use longhand_data::Windows;
 use longhand_report::{Confusion, ReportError, TopK};
+use std::fmt;
 
 /// Sequences evaluated at a time.
 const BATCH: usize = 25;
@@ -17,8 +18,38 @@ pub struct Scores {
     pub confusion: Confusion,
 }
 
-/// Scores a model that gives one output for a whole window.
-pub fn evaluate<M>(model: &M, windows: &Windows) -> Result<Scores, ReportError>
+/// Why a model has no scores, or only those of an earlier epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The training loss was NaN or infinite.
+    TrainingLoss {
+        /// The epoch, counted from 1.
+        epoch: usize,
+    },
+    /// The validation loss was NaN or infinite.
+    ValidationLoss {
+        /// The epoch, counted from 1.
+        epoch: usize,
+    },
+    /// An output for the test windows was NaN or infinite.
+    Outputs,
+    /// Training ended with an error.
+    Failed(String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::TrainingLoss { epoch } => write!(f, "the training loss of epoch {epoch} is not finite"),
+            Fault::ValidationLoss { epoch } => write!(f, "the validation loss of epoch {epoch} is not finite"),
+            Fault::Outputs => write!(f, "an output for the test windows is not finite"),
+            Fault::Failed(error) => f.write_str(error),
+        }
+    }
+}
+
+/// Scores a model that has one output per window; `None` if an output is not finite.
+pub fn evaluate<M>(model: &M, windows: &Windows) -> Result<Option<Scores>, ReportError>
 where
     M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
 {
@@ -28,10 +59,13 @@ where
         let output = model.forward(&x, &mut model.carry(x.batch()), &mut cache, &mut Pass::Infer);
         logits.extend_from_slice(output.values().as_slice());
     }
-    Ok(Scores {
+    if !logits.iter().all(|logit| logit.is_finite()) {
+        return Ok(None);
+    }
+    Ok(Some(Scores {
         top: TopK::from_logits(windows.classes.len(), &logits, &windows.labels)?,
         confusion: Confusion::from_logits(&windows.classes, &logits, &windows.labels)?,
-    })
+    }))
 }
 
 /// The study's loss on windows that are not trained on: as in training, at the end of each truncation window, and the

@@ -1,8 +1,10 @@
 //! The counterparts of the study's figures 2 to 7, and two for the better recipe.
 
+use crate::better;
+use crate::results::Results;
 use crate::study::{Settings, Trained};
-use crate::tables::{PUBLISHED_BEST, best, stopped};
-use crate::{Results, capitalised};
+use crate::tables::{PUBLISHED_BEST, best, last, stopped};
+use crate::text::capitalised;
 use longhand_report::ReportError;
 use longhand_report::figure::{
     Caption, ConfusionPair, Figure, LossAxes, LossCurve, LossPanel, ScoreAxis, ScoreRow, confusion_grid,
@@ -24,8 +26,10 @@ pub const NAMES: [&str; 8] = [
     "figure9_better_confusion",
 ];
 
-/// Every figure of the run with the name of its file.
-pub fn all(results: &Results) -> Result<Vec<(&'static str, Figure)>, ReportError> {
+/// Every figure of the run with the name of its file, or the reason why it cannot be drawn.
+///
+/// A figure of scores is left out if no model has any.
+pub fn all(results: &Results) -> Vec<(&'static str, Result<Figure, ReportError>)> {
     let mut figures = Vec::new();
     if !results.part_b.is_empty() {
         figures.push((
@@ -35,7 +39,7 @@ pub fn all(results: &Results) -> Result<Vec<(&'static str, Figure)>, ReportError
                 "learning rate",
                 |s| format!("LR {}", s.learning_rate),
                 |s| format!("N {}, B {}", s.units, s.window),
-            )?,
+            ),
         ));
         figures.push((
             NAMES[1],
@@ -44,7 +48,7 @@ pub fn all(results: &Results) -> Result<Vec<(&'static str, Figure)>, ReportError
                 "hidden size",
                 |s| format!("N {}", s.units),
                 |s| format!("LR {}, B {}", s.learning_rate, s.window),
-            )?,
+            ),
         ));
         figures.push((
             NAMES[2],
@@ -53,21 +57,23 @@ pub fn all(results: &Results) -> Result<Vec<(&'static str, Figure)>, ReportError
                 "truncation window",
                 |s| format!("B {}", s.window),
                 |s| format!("LR {}, N {}", s.learning_rate, s.units),
-            )?,
+            ),
         ));
-        figures.push((NAMES[3], confusion_part_b(results)?));
+    }
+    if results.part_b.iter().any(|trained| last(trained).is_some()) {
+        figures.push((NAMES[3], confusion_part_b(results)));
     }
     if !results.part_c.is_empty() {
-        figures.push((NAMES[4], training_and_validation_loss(results)?));
+        figures.push((NAMES[4], training_and_validation_loss(results)));
     }
-    if !results.part_b.is_empty() && !results.part_c.is_empty() {
-        figures.push((NAMES[5], confusion_part_b_and_c(results)?));
+    if results.part_b.iter().zip(&results.part_c).any(|(b, c)| last(b).is_some() && stopped(c).is_some()) {
+        figures.push((NAMES[5], confusion_part_b_and_c(results)));
     }
     if !results.better.is_empty() {
-        figures.push((NAMES[6], better_scores(results)?));
-        figures.push((NAMES[7], better_confusion(results)));
+        figures.push((NAMES[6], better_scores(results)));
     }
-    Ok(figures)
+    figures.extend(better_confusion(results).map(|figure| (NAMES[7], Ok(figure))));
+    figures
 }
 
 fn caption(results: &Results, title: &str) -> Caption {
@@ -98,7 +104,8 @@ fn training_loss(
             })
         })
         .collect();
-    let caption = caption(results, &format!("Part b: training loss by {by}")).footnote(ABBREVIATIONS);
+    let title = format!("Part b{}: training loss by {by}", results.gradient.suffix());
+    let caption = caption(results, &title).footnote(ABBREVIATIONS);
     loss_curves(&caption, &LossAxes::new(format!("training {LOSS}")), &panels)
 }
 
@@ -113,50 +120,40 @@ fn training_and_validation_loss(results: &Results) -> Result<Figure, ReportError
         }
     };
     let panels: Vec<LossPanel> = results.part_c.iter().map(panel).collect();
-    let caption = caption(results, "Part c: training and validation loss")
+    let title = format!("Part c{}: training and validation loss", results.gradient.suffix());
+    let caption = caption(results, &title)
         .footnote(format!("{ABBREVIATIONS}. Training loss: mean while the epoch runs; validation loss: after it."));
     loss_curves(&caption, &LossAxes::new(LOSS).columns(4), &panels)
 }
 
 fn confusion_part_b(results: &Results) -> Result<Figure, ReportError> {
-    let titles = titles(&results.part_b);
-    let matrices = results.part_b.iter().map(|trained| &trained.last.confusion);
-    let panels: Vec<_> = titles.iter().map(String::as_str).zip(matrices).collect();
-    let caption = caption(results, "Part b: confusion matrices (test sequences)").footnote(ABBREVIATIONS);
-    confusion_grid(&caption, 4, &panels)
+    let scored = results.part_b.iter().filter_map(|trained| Some((trained.settings.to_string(), last(trained)?)));
+    let scored: Vec<_> = scored.collect();
+    let panels: Vec<_> = scored.iter().map(|(title, scores)| (title.as_str(), &scores.confusion)).collect();
+    let title = format!("Part b{}: confusion matrices (test sequences)", results.gradient.suffix());
+    confusion_grid(&caption(results, &title).footnote(ABBREVIATIONS), 4, &panels)
 }
 
 fn confusion_part_b_and_c(results: &Results) -> Result<Figure, ReportError> {
-    let titles = titles(&results.part_b);
     let models = results.part_b.iter().zip(&results.part_c);
-    let pairs: Vec<ConfusionPair> = titles
-        .iter()
-        .zip(models)
-        .map(|(title, (b, c))| ConfusionPair { title, left: &b.last.confusion, right: &stopped(c).confusion })
-        .collect();
-    let caption = caption(results, "Part b and part c: confusion matrices (test sequences)").footnote(ABBREVIATIONS);
+    let scored = models.filter_map(|(b, c)| Some((b.settings.to_string(), last(b)?, stopped(c)?)));
+    let scored: Vec<_> = scored.collect();
+    let pairs: Vec<ConfusionPair> =
+        scored.iter().map(|(title, b, c)| ConfusionPair { title, left: &b.confusion, right: &c.confusion }).collect();
+    let title = format!("Part b and part c{}: confusion matrices (test sequences)", results.gradient.suffix());
+    let caption = caption(results, &title).footnote(ABBREVIATIONS);
     confusion_pairs(&caption, 2, ("part b, last epoch", "part c, early stop"), &pairs)
-}
-
-fn titles(models: &[Trained]) -> Vec<String> {
-    models.iter().map(|trained| trained.settings.to_string()).collect()
 }
 
 fn better_scores(results: &Results) -> Result<Figure, ReportError> {
     let mut rows = Vec::new();
-    if let Some(best) = best(&results.part_b, |trained| &trained.last) {
-        rows.push(ScoreRow::new(
-            format!("study rebuilt, best of part b ({})", best.settings),
-            vec![best.last.top.top(1)],
-        ));
+    for (part, best) in [("b", best(&results.part_b, last)), ("c", best(&results.part_c, stopped))] {
+        let Some((settings, scores)) = best else { continue };
+        let name = format!("study rebuilt{}, best of part {part} ({settings})", results.gradient.suffix());
+        rows.push(ScoreRow::new(name, vec![scores.top.top(1)]));
     }
-    if let Some(best) = best(&results.part_c, stopped) {
-        rows.push(ScoreRow::new(
-            format!("study rebuilt, best of part c ({})", best.settings),
-            vec![stopped(best).top.top(1)],
-        ));
-    }
-    let scores = results.better.iter().map(|trained| trained.scores.top.top(1)).collect();
+    let top1 = |trained: &better::Trained| trained.scores.as_ref().map_or(f64::NAN, |scores| scores.top.top(1));
+    let scores = results.better.iter().map(top1).collect();
     rows.push(ScoreRow::new(format!("{} trained well, each seed", results.recurrent.beside_the_study()), scores));
     let axis = ScoreAxis::new("top-1 score (share of test sequences)")
         .reference("chance", 1.0 / results.classes() as f64)
@@ -165,7 +162,11 @@ fn better_scores(results: &Results) -> Result<Figure, ReportError> {
     score_comparison(&caption(results, &title), &axis, &rows)
 }
 
-fn better_confusion(results: &Results) -> Figure {
-    let title = format!("The {}, first seed: confusion matrix (test sequences)", results.recurrent.recipe());
-    confusion_matrix(&caption(results, &title), &results.better[0].scores.confusion)
+/// The confusion matrix of the first seed that has one.
+fn better_confusion(results: &Results) -> Option<Figure> {
+    let mut seeds = (1..).zip(&results.better);
+    let (seed, scores) = seeds.find_map(|(seed, trained)| Some((seed, trained.scores.as_ref()?)))?;
+    let seed = if seed == 1 { "first seed".to_owned() } else { format!("seed {seed}") };
+    let title = format!("The {}, {seed}: confusion matrix (test sequences)", results.recurrent.recipe());
+    Some(confusion_matrix(&caption(results, &title), &scores.confusion))
 }

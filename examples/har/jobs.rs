@@ -1,4 +1,6 @@
-//! The models of a run, each of which is trained by itself: on all cores, and the same whatever others run.
+//! The models of a run, trained on all cores.
+//!
+//! Each model has its own random stream, so results do not depend on which other models run.
 
 use crate::arguments::{Arguments, Part};
 use crate::progress::Progress;
@@ -13,13 +15,13 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 pub enum Job {
     /// A model of the study's part b.
     PartB(Settings),
-    /// The same of part c.
+    /// A model of the study's part c.
     PartC(Settings),
     /// The better recipe.
     Better(Recurrent),
 }
 
-/// What training it gave.
+/// The result of a job.
 pub enum Outcome {
     /// A model of part b.
     PartB(study::Trained),
@@ -29,7 +31,7 @@ pub enum Outcome {
     Better(better::Trained),
 }
 
-/// The grid of the study's models for each part, then the better recipe once a seed.
+/// The grid of the study's models for each part, then the better recipe once per seed.
 pub fn of(arguments: &Arguments) -> Vec<Job> {
     let mut grid = Vec::new();
     for &learning_rate in &arguments.learning_rates {
@@ -52,7 +54,7 @@ pub fn of(arguments: &Arguments) -> Vec<Job> {
     jobs
 }
 
-/// The stream of random numbers of a job: its own, and the same whatever other parts run; the first ones are the splits'.
+/// The random stream of a job, which does not depend on the other parts that run. The first streams are for the splits.
 fn stream(jobs: &[Job], index: usize) -> u64 {
     let part = match jobs[index] {
         Job::PartB(_) => 1,
@@ -66,23 +68,31 @@ fn stream(jobs: &[Job], index: usize) -> u64 {
 
 fn name(job: &Job) -> String {
     match job {
-        Job::PartB(settings) => format!("part b, {settings}"),
-        Job::PartC(settings) => format!("part c, {settings}"),
+        Job::PartB(settings) => study_name("b", *settings),
+        Job::PartC(settings) => study_name("c", *settings),
         Job::Better(recurrent) => recurrent.recipe().to_owned(),
     }
 }
 
-/// Trains all models of a run, so many at a time; what came of each, in their order.
-pub fn train(arguments: &Arguments, split: &Split, held_out: Option<&HoldOut>) -> Vec<Result<Outcome, Failure>> {
+/// The name of a model of the study in one of its parts.
+pub fn study_name(part: &str, settings: Settings) -> String {
+    format!("part {part}, {settings}")
+}
+
+/// Trains all models of a run on several threads; returns the results in the order of the jobs.
+///
+/// One failure does not discard the other models. If all of them fail, the first error is returned.
+pub fn train(arguments: &Arguments, split: &Split, held_out: Option<&HoldOut>) -> Result<Vec<Outcome>, Failure> {
     let (jobs, better_updates) = (of(arguments), arguments.better_updates());
-    // A step costs about a product with the recurrent weights; the better recipe's batches make it cheaper.
+    let (gradient, epochs) = (arguments.study_gradient, arguments.epochs());
+    // A step costs about as much as a product with the recurrent weights; in the better recipe's batches it is cheaper.
     let sequence_work = |job: &Job| match job {
         Job::PartB(settings) | Job::PartC(settings) => (settings.units * settings.units) as u64,
         Job::Better(recurrent) => better::work(*recurrent),
     };
     let sequences = |job: &Job| match job {
-        Job::PartB(_) => (arguments.epochs() * split.train.len()) as u64,
-        Job::PartC(_) => (arguments.epochs() * held_out.map_or(0, |h| h.train.len())) as u64,
+        Job::PartB(_) => (epochs * split.train.len()) as u64,
+        Job::PartC(_) => (epochs * held_out.map_or(0, |h| h.train.len())) as u64,
         Job::Better(_) => (better_updates * better::BATCH.min(split.train.len())) as u64,
     };
     let cost = |job: &Job| sequences(job) * sequence_work(job);
@@ -94,11 +104,11 @@ pub fn train(arguments: &Arguments, split: &Split, held_out: Option<&HoldOut>) -
         Ok(match (job, held_out) {
             (Job::PartC(settings), Some(h)) => {
                 let windows = (&h.train, Some(&h.validation), &split.test);
-                Outcome::PartC(study::train(*settings, arguments.epochs(), windows, &mut generator, &reporter)?)
+                Outcome::PartC(study::train(*settings, gradient, epochs, windows, &mut generator, &reporter)?)
             }
             (Job::PartB(settings) | Job::PartC(settings), _) => {
                 let windows = (&split.train, None, &split.test);
-                Outcome::PartB(study::train(*settings, arguments.epochs(), windows, &mut generator, &reporter)?)
+                Outcome::PartB(study::train(*settings, gradient, epochs, windows, &mut generator, &reporter)?)
             }
             (Job::Better(recurrent), _) => {
                 let windows = (&split.train, &split.test);
@@ -107,5 +117,14 @@ pub fn train(arguments: &Arguments, split: &Split, held_out: Option<&HoldOut>) -
         })
     });
     progress.finish();
-    outcomes
+    if outcomes.iter().all(Result::is_err) {
+        return outcomes.into_iter().collect();
+    }
+    let failed = |job: &Job, error: Failure| match job {
+        Job::PartB(settings) => Outcome::PartB(study::Trained::failed(*settings, error.to_string())),
+        Job::PartC(settings) => Outcome::PartC(study::Trained::failed(*settings, error.to_string())),
+        Job::Better(_) => Outcome::Better(better::Trained::failed(error.to_string())),
+    };
+    let outcomes = jobs.iter().zip(outcomes);
+    Ok(outcomes.map(|(job, outcome)| outcome.unwrap_or_else(|error| failed(job, error))).collect())
 }

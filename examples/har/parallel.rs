@@ -1,11 +1,11 @@
-//! Independent jobs on all cores.
+//! Independent jobs on several threads.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Runs every job on `threads` threads, the dearest first, and gives the results in the jobs' order.
+/// Runs every job on `threads` threads, the most expensive first, and returns the results in the order of the jobs.
 ///
-/// Each job gets only itself and its number, so its result does not depend on how many threads there are.
+/// A job sees only itself and its index, so its result does not depend on the number of threads.
 pub fn map<J: Sync, R: Send>(
     jobs: &[J],
     threads: usize,

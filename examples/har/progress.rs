@@ -1,4 +1,5 @@
-//! Progress of long work: a line for each model in training and one for the whole; nothing unless on a terminal.
+//! Progress on the terminal: a line for each model in training and one for the whole run. Prints nothing to a file or a
+//! pipe.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::cell::Cell;
@@ -12,7 +13,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For so many models, whose training costs `work` units in all.
+    /// Shows the progress of `models` models, whose training costs `work` units in total.
     pub fn new(models: usize, work: u64) -> Self {
         let lines = MultiProgress::new();
         let whole = lines.add(ProgressBar::new(work));
@@ -21,7 +22,7 @@ impl Progress {
         Progress { lines, whole, models }
     }
 
-    /// For model `index` of the run, where each sequence trained counts `work` units.
+    /// Adds the line of model `index` of the run; training on one sequence counts `work` units.
     pub fn model(&self, index: usize, name: &str, work: u64) -> Reporter<'_> {
         let line = self.lines.insert_before(&self.whole, ProgressBar::no_length());
         line.set_style(style("{prefix}: {msg}"));
@@ -30,7 +31,7 @@ impl Progress {
         Reporter { progress: self, line, work, sequences: Cell::new(0), since: Cell::new(Instant::now()) }
     }
 
-    /// Takes the lines away.
+    /// Removes the lines.
     pub fn finish(&self) {
         self.whole.finish_and_clear();
     }
@@ -47,13 +48,13 @@ pub struct Reporter<'a> {
 }
 
 impl Reporter<'_> {
-    /// So many more sequences were trained.
+    /// Counts sequences that were trained on.
     pub fn trained(&self, sequences: u64) {
         self.sequences.set(self.sequences.get() + sequences);
         self.progress.whole.inc(sequences * self.work);
     }
 
-    /// An epoch is over.
+    /// Shows the result of an epoch.
     pub fn epoch(&self, epoch: usize, epochs: usize, loss: f64) {
         let seconds = self.since.replace(Instant::now()).elapsed().as_secs_f64().max(1e-9);
         let rate = self.sequences.replace(0) as f64 / seconds;

@@ -14,7 +14,7 @@ pub enum Recurrent {
 }
 
 impl Recurrent {
-    /// As `--model` and the summary name it.
+    /// Name in `--model` and in the summary.
     pub fn key(self) -> &'static str {
         match self {
             Recurrent::Elman => "elman",
@@ -23,7 +23,7 @@ impl Recurrent {
         }
     }
 
-    /// As a title names it beside the study's models, of which only the Elman RNN is one.
+    /// Name in titles that compare it with the study's models, which are Elman RNNs.
     pub fn beside_the_study(self) -> &'static str {
         match self {
             Recurrent::Elman => "the same cell",
@@ -32,7 +32,7 @@ impl Recurrent {
         }
     }
 
-    /// The recipe by name, for rows and titles.
+    /// Name of the recipe, for rows and titles.
     pub fn recipe(self) -> &'static str {
         match self {
             Recurrent::Elman => "better recipe",

@@ -1,16 +1,16 @@
-//! Playing a window differently: as the same person might have moved at another time, or another person.
+//! Data augmentation: changes speed and strength, as if the person, or another one, had moved differently.
 //!
-//! Of each window a stretch is drawn, each time it is trained on, and then
+//! Each time a window is trained on, a random stretch of it is taken, and then changed in
 //!
 //! - its *speed*: log-uniform between 0.8 and 1.25; samples between those of the window are interpolated linearly;
-//! - its *strength*: what each channel does about its mean over the stretch is multiplied by `exp(0.15 (n + n_c))`,
+//! - its *strength*: the deviation of each channel from its mean over the stretch is multiplied by `exp(0.15 (n + n_c))`,
 //!   with `n` normal and the same for all channels and `n_c` normal and the channel's own. The mean of an accelerometer is
 //!   gravity, which does not depend on how strongly somebody moves.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
-/// The fastest, and one over the slowest.
+/// The highest speed, and the inverse of the lowest.
 const SPEED: f32 = 1.25;
 /// Standard deviation of the logarithms of the common strength and of each channel's own.
 const STRENGTH: f32 = 0.15;
@@ -22,7 +22,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Of so many samples each, however fast they are played.
+    /// Stretches of `samples` samples each, at any speed.
     pub fn new(samples: usize) -> Self {
         Replay { samples }
     }
@@ -32,11 +32,11 @@ impl Replay {
         self.samples
     }
 
-    /// A stretch of a window of so many channels, in place of what stands in `stretch`.
+    /// Writes a stretch of a window with `channels` channels to `stretch`.
     pub fn play<R: Rng>(self, window: &[f32], channels: usize, stretch: &mut Vec<f32>, generator: &mut R) {
         stretch.resize(self.samples * channels, 0.0);
         let (last, intervals) = (window.len() / channels - 1, (self.samples - 1).max(1) as f32);
-        // As fast as the window has samples for.
+        // Limited by the number of samples in the window.
         let speed = SPEED.powf(generator.random_range(-1.0..=1.0)).min(last as f32 / intervals);
         let start = generator.random::<f32>() * (last as f32 - speed * intervals).max(0.0);
         for (sample, values) in stretch.chunks_exact_mut(channels).enumerate() {
@@ -51,7 +51,7 @@ impl Replay {
         self.strengthen(stretch, channels, generator);
     }
 
-    /// Multiplies what each channel does about its mean.
+    /// Scales the deviation of each channel from its mean.
     fn strengthen<R: Rng>(self, stretch: &mut [f32], channels: usize, generator: &mut R) {
         let mut normal = || -> f32 { StandardNormal.sample(generator) };
         let common = normal();

@@ -1,21 +1,27 @@
-//! summary.json: every score of every model, and what it was run on.
+//! summary.json: every score of every model, with the data, the seed and the machine.
 
-use crate::Results;
 use crate::evaluation::Scores;
+use crate::results::Results;
 use crate::study::Trained;
 use crate::tables::Statistics;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The summary, as JSON text.
-pub fn json(results: &Results) -> Result<String, serde_json::Error> {
+/// The summary, as JSON text; `problems` are the sentences that the run ends with on standard error.
+///
+/// A loss that is not finite is `null`, and so are the scores of a model without any.
+pub fn json(results: &Results, problems: &[String]) -> Result<String, serde_json::Error> {
     let study = |models: &[Trained]| models.iter().map(trained).collect::<Vec<Value>>();
-    let top1 = results.better.iter().map(|trained| trained.scores.top.top(1));
-    let statistics = (!results.better.is_empty()).then(|| Statistics::of(top1));
+    let top1 = results.better.iter().filter_map(|trained| Some(trained.scores.as_ref()?.top.top(1)));
+    let statistics = Statistics::of(top1);
     let better: Vec<Value> = (1..)
         .zip(&results.better)
         .map(|(seed, trained)| {
-            json!({ "seed": seed, "test": scores(&trained.scores), "training_loss": trained.training_loss })
+            json!({
+                "seed": seed,
+                "test": trained.scores.as_ref().map(scores),
+                "training_loss": trained.training_loss,
+            })
         })
         .collect();
     let summary = json!({
@@ -28,6 +34,8 @@ pub fn json(results: &Results) -> Result<String, serde_json::Error> {
         "seconds": results.seconds,
         "data": results.data,
         "seed": results.seed,
+        "problems": problems,
+        "study_gradient": results.gradient.key(),
         "part_b": study(&results.part_b),
         "part_c": study(&results.part_c),
         "better": {
@@ -50,12 +58,12 @@ fn trained(trained: &Trained) -> Value {
         "window_steps": trained.settings.window,
         "training_loss": trained.training_loss,
         "validation_loss": trained.validation_loss,
-        "last_checkpoint": scores(&trained.last),
+        "last_checkpoint": trained.last.as_ref().map(scores),
         "early_stop": trained.early.as_ref().map(|(epoch, early)| json!({ "epoch": epoch, "test": scores(early) })),
     })
 }
 
-/// The number as it was typed: 0.1, not the f32 nearest to it written out as an f64.
+/// The number as typed on the command line: 0.1, not 0.10000000149011612.
 fn decimal(value: f32) -> f64 {
     value.to_string().parse().unwrap_or_else(|_| f64::from(value))
 }

@@ -1,10 +1,10 @@
-//! Turning the phone: copies of a training window as it would look had the phone been worn a little differently.
+//! Data augmentation: rotates a training window as if the phone had been worn a little differently.
 //!
 //! A sensor's three axes are fixed to the phone, so another way of wearing it is a rotation `R` of every sample, `a' =
-//! R a`, and the activity is still the same. Two kinds are drawn for each window, each time it is trained on:
+//! R a`, and the activity is still the same. Two rotations are drawn each time a window is trained on:
 //!
 //! - a *small turn* about any axis: the rotation vector (axis times angle, in radians) is normal, with a standard
-//!   deviation that the recipe chooses ([`Spread`]): one about the axis nearest to the vertical, one about the others;
+//!   deviation that the recipe chooses ([`Spread`]), one for the axis nearest to the vertical and one for the others;
 //! - with probability one half, a *half turn* about the axis nearest to the vertical: the phone put into the pocket
 //!   with its other side to the leg, which negates the other two axes.
 
@@ -24,7 +24,7 @@ pub struct Spread {
     pub yaw: f32,
 }
 
-/// Turns of the sensors whose three axes are among the channels.
+/// Rotations of the sensors whose three axes are among the channels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Turns {
     spread: Spread,
@@ -33,8 +33,8 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Fits to the training part; `None` if the channels are not the x, y and z of one or more sensors, for then
-    /// a turn has no meaning.
+    /// Finds the vertical axis in the training part; `None` if the channels are not the x, y and z of one or more sensors,
+    /// because a rotation then has no meaning.
     pub fn fit(training: &Windows, spread: Spread) -> Option<Self> {
         let axes = ["x", "y", "z"];
         let names = training.channels.iter().map(|channel| channel.name.as_str());
@@ -48,7 +48,7 @@ impl Turns {
         Some(Turns { spread, vertical })
     }
 
-    /// A normaliser fitted to the training windows as they are and after a half turn, since the network will see both.
+    /// A normaliser fitted to the training windows both unchanged and after a half turn, since the network sees both.
     pub fn normaliser(self, training: &Windows) -> Result<Normaliser, DataError> {
         let mut values = training.values().to_vec();
         values.extend_from_slice(training.values());

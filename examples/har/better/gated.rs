@@ -1,17 +1,18 @@
-//! An LSTM or a GRU of 48 units, begun as PyTorch begins them.
+//! An LSTM or a GRU of 48 units, initialised like PyTorch's.
 //!
-//! A tenth of each target is spread over the classes, for some recordings stand under the wrong name. The Elman RNN did
-//! not gain by it.
+//! A tenth of each target is spread over the classes, because some recordings seem to have the wrong label. The Elman
+//! RNN did not gain from that.
 
-use super::{Model, Numbers, head};
+use super::{Hyperparameters, Model, head};
 use crate::Failure;
 use longhand::{Gru, Layer, Lstm, MeanOverTime};
 use rand_chacha::ChaCha8Rng;
 
 /// Hidden units.
 pub const UNITS: usize = 48;
-/// The recipe's numbers.
-pub const NUMBERS: Numbers = Numbers { peak_learning_rate: 3e-3, max_norm: 1.0, label_smoothing: 0.1 };
+/// The recipe's hyperparameters.
+pub const HYPERPARAMETERS: Hyperparameters =
+    Hyperparameters { peak_learning_rate: 3e-3, max_norm: 1.0, label_smoothing: 0.1 };
 
 /// The LSTM before training.
 pub fn lstm(inputs: usize, classes: usize, generator: &mut ChaCha8Rng) -> Result<Model<Lstm<f32>>, Failure> {

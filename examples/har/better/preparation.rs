@@ -1,11 +1,11 @@
-//! What the network reads: windows as if they had been recorded once more, three samples a step.
+//! Data augmentation and normalisation of the network's input, which has three samples per step.
 //!
-//! A few people's walks are little to learn walking from, so each window is played a little differently each time it is
-//! trained on: a stretch of it, at another speed and another strength ([`Replay`]), turned as if the phone had been
-//! worn otherwise ([`Turns`]), with a little [`Noise`].
+//! A few people's walks are little to learn walking from, so each window is changed a little each time it is trained on:
+//! a stretch of it, at another speed and another strength ([`Replay`]), turned as if the phone had been worn differently
+//! ([`Turns`]), with a little [`Noise`].
 //!
-//! A test window is read whole and as it is. The mean over time takes any number of steps, so it does not matter that
-//! training shows stretches of four fifths of a window.
+//! A test window is read whole and unchanged. The mean over time accepts any number of steps, so training may use
+//! stretches of four fifths of a window.
 
 use crate::batches;
 use crate::noise::Noise;
@@ -15,11 +15,11 @@ use longhand::{Layout, Sequences};
 use longhand_data::{Channel, DataError, Normaliser, Windows};
 use rand_chacha::ChaCha8Rng;
 
-/// Samples that one step reads, if a window has as many: what is to be remembered is a third as far away, and a step's
-/// cost buys three samples.
+/// Samples that one step reads, if a window has that many: the network has to remember over a third of the steps, at a
+/// third of the cost.
 pub const SAMPLES_A_STEP: usize = 3;
 const SPREAD: Spread = Spread { tilt: 0.15, yaw: 0.3 };
-/// Standard deviation of the noise, of normalised channels.
+/// Standard deviation of the noise, in units of normalised channels.
 const NOISE: f32 = 0.1;
 
 /// Samples that one step reads of these windows.
@@ -32,7 +32,7 @@ pub fn inputs(windows: &Windows) -> usize {
     windows.channel_count() * samples_a_step(windows)
 }
 
-/// How windows become what the network reads.
+/// Converts windows to the network's input.
 pub struct Preparation {
     replay: Replay,
     turns: Option<Turns>,
@@ -54,7 +54,7 @@ impl Preparation {
         Ok(Preparation { replay, turns, normaliser, noise, stretch: Vec::new() })
     }
 
-    /// The chosen training windows as a batch, each changed at random.
+    /// Writes the chosen training windows to the batch `x`, each changed at random.
     pub fn training(
         &mut self,
         windows: &Windows,
@@ -71,14 +71,14 @@ impl Preparation {
             }
             self.normaliser.apply_to_samples(stretch);
             self.noise.add_to(stretch, generator);
-            batches::put(stretch, sequence, x);
+            batches::write_sequence(stretch, sequence, x);
         }
     }
 
-    /// Windows to test on, with nothing random about them.
+    /// The windows to test on, unchanged except for normalisation.
     ///
-    /// Channels of a step are those of its first sample, then those of its second, and so on; which is how a window's
-    /// values lie already.
+    /// The channels of a step are those of its first sample, then those of its second, and so on: the order in which a
+    /// window's values are stored.
     pub fn test(&self, windows: &Windows) -> Result<Windows, DataError> {
         let mut windows = windows.clone();
         self.normaliser.apply(&mut windows);

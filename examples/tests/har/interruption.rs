@@ -26,7 +26,11 @@ fn start_and_read_to(options: &Options, start: &str) -> (Child, BufReader<ChildS
 }
 
 fn interrupt(program: &Child) {
-    let status = Command::new("kill").args(["-INT", &program.id().to_string()]).status().expect("kill");
+    send("INT", program);
+}
+
+fn send(signal: &str, program: &Child) {
+    let status = Command::new("kill").args([&format!("-{signal}"), &program.id().to_string()]).status().expect("kill");
     assert!(status.success());
 }
 
@@ -45,7 +49,12 @@ fn wait(mut program: Child) -> Run {
 
 #[track_caller]
 fn assert_interrupted(run: &Run, folder: &Path) {
-    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    assert_ended(run, 130, folder);
+}
+
+#[track_caller]
+fn assert_ended(run: &Run, code: i32, folder: &Path) {
+    assert_eq!(run.code, Some(code), "{}", run.stderr);
     assert!(run.stderr.starts_with("interrupted"), "{}", run.stderr);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
     assert_complete_files_only(folder);
@@ -59,6 +68,43 @@ fn ctrl_c_while_training_leaves_no_file() {
     interrupt(&program);
     assert_interrupted(&wait(program), &out);
     assert!(files(&out).is_empty(), "{:?}", files(&out));
+}
+
+#[test]
+fn each_signal_has_its_exit_code() {
+    for (signal, code) in [("TERM", 143), ("HUP", 129)] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("results");
+        let (program, _stdout) = start_and_read_to(&endless().set("out", &out), "Training");
+        send(signal, &program);
+        assert_ended(&wait(program), code, &out);
+        assert!(files(&out).is_empty(), "{:?}", files(&out));
+    }
+}
+
+/// `nohup har` is to go on when the terminal is closed.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_was_ignored_stays_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("results");
+    let options = endless().set("out", &out);
+    let command = options.command();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    let piped = std::process::Stdio::piped;
+    let mut program = shell.stdout(piped()).stderr(piped()).spawn().expect("the shell starts");
+    let mut stdout = BufReader::new(program.stdout.take().expect("piped"));
+    let mut line = String::new();
+    while !line.starts_with("Training") {
+        line.clear();
+        assert_ne!(stdout.read_line(&mut line).expect("UTF-8"), 0, "the run ended");
+    }
+    send("HUP", &program);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(program.try_wait().expect("a child").is_none(), "SIGHUP ended it");
+    interrupt(&program);
+    assert_interrupted(&wait(program), &out);
 }
 
 #[test]
@@ -87,11 +133,14 @@ fn ctrl_c_ends_a_run_that_nobody_reads() {
     assert!(files(&out).is_empty());
 }
 
-/// At the first table, in the midst of them, and while figures are drawn.
+/// At the first table, between tables, and while figures are drawn: the files are those of one run, not of two.
 #[test]
-fn ctrl_c_while_writing_leaves_complete_files() {
+fn ctrl_c_while_writing_leaves_the_files_of_one_run() {
     let results = Results::of(&Options::small());
-    let names = files(&results.path());
+    let contents = || -> Vec<Vec<u8>> {
+        files(&results.path()).iter().map(|name| fs::read(results.path().join(name)).unwrap()).collect()
+    };
+    let (names, before) = (files(&results.path()), contents());
     for (start, milliseconds) in [
         ("Table 1", 0),
         ("Table 1", 2),
@@ -108,12 +157,14 @@ fn ctrl_c_while_writing_leaves_complete_files() {
         let mut rest = String::new();
         stdout.read_to_string(&mut rest).unwrap();
         let run = wait(program);
+        assert_eq!(files(&results.path()), names);
         if run.code == Some(0) {
             assert!(rest.contains("summary.json are in"), "it was over before the signal came");
         } else {
             assert_interrupted(&run, &results.path());
         }
-        assert_eq!(files(&results.path()), names);
+        let published = results.summary()["seed"] == 5;
+        assert!(published || contents() == before, "files of two runs stand beside each other");
     }
 }
 

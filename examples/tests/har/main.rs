@@ -5,11 +5,13 @@
 mod bad_data;
 mod bad_options;
 mod common;
+mod failures;
 mod full_run;
 mod interruption;
 mod model;
 mod parts;
 mod real_data;
 mod repeatability;
+mod study_program;
 mod summary;
 mod written;

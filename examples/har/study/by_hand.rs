@@ -1,0 +1,156 @@
+//! The study's network and its gradient, written out over plain matrices.
+//!
+//! The library's layers compute the right gradient only, and the study's own program computes another one. So this file
+//! has the forward and the backward pass of one truncation window once more, with the differences as [`Rules`].
+//!
+//! The weights are the study's extended matrices: the last column is the bias, which is multiplied by a constant input.
+//!
+//! ```text
+//! h[t] = tanh(W_ih (x[t], c) + W_hh (h[t-1], c))      y = sigmoid(W_ho (h[last], c))      c: the bias input
+//! ```
+
+use longhand::Scalar;
+use longhand::nalgebra::{DMatrix, DMatrixView, DVector};
+
+/// What distinguishes one way to compute the gradient from another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    /// Whether the backward recursion multiplies by the transpose of `W_hh`, as the chain rule says.
+    pub transposed: bool,
+    /// The constant input that the biases are multiplied by.
+    pub bias_input: f64,
+    /// Whether the first step of a sequence counts in the gradient of the recurrent bias.
+    pub first_step_in_bias: bool,
+    /// Every element of the gradient is clamped to this size; infinity for no limit.
+    pub limit: f64,
+}
+
+/// The rules of the study's program.
+pub const PROGRAM: Rules = Rules { transposed: false, bias_input: -1.0, first_step_in_bias: false, limit: 0.5 };
+
+/// The extended weight matrices, or a gradient of the same shapes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights<T: Scalar> {
+    /// Input to hidden: units x (inputs + 1).
+    pub ih: DMatrix<T>,
+    /// Hidden to hidden: units x (units + 1).
+    pub hh: DMatrix<T>,
+    /// Hidden to output: outputs x (units + 1).
+    pub ho: DMatrix<T>,
+}
+
+/// What the forward pass of a window computes.
+#[derive(Debug, Clone)]
+pub struct Forward<T: Scalar> {
+    /// Column `t` is the hidden state before step `t`, the last column the state after the window.
+    pub states: DMatrix<T>,
+    /// Logits after the last step.
+    pub logits: DVector<T>,
+}
+
+impl<T: Scalar> Forward<T> {
+    /// The hidden state that the next window starts from.
+    pub fn last_state(&self) -> DVector<T> {
+        self.states.column(self.states.ncols() - 1).into_owned()
+    }
+
+    /// The binary cross-entropy of the sigmoid outputs against the one-hot class, summed over the outputs.
+    pub fn loss(&self, class: usize) -> T {
+        let mut loss = T::zero();
+        for (output, &logit) in self.logits.iter().enumerate() {
+            // log(1 + exp(logit)) without overflow.
+            let log_of_sum = logit.max(T::zero()) + (-logit.abs()).exp().ln_1p();
+            loss += if output == class { log_of_sum - logit } else { log_of_sum };
+        }
+        loss
+    }
+}
+
+impl<T: Scalar> Weights<T> {
+    /// Runs the steps of one window, `inputs x steps`, from the hidden state `carry`.
+    pub fn forward(&self, rules: Rules, x: &DMatrixView<'_, T>, carry: &DVector<T>) -> Forward<T> {
+        let (units, steps) = (self.hh.nrows(), x.ncols());
+        let (w_ih, w_hh, w_ho) = (without_bias(&self.ih), without_bias(&self.hh), without_bias(&self.ho));
+        let c: T = scalar(rules.bias_input);
+        let bias = (bias(&self.ih) + bias(&self.hh)) * c;
+        let mut z = w_ih * x;
+        let mut states = DMatrix::zeros(units, steps + 1);
+        states.set_column(0, carry);
+        for t in 0..steps {
+            let (before, mut after) = states.columns_range_pair_mut(t, t + 1);
+            let mut z = z.column_mut(t);
+            z += &bias;
+            z.gemv(T::one(), &w_hh, &before, T::one());
+            after.zip_apply(&z, |h, z| *h = z.tanh());
+        }
+        let logits = w_ho * states.column(steps) + self::bias(&self.ho) * c;
+        Forward { states, logits }
+    }
+
+    /// The gradient of a window's loss by `rules`; `first` says whether the window is the first of its sequence.
+    pub fn backward(
+        &self,
+        rules: Rules,
+        x: &DMatrixView<'_, T>,
+        forward: &Forward<T>,
+        class: usize,
+        first: bool,
+    ) -> Self {
+        let (units, steps) = (self.hh.nrows(), x.ncols());
+        let (w_hh, w_ho) = (without_bias(&self.hh), without_bias(&self.ho));
+        let mut delta = forward.logits.map(|logit| T::one() / (T::one() + (-logit).exp()));
+        delta[class] -= T::one();
+
+        // Column `t` is the gradient of the pre-activation of step `t`.
+        let mut d_z = DMatrix::zeros(units, steps);
+        let mut d_h = w_ho.tr_mul(&delta);
+        for t in (0..steps).rev() {
+            let mut d_z = d_z.column_mut(t);
+            d_z.copy_from(&d_h);
+            d_z.zip_apply(&forward.states.column(t + 1), |d, h| *d *= T::one() - h * h);
+            if rules.transposed {
+                d_h.gemv_tr(T::one(), &w_hh, &d_z, T::zero());
+            } else {
+                d_h.gemv(T::one(), &w_hh, &d_z, T::zero());
+            }
+        }
+
+        let c: T = scalar(rules.bias_input);
+        let with_first = d_z.column_sum();
+        let of_recurrent_bias =
+            if first && !rules.first_step_in_bias { &with_first - d_z.column(0) } else { with_first.clone() };
+        let last = forward.states.column(steps);
+        let mut gradient = Weights {
+            ih: extended(&d_z * x.transpose(), &(with_first * c)),
+            hh: extended(&d_z * forward.states.columns(0, steps).transpose(), &(of_recurrent_bias * c)),
+            ho: extended(&delta * last.transpose(), &(&delta * c)),
+        };
+        let limit: T = scalar(rules.limit);
+        for matrix in [&mut gradient.ih, &mut gradient.hh, &mut gradient.ho] {
+            matrix.apply(|element| *element = element.clamp(-limit, limit));
+        }
+        gradient
+    }
+}
+
+/// The columns of an extended matrix that are not the bias.
+pub fn without_bias<T: Scalar>(extended: &DMatrix<T>) -> DMatrixView<'_, T> {
+    extended.columns(0, extended.ncols() - 1)
+}
+
+/// The bias column of an extended matrix.
+pub fn bias<T: Scalar>(extended: &DMatrix<T>) -> DVector<T> {
+    extended.column(extended.ncols() - 1).into_owned()
+}
+
+/// A matrix with a bias as its last column.
+pub fn extended<T: Scalar>(matrix: DMatrix<T>, bias: &DVector<T>) -> DMatrix<T> {
+    let columns = matrix.ncols();
+    let mut extended = matrix.insert_column(columns, T::zero());
+    extended.set_column(columns, bias);
+    extended
+}
+
+fn scalar<T: Scalar>(value: f64) -> T {
+    longhand::nalgebra::convert(value)
+}
