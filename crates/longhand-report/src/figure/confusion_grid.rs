@@ -1,9 +1,6 @@
 //! Confusion matrices: one, a grid of them, or a grid of pairs.
 
-use kuva::plot::ColorMap;
-use kuva::render::render::TextAnchor;
-
-use super::page::{Page, Type};
+use super::page::{Anchor, Page, Type};
 use super::style::{self, FAINT, INK};
 use super::{Caption, Figure};
 use crate::{Confusion, ReportError};
@@ -31,7 +28,7 @@ pub fn confusion_matrix(caption: &Caption, confusion: &Confusion) -> Figure {
     let panel = Panel { confusion, at: (x, y), cell, size: 17, rows: true, columns: true };
     panel.draw(&mut page, &names);
 
-    let note = Type { colour: FAINT, ..Type::new(style::TICK, TextAnchor::Middle) };
+    let note = Type { colour: FAINT, ..Type::new(style::TICK, Anchor::Middle) };
     let percent = |share: Option<f64>| share.map_or("n/a".to_owned(), |share| format!("{:.1} %", 100.0 * share));
     page.text(x + (classes + 0.6) * cell, y - 8.0, "recall", note);
     for class in 0..confusion.classes().len() {
@@ -99,7 +96,7 @@ pub fn confusion_pairs(
         let bottom = index + columns >= pairs.len();
         for (half, confusion, what) in [(0, pair.left, left), (1, pair.right, right)] {
             let at = (at.0 + f64::from(half) * (side + 16.0), at.1);
-            page.text(at.0, at.1 - 9.0, what, Type { colour: FAINT, ..Type::new(style::LABEL, TextAnchor::Start) });
+            page.text(at.0, at.1 - 9.0, what, Type { colour: FAINT, ..Type::new(style::LABEL, Anchor::Start) });
             let rows = half == 0 && index % columns == 0;
             Panel { confusion, at, cell, size: 13, rows, columns: bottom }.draw(&mut page, &names);
         }
@@ -164,7 +161,7 @@ impl Panel<'_> {
             for predicted in 0..classes.len() {
                 let share = self.confusion.share_of_true(truth, predicted).unwrap_or(0.0);
                 let corner = (x + predicted as f64 * self.cell, y + truth as f64 * self.cell);
-                page.rectangle(corner, (self.cell, self.cell), &colour(share), Some("#c8c8c8"));
+                page.rectangle(corner, (self.cell, self.cell), &style::blue(share), Some("#c8c8c8"));
                 let count = self.confusion.count(truth, predicted);
                 let ink = match share {
                     share if share > 0.55 => "#ffffff",
@@ -173,17 +170,17 @@ impl Panel<'_> {
                 };
                 let count = count.to_string();
                 let size = style::fit(&count, self.size, self.cell - 6.0);
-                let kind = Type { colour: ink, bold: truth == predicted, ..Type::new(size, TextAnchor::Middle) };
+                let kind = Type { colour: ink, bold: truth == predicted, ..Type::new(size, Anchor::Middle) };
                 let baseline = corner.1 + 0.5 * self.cell + 0.36 * f64::from(self.size);
                 page.text(corner.0 + 0.5 * self.cell, baseline, &count, kind);
             }
         }
-        let tick = Type::new(style::TICK, TextAnchor::End);
+        let tick = Type::new(style::TICK, Anchor::End);
         if self.rows {
             for (class, name) in classes.iter().enumerate() {
                 page.text(x - 7.0, y + (class as f64 + 0.5) * self.cell + 4.5, name, tick);
             }
-            let axis = Type { rotate: Some(-90.0), ..Type::new(style::LABEL, TextAnchor::Middle) };
+            let axis = Type { rotate: Some(-90.0), ..Type::new(style::LABEL, Anchor::Middle) };
             page.text(x - names.widest - 18.0, y + 0.5 * side, "true class", axis);
         }
         if self.columns {
@@ -191,15 +188,10 @@ impl Panel<'_> {
                 let middle = x + (class as f64 + 0.5) * self.cell + 4.0;
                 page.text(middle, y + side + 15.0, name, Type { rotate: Some(-45.0), ..tick });
             }
-            let axis = Type::new(style::LABEL, TextAnchor::Middle);
+            let axis = Type::new(style::LABEL, Anchor::Middle);
             page.text(x + 0.5 * side, y + side + names.below() - 14.0, "predicted class", axis);
         }
     }
-}
-
-/// White to dark blue: the lightness falls steadily, so the order survives in grey.
-fn colour(share: f64) -> String {
-    ColorMap::Blues.map(share.clamp(0.0, 1.0))
 }
 
 /// The key to the colours of the cells.
@@ -208,15 +200,15 @@ fn key(page: &mut Page, x: f64) {
     const STEP: f64 = 4.0;
     let y = page.y + 10.0;
     let label = "colour: share of the true class";
-    let tick = Type::new(style::TICK, TextAnchor::Start);
+    let tick = Type::new(style::TICK, Anchor::Start);
     page.text(x, y + 12.0, label, tick);
     let left = x + style::text_width(label, style::TICK);
     for step in 0..STEPS {
         let share = f64::from(step) / f64::from(STEPS - 1);
-        page.rectangle((left + STEP * f64::from(step), y), (STEP + 0.3, 15.0), &colour(share), None);
+        page.rectangle((left + STEP * f64::from(step), y), (STEP + 0.3, 15.0), &style::blue(share), None);
     }
     let length = STEP * f64::from(STEPS);
-    page.text(left - 8.0, y + 12.0, "0", Type { anchor: TextAnchor::End, ..tick });
+    page.text(left - 8.0, y + 12.0, "0", Type { anchor: Anchor::End, ..tick });
     page.text(left + length + 8.0, y + 12.0, "1", tick);
     page.y = y + 20.0;
 }

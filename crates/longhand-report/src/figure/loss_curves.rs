@@ -1,16 +1,8 @@
 //! Loss against epoch, in panels that share their axes.
 
-use kuva::TickFormat;
-use kuva::plot::scatter::ScatterPlot;
-use kuva::plot::{LinePlot, LineStyle};
-use kuva::render::annotations::ReferenceLine;
-use kuva::render::layout::Layout;
-use kuva::render::plots::Plot;
-use kuva::render::render::{Scene, TextAnchor, render_multiple};
-
-use super::page::{Page, Type};
+use super::page::{Anchor, Page, Type};
 use super::style::{self, FAINT, Stroke};
-use super::{Caption, Figure};
+use super::{Caption, Figure, ticks};
 use crate::ReportError;
 
 /// One curve: a loss for each epoch, the first value belonging to epoch 1.
@@ -141,8 +133,8 @@ pub fn loss_curves(caption: &Caption, axes: &LossAxes, panels: &[LossPanel]) -> 
             top = top.max(heading(&mut page, panel, at, width - LEFT - RIGHT, !shared));
         }
         for (column, panel) in row.iter().enumerate() {
-            let scene = draw(panel, &range, axes, (width, height), column == 0);
-            page.place(scene, 18.0 + width * column as f64, top);
+            let corner = (18.0 + width * column as f64, top);
+            Panel { panel, range: &range, axes, corner, size: (width, height) }.draw(&mut page, column == 0);
         }
         page.y = top + height + 6.0;
     }
@@ -166,13 +158,15 @@ const LEFT: f64 = 66.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 54.0;
+/// The colour of the grid.
+const GRID: &str = "#cccccc";
 
 /// Writes what stands over a panel and returns where the panel itself begins.
 fn heading(page: &mut Page, panel: &LossPanel, (x, y): (f64, f64), room: f64, legend: bool) -> f64 {
     page.panel_title((x, y + 18.0), room, &panel.title);
     let mut below = y + 26.0;
     if let Some(epoch) = panel.stop_epoch {
-        let note = Type { colour: FAINT, ..Type::new(style::TICK, TextAnchor::Start) };
+        let note = Type { colour: FAINT, ..Type::new(style::TICK, Anchor::Start) };
         page.text(x, below + 11.0, &format!("early stop: epoch {epoch}"), note);
         below += 18.0;
     }
@@ -215,80 +209,91 @@ impl Range {
     }
 }
 
-impl Range {
-    /// The same decimals at all ticks of a linear axis, as few as tell them apart.
-    fn tick_format(&self, logarithmic: bool) -> TickFormat {
-        match self.high - self.low {
-            _ if logarithmic => TickFormat::Auto,
-            span if span > 12.0 => TickFormat::Fixed(0),
-            span if span > 2.4 => TickFormat::Fixed(1),
-            span if span > 0.2 => TickFormat::Fixed(2),
-            _ => TickFormat::Auto,
-        }
-    }
-}
-
 fn drawable(loss: f64, logarithmic: bool) -> bool {
     loss.is_finite() && (!logarithmic || loss > 0.0)
 }
 
-fn draw(panel: &LossPanel, range: &Range, axes: &LossAxes, (width, height): (f64, f64), leftmost: bool) -> Scene {
-    let mut plots = Vec::new();
-    for (index, curve) in panel.curves.iter().enumerate() {
-        curve_plots(curve, panel.stroke(index), index, panel.curves.len(), axes.logarithmic, &mut plots);
-    }
-    // A little beyond the last epoch, so that a line there does not fall on the edge.
-    let last = 1.02 * range.epochs.max(2) as f64;
-    let mut layout = Layout::new((0.0, last), (range.low, range.high))
-        .with_width(width)
-        .with_height(height)
-        .with_force_margins(LEFT, RIGHT)
-        .with_force_margins_y(TOP, BOTTOM)
-        .with_x_axis_min(0.0)
-        .with_x_axis_max(last)
-        .with_y_axis_min(range.low)
-        .with_y_axis_max(range.high)
-        .with_x_label("epoch")
-        .with_x_tick_format(TickFormat::Integer)
-        .with_y_tick_format(range.tick_format(axes.logarithmic))
-        .with_label_size(style::LABEL)
-        .with_tick_size(style::TICK)
-        .with_body_size(style::TICK)
-        .with_ticks(6);
-    if leftmost {
-        layout = layout.with_y_label(&axes.loss);
-    }
-    if axes.logarithmic {
-        layout = layout.with_log_y();
-    }
-    if let Some(epoch) = panel.stop_epoch {
-        let line =
-            ReferenceLine::vertical(epoch as f64).with_color(style::INK).with_stroke_width(1.4).with_dasharray("4 3");
-        layout = layout.with_reference_line(line);
-    }
-    let mut scene = render_multiple(plots, layout);
-    scene.background_color = None;
-    scene
+/// A panel and its place.
+struct Panel<'a> {
+    panel: &'a LossPanel,
+    range: &'a Range,
+    axes: &'a LossAxes,
+    /// The top left corner, with the room around the axes.
+    corner: (f64, f64),
+    size: (f64, f64),
 }
 
-/// The lines (one for each run of values without a gap) and the markers of a curve.
-fn curve_plots(curve: &LossCurve, stroke: &Stroke, index: usize, of: usize, logarithmic: bool, plots: &mut Vec<Plot>) {
-    let points: Vec<(f64, f64)> = curve.values.iter().enumerate().map(|(i, &loss)| ((i + 1) as f64, loss)).collect();
-    let style = || stroke.dash.map_or(LineStyle::Solid, |dash| LineStyle::Custom(dash.to_owned()));
-    for run in points.split(|&(_, loss)| !drawable(loss, logarithmic)).filter(|run| !run.is_empty()) {
-        let line = LinePlot::new()
-            .with_data(run.to_vec())
-            .with_color(stroke.colour)
-            .with_stroke_width(2.0)
-            .with_line_style(style());
-        plots.push(line.into());
+impl Panel<'_> {
+    /// The last value of the horizontal axis: a little beyond the last epoch, so that a line there is off the edge.
+    fn last(&self) -> f64 {
+        1.02 * self.range.epochs.max(2) as f64
     }
-    // About eight markers a curve, those of different curves at different epochs so that none hides another.
-    let every = (points.len() / 8).max(1);
-    let first = (every * index / of).min(points.len().saturating_sub(1));
-    let marked: Vec<(f64, f64)> =
-        points.into_iter().skip(first).step_by(every).filter(|&(_, loss)| drawable(loss, logarithmic)).collect();
-    let markers =
-        ScatterPlot::new().with_data(marked).with_color(stroke.colour).with_size(4.0).with_marker(stroke.marker);
-    plots.push(markers.into());
+
+    fn x(&self, epoch: f64) -> f64 {
+        self.corner.0 + LEFT + epoch / self.last() * (self.size.0 - LEFT - RIGHT)
+    }
+
+    fn y(&self, loss: f64) -> f64 {
+        let scale = |value: f64| if self.axes.logarithmic { value.log10() } else { value };
+        let (low, high) = (scale(self.range.low), scale(self.range.high));
+        self.corner.1 + TOP + (high - scale(loss)) / (high - low) * (self.size.1 - TOP - BOTTOM)
+    }
+
+    fn draw(&self, page: &mut Page, leftmost: bool) {
+        self.draw_axes(page);
+        let middle =
+            (0.5 * (self.x(0.0) + self.x(self.last())), 0.5 * (self.y(self.range.low) + self.y(self.range.high)));
+        let label = Type::new(style::LABEL, Anchor::Middle);
+        page.text(middle.0, self.corner.1 + self.size.1 - 7.0, "epoch", label);
+        if leftmost {
+            let upright = Type { rotate: Some(-90.0), ..label };
+            page.text(self.corner.0 + 17.0, middle.1, &self.axes.loss, upright);
+        }
+        for index in 0..self.panel.curves.len() {
+            self.draw_curve(page, index);
+        }
+        if let Some(epoch) = self.panel.stop_epoch {
+            let (x, top) = (self.x(epoch as f64), self.y(self.range.high));
+            page.line((x, top), (x, self.y(self.range.low)), style::INK, 1.4, Some("4 3"));
+        }
+    }
+
+    /// Grid, axes, ticks and their labels.
+    fn draw_axes(&self, page: &mut Page) {
+        let (left, right) = (self.x(0.0), self.x(self.last()));
+        let (bottom, top) = (self.y(self.range.low), self.y(self.range.high));
+        let (low, high) = (self.range.low, self.range.high);
+        let losses = if self.axes.logarithmic { ticks::logarithmic(low, high) } else { ticks::linear(low, high) };
+        for (epoch, label) in ticks::whole(self.last()) {
+            let x = self.x(epoch);
+            page.line((x, top), (x, bottom), GRID, 1.0, None);
+            page.line((x, bottom), (x, bottom + 5.0), style::INK, 1.0, None);
+            page.text(x, bottom + 17.0, &label, Type::new(style::TICK, Anchor::Middle));
+        }
+        for (loss, label) in losses {
+            let y = self.y(loss);
+            page.line((left, y), (right, y), GRID, 1.0, None);
+            page.line((left - 5.0, y), (left, y), style::INK, 1.0, None);
+            page.text(left - 8.0, y + 4.7, &label, Type::new(style::TICK, Anchor::End));
+        }
+        page.line((left, bottom), (right, bottom), style::INK, 1.0, None);
+        page.line((left, top), (left, bottom), style::INK, 1.0, None);
+    }
+
+    /// The lines (one for each run of values without a gap) and the markers of a curve.
+    fn draw_curve(&self, page: &mut Page, index: usize) {
+        let (curve, stroke, logarithmic) = (&self.panel.curves[index], self.panel.stroke(index), self.axes.logarithmic);
+        let points: Vec<(usize, f64)> = (1..).zip(curve.values.iter().copied()).collect();
+        let place = |&(epoch, loss): &(usize, f64)| (self.x(epoch as f64), self.y(loss));
+        for run in points.split(|&(_, loss)| !drawable(loss, logarithmic)).filter(|run| !run.is_empty()) {
+            page.curve(&run.iter().map(place).collect::<Vec<_>>(), stroke);
+        }
+        // About eight markers a curve, those of different curves at different epochs so that none hides another.
+        let every = (points.len() / 8).max(1);
+        let first = (every * index / self.panel.curves.len()).min(points.len().saturating_sub(1));
+        let marked = points.iter().skip(first).step_by(every).filter(|(_, loss)| drawable(*loss, logarithmic));
+        for point in marked {
+            page.marker(place(point), 4.0, stroke);
+        }
+    }
 }

@@ -10,16 +10,17 @@ mod loss_curves;
 mod page;
 mod score_comparison;
 mod style;
+mod svg;
+mod ticks;
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock};
 
-use kuva::backend::svg::SvgBackend;
-use kuva::render::render::Scene;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
 use crate::ReportError;
+use svg::Elements;
 
 pub use confusion_grid::{ConfusionPair, confusion_grid, confusion_matrix, confusion_pairs};
 pub use loss_curves::{LossAxes, LossCurve, LossPanel, loss_curves};
@@ -66,18 +67,19 @@ impl Caption {
 /// A drawn figure.
 #[derive(Debug)]
 pub struct Figure {
-    scene: Scene,
+    elements: Elements,
+    size: (f64, f64),
 }
 
 impl Figure {
     /// Width and height in units of the SVG, which are pixels at 96 to the inch.
     pub fn size(&self) -> (f64, f64) {
-        (self.scene.width, self.scene.height)
+        self.size
     }
 
     /// The figure as an SVG document that needs no other file.
     pub fn to_svg(&self) -> String {
-        SvgBackend::new().render_scene(&self.scene)
+        self.elements.document(self.size, FONTS_OF_SVG)
     }
 
     /// The figure as a PNG file, two pixels for each unit of the SVG.
@@ -120,6 +122,9 @@ fn png(tree: &Tree, width: u32, height: u32) -> Result<Vec<u8>, png::EncodingErr
     writer.finish()?;
     Ok(file)
 }
+
+/// The fonts that the SVG asks for, first the one of the PNG.
+const FONTS_OF_SVG: &str = "DejaVu Sans, Verdana, Liberation Sans, Arial, sans-serif";
 
 /// The name of the built-in font.
 const FONT: &str = "DejaVu Sans";

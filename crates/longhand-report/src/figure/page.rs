@@ -1,34 +1,24 @@
 //! The page that panels are placed on: title and subtitle above, footnote below, legends between.
 
-use kuva::plot::scatter::MarkerShape;
-use kuva::render::render::{PathData, Primitive, Scene, TextAnchor};
-
-use super::style::{self, FAINT, INK, Stroke};
+use super::style::{self, FAINT, INK, Marker, Stroke};
+use super::svg::Elements;
 use super::{Caption, Figure};
+
+pub(crate) use super::svg::{Anchor, Type};
 
 const MARGIN: f64 = 18.0;
 
 /// A figure in the making. Lengths are units of the SVG, from the top left corner.
 pub(crate) struct Page {
-    scene: Scene,
+    elements: Elements,
+    width: f64,
     footnote: Vec<String>,
     /// Where the next thing below goes.
     pub y: f64,
 }
 
-/// How a line of text is set.
-#[derive(Clone, Copy)]
-pub(crate) struct Type {
-    pub size: u32,
-    pub anchor: TextAnchor,
-    pub colour: &'static str,
-    pub bold: bool,
-    /// Degrees, clockwise, about the anchor.
-    pub rotate: Option<f64>,
-}
-
 impl Type {
-    pub const fn new(size: u32, anchor: TextAnchor) -> Self {
+    pub const fn new(size: u32, anchor: Anchor) -> Self {
         Self { size, anchor, colour: INK, bold: false, rotate: None }
     }
 }
@@ -38,14 +28,13 @@ impl Page {
     pub fn new(width: f64, caption: &Caption) -> Self {
         let room = width - 2.0 * MARGIN;
         let footnote = caption.footnote.as_deref().map(|text| style::wrap(text, style::TICK, room));
-        let mut page = Self { scene: Scene::new(width.ceil(), 1.0), footnote: footnote.unwrap_or_default(), y: MARGIN };
-        page.scene.font_family = Some("DejaVu Sans, Verdana, Liberation Sans, Arial, sans-serif".to_owned());
-        page.scene.text_color = Some(INK.to_owned());
+        let (elements, width) = (Elements::default(), width.ceil());
+        let mut page = Self { elements, width, footnote: footnote.unwrap_or_default(), y: MARGIN };
 
-        let title = Type { bold: true, ..Type::new(style::TITLE, TextAnchor::Start) };
+        let title = Type { bold: true, ..Type::new(style::TITLE, Anchor::Start) };
         // Bold runs a tenth wider.
         page.lines(&style::wrap(&caption.title, style::TITLE + 2, room), title);
-        let subtitle = Type { colour: FAINT, ..Type::new(style::SUBTITLE, TextAnchor::Start) };
+        let subtitle = Type { colour: FAINT, ..Type::new(style::SUBTITLE, Anchor::Start) };
         let text = caption.subtitle.as_deref().unwrap_or_default();
         page.lines(&style::wrap(text, style::SUBTITLE, room), subtitle);
         page.y += 10.0;
@@ -53,7 +42,7 @@ impl Page {
     }
 
     pub fn width(&self) -> f64 {
-        self.scene.width
+        self.width
     }
 
     /// Adds a paragraph to the footnote.
@@ -67,10 +56,9 @@ impl Page {
         let footnote = std::mem::take(&mut self.footnote);
         if !footnote.is_empty() {
             self.y += 8.0;
-            self.lines(&footnote, Type { colour: FAINT, ..Type::new(style::TICK, TextAnchor::Start) });
+            self.lines(&footnote, Type { colour: FAINT, ..Type::new(style::TICK, Anchor::Start) });
         }
-        self.scene.height = (self.y + MARGIN).ceil();
-        Figure { scene: self.scene }
+        Figure { elements: self.elements, size: (self.width, (self.y + MARGIN).ceil()) }
     }
 
     /// Sets lines below each other at the left margin and moves down.
@@ -83,60 +71,27 @@ impl Page {
 
     /// Sets text with its baseline at `y`.
     pub fn text(&mut self, x: f64, y: f64, text: &str, kind: Type) {
-        self.scene.add(Primitive::Text {
-            x,
-            y,
-            content: text.to_owned(),
-            size: kind.size,
-            anchor: kind.anchor,
-            rotate: kind.rotate,
-            bold: kind.bold,
-            color: Some(kind.colour.into()),
-        });
+        self.elements.text((x, y), text, kind);
     }
 
     /// Sets the title of a panel, smaller if need be, with its baseline at `y`.
     pub fn panel_title(&mut self, (x, y): (f64, f64), room: f64, title: &str) {
         let size = style::fit(title, style::PANEL_TITLE + 1, room) - 1;
-        let kind = Type { bold: true, ..Type::new(size, TextAnchor::Start) };
+        let kind = Type { bold: true, ..Type::new(size, Anchor::Start) };
         self.text(x, y, title, kind);
     }
 
     pub fn rectangle(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), fill: &str, stroke: Option<&str>) {
-        self.scene.add(Primitive::Rect {
-            x,
-            y,
-            width,
-            height,
-            fill: fill.into(),
-            stroke: stroke.map(Into::into),
-            stroke_width: stroke.map(|_| 1.0),
-            opacity: None,
-        });
+        self.elements.rectangle((x, y), (width, height), fill, stroke);
     }
 
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, width: f64, dash: Option<&str>) {
-        self.scene.add(Primitive::Line {
-            x1: from.0,
-            y1: from.1,
-            x2: to.0,
-            y2: to.1,
-            stroke: colour.into(),
-            stroke_width: width,
-            stroke_dasharray: dash.map(str::to_owned),
-        });
+        self.elements.line(&[from, to], colour, width, dash);
     }
 
-    /// Places a panel that was drawn on its own.
-    pub fn place(&mut self, panel: Scene, x: f64, y: f64) {
-        self.scene.add(Primitive::GroupStart {
-            transform: Some(format!("translate({x},{y})")),
-            title: None,
-            extra_attrs: None,
-        });
-        self.scene.elements.extend(panel.elements);
-        self.scene.defs.extend(panel.defs);
-        self.scene.add(Primitive::GroupEnd);
+    /// A line through all points, in a curve's colour and dashes.
+    pub fn curve(&mut self, points: &[(f64, f64)], stroke: &Stroke) {
+        self.elements.line(points, stroke.colour, 2.0, stroke.dash);
     }
 
     /// Draws the entries of a legend from left to right, on as many lines as they need; returns the height.
@@ -152,45 +107,26 @@ impl Page {
             self.line((left, middle), (left + SAMPLE, middle), stroke.colour, 2.2, stroke.dash);
             self.marker((left + 0.5 * SAMPLE, middle), 4.5, stroke);
             let baseline = middle + 0.35 * f64::from(style::TICK);
-            self.text(left + SAMPLE + 6.0, baseline, label, Type::new(style::TICK, TextAnchor::Start));
+            self.text(left + SAMPLE + 6.0, baseline, label, Type::new(style::TICK, Anchor::Start));
             left += width;
         }
         middle + 0.5 * LINE - y
     }
 
-    /// A marker as the curves have it, for the legend.
-    fn marker(&mut self, (x, y): (f64, f64), radius: f64, stroke: &Stroke) {
+    /// The marker of a curve.
+    pub fn marker(&mut self, (x, y): (f64, f64), radius: f64, stroke: &Stroke) {
         let corners: &[(f64, f64)] = match stroke.marker {
-            MarkerShape::Square => &[(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)],
-            MarkerShape::Triangle => &[(0.0, -1.1), (1.1, 0.8), (-1.1, 0.8)],
-            MarkerShape::TriangleDown => &[(0.0, 1.1), (1.1, -0.8), (-1.1, -0.8)],
-            MarkerShape::Diamond => &[(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)],
-            _ => {
-                self.dot((x, y), radius, stroke.colour, stroke.colour);
-                return;
-            }
+            Marker::Circle => return self.dot((x, y), radius, stroke.colour, stroke.colour),
+            Marker::Square => &[(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)],
+            Marker::Triangle => &[(0.0, -1.1), (1.1, 0.8), (-1.1, 0.8)],
+            Marker::TriangleDown => &[(0.0, 1.1), (1.1, -0.8), (-1.1, -0.8)],
+            Marker::Diamond => &[(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)],
         };
-        let path: Vec<String> =
-            corners.iter().map(|(dx, dy)| format!("{},{}", x + radius * dx, y + radius * dy)).collect();
-        self.scene.add(Primitive::Path(Box::new(PathData {
-            d: format!("M{} Z", path.join(" L")),
-            fill: Some(stroke.colour.into()),
-            stroke: stroke.colour.into(),
-            stroke_width: 0.5,
-            opacity: None,
-            stroke_dasharray: None,
-        })));
+        let corners: Vec<_> = corners.iter().map(|(dx, dy)| (x + radius * dx, y + radius * dy)).collect();
+        self.elements.polygon(&corners, stroke.colour);
     }
 
-    pub fn dot(&mut self, (x, y): (f64, f64), radius: f64, fill: &str, stroke: &str) {
-        self.scene.add(Primitive::Circle {
-            cx: x,
-            cy: y,
-            r: radius,
-            fill: fill.into(),
-            fill_opacity: None,
-            stroke: Some(stroke.into()),
-            stroke_width: Some(1.2),
-        });
+    pub fn dot(&mut self, at: (f64, f64), radius: f64, fill: &str, stroke: &str) {
+        self.elements.circle(at, radius, fill, stroke);
     }
 }

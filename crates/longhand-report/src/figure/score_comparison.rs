@@ -1,8 +1,6 @@
 //! Scores over seeds: a dot for each, their mean and spread.
 
-use kuva::render::render::TextAnchor;
-
-use super::page::{Page, Type};
+use super::page::{Anchor, Page, Type};
 use super::style::{self, FAINT, INK};
 use super::{Caption, Figure};
 use crate::ReportError;
@@ -75,7 +73,7 @@ pub fn score_comparison(caption: &Caption, axis: &ScoreAxis, rows: &[ScoreRow]) 
     let top = page.y + if axis.references.is_empty() { 6.0 } else { 30.0 };
     let bottom = top + ROW * rows.len() as f64;
 
-    let tick = Type::new(style::TICK, TextAnchor::Middle);
+    let tick = Type::new(style::TICK, Anchor::Middle);
     for tenth in (0..=10).step_by(2) {
         let at = x(f64::from(tenth) / 10.0);
         page.line((at, top), (at, bottom), "#d9d9d9", 1.0, None);
@@ -83,23 +81,23 @@ pub fn score_comparison(caption: &Caption, axis: &ScoreAxis, rows: &[ScoreRow]) 
         page.text(at, bottom + 22.0, &format!("{:.1}", f64::from(tenth) / 10.0), tick);
     }
     page.line((left, bottom), (left + AXIS, bottom), INK, 1.2, None);
-    page.text(left + 0.5 * AXIS, bottom + 46.0, &axis.name, Type::new(style::LABEL, TextAnchor::Middle));
+    page.text(left + 0.5 * AXIS, bottom + 46.0, &axis.name, Type::new(style::LABEL, Anchor::Middle));
     for (label, score) in axis.references.iter().filter(|reference| reference.1.is_finite()) {
         page.line((x(*score), top - 4.0), (x(*score), bottom), FAINT, 1.4, Some("5 4"));
         page.text(x(*score), top - 10.0, &format!("{label} {score:.3}"), Type { colour: FAINT, ..tick });
     }
     for (index, row) in rows.iter().enumerate() {
         let y = top + ROW * (index as f64 + 0.5);
-        page.text(left - 12.0, y + 5.0, &row.label, Type::new(style::LABEL, TextAnchor::End));
+        page.text(left - 12.0, y + 5.0, &row.label, Type::new(style::LABEL, Anchor::End));
         let Some(summary) = Summary::of(&row.scores) else {
-            page.text(left + AXIS + 16.0, y + 5.0, "no score", Type::new(style::LABEL, TextAnchor::Start));
+            page.text(left + AXIS + 16.0, y + 5.0, "no score", Type::new(style::LABEL, Anchor::Start));
             continue;
         };
         for &score in row.scores.iter().filter(|score| score.is_finite()) {
             page.dot((x(score), y), 5.0, "#9ecae1", INK);
         }
         page.line((x(summary.mean), y - 14.0), (x(summary.mean), y + 14.0), INK, 3.0, None);
-        page.text(left + AXIS + 16.0, y + 5.0, &summary.words(), Type::new(style::LABEL, TextAnchor::Start));
+        page.text(left + AXIS + 16.0, y + 5.0, &summary.words(), Type::new(style::LABEL, Anchor::Start));
     }
     page.y = bottom + 56.0;
     Ok(page.finish())

@@ -1,7 +1,5 @@
 //! Sizes, colours, dashes and markers, so that all figures look of one piece.
 
-use kuva::plot::scatter::MarkerShape;
-
 /// Font sizes in units of the SVG.
 pub(crate) const TITLE: u32 = 20;
 pub(crate) const SUBTITLE: u32 = 14;
@@ -12,23 +10,33 @@ pub(crate) const TICK: u32 = 13;
 pub(crate) const INK: &str = "#1a1a1a";
 pub(crate) const FAINT: &str = "#555555";
 
+/// The shapes that mark points of a curve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marker {
+    Circle,
+    Square,
+    Triangle,
+    TriangleDown,
+    Diamond,
+}
+
 /// How the n-th curve of a panel is drawn.
 pub(crate) struct Stroke {
     pub colour: &'static str,
     /// SVG dash pattern; `None` is a solid line.
     pub dash: Option<&'static str>,
-    pub marker: MarkerShape,
+    pub marker: Marker,
 }
 
 /// The strokes in turn. Each differs from the next in hue, in lightness, in dashes and in its marker.
 pub(crate) fn stroke(index: usize) -> &'static Stroke {
     const STROKES: [Stroke; 6] = [
-        Stroke { colour: "#0b3c6f", dash: None, marker: MarkerShape::Circle },
-        Stroke { colour: "#e0640a", dash: Some("9 4"), marker: MarkerShape::Square },
-        Stroke { colour: "#00664a", dash: Some("2 3"), marker: MarkerShape::Triangle },
-        Stroke { colour: "#c9a100", dash: Some("9 3 2 3"), marker: MarkerShape::Diamond },
-        Stroke { colour: "#8e3b73", dash: Some("15 4"), marker: MarkerShape::TriangleDown },
-        Stroke { colour: "#56b4e9", dash: Some("5 2"), marker: MarkerShape::Circle },
+        Stroke { colour: "#0b3c6f", dash: None, marker: Marker::Circle },
+        Stroke { colour: "#e0640a", dash: Some("9 4"), marker: Marker::Square },
+        Stroke { colour: "#00664a", dash: Some("2 3"), marker: Marker::Triangle },
+        Stroke { colour: "#c9a100", dash: Some("9 3 2 3"), marker: Marker::Diamond },
+        Stroke { colour: "#8e3b73", dash: Some("15 4"), marker: Marker::TriangleDown },
+        Stroke { colour: "#56b4e9", dash: Some("5 2"), marker: Marker::Circle },
     ];
     &STROKES[index % STROKES.len()]
 }
@@ -58,4 +66,29 @@ pub(crate) fn wrap(text: &str, size: u32, room: f64) -> Vec<String> {
 /// The largest font size, from `size` down to 11, at which a line of text is likely to fit into `room`.
 pub(crate) fn fit(text: &str, size: u32, room: f64) -> u32 {
     (11..=size).rev().find(|&size| text_width(text, size) <= room).unwrap_or(11)
+}
+
+/// White to dark blue for a share from 0 to 1: the lightness falls steadily, so the order survives in grey.
+///
+/// The colours are those of ColorBrewer's scale of nine blues, linear in between.
+pub(crate) fn blue(share: f64) -> String {
+    const BLUES: [[u8; 3]; 9] = [
+        [247, 251, 255],
+        [222, 235, 247],
+        [198, 219, 239],
+        [158, 202, 225],
+        [107, 174, 214],
+        [66, 146, 198],
+        [33, 113, 181],
+        [8, 81, 156],
+        [8, 48, 107],
+    ];
+    let place = share.clamp(0.0, 1.0) * (BLUES.len() - 1) as f64;
+    let below = (place as usize).min(BLUES.len() - 2);
+    let part = place - below as f64;
+    let mix = |channel: usize| {
+        let [low, high] = [BLUES[below][channel], BLUES[below + 1][channel]].map(f64::from);
+        (low + part * (high - low)).round() as u8
+    };
+    format!("#{:02x}{:02x}{:02x}", mix(0), mix(1), mix(2))
 }

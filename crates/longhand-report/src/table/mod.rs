@@ -250,7 +250,11 @@ impl Table {
 /// One line of CSV (RFC 4180): a field with a comma, a quotation mark or a line break is quoted.
 fn csv_row<'a>(fields: impl Iterator<Item = &'a str>) -> String {
     let quoted = fields.map(|field| {
-        if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
+        if field.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", field.replace('"', "\"\""))
+        } else {
+            field.to_owned()
+        }
     });
     quoted.collect::<Vec<_>>().join(",") + "\n"
 }
