@@ -87,7 +87,7 @@ fn odd_losses_leave_gaps() -> Outcome {
     }
     let gaps = panel("odd", "odd", &[f64::NAN, 1.0, f64::INFINITY, 0.0]);
     assert_all(
-        &words(&loss_curves(&caption(), &axes, &[gaps.clone()])?)?,
+        &words(&loss_curves(&caption(), &axes, std::slice::from_ref(&gaps))?)?,
         &["Not drawn: 2 losses that are not finite."],
     );
     let logarithmic = words(&loss_curves(&caption(), &axes.clone().logarithmic(), &[gaps])?)?;

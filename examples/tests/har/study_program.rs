@@ -134,7 +134,7 @@ fn by_the_programs_rules_the_gradient_equals_a_naive_one() {
         let mut carry = vec![0.0; UNITS];
         for (window, (ours, _)) in by_rules(PROGRAM, &weights, &x).iter().enumerate() {
             assert_close(ours, &naive(&weights, &x, &mut carry, window * WINDOW));
-            clamped |= ours.ho.iter().any(|element| element.abs() == 0.5);
+            clamped |= ours.ho.iter().any(|element| element.abs() > 0.499_999);
         }
     }
     assert!(clamped, "no element reaches the limit, so the test does not show that there is one");

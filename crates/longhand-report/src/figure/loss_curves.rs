@@ -134,7 +134,7 @@ pub fn loss_curves(caption: &Caption, axes: &LossAxes, panels: &[LossPanel]) -> 
         }
         for (column, panel) in row.iter().enumerate() {
             let corner = (18.0 + width * column as f64, top);
-            Panel { panel, range: &range, axes, corner, size: (width, height) }.draw(&mut page, column == 0);
+            Panel { content: panel, range: &range, axes, corner, size: (width, height) }.draw(&mut page, column == 0);
         }
         page.y = top + height + 6.0;
     }
@@ -215,7 +215,7 @@ fn drawable(loss: f64, logarithmic: bool) -> bool {
 
 /// A panel and its place.
 struct Panel<'a> {
-    panel: &'a LossPanel,
+    content: &'a LossPanel,
     range: &'a Range,
     axes: &'a LossAxes,
     /// The top left corner, with the room around the axes.
@@ -249,10 +249,10 @@ impl Panel<'_> {
             let upright = Type { rotate: Some(-90.0), ..label };
             page.text(self.corner.0 + 17.0, middle.1, &self.axes.loss, upright);
         }
-        for index in 0..self.panel.curves.len() {
+        for index in 0..self.content.curves.len() {
             self.draw_curve(page, index);
         }
-        if let Some(epoch) = self.panel.stop_epoch {
+        if let Some(epoch) = self.content.stop_epoch {
             let (x, top) = (self.x(epoch as f64), self.y(self.range.high));
             page.line((x, top), (x, self.y(self.range.low)), style::INK, 1.4, Some("4 3"));
         }
@@ -282,7 +282,8 @@ impl Panel<'_> {
 
     /// The lines (one for each run of values without a gap) and the markers of a curve.
     fn draw_curve(&self, page: &mut Page, index: usize) {
-        let (curve, stroke, logarithmic) = (&self.panel.curves[index], self.panel.stroke(index), self.axes.logarithmic);
+        let (curve, stroke, logarithmic) =
+            (&self.content.curves[index], self.content.stroke(index), self.axes.logarithmic);
         let points: Vec<(usize, f64)> = (1..).zip(curve.values.iter().copied()).collect();
         let place = |&(epoch, loss): &(usize, f64)| (self.x(epoch as f64), self.y(loss));
         for run in points.split(|&(_, loss)| !drawable(loss, logarithmic)).filter(|run| !run.is_empty()) {
@@ -290,7 +291,7 @@ impl Panel<'_> {
         }
         // About eight markers a curve, those of different curves at different epochs so that none hides another.
         let every = (points.len() / 8).max(1);
-        let first = (every * index / self.panel.curves.len()).min(points.len().saturating_sub(1));
+        let first = (every * index / self.content.curves.len()).min(points.len().saturating_sub(1));
         let marked = points.iter().skip(first).step_by(every).filter(|(_, loss)| drawable(*loss, logarithmic));
         for point in marked {
             page.marker(place(point), 4.0, stroke);
