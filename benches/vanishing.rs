@@ -6,7 +6,7 @@
 mod shared;
 
 use longhand::{
-    Adam, AdamW, Elman, Gru, Layer, Linear, LossAt, Lstm, Optimizer, Pass, Path, Reduction, Sequences, Sgd,
+    Adam, AdamW, Elman, Gru, Linear, LossAt, Lstm, Optimizer, Pass, Path, Reduction, Sequences, Sgd,
     SigmoidCrossEntropy, Stream, Streaming, Tensors, TruncatedBptt, UpdateEvery, Workspace,
 };
 use shared::{CLASSES, FEATURES, STEPS, SequenceLayer, generator, noise};
