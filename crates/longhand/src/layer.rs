@@ -50,7 +50,8 @@ impl Features {
 /// Laws that every layer keeps: `backward` is linear in `d_output` and `d_carry`; it can be called again with the same
 /// cache; a batch gives the sum of its sequences' gradients; padding never matters, and output and `d_input` are zero
 /// there; a reset cuts a sequence in two;
-/// after the first call at a shape nothing is allocated. The page "Write your own layer" in `docs/` has one in full.
+/// after the first call at a shape nothing is allocated. The layers of this crate also flush values too small to matter to
+/// zero (see [`vanishing`](crate::vanishing)). The page "Write your own layer" in `docs/` has one in full.
 ///
 /// ```
 /// use longhand::{Elman, LastStep, Layer, Linear, Pass, Sequences, Tensors};

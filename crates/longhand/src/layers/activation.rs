@@ -7,6 +7,8 @@
 //! | `Activation::Sigmoid` | `1 / (1 + exp(-x))` | `d_y y (1 - y)` |
 //! | `Activation::Relu` | `max(x, 0)` | `d_y` where `y > 0`, else 0 (so 0 at `x = 0`) |
 //!
+//! Outputs and gradients too small to matter are flushed to zero: see [`vanishing`](crate::vanishing).
+//!
 //! Shapes: any `features x (steps * batch)`; output and gradient are zero at invalid steps.
 
 use super::shapes::{check_backward, check_input};

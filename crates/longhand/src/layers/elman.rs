@@ -18,6 +18,8 @@
 //!
 //! A reset puts zero for `h[t-1]`; an invalid step leaves `h[t] = h[t-1]` in the carry and gives no output.
 //!
+//! Hidden states and deltas too small to matter are flushed to zero: see [`vanishing`](crate::vanishing).
+//!
 //! # Derivation of the backward pass
 //! Write `d_v` for the gradient of the loss with respect to `v`. The hidden state `h[t]` is used twice: as the output
 //! and as the state that the next step starts from. So, going backwards from the last step,

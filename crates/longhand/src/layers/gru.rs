@@ -27,6 +27,8 @@
 //! The rows of `a`, `u`, of the weights and of the biases are in the order `r`, `z`, `n`. A reset puts zero for
 //! `h[t-1]`; an invalid step leaves `h[t] = h[t-1]` in the carry and gives no output.
 //!
+//! Hidden states and deltas too small to matter are flushed to zero: see [`vanishing`](crate::vanishing).
+//!
 //! # Derivation of the backward pass
 //! Write `d_v` for the gradient of the loss with respect to `v`. The hidden state `h[t]` is used twice: as the output
 //! and by the next step. So, going backwards from the last step, with `d_carry` what the step after this one says,

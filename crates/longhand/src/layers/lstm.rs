@@ -26,6 +26,8 @@
 //! The rows of `z`, of the weights and of the biases are in the order `i`, `f`, `g`, `o`. A reset puts zero for
 //! `h[t-1]` and `c[t-1]`; an invalid step leaves `h[t] = h[t-1]` and `c[t] = c[t-1]` in the carry and gives no output.
 //!
+//! Hidden states and deltas too small to matter are flushed to zero: see [`vanishing`](crate::vanishing).
+//!
 //! # Derivation of the backward pass
 //! Write `d_v` for the gradient of the loss with respect to `v`. The hidden state `h[t]` is used twice: as the output
 //! and by the gates of the next step. The cell `c[t]` is used twice: by `h[t]` and by the next cell. So, going
