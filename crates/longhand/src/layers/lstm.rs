@@ -244,8 +244,7 @@ impl<T: Scalar> Equations<T, 6, 6> for Backward {
         let d_z_f = d_f * f * (one - f);
         let d_z_g = d_g * (one - g * g);
         let d_z_o = d_o * o * (one - o);
-        let [d_z_i, d_z_f, d_z_g, d_z_o] = [d_z_i, d_z_f, d_z_g, d_z_o].map(V::flush_to_zero);
-        [d_z_i, d_z_f, d_z_g, d_z_o, zero, d_c * f]
+        [d_z_i.flush_to_zero(), d_z_f.flush_to_zero(), d_z_g.flush_to_zero(), d_z_o.flush_to_zero(), zero, d_c * f]
     }
 }
 

@@ -10,6 +10,7 @@ use super::vector::{MOST_LANES, Vector, elementwise};
 use columns::{columns_256, columns_256d, columns_512, columns_512d};
 #[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
 use core::arch::x86_64::*;
+use core::mem::transmute;
 use first::{
     load_first_256, load_first_256d, load_first_512, load_first_512d, store_first_256, store_first_256d,
     store_first_512, store_first_512d,
@@ -67,6 +68,7 @@ macro_rules! x86_vector {
     ) => {
         #[doc = $about]
         #[derive(Clone, Copy)]
+        #[repr(transparent)]
         pub(crate) struct $name($vector);
 
         impl Vector<$scalar> for $name {
@@ -109,17 +111,19 @@ macro_rules! x86_vector {
             #[inline(always)]
             unsafe fn load_columns(_: $token, from: *const $scalar, stride: usize, rows: usize) -> [Self; 4] {
                 // SAFETY: the token proves the instruction set, and the caller promises the elements.
-                unsafe { $load_columns(from, stride, rows) }.map($name)
+                // Both types are one in memory. Not `map`, whose loop is compiled without the instruction set.
+                unsafe { transmute::<[$vector; 4], [Self; 4]>($load_columns(from, stride, rows)) }
             }
             #[inline(always)]
             unsafe fn put_sums(vectors: [Self; 4], start: Option<*const $scalar>, to: *mut $scalar, count: usize) {
-                // SAFETY: vectors prove their instruction set, and the caller promises the elements.
-                unsafe { $put_sums(vectors.map(|vector| vector.0), start, to, count) }
+                // SAFETY: vectors prove their instruction set, and the caller promises the elements. Both types are one in
+                // memory.
+                unsafe { $put_sums(transmute::<[Self; 4], [$vector; 4]>(vectors), start, to, count) }
             }
             #[inline(always)]
             fn sums(vectors: [Self; MOST_LANES]) -> Self {
-                // SAFETY: vectors prove their instruction set.
-                $name(unsafe { $sums(vectors.map(|vector| vector.0)) })
+                // SAFETY: vectors prove their instruction set. Both types are one in memory.
+                $name(unsafe { $sums(transmute::<[Self; MOST_LANES], [$vector; MOST_LANES]>(vectors)) })
             }
             elementwise!($name:
                 add(x other) $add(x, other);
