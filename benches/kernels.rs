@@ -60,11 +60,18 @@ fn multiply_adds() -> (fn() -> f32, u64) {
             0.0
         }
         if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the instruction set was found on this processor; so below.
-            return (|| unsafe { avx512() }, (ROUNDS * 24 * 16 * 2) as u64);
+            let measure = || {
+                // SAFETY: the instruction set was found on this processor.
+                unsafe { avx512() }
+            };
+            return (measure, (ROUNDS * 24 * 16 * 2) as u64);
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return (|| unsafe { avx2() }, (ROUNDS * 24 * 8 * 2) as u64);
+            let measure = || {
+                // SAFETY: the instruction set was found on this processor.
+                unsafe { avx2() }
+            };
+            return (measure, (ROUNDS * 24 * 8 * 2) as u64);
         }
     }
     (plain, (ROUNDS * 32 * 2) as u64)

@@ -71,7 +71,9 @@ fn study() {
         let mut model = shared::elman(50);
         model.visit_mut(&Path::ROOT, &mut |path, _, values| {
             if path.to_string().contains("weight_hh") {
-                values.iter_mut().for_each(|weight| *weight *= scale);
+                for weight in values {
+                    *weight *= scale;
+                }
             }
         });
         let (x, target) = (noise(FEATURES, STEPS, 1), SigmoidCrossEntropy::one_hot(CLASSES, &[3]));
