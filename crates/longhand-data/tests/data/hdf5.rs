@@ -165,7 +165,7 @@ fn corrupt_files_never_panic() {
     for original in files {
         let bytes = fs::read(&original).unwrap();
         let mut refused = 0;
-        // Every so many bytes, so that superblock, headers and data are all hit.
+        // At regular intervals, so that superblock, headers and data are all hit.
         for at in (0..bytes.len()).step_by(29) {
             let mut broken = bytes.clone();
             broken[at] ^= 0x55;

@@ -1,4 +1,4 @@
-//! Where an axis has its ticks, and what stands beside them.
+//! The positions and labels of an axis's ticks.
 
 /// Ticks of an axis are at most this many, roughly.
 const MOST: f64 = 8.0;

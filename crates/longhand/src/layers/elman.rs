@@ -83,7 +83,7 @@ impl<T: Scalar> Elman<T> {
     /// A tanh layer with every parameter uniform in `[-1/sqrt(units), 1/sqrt(units)]`, as PyTorch begins.
     ///
     /// # Panics
-    /// If so many parameters do not fit in the address space.
+    /// If that many parameters do not fit in the address space.
     #[track_caller]
     pub fn new<R: Rng + ?Sized>(inputs: usize, units: usize, generator: &mut R) -> Self {
         let mut layer = Elman::zeros(inputs, units);
@@ -94,7 +94,7 @@ impl<T: Scalar> Elman<T> {
     /// A tanh layer whose parameters are all zero, to be filled.
     ///
     /// # Panics
-    /// If so many parameters do not fit in the address space.
+    /// If that many parameters do not fit in the address space.
     #[track_caller]
     pub fn zeros(inputs: usize, units: usize) -> Self {
         Elman {

@@ -103,7 +103,7 @@ impl<T: Scalar> Gru<T> {
     /// Every parameter uniform in `[-1/sqrt(units), 1/sqrt(units)]`, as PyTorch begins.
     ///
     /// # Panics
-    /// If so many parameters do not fit in the address space.
+    /// If that many parameters do not fit in the address space.
     #[track_caller]
     pub fn new<R: Rng + ?Sized>(inputs: usize, units: usize, generator: &mut R) -> Self {
         let mut layer = Gru::zeros(inputs, units);
@@ -114,7 +114,7 @@ impl<T: Scalar> Gru<T> {
     /// All parameters zero, to be filled.
     ///
     /// # Panics
-    /// If so many parameters do not fit in the address space.
+    /// If that many parameters do not fit in the address space.
     #[track_caller]
     pub fn zeros(inputs: usize, units: usize) -> Self {
         let rows = sizes::gate_rows(3, units);

@@ -41,7 +41,7 @@ impl<T: Scalar> Linear<T> {
     /// Every parameter uniform in `[-1/sqrt(inputs), 1/sqrt(inputs)]`, as PyTorch begins.
     ///
     /// # Panics
-    /// If so many parameters do not fit in the address space.
+    /// If that many parameters do not fit in the address space.
     #[track_caller]
     pub fn new<R: Rng + ?Sized>(inputs: usize, outputs: usize, generator: &mut R) -> Self {
         let mut layer = Linear::zeros(inputs, outputs);
@@ -52,7 +52,7 @@ impl<T: Scalar> Linear<T> {
     /// All parameters zero, to be filled.
     ///
     /// # Panics
-    /// If so many parameters do not fit in the address space.
+    /// If that many parameters do not fit in the address space.
     #[track_caller]
     pub fn zeros(inputs: usize, outputs: usize) -> Self {
         Linear { weight: sizes::zero_matrix(outputs, inputs), bias: sizes::zero_vector(outputs) }

@@ -101,7 +101,7 @@ impl<T: Scalar> Lstm<T> {
     /// Every parameter uniform in `[-1/sqrt(units), 1/sqrt(units)]`, as PyTorch begins.
     ///
     /// # Panics
-    /// If so many parameters do not fit in the address space.
+    /// If that many parameters do not fit in the address space.
     #[track_caller]
     pub fn new<R: Rng + ?Sized>(inputs: usize, units: usize, generator: &mut R) -> Self {
         let mut layer = Lstm::zeros(inputs, units);
@@ -112,7 +112,7 @@ impl<T: Scalar> Lstm<T> {
     /// All parameters zero, to be filled.
     ///
     /// # Panics
-    /// If so many parameters do not fit in the address space.
+    /// If that many parameters do not fit in the address space.
     #[track_caller]
     pub fn zeros(inputs: usize, units: usize) -> Self {
         let rows = sizes::gate_rows(4, units);
