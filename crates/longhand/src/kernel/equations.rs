@@ -4,6 +4,7 @@
 //! they read and change. One pass then goes over all of them: what one equation gives, the next finds in a register.
 
 use super::instruction_set::{InstructionSet, Kernel, run};
+use super::pack::size;
 use super::precision::Precision;
 use super::real::{Lanes, Real, Single};
 use super::vector::Vector;
@@ -13,6 +14,8 @@ use core::marker::PhantomData;
 
 /// Equations for one element: from `READ` values that are read and `CHANGED` values that stand where the results go, to
 /// the results.
+///
+/// `apply` must be `#[inline(always)]`: it is compiled with an instruction set only inside of a kernel.
 pub(crate) trait Equations<T, const READ: usize, const CHANGED: usize>: Copy {
     /// The results, in the order of `changed`.
     fn apply<V: Real<T>>(self, read: [V; READ], changed: [V; CHANGED]) -> [V; CHANGED];
@@ -41,7 +44,7 @@ pub(crate) struct RowsMut<'a, T> {
 /// A matrix of `BANDS * rows` rows as the bands that lie one below the other in it.
 #[inline]
 pub(crate) fn bands<const BANDS: usize, T>(matrix: &[T], rows: usize, columns: usize) -> [Rows<'_, T>; BANDS] {
-    assert_eq!(matrix.len(), BANDS * rows * columns, "a matrix is not whole");
+    assert_eq!(matrix.len(), size(BANDS * rows, columns), "a matrix is not whole");
     core::array::from_fn(|band| Rows {
         first: matrix.as_ptr().wrapping_add(band * rows),
         height: rows,
@@ -58,7 +61,7 @@ pub(crate) fn bands_mut<const BANDS: usize, T>(
     rows: usize,
     columns: usize,
 ) -> [RowsMut<'_, T>; BANDS] {
-    assert_eq!(matrix.len(), BANDS * rows * columns, "a matrix is not whole");
+    assert_eq!(matrix.len(), size(BANDS * rows, columns), "a matrix is not whole");
     let first = matrix.as_mut_ptr();
     core::array::from_fn(|band| RowsMut {
         first: first.wrapping_add(band * rows),

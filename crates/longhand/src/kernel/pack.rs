@@ -9,6 +9,15 @@ use crate::scalar::is;
 use core::marker::PhantomData;
 use nalgebra::DMatrix;
 
+/// The product of two sizes.
+///
+/// # Panics
+/// If it does not fit in `usize`: a product that wraps around would let a check of lengths pass.
+#[inline(always)]
+pub(super) fn size(a: usize, b: usize) -> usize {
+    a.checked_mul(b).expect("the size of an operand fits in usize")
+}
+
 /// A matrix to read, with its strides: element `(i, j)` stands at `i * row_stride + j * column_stride`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Operand<'a, T> {
@@ -22,7 +31,7 @@ pub(crate) struct Operand<'a, T> {
 impl<'a, T> Operand<'a, T> {
     /// A matrix stored column by column.
     pub(crate) fn new(values: &'a [T], rows: usize, columns: usize) -> Self {
-        assert!(values.len() >= rows * columns, "a matrix is not whole");
+        assert!(values.len() >= size(rows, columns), "a matrix is not whole");
         Operand { values, rows, columns, row_stride: 1, column_stride: rows }
     }
 
@@ -37,7 +46,9 @@ impl<'a, T> Operand<'a, T> {
     /// If one does not.
     #[inline(always)]
     pub(super) fn assert_whole(&self) {
-        let last = (self.rows.max(1) - 1) * self.row_stride + (self.columns.max(1) - 1) * self.column_stride;
+        let last = size(self.rows.max(1) - 1, self.row_stride)
+            .checked_add(size(self.columns.max(1) - 1, self.column_stride))
+            .expect("the reach of an operand fits in usize");
         let is_empty = self.rows == 0 || self.columns == 0;
         assert!(is_empty || last < self.values.len(), "an operand of a product is not whole");
     }
@@ -96,7 +107,7 @@ impl<T: Scalar> Packed<T> {
     /// The same for one instruction set, which this processor must have.
     pub(crate) fn pack_for(&mut self, a: Operand<'_, T>, instruction_set: InstructionSet) {
         (self.rows, self.columns, self.instruction_set) = (a.rows, a.columns, instruction_set);
-        let to = self.values.take(a.rows.next_multiple_of(lanes::<T>(instruction_set)) * a.columns);
+        let to = self.values.take(size(a.rows.next_multiple_of(lanes::<T>(instruction_set)), a.columns));
         let packing = Packing::new(&a, to);
         if !by_precision(instruction_set, &packing, pack_f32, pack_f64) {
             pack_plain(to, a);
@@ -164,7 +175,10 @@ impl<T: Precision> Kernel<T> for Packing<'_, T> {
     fn run<V: Vector<T>>(&self, token: V::Token) {
         let &Packing { mut to, room, from, rows, columns, row_stride, column_stride, .. } = self;
         let padded_rows = rows.next_multiple_of(V::LANES);
-        assert!(room >= padded_rows * columns, "the panels of a matrix do not fit");
+        assert!(room >= size(padded_rows, columns), "the panels of a matrix do not fit");
+        if columns == 0 {
+            return;
+        }
         for first in (0..padded_rows).step_by(V::LANES * V::TILE_VECTORS) {
             let height = (V::LANES * V::TILE_VECTORS).min(padded_rows - first);
             let panel = Panel {
@@ -249,8 +263,9 @@ impl<T: Precision> Panel<T> {
                         } else {
                             V::load_columns(token, from.add(column), row_stride, rows)
                         };
-                        for (j, lanes) in columns.into_iter().enumerate() {
-                            lanes.store(to.add((column + j) * self.height));
+                        // Not an iterator, whose functions are compiled without the instruction set.
+                        for j in 0..4 {
+                            columns[j].store(to.add((column + j) * self.height));
                         }
                         column += 4;
                     }

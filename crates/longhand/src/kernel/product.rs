@@ -6,7 +6,7 @@
 
 use super::column::product_once;
 use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
-use super::pack::{Operand, Packed};
+use super::pack::{Operand, Packed, size};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
@@ -64,7 +64,7 @@ pub(crate) fn product<T: Scalar>(
     workspace: &mut Workspace<T>,
 ) {
     assert_eq!(a.columns, b.rows, "the inner dimensions of a product differ");
-    let out = &mut out[..a.rows * b.columns];
+    let out = &mut out[..size(a.rows, b.columns)];
     let Workspace { packed, sum } = workspace;
     if a.row_stride == 1 && b.columns == 1 && b.row_stride == 1 {
         product_once(out, accumulate, a, &b.values[..b.rows]);
@@ -108,7 +108,7 @@ impl<T: Scalar> Packed<T> {
     /// The same with any strides of `b`.
     pub(crate) fn product_with(&self, out: &mut [T], accumulate: Accumulate<'_, T>, b: Operand<'_, T>) {
         assert_eq!(self.columns, b.rows, "the inner dimensions of a product differ");
-        assert!(out.len() >= self.rows * b.columns, "the result of a product does not fit");
+        assert!(out.len() >= size(self.rows, b.columns), "the result of a product does not fit");
         let values = self.panels();
         let product = Product::new(out, accumulate, values, self.rows, b);
         if !by_precision(self.instruction_set, &product, product_f32, product_f64) {
@@ -157,7 +157,7 @@ struct Product<'a, T> {
 impl<'a, T: Scalar> Product<'a, T> {
     #[inline(always)]
     fn new(out: &'a mut [T], accumulate: Accumulate<'a, T>, a: &'a [T], rows: usize, b: Operand<'a, T>) -> Self {
-        assert!(out.len() >= rows * b.columns, "the result of a product does not fit");
+        assert!(out.len() >= size(rows, b.columns), "the result of a product does not fit");
         b.assert_whole();
         let out_pointer = out.as_mut_ptr();
         Product {
@@ -199,7 +199,7 @@ impl<T: Precision> Kernel<T> for Product<'_, T> {
     #[inline(always)]
     fn run<V: Vector<T>>(&self, token: V::Token) {
         let vectors = self.rows.div_ceil(V::LANES);
-        assert!(self.a_length >= vectors * V::LANES * self.depth, "the panels of a product are not whole");
+        assert!(self.a_length >= size(vectors * V::LANES, self.depth), "the panels of a product are not whole");
         let mut panel = self.a;
         let mut vector = 0;
         while vector < vectors {

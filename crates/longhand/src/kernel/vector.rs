@@ -7,6 +7,8 @@ use super::precision::Precision;
 /// A vector is made from a [`Token`](Self::Token) only, and a token only by detection of its instruction set. So a value
 /// of either proves that the processor has the instructions, and arithmetic on vectors is safe. What remains unsafe is
 /// access to memory through pointers.
+///
+/// No vector has more than [`MOST_LANES`] lanes.
 pub(crate) trait Vector<T: Precision>: Copy {
     /// Proves that the processor has the instruction set.
     type Token: Copy;
@@ -34,6 +36,7 @@ pub(crate) trait Vector<T: Precision>: Copy {
     /// `count` elements can be read behind `from`; those beyond are not touched.
     #[inline(always)]
     unsafe fn load_first(token: Self::Token, from: *const T, count: usize) -> Self {
+        const { assert!(Self::LANES <= MOST_LANES) };
         let mut lanes = [T::default(); MOST_LANES];
         for lane in 0..count {
             // SAFETY: the caller promises `count` elements.
@@ -66,6 +69,7 @@ pub(crate) trait Vector<T: Precision>: Copy {
     /// The lanes, and zeros behind them.
     #[inline(always)]
     fn lanes(self) -> [T; MOST_LANES] {
+        const { assert!(Self::LANES <= MOST_LANES) };
         let mut lanes = [T::default(); MOST_LANES];
         // SAFETY: no vector has more lanes.
         unsafe { self.store(lanes.as_mut_ptr()) };
@@ -78,6 +82,7 @@ pub(crate) trait Vector<T: Precision>: Copy {
     /// Four elements can be read behind each of the `rows` rows (at least one, at most `LANES`).
     #[inline(always)]
     unsafe fn load_columns(token: Self::Token, from: *const T, stride: usize, rows: usize) -> [Self; 4] {
+        const { assert!(Self::LANES <= MOST_LANES) };
         core::array::from_fn(|column| {
             let mut lanes = [T::default(); MOST_LANES];
             for row in 0..Self::LANES {

@@ -16,7 +16,7 @@ pub(super) use once::product_once_for;
 
 use super::aligned::Aligned;
 use super::instruction_set::{InstructionSet, Kernel, by_precision, run};
-use super::pack::{Operand, Packing, Panel, lanes, pack_plain};
+use super::pack::{Operand, Packing, Panel, lanes, pack_plain, size};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
@@ -78,7 +78,7 @@ impl Layout {
         let rest = rows % lanes;
         let lone_rows = if rest <= LONE_ROWS.min(lanes / 4) { rest } else { 0 };
         let vectors = (rows - lone_rows).div_ceil(lanes);
-        let (lone_length, lone_start) = (columns.next_multiple_of(lanes), vectors * lanes * columns);
+        let (lone_length, lone_start) = (columns.next_multiple_of(lanes), size(vectors * lanes, columns));
         // The last columns of a panel are read as a whole vector of columns, or as four.
         let beyond = lanes * lanes.max(4) * vectors.min(MOST_VECTORS);
         Layout { vectors, lone_rows, lone_length, lone_start, length: lone_start + lone_rows * lone_length + beyond }
@@ -149,7 +149,7 @@ impl<T: Precision> Kernel<T> for PanelsAndRows<'_, T> {
                 vector += height / V::LANES;
             }
             let (lone, first) = (to.add(layout.lone_start), rows - layout.lone_rows);
-            if layout.lone_rows == 0 {
+            if layout.lone_rows == 0 || columns == 0 {
                 return;
             }
             if row_stride == 1 && rows >= LONE_ROWS {
@@ -158,20 +158,25 @@ impl<T: Precision> Kernel<T> for PanelsAndRows<'_, T> {
                 for column in (0..columns).step_by(V::LANES) {
                     let count = V::LANES.min(columns - column);
                     let four = V::load_columns(token, last.add(column * column_stride), column_stride, count);
-                    for (row, lanes) in four.into_iter().enumerate() {
-                        if let Some(row) = (row + layout.lone_rows).checked_sub(LONE_ROWS) {
-                            lanes.store(lone.add(row * layout.lone_length + column));
+                    for of_four in 0..LONE_ROWS {
+                        if let Some(row) = (of_four + layout.lone_rows).checked_sub(LONE_ROWS) {
+                            four[of_four].store(lone.add(row * layout.lone_length + column));
                         }
                     }
                 }
             } else {
                 for row in 0..layout.lone_rows {
                     for column in 0..layout.lone_length {
-                        // Beyond the last column that one again: a product never shows it.
-                        let of_column = column.min(columns.saturating_sub(1)) * column_stride;
+                        let of_column = column.min(columns - 1) * column_stride;
                         let element = *from.wrapping_add((first + row) * row_stride + of_column);
                         *lone.add(row * layout.lone_length + column) = element;
                     }
+                }
+            }
+            // Zeros beyond the last column, where the product multiplies them with zeros: infinity times zero is NaN.
+            for row in 0..layout.lone_rows {
+                for column in columns..layout.lone_length {
+                    *lone.add(row * layout.lone_length + column) = T::default();
                 }
             }
         }

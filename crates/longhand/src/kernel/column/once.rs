@@ -6,7 +6,7 @@
 use super::product::sums_a_row;
 use crate::Scalar;
 use crate::kernel::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
-use crate::kernel::pack::Operand;
+use crate::kernel::pack::{Operand, size};
 use crate::kernel::precision::Precision;
 use crate::kernel::product::{Accumulate, plain, put_rows};
 use crate::kernel::vector::Vector;
@@ -32,7 +32,7 @@ pub(in crate::kernel) fn product_once_for<T: Scalar>(
         plain(out, accumulate, a, Operand::new(b, 0, 1));
         return;
     }
-    let length = (a.columns - 1) * a.column_stride + a.rows;
+    let length = size(a.columns - 1, a.column_stride).checked_add(a.rows).expect("a length fits in usize");
     assert!(out.len() >= a.rows && a.values.len() >= length, "an operand is not whole");
     let out_pointer = out.as_mut_ptr();
     let product = Once {

@@ -128,6 +128,51 @@ fn not_a_number_stays_in_its_row() {
     }
 }
 
+/// An infinite weight gives an infinite sum in its row, not NaN, whichever way the row is stored.
+#[test]
+fn an_infinite_weight_gives_an_infinite_sum() {
+    for set in InstructionSet::available() {
+        for (rows, columns) in [(50, 6), (9, 5), (16, 3), (17, 50), (1, 1)] {
+            for transposed in [false, true] {
+                let mut values = vec![1.0_f32; rows * columns];
+                // The last column of the last row.
+                *values.last_mut().expect("not empty") = f32::INFINITY;
+                let (a, mut given) = (operand(&values, rows, columns, transposed), vec![0.0; rows]);
+                let mut packed = PackedForColumn::default();
+                packed.pack_for(a, set);
+                packed.product(&mut given, Accumulate::Replace, &vec![1.0; columns]);
+                assert!(given[rows - 1] == f32::INFINITY, "{set:?} {rows} x {columns}: {}", given[rows - 1]);
+                assert!(given[..rows - 1].iter().all(|sum| sum.is_finite()), "{set:?} {rows} x {columns}");
+            }
+        }
+    }
+}
+
+/// Sizes whose product wraps around are refused before anything is read or written.
+#[test]
+#[should_panic(expected = "fits in usize")]
+fn sizes_that_wrap_around_are_refused() {
+    let one = [1.0_f32];
+    let huge = Operand::repeated(&one, usize::MAX / 2 + 1).transposed();
+    Packed::default().pack(huge);
+}
+
+/// Without columns there is nothing to pack, and a product is its bias.
+#[test]
+fn products_without_columns() {
+    for set in InstructionSet::available() {
+        for rows in [1, 9, 17, 40, 70] {
+            let (empty, bias) = ([0.0_f32; 0], vec![2.0_f32; rows]);
+            let mut packed = PackedForColumn::default();
+            packed.pack_for(Operand::new(&empty, rows, 0), set);
+            let mut given = vec![f32::NAN; rows];
+            packed.product(&mut given, Accumulate::Bias(&bias), &[]);
+            assert!(given == bias, "{set:?} {rows}");
+            Packed::default().pack_for(Operand::repeated(&[1.0_f32], rows).columns_from(0, 0), set);
+        }
+    }
+}
+
 #[test]
 fn products_of_one_column() {
     check_columns::<f32>();

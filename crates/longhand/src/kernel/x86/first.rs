@@ -63,7 +63,8 @@ first_lanes! {
 
     load_first_128 store_first_128 __m128, f32, 2, zero: _mm_setzero_ps(),
     join low high: _mm_movelh_ps(low, high), low of whole: whole, high: _mm_movehl_ps(whole, whole),
-    half from: _mm_castpd_ps(_mm_load_sd(from.cast())), to half: _mm_store_sd(to.cast(), _mm_castps_pd(half)),
+    half from: _mm_castpd_ps(_mm_set_sd(from.cast::<f64>().read_unaligned())),
+    to half: to.cast::<f64>().write_unaligned(_mm_cvtsd_f64(_mm_castps_pd(half))),
     load_first_of_2 store_first_of_2;
 
     load_first_512d store_first_512d __m512d, f64, 4, zero: _mm256_setzero_pd(),

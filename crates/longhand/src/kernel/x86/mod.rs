@@ -45,7 +45,8 @@ impl Avx512 {
     #[inline]
     pub(super) fn detect() -> Option<Avx512> {
         #[cfg(feature = "std")]
-        if std::arch::is_x86_feature_detected!("avx512f")
+        if Avx2::detect().is_some()
+            && std::arch::is_x86_feature_detected!("avx512f")
             && std::arch::is_x86_feature_detected!("avx512vl")
             && std::arch::is_x86_feature_detected!("avx512dq")
         {
