@@ -66,8 +66,12 @@ pub(super) fn remove_all(folder: &Path) -> io::Result<usize> {
         if entry.file_type()?.is_dir() {
             removed += remove_all(&entry.path())?;
         } else if entry.file_name().to_string_lossy().starts_with(&mark()) {
-            fs::remove_file(entry.path())?;
-            removed += 1;
+            match fs::remove_file(entry.path()) {
+                Ok(()) => removed += 1,
+                // Another thread has removed its file meanwhile; the others must still go.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(removed)
