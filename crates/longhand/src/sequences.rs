@@ -46,7 +46,7 @@ impl<T: Scalar> Sequences<T> {
     /// All zeros.
     ///
     /// # Panics
-    /// If so many elements do not fit in the address space.
+    /// If the elements do not fit in the address space.
     #[track_caller]
     pub fn zeros(features: usize, layout: Layout) -> Self {
         Sequences { values: sizes::zero_matrix(features, layout.columns()), layout }
@@ -55,7 +55,7 @@ impl<T: Scalar> Sequences<T> {
     /// Every element from `f(feature, step, sequence)`; all steps valid, no reset.
     ///
     /// # Panics
-    /// If so many elements do not fit in the address space.
+    /// If the elements do not fit in the address space.
     #[track_caller]
     pub fn from_fn(features: usize, steps: usize, batch: usize, mut f: impl FnMut(usize, usize, usize) -> T) -> Self {
         let layout = Layout::new(steps, batch);
@@ -76,7 +76,7 @@ impl<T: Scalar> Sequences<T> {
     /// If they differ in the number of features.
     ///
     /// # Panics
-    /// If so many elements do not fit in the address space: every sequence takes as many steps as the longest.
+    /// If the elements do not fit in the address space: every sequence takes as many steps as the longest.
     #[track_caller]
     pub fn ragged(sequences: &[DMatrix<T>]) -> Result<Self, ShapeError> {
         let features = sequences.first().map_or(0, DMatrix::nrows);
@@ -176,7 +176,7 @@ impl<T: Scalar> Sequences<T> {
     /// write every column.
     ///
     /// # Panics
-    /// If so many elements do not fit in the address space.
+    /// If the elements do not fit in the address space.
     #[track_caller]
     pub fn reshape(&mut self, features: usize, layout: &Layout) {
         reshape(&mut self.values, features, layout.columns());

@@ -30,7 +30,7 @@ pub struct MeanOverTime;
 
 crate::tensors!(MeanOverTime);
 
-/// Steps in a block: a sum of so many terms rounds few digits away, and most windows are one block or two.
+/// Steps in a block: a sum of that many terms loses few digits, and most windows are one block or two.
 const BLOCK_STEPS: usize = 64;
 
 /// The output of [`MeanOverTime`], and buffers for sequences of several blocks.

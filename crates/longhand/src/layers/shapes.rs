@@ -32,7 +32,7 @@ pub(crate) fn check_tensor(layer: impl FnOnce() -> String, tensor: &str, given: 
     );
 }
 
-/// Panics unless the parameters of a recurrent layer with so many gates, given by their shapes in order, agree with one
+/// Panics unless the parameters of a recurrent layer with `gates` gates, given by their shapes in order, agree with one
 /// another. The tensor named is one that the others outvote.
 #[track_caller]
 pub(crate) fn check_recurrent(kind: &str, gates: usize, given: [Shape; 4]) {
@@ -79,7 +79,7 @@ pub(crate) fn check_recurrent_gradients(layer: impl FnOnce() -> String, paramete
     check_gradients(layer, RECURRENT, parameters, gradients);
 }
 
-/// Panics unless an input has so many features, at every step of every sequence.
+/// Panics unless an input has `features` features, at every step of every sequence.
 #[track_caller]
 pub(crate) fn check_input<T: Scalar>(layer: impl FnOnce() -> String, features: usize, input: &Sequences<T>) {
     let given = input.features();
@@ -93,7 +93,7 @@ pub(crate) fn check_input<T: Scalar>(layer: impl FnOnce() -> String, features: u
     );
 }
 
-/// Panics unless a forward pass with this cache gave `output` with so many features and the size of `layout`, and the
+/// Panics unless a forward pass with this cache gave `output` with `features` features and the size of `layout`, and the
 /// gradient has its shape.
 #[track_caller]
 pub(crate) fn check_backward<T: Scalar>(

@@ -36,7 +36,7 @@ impl SigmoidCrossEntropy {
     /// One target column a sequence, `classes x sequences`: 1 at its class and 0 elsewhere.
     ///
     /// # Panics
-    /// If a label is not below `classes`, or so many elements do not fit in the address space.
+    /// If a label is not below `classes`, or the elements do not fit in the address space.
     #[track_caller]
     pub fn one_hot<T: Scalar>(classes: usize, labels: &[usize]) -> Sequences<T> {
         let mut target = Sequences::from_fn(classes, 1, labels.len(), |_, _, _| T::zero());
