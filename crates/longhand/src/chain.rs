@@ -18,7 +18,7 @@ pub struct Chain<A, B> {
 /// The caches of the two layers, and the gradient of what stands between them.
 #[derive(Debug)]
 pub struct ChainCache<A, Between, B> {
-    first: A,
+    pub(crate) first: A,
     d_between: Between,
     second: B,
 }

@@ -5,7 +5,7 @@ use crate::common::{Options, Results, Run, assert_complete_files_only, files};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A run that would take days.
@@ -13,9 +13,29 @@ fn endless() -> Options {
     Options::small().set("epochs", "1000000")
 }
 
+/// The command with every signal at its default except those in `ignored`, whatever these tests inherited: a shell starts
+/// background jobs with SIGINT ignored, `nohup` ignores SIGHUP, and the program leaves an ignored signal ignored.
+fn with_signals(options: &Options, ignored: &[&str]) -> Command {
+    let command = options.command();
+    if cfg!(not(target_os = "linux")) {
+        return command;
+    }
+    let mut env = Command::new("env");
+    env.args(["--default-signal=INT", "--default-signal=TERM", "--default-signal=HUP"]);
+    env.args(ignored.iter().map(|signal| format!("--ignore-signal={signal}")));
+    env.arg(command.get_program()).args(command.get_args());
+    env.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    env
+}
+
 /// Starts the program and reads what it prints up to a line that begins with `start`.
 fn start_and_read_to(options: &Options, start: &str) -> (Child, BufReader<ChildStdout>) {
-    let mut program = options.command().spawn().expect("the program starts");
+    start_ignoring(&[], options, start)
+}
+
+/// The same with some signals ignored.
+fn start_ignoring(ignored: &[&str], options: &Options, start: &str) -> (Child, BufReader<ChildStdout>) {
+    let mut program = with_signals(options, ignored).spawn().expect("the program starts");
     let mut stdout = BufReader::new(program.stdout.take().expect("piped"));
     let mut line = String::new();
     while !line.starts_with(start) {
@@ -88,18 +108,7 @@ fn each_signal_has_its_exit_code() {
 fn a_signal_that_was_ignored_stays_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("results");
-    let options = endless().set("out", &out);
-    let command = options.command();
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
-    let piped = std::process::Stdio::piped;
-    let mut program = shell.stdout(piped()).stderr(piped()).spawn().expect("the shell starts");
-    let mut stdout = BufReader::new(program.stdout.take().expect("piped"));
-    let mut line = String::new();
-    while !line.starts_with("Training") {
-        line.clear();
-        assert_ne!(stdout.read_line(&mut line).expect("UTF-8"), 0, "the run ended");
-    }
+    let (mut program, _stdout) = start_ignoring(&["HUP"], &endless().set("out", &out), "Training");
     send("HUP", &program);
     std::thread::sleep(Duration::from_millis(100));
     assert!(program.try_wait().expect("a child").is_none(), "SIGHUP ended it");
