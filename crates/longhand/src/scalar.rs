@@ -70,7 +70,10 @@ mod tests {
 
     #[test]
     fn counts_and_conversions_are_exact() {
-        assert_eq!((count::<f32>(1 << 24), count::<f64>((1 << 53) - 1)), (16_777_216.0, 9_007_199_254_740_991.0));
+        assert_eq!((count::<f32>(1 << 24), count::<f64>((1 << 31) + 1)), (16_777_216.0, 2_147_483_649.0));
+        // 2^53 - 1, the largest odd number of f64, where addresses have 64 bits.
+        let largest = usize::MAX >> 11;
+        assert_eq!(count::<f64>(largest) as usize, largest);
         assert_eq!(as_f64(0.1_f32).to_bits(), f64::from(0.1_f32).to_bits());
     }
 }
