@@ -1,27 +1,31 @@
 //! The adjoint test.
 //!
-//! Forward and backward are each other's transposes: for the Jacobian `J` of a layer, any direction `u` of what goes in
-//! and any cotangent `v` of what comes out,
+//! Forward and backward are each other's transposes: for the Jacobian `J` of a layer, any direction `u` of the values that
+//! go in and any cotangent `v` of the values that come out,
 //!
 //! ```text
 //! <v, J u> = <J' v, u>
 //! ```
 //!
 //! The left side is one forward pass on dual numbers, the right side one backward pass `g = J' v`. With `u` and `v`
-//! normal, a wrong element of `g` shows with probability one. Each tensor is tested by itself, so that a failure names
-//! it and a large gradient cannot hide a small one. It is accepted at
+//! normal, a wrong element of `g` shows with probability one. Each tensor is tested alone, so that a failure names the
+//! tensor and a large gradient cannot hide a small one. The test accepts
 //!
 //! ```text
 //! |<v, J u> - <g, u>| <= 1e-12 (sum |v_j (J u)_j| + sum |g_i u_i|)
 //! ```
 //!
-//! which is rounding error with room for four digits. Only if that fails are the elements gone through one by one.
+//! which is rounding error with room for four digits. A larger difference is accepted only if it is rounding, as it is for
+//! a gradient that nearly cancels: see [`rounding`]. Otherwise the elements are searched one by one, for the report.
 
 use crate::dual::Direction;
-use crate::failure::{Failure, GradientFailure, Mismatch, WrongTensor};
+use crate::failure::{Failure, GradientFailure, WrongTensor};
+use crate::names::{Names, TensorName};
 use crate::numbers::{dot, elements, generator, normal};
 use crate::oracle::{Derivative, Oracle};
-use crate::setting::{Names, Passes, Setting, TensorName};
+use crate::rounding;
+use crate::setting::{Passes, Setting};
+use crate::sweep;
 use longhand::Layer;
 
 /// What a passed check found.
@@ -29,7 +33,7 @@ use longhand::Layer;
 pub struct Agreement {
     /// How many tensors were tested.
     pub tensors: usize,
-    /// The largest of `|<v, J u> - <g, u>|` against `sum |v_j (J u)_j| + sum |g_i u_i|`.
+    /// The largest of `|<v, J u> - <g, u>|` relative to `sum |v_j (J u)_j| + sum |g_i u_i|`.
     pub worst: f64,
 }
 
@@ -43,20 +47,41 @@ impl Agreement {
 /// What is accepted, relative to the sizes of the terms.
 pub(crate) const TOLERANCE: f64 = 1e-12;
 
+/// The largest difference that may pass as rounding, relative to the sizes of the terms and of the cotangents.
+const LARGEST_ROUNDING: f64 = 1e-6;
+
 /// Which of the values that go into a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Into {
+pub(crate) enum Variable {
     Parameters,
     Input,
     Carry,
 }
 
-impl Into {
-    fn direction(self, u: Vec<f64>) -> Direction {
+impl Variable {
+    pub(crate) const ALL: [Variable; 3] = [Variable::Parameters, Variable::Input, Variable::Carry];
+
+    pub(crate) fn direction(self, u: Vec<f64>) -> Direction {
         match self {
-            Into::Parameters => Direction { parameters: u, ..Direction::default() },
-            Into::Input => Direction { input: u, ..Direction::default() },
-            Into::Carry => Direction { carry: u, ..Direction::default() },
+            Variable::Parameters => Direction { parameters: u, ..Direction::default() },
+            Variable::Input => Direction { input: u, ..Direction::default() },
+            Variable::Carry => Direction { carry: u, ..Direction::default() },
+        }
+    }
+
+    pub(crate) fn names<L: Layer<f64>>(self, setting: &Setting<L>) -> Names {
+        match self {
+            Variable::Parameters => Names::of(&setting.prefix(), &setting.layer),
+            Variable::Input => Names::of("input", &setting.input),
+            Variable::Carry => Names::of("carry", &setting.carry),
+        }
+    }
+
+    pub(crate) fn gradient<L: Layer<f64>>(self, passes: &Passes<L>) -> Vec<f64> {
+        match self {
+            Variable::Parameters => elements(&passes.gradients),
+            Variable::Input => elements(&passes.d_input),
+            Variable::Carry => elements(&passes.d_carry),
         }
     }
 }
@@ -70,133 +95,149 @@ pub(crate) fn check<L: Layer<f64>>(
     passes: &Passes<L>,
     oracle: &impl Oracle<L>,
 ) -> Result<Agreement, Failure> {
-    let values = [
-        (Into::Parameters, Names::of(&setting.prefix(), &setting.layer), elements(&passes.gradients)),
-        (Into::Input, Names::of("input", &setting.input), elements(&passes.d_input)),
-        (Into::Carry, Names::of("carry", &setting.carry), elements(&passes.d_carry)),
-    ];
-    check_values(setting, values, oracle)
+    let values = Variable::ALL.map(|variable| (variable, variable.gradient(passes)));
+    Test { whole: setting, settings: std::slice::from_ref(setting), oracle }.check(values)
 }
 
-/// Tests the parameters alone.
+/// Tests all values at once, in one direction: one forward pass on dual numbers. Only if that fails is each tensor
+/// tested alone, for the report.
+///
+/// # Errors
+/// If a gradient is wrong.
+pub(crate) fn check_together<L: Layer<f64>>(
+    setting: &Setting<L>,
+    passes: &Passes<L>,
+    oracle: &impl Oracle<L>,
+) -> Result<Agreement, Failure> {
+    let mut generator = generator(seed_of(&setting.about), 17);
+    let mut random = |count: usize| -> Vec<f64> { (0..count).map(|_| normal(&mut generator)).collect() };
+    let gradients = Variable::ALL.map(|variable| variable.gradient(passes));
+    let [parameters, input, carry] = [0, 1, 2].map(|index| random(gradients[index].len()));
+    let u = [&parameters[..], &input, &carry].concat();
+    let direction = Direction { parameters, input, carry };
+    let comparison = Comparison::new(oracle.derivative(setting, &direction), &gradients.concat(), &u);
+    if comparison.accepted {
+        return Ok(Agreement { tensors: 1, worst: comparison.relative });
+    }
+    check(setting, passes, oracle)
+}
+
+/// Tests the parameters alone. `gradients` are the sums over `settings`, of which `whole` is the name.
 ///
 /// # Errors
 /// If one of them is wrong.
 pub(crate) fn check_parameters<L: Layer<f64>>(
-    setting: &Setting<L>,
+    whole: &Setting<L>,
+    settings: &[Setting<L>],
     gradients: &L,
     oracle: &impl Oracle<L>,
 ) -> Result<Agreement, Failure> {
-    let names = Names::of(&setting.prefix(), &setting.layer);
-    check_values(setting, [(Into::Parameters, names, elements(gradients))], oracle)
+    Test { whole, settings, oracle }.check([(Variable::Parameters, elements(gradients))])
 }
 
-fn check_values<L: Layer<f64>>(
-    setting: &Setting<L>,
-    values: impl IntoIterator<Item = (Into, Names, Vec<f64>)>,
-    oracle: &impl Oracle<L>,
-) -> Result<Agreement, Failure> {
-    let mut generator = generator(seed_of(&setting.about), 6);
-    let (mut agreement, mut wrong, mut right) = (Agreement::default(), Vec::new(), Vec::new());
-    for (into, names, gradient) in values {
-        for tensor in names.0.iter().filter(|tensor| !tensor.range().is_empty()) {
-            let mut u = vec![0.0; gradient.len().max(tensor.range().end)];
-            u[tensor.range()].fill_with(|| normal(&mut generator));
-            let exact = oracle.derivative(setting, &into.direction(u.clone()));
-            let error = Comparison::new(exact, &gradient, &u);
-            agreement.tensors += 1;
-            if error.accepted {
-                agreement.worst = agreement.worst.max(error.relative);
-                right.push(tensor.name.clone());
-            } else {
-                wrong.push(sweep(setting, oracle, into, tensor, &gradient, &error));
+/// Gradients of the sum of several settings' losses against an oracle.
+pub(crate) struct Test<'a, L: Layer<f64>, O> {
+    /// Names the tensors and the case.
+    whole: &'a Setting<L>,
+    settings: &'a [Setting<L>],
+    oracle: &'a O,
+}
+
+impl<L: Layer<f64>, O: Oracle<L>> Test<'_, L, O> {
+    fn check(&self, values: impl IntoIterator<Item = (Variable, Vec<f64>)>) -> Result<Agreement, Failure> {
+        let mut generator = generator(seed_of(&self.whole.about), 6);
+        let (mut agreement, mut wrong, mut right) = (Agreement::default(), Vec::new(), Vec::new());
+        for (variable, gradient) in values {
+            for tensor in variable.names(self.whole).0.iter().filter(|tensor| !tensor.range().is_empty()) {
+                let mut u = vec![0.0; gradient.len().max(tensor.range().end)];
+                u[tensor.range()].fill_with(|| normal(&mut generator));
+                let comparison = self.compare(variable, &gradient, &u);
+                agreement.tensors += 1;
+                if comparison.accepted {
+                    agreement.worst = agreement.worst.max(comparison.relative);
+                    right.push(tensor.name.clone());
+                } else if self.differs_by_rounding(variable, &u, &comparison) {
+                    right.push(tensor.name.clone());
+                } else {
+                    wrong.push(self.search(variable, tensor, &gradient, &comparison));
+                }
             }
         }
+        if wrong.is_empty() {
+            return Ok(agreement);
+        }
+        sweep::innermost_first(&mut wrong);
+        let context = self.whole.context();
+        Err(Failure::Gradient(GradientFailure { context, wrong, right, advice: None }))
     }
-    if wrong.is_empty() {
-        Ok(agreement)
-    } else {
-        Err(Failure::Gradient(GradientFailure { context: setting.context(), wrong, right }))
+
+    pub(crate) fn compare(&self, variable: Variable, gradient: &[f64], u: &[f64]) -> Comparison {
+        Comparison::new(derivative(self.settings, self.oracle, &variable.direction(u.to_vec())), gradient, u)
     }
+
+    fn differs_by_rounding(&self, variable: Variable, u: &[f64], found: &Comparison) -> bool {
+        let cotangents = self.settings.iter().flat_map(crate::dual::cotangents).map(f64::abs).sum::<f64>();
+        if found.difference.abs() > LARGEST_ROUNDING * (found.scale + cotangents) {
+            return false;
+        }
+        let differences = rounding::differences(rounding::DOUBLE, |index, size| {
+            let settings: Vec<_> = self.settings.iter().map(|setting| rounding::shaken(setting, index, size)).collect();
+            let mut gradient = vec![0.0; u.len()];
+            for setting in &settings {
+                let part = variable.gradient(&setting.passes());
+                gradient.iter_mut().zip(part).for_each(|(sum, g)| *sum += g);
+            }
+            let direction = variable.direction(u.to_vec());
+            Comparison::new(derivative(&settings, self.oracle, &direction), &gradient, u).difference
+        });
+        rounding::is_rounding(&differences)
+    }
+
+    fn search(&self, variable: Variable, tensor: &TensorName, gradient: &[f64], whole: &Comparison) -> WrongTensor {
+        sweep::search(tensor, whole, &|u| self.compare(variable, gradient, u), gradient.len())
+    }
+}
+
+/// The derivative of the sum of several settings' losses.
+fn derivative<L: Layer<f64>>(settings: &[Setting<L>], oracle: &impl Oracle<L>, direction: &Direction) -> Derivative {
+    let zero = Derivative { value: 0.0, magnitude: 0.0, error: 0.0 };
+    settings.iter().map(|setting| oracle.derivative(setting, direction)).fold(zero, |a, b| Derivative {
+        value: a.value + b.value,
+        magnitude: a.magnitude + b.magnitude,
+        error: a.error + b.error,
+    })
 }
 
 /// `<v, J u>` against `<g, u>`.
-struct Comparison {
-    exact: f64,
-    analytic: f64,
-    relative: f64,
-    accepted: bool,
+pub(crate) struct Comparison {
+    pub(crate) exact: f64,
+    pub(crate) analytic: f64,
+    /// `exact - analytic`.
+    pub(crate) difference: f64,
+    /// The size of the terms.
+    pub(crate) scale: f64,
+    pub(crate) relative: f64,
+    pub(crate) accepted: bool,
 }
 
 impl Comparison {
     fn new(exact: Derivative, gradient: &[f64], u: &[f64]) -> Comparison {
-        // An element that `u` leaves out is not asked for, whatever stands in it.
+        // The gradient of an element outside of the direction does not count, not even if it is NaN.
         let (analytic, size) =
             gradient.iter().zip(u).filter(|&(_, &u)| u != 0.0).fold((0.0, 0.0), |(sum, size), (g, u)| {
                 let (product, magnitude) = dot(&[*g], &[*u]);
                 (sum + product, size + magnitude)
             });
         let scale = exact.magnitude + size;
-        let difference = (exact.value - analytic).abs();
-        let relative = if difference == 0.0 { 0.0 } else { difference / scale };
-        // NaN on either side is not accepted, so it is not "above".
-        let accepted = difference <= TOLERANCE * scale + exact.error;
-        Comparison { exact: exact.value, analytic, relative, accepted }
+        let difference = exact.value - analytic;
+        let relative = if difference == 0.0 { 0.0 } else { difference.abs() / scale };
+        // Written so that NaN on either side is not accepted.
+        let accepted = difference.abs() <= TOLERANCE * scale + exact.error;
+        Comparison { exact: exact.value, analytic, difference, scale, relative, accepted }
     }
 }
 
-/// Goes through the elements of a tensor that failed.
-fn sweep<L: Layer<f64>>(
-    setting: &Setting<L>,
-    oracle: &impl Oracle<L>,
-    into: Into,
-    tensor: &TensorName,
-    gradient: &[f64],
-    whole: &Comparison,
-) -> WrongTensor {
-    let mut elements = Vec::new();
-    let mut both = Vec::new();
-    for index in tensor.range() {
-        let mut u = vec![0.0; gradient.len().max(tensor.range().end)];
-        u[index] = 1.0;
-        let error = Comparison::new(oracle.derivative(setting, &into.direction(u.clone())), gradient, &u);
-        both.push((error.analytic, error.exact));
-        if !error.accepted {
-            elements.push(Mismatch { element: tensor.element(index), analytic: error.analytic, exact: error.exact });
-        }
-    }
-    let hint = hint(&both, tensor.rows, tensor.columns);
-    let Comparison { analytic, exact, relative, .. } = *whole;
-    WrongTensor { tensor: tensor.name.clone(), count: tensor.range().len(), elements, hint, analytic, exact, relative }
-}
-
-/// What a wrong gradient looks like, if it looks like something: pairs of analytic and exact elements.
-fn hint(both: &[(f64, f64)], rows: usize, columns: usize) -> Option<String> {
-    let size = both.iter().fold(0.0_f64, |size, (_, exact)| size.max(exact.abs()));
-    let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * size;
-    if both.iter().any(|(analytic, _)| analytic.is_nan()) {
-        return Some("NaN: a gradient of an input must be written, not added to, and padding kept out".to_owned());
-    }
-    if both.iter().all(|&(analytic, _)| analytic == 0.0) {
-        return Some("all zero: was it forgotten?".to_owned());
-    }
-    if size == 0.0 {
-        return Some("the exact gradient is zero".to_owned());
-    }
-    let (over, under) = both.iter().fold((0.0, 0.0), |(over, under), (a, e)| (over + a * e, under + e * e));
-    let ratio: f64 = over / under;
-    if both.len() > 1 && (ratio - 1.0).abs() > 1e-9 && both.iter().all(|&(a, e)| close(a, ratio * e)) {
-        return Some(format!("each element is {ratio:.6} times the exact one"));
-    }
-    let transposed = |index: usize| both[index / rows + (index % rows) * rows].1;
-    let square = rows == columns && rows > 1;
-    if square && both.iter().enumerate().all(|(index, &(a, _))| close(a, transposed(index))) {
-        return Some("it is the exact one transposed".to_owned());
-    }
-    None
-}
-
-/// Directions that differ from case to case and are the same in each run.
+/// A seed from a case's description: directions differ from case to case and are the same in each run.
 fn seed_of(about: &str) -> u64 {
     about.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }

@@ -116,41 +116,6 @@ impl Case {
         Case { inputs, hidden, outputs, layout, seed }
     }
 
-    /// The edges, each with its name: one step, one unit, one of everything, more units than a vector register holds, more
-    /// steps than any window, and all of [`edge_layouts`](Self::edge_layouts).
-    pub fn edges(seed: u64) -> Vec<(&'static str, Case)> {
-        let plain = |steps, batch, inputs, hidden, outputs| Case::new(steps, batch, inputs, hidden, outputs, seed);
-        let many_steps = with_lengths(40, &[40, 33]).with_reset(21, 0);
-        let mut edges = vec![
-            ("one unit", plain(4, 2, 3, 1, 1)),
-            ("one input", plain(4, 2, 1, 3, 5)),
-            ("one of everything", plain(1, 1, 1, 1, 1)),
-            ("wider than a register", plain(3, 2, 18, 33, 19)),
-            ("many sequences", plain(3, 17, 4, 5, 6)),
-            ("many steps", plain(40, 2, 3, 4, 5).with_layout(many_steps)),
-        ];
-        let of = |(name, layout)| (name, plain(1, 1, 3, 5, 6).with_layout(layout));
-        edges.extend(Case::edge_layouts().into_iter().map(of));
-        edges
-    }
-
-    /// The edges of time and marks, each with its name: one step, one sequence, everything masked, one sequence masked,
-    /// gaps, resets at the first step, at every step and at an invalid step.
-    pub fn edge_layouts() -> Vec<(&'static str, Layout)> {
-        let every_step = (0..4).fold(Layout::new(4, 2), |layout, step| layout.with_reset(step, 1));
-        let gaps = with_valid(Layout::new(4, 2), vec![false, true, true, false, false, false, true, true]);
-        vec![
-            ("one step", Layout::new(1, 2)),
-            ("one sequence", Layout::new(5, 1)),
-            ("everything masked", with_lengths(4, &[0, 0])),
-            ("one sequence masked", with_lengths(4, &[3, 0, 4])),
-            ("gaps", gaps.clone()),
-            ("a reset at the first step", with_lengths(4, &[4, 2]).with_reset(0, 0)),
-            ("a reset at every step", every_step),
-            ("a reset at an invalid step", gaps.with_reset(1, 1).with_reset(2, 0)),
-        ]
-    }
-
     /// Zero sequences of this case's layout.
     pub(crate) fn sequences(&self, features: usize) -> Sequences<f64> {
         Sequences::zeros(features, self.layout.clone())
@@ -160,13 +125,6 @@ impl Case {
 /// A layout with one valid mark a column, where their number is right by construction.
 pub(crate) fn with_valid(layout: Layout, valid: Vec<bool>) -> Layout {
     layout.with_valid(valid).expect("one mark a column")
-}
-
-/// A layout whose sequences are valid for their first steps.
-fn with_lengths(steps: usize, lengths: &[usize]) -> Layout {
-    let batch = lengths.len();
-    let valid = (0..steps * batch).map(|column| column / batch < lengths[column % batch]).collect();
-    with_valid(Layout::new(steps, batch), valid)
 }
 
 /// Marks, for messages: a word for each sequence, a character for each of its steps.

@@ -18,10 +18,11 @@
 //! best 7e-12 (6e-9), with a step of 1e-4 only 1e-8 (6e-5).
 
 use crate::dual::{Direction, cotangents};
+use crate::laws::along;
 use crate::numbers::{dot, elements};
 use crate::oracle::{Derivative, Oracle};
 use crate::setting::Setting;
-use longhand::{Layer, Path, Tensors};
+use longhand::Layer;
 
 /// The oracle of central differences with Richardson extrapolation, for layers that run on `f64` only. Its error is a bound
 /// that follows from estimates of truncation and rounding.
@@ -57,7 +58,7 @@ impl<L: Layer<f64>> Oracle<L> for Differences {
             return Derivative { value: 0.0, magnitude: 0.0, error: 0.0 };
         }
         let at = |s: f64| {
-            let (output, carry) = moved(setting, direction, s / length).forward(&mut L::Cache::default());
+            let (output, carry) = along(setting, direction, s / length).forward(&mut L::Cache::default());
             let mut values = elements(&output);
             values.extend(elements(&carry));
             dot(&v, &values)
@@ -120,22 +121,4 @@ impl Estimate {
 fn length(direction: &Direction) -> f64 {
     let square = |u: &[f64]| u.iter().map(|u| u * u).sum::<f64>();
     (square(&direction.parameters) + square(&direction.input) + square(&direction.carry)).sqrt()
-}
-
-/// The setting with everything that goes in moved by `s` times the direction.
-fn moved<L: Layer<f64>>(setting: &Setting<L>, direction: &Direction, s: f64) -> Setting<L> {
-    let mut moved = setting.clone();
-    add(&mut moved.layer, &direction.parameters, s);
-    add(&mut moved.input, &direction.input, s);
-    add(&mut moved.carry, &direction.carry, s);
-    moved
-}
-
-fn add<P: Tensors<f64>>(value: &mut P, direction: &[f64], s: f64) {
-    let mut along = direction.iter();
-    value.visit_mut(&Path::ROOT, &mut |_, _, values| {
-        for (value, u) in values.iter_mut().zip(&mut along) {
-            *value += s * u;
-        }
-    });
 }

@@ -13,17 +13,22 @@ pub enum Failure {
     /// A law of layers or losses is broken.
     #[error("{0}")]
     Law(LawFailure),
+    /// The layer or the loss panicked.
+    #[error("{0}")]
+    Panic(PanicFailure),
 }
 
 /// Gradients that are not the exact ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GradientFailure {
-    /// Shapes and seed, for having the failure again.
+    /// Shapes and seed, which reproduce the failure.
     pub context: String,
-    /// The tensors whose gradients are wrong.
+    /// The tensors whose gradients are wrong, the one nearest to the mistake first.
     pub wrong: Vec<WrongTensor>,
     /// The tensors whose gradients are right.
     pub right: Vec<String>,
+    /// How to leave the check out and when, if a layer may do without it.
+    pub advice: Option<String>,
 }
 
 /// One tensor whose gradient is wrong.
@@ -35,6 +40,8 @@ pub struct WrongTensor {
     pub count: usize,
     /// Those that are wrong.
     pub elements: Vec<Mismatch>,
+    /// Whether `elements` has all of them: the search of a large tensor stops early.
+    pub complete: bool,
     /// What the wrong gradient looks like, if it looks like something.
     pub hint: Option<String>,
     /// Backward's derivative in the random direction that found it.
@@ -72,11 +79,32 @@ pub struct LawFailure {
     pub found: String,
     /// Layer, shapes and seed.
     pub context: String,
+    /// How to leave the law out and when, if a layer may do without it.
+    pub advice: Option<String>,
+}
+
+/// A panic inside of a layer or a loss.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PanicFailure {
+    /// The law that was checked.
+    pub law: String,
+    /// The message of the panic.
+    pub message: String,
+    /// Layer, shapes and seed.
+    pub context: String,
+}
+
+impl fmt::Display for PanicFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PanicFailure { law, message, context } = self;
+        write!(f, "panicked: {message}\n  during the check of {law} ({context})")
+    }
 }
 
 impl fmt::Display for LawFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n  broken law: {} ({})", self.found, self.law, self.context)
+        write!(f, "{}\n  broken law: {} ({})", self.found, self.law, self.context)?;
+        self.advice.as_ref().map_or(Ok(()), |advice| write!(f, "\n  {advice}"))
     }
 }
 
@@ -97,7 +125,8 @@ impl fmt::Display for GradientFailure {
             };
             let (analytic, exact) = numbers(worst.analytic, worst.exact);
             write!(f, "{indent}{}: analytic {analytic}, exact {exact} ({})", worst.element, self.context)?;
-            write!(f, "\n  {} of {} elements are wrong", elements.len(), tensor.count)?;
+            let least = if tensor.complete { "" } else { "at least " };
+            write!(f, "\n  {least}{} of {} elements are wrong", elements.len(), tensor.count)?;
             if let Some(hint) = &tensor.hint {
                 write!(f, "; {hint}")?;
             }
@@ -108,8 +137,10 @@ impl fmt::Display for GradientFailure {
         }
         if !self.right.is_empty() {
             write!(f, "\nright: {}", self.right.join(", "))?;
+        } else if self.wrong.len() > 1 {
+            write!(f, "\nright: no tensor; a wrong delta, which every gradient uses, looks like this")?;
         }
-        Ok(())
+        self.advice.as_ref().map_or(Ok(()), |advice| write!(f, "\n  {advice}"))
     }
 }
 

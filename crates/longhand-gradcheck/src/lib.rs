@@ -100,24 +100,32 @@ mod checker;
 mod cut;
 mod differences;
 mod dual;
+mod edges;
 mod failure;
+mod law;
 pub mod laws;
 mod loss;
+mod names;
 mod numbers;
 mod oracle;
+mod panics;
+mod rounding;
 mod setting;
+mod single;
+mod sweep;
 mod target;
 
 pub use adjoint::Agreement;
 pub use case::Case;
-pub use checker::{Checker, Law};
+pub use checker::Checker;
 pub use differences::Differences;
 pub use dual::{Direction, Dual, DualLayer, Tangent};
-pub use failure::{Failure, GradientFailure, LawFailure, Mismatch, WrongTensor};
-pub use laws::SingleLayer;
+pub use failure::{Failure, GradientFailure, LawFailure, Mismatch, PanicFailure, WrongTensor};
+pub use law::Law;
 pub use loss::DualLoss;
 pub use oracle::{Derivative, DualNumbers, Oracle};
 pub use setting::{Passes, SequenceLayer, Setting};
+pub use single::{InSingle, InSingleCache, SingleLayer};
 pub use target::CheckedTarget;
 
 /// Proves a layer: builds it in the shapes at the edges and in many others, draws its parameters, and checks its

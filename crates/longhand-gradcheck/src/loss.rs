@@ -14,8 +14,8 @@ use crate::case::Case;
 use crate::differences::Estimate;
 use crate::dual::{Dual, lift};
 use crate::failure::{Failure, GradientFailure, LawFailure, Mismatch, WrongTensor};
+use crate::names::Names;
 use crate::numbers::{dot, elements, fill_normal, filled, generator, normal};
-use crate::setting::Names;
 use crate::target::CheckedTarget;
 use longhand::{Layout, Loss, Sequences, Target};
 
@@ -129,12 +129,14 @@ impl<L: Loss<f64>> Situation<'_, L> {
             tensor: names.0[0].name.clone(),
             count: gradient.len(),
             elements: wrong,
+            complete: true,
             hint: None,
             analytic,
             exact: derivative,
             relative,
         };
-        Err(Failure::Gradient(GradientFailure { context: self.context.clone(), wrong: vec![wrong], right: Vec::new() }))
+        let (context, wrong) = (self.context.clone(), vec![wrong]);
+        Err(Failure::Gradient(GradientFailure { context, wrong, right: Vec::new(), advice: None }))
     }
 
     /// `<g, u>`, the derivative, their difference relative to the size of the terms, and whether it is accepted.
@@ -176,7 +178,7 @@ impl<L: Loss<f64>> Situation<'_, L> {
             return Ok(());
         }
         let found = format!("{}: {}", name_of::<L>().to_lowercase(), found());
-        Err(Failure::Law(LawFailure { law: law.to_owned(), found, context: self.context.clone() }))
+        Err(Failure::Law(LawFailure { law: law.to_owned(), found, context: self.context.clone(), advice: None }))
     }
 
     fn laws(&self, value: f64, gradient: &Sequences<f64>, exact: &Exact<'_>) -> Result<(), Failure> {

@@ -1,7 +1,8 @@
 //! One situation in which a layer is checked: the layer, what goes in, and the cotangents of what comes out.
 
 use crate::case::Case;
-use crate::numbers::{elements, fill_normal, filled, generator};
+use crate::names::Names;
+use crate::numbers::{elements, fill, fill_normal, filled, generator};
 use longhand::{Features, Layer, Pass, Sequences, Tensors};
 
 /// A layer from sequences to sequences, as every layer of longhand is. Implemented for every layer that is one.
@@ -84,27 +85,57 @@ impl<L: Layer<f64>> Setting<L> {
         Setting { training: Some(15), about: format!("training, {}", self.about), ..self.clone() }
     }
 
+    /// The same with a carry of zero, as before the first step of a sequence.
+    pub(crate) fn with_zero_carry(&self) -> Self {
+        let mut zero = self.clone();
+        zero.carry.set_zero();
+        zero.about = format!("a carry of zero, {}", self.about);
+        zero
+    }
+
+    /// The same with every number of the parameters, the input, the carry and the cotangents replaced by `f` of it.
+    pub(crate) fn changed(&self, f: &mut dyn FnMut(f64) -> f64) -> Self {
+        let mut changed = self.clone();
+        fill(&mut changed.layer, f);
+        fill(&mut changed.input, f);
+        fill(&mut changed.carry, f);
+        fill(&mut changed.d_output, f);
+        fill(&mut changed.d_carry, f);
+        changed
+    }
+
     /// The output and the carry that goes out.
     pub fn forward(&self, cache: &mut L::Cache) -> (L::Output, L::Carry) {
+        self.forward_of(&self.layer, cache)
+    }
+
+    /// The forward pass of `layer`, which may be another value than this setting's layer.
+    pub(crate) fn forward_of(&self, layer: &L, cache: &mut L::Cache) -> (L::Output, L::Carry) {
         let mut carry = self.carry.clone();
-        let output = with_pass(self.training, |pass| self.layer.forward(&self.input, &mut carry, cache, pass).clone());
+        let output = with_pass(self.training, |pass| layer.forward(&self.input, &mut carry, cache, pass).clone());
         (output, carry)
     }
 
-    /// A backward pass after a forward with this cache, into gradients and an input gradient that are there already.
+    /// A backward pass after a forward pass with this cache, into gradients and an input gradient that exist already.
     pub fn backward(&self, cache: &mut L::Cache, gradients: &mut L, d_input: Option<&mut L::Input>) -> L::Carry {
         let mut d_carry = self.d_carry.clone();
         self.layer.backward(&self.input, cache, &self.d_output, &mut d_carry, gradients, d_input);
         d_carry
     }
 
-    /// One forward and one backward pass with this cache. The gradient of the input comes in as NaN: it is to be
-    /// written, not added to.
+    /// One forward and one backward pass with this cache. The gradient of the input comes in as NaN: the layer must
+    /// write it, not add to it.
     pub fn passes_with(&self, cache: &mut L::Cache) -> Passes<L> {
-        let (output, carry) = self.forward(cache);
-        let mut gradients = self.layer.zeros();
+        self.after_forward(&self.layer, self.forward(cache), cache)
+    }
+
+    /// The backward pass of `layer` after its forward pass with this cache, which returned `ends`.
+    pub(crate) fn after_forward(&self, layer: &L, ends: (L::Output, L::Carry), cache: &mut L::Cache) -> Passes<L> {
+        let (output, carry) = ends;
+        let mut gradients = layer.zeros();
         let mut d_input = filled(&self.input, &mut |_| f64::NAN);
-        let d_carry = self.backward(cache, &mut gradients, Some(&mut d_input));
+        let mut d_carry = self.d_carry.clone();
+        layer.backward(&self.input, cache, &self.d_output, &mut d_carry, &mut gradients, Some(&mut d_input));
         Passes { output, carry, gradients, d_input, d_carry }
     }
 
@@ -169,49 +200,6 @@ impl<L: Layer<f64>> Passes<L> {
             (Names::of("input", &self.d_input), elements(&self.d_input)),
             (Names::of("carry", &self.d_carry), elements(&self.d_carry)),
         ]
-    }
-}
-
-/// The tensors of a value by name and shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Names(pub(crate) Vec<TensorName>);
-
-/// One tensor: its name with the prefix, its place among all elements, and its shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TensorName {
-    pub(crate) name: String,
-    pub(crate) first: usize,
-    pub(crate) rows: usize,
-    pub(crate) columns: usize,
-}
-
-impl TensorName {
-    pub(crate) fn range(&self) -> std::ops::Range<usize> {
-        self.first..self.first + self.rows * self.columns
-    }
-
-    /// `weight_hh_l0[2,1]`, or `bias_hh_l0[2]` in a vector.
-    pub(crate) fn element(&self, index: usize) -> String {
-        let (row, column) = ((index - self.first) % self.rows, (index - self.first) / self.rows);
-        if self.columns == 1 { format!("{}[{row}]", self.name) } else { format!("{}[{row},{column}]", self.name) }
-    }
-}
-
-impl Names {
-    pub(crate) fn of<P: Tensors<f64>>(prefix: &str, value: &P) -> Names {
-        let (mut names, mut first) = (Vec::new(), 0);
-        value.visit(&longhand::Path::ROOT, &mut |path, shape, values| {
-            let path = path.to_string();
-            let name = if path.is_empty() { prefix.to_owned() } else { format!("{prefix}.{path}") };
-            names.push(TensorName { name, first, rows: shape.rows, columns: shape.columns });
-            first += values.len();
-        });
-        Names(names)
-    }
-
-    pub(crate) fn element(&self, index: usize) -> String {
-        let tensor = self.0.iter().find(|tensor| tensor.range().contains(&index));
-        tensor.map_or_else(|| format!("element {index}"), |tensor| tensor.element(index))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Laws of every backward pass: it is a linear function, it adds, and it can be done again.
 
-use super::compare::{Court, Parts, largest, largest_of};
+use super::compare::{LawCheck, Parts, largest, largest_of};
+use crate::adjoint::TOLERANCE;
 use crate::failure::Failure;
+use crate::names::Names;
 use crate::numbers::{elements, fill, fill_normal, filled, generator};
-use crate::setting::{Names, Passes, Setting};
+use crate::setting::{Passes, Setting};
 use longhand::{Layer, Tensors};
 
 /// Forward twice gives the same, bit for bit, with the same cache and with a new one; and so does backward.
@@ -13,16 +15,16 @@ use longhand::{Layer, Tensors};
 /// # Errors
 /// If it does not.
 pub fn repeat<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let court = Court::new("the same passes again give the same, bit for bit", setting);
+    let check = LawCheck::new("the same passes again give the same, bit for bit", setting);
     let mut cache = L::Cache::default();
     let first = setting.passes_with(&mut cache);
-    court.same_passes(
+    check.same_passes(
         setting,
         ["the first time", "with the cache used again"],
         &first,
         &setting.passes_with(&mut cache),
     )?;
-    court.same_passes(setting, ["the first time", "with a new cache"], &first, &setting.passes())
+    check.same_passes(setting, ["the first time", "with a new cache"], &first, &setting.passes())
 }
 
 /// How closely a second backward pass must double the gradients.
@@ -34,7 +36,7 @@ pub enum Doubling {
     WithinRounding,
 }
 
-/// Gradients are added to what is there; a second backward pass after one forward doubles them, and gives the same
+/// Gradients are added to the numbers that are there; a second backward pass after one forward doubles them, and gives the same
 /// gradients of input and carry.
 ///
 /// Catches `=` in place of `+=`, and a backward pass that uses up its cache.
@@ -42,7 +44,16 @@ pub enum Doubling {
 /// # Errors
 /// If it does not.
 pub fn accumulation<L: Layer<f64>>(setting: &Setting<L>, doubling: Doubling) -> Result<(), Failure> {
-    let court = Court::new("gradients are added to; a second backward pass doubles them", setting);
+    accumulation_within(setting, doubling, TOLERANCE)
+}
+
+/// The law with another tolerance, for another scalar type.
+pub(crate) fn accumulation_within<L: Layer<f64>>(
+    setting: &Setting<L>,
+    doubling: Doubling,
+    tolerance: f64,
+) -> Result<(), Failure> {
+    let check = LawCheck::new("gradients are added to; a second backward pass doubles them", setting).within(tolerance);
     let names = Names::of(&setting.prefix(), &setting.layer);
     let mut cache = L::Cache::default();
     let once = setting.passes_with(&mut cache);
@@ -52,16 +63,16 @@ pub fn accumulation<L: Layer<f64>>(setting: &Setting<L>, doubling: Doubling) -> 
     let doubled: Vec<f64> = elements(&once.gradients).iter().map(|g| 2.0 * g).collect();
     let what = ["after two backward passes", "is twice that of one"];
     match doubling {
-        Doubling::Exactly => court.same(&names, what, &elements(&twice), &doubled)?,
+        Doubling::Exactly => check.same(&names, what, &elements(&twice), &doubled)?,
         Doubling::WithinRounding => {
-            court.close(&names, what, &elements(&twice), &doubled, largest_of(&once.parts("")))?;
+            check.close(&names, what, &elements(&twice), &doubled, largest_of(&once.parts("")))?;
         }
     }
     let what = ["the first time", "the second"];
-    court.same(&Names::of("input", &d_input), what, &elements(&once.d_input), &elements(&d_input))?;
-    court.same(&Names::of("carry", &d_carry), what, &elements(&once.d_carry), &elements(&d_carry))?;
+    check.same(&Names::of("input", &d_input), what, &elements(&once.d_input), &elements(&d_input))?;
+    check.same(&Names::of("carry", &d_carry), what, &elements(&once.d_carry), &elements(&d_carry))?;
 
-    // Onto other numbers than its own: what was there stays, to the last bit that it can.
+    // Onto other numbers than its own: the earlier numbers stay, to the last bit that it can.
     let mut there = setting.layer.zeros();
     fill_normal(&mut there, 1.0, &mut generator(7, 7));
     let mut sum = there.clone();
@@ -70,28 +81,47 @@ pub fn accumulation<L: Layer<f64>>(setting: &Setting<L>, doubling: Doubling) -> 
     let (there, own) = (elements(&there), elements(&once.gradients));
     let expected: Vec<f64> = there.iter().zip(&own).map(|(a, b)| a + b).collect();
     let what = ["added to other gradients", "is their sum"];
-    court.close(&names, what, &elements(&sum), &expected, largest(&there) + largest_of(&once.parts("")))
+    check.close(&names, what, &elements(&sum), &expected, largest(&there) + largest_of(&once.parts("")))
 }
 
-/// `backward_replacing` gives what `backward` adds to zero, whatever stood in the gradients.
+/// `backward_replacing` gives what `backward` adds to zero, whatever the gradients contained, with the input's gradient and
+/// without it, and with a cache that other backward passes used.
 ///
-/// Catches a layer that writes it and adds in it, leaves out a tensor, or works out something else.
+/// Catches a layer that writes it and adds in it, leaves out a tensor, or computes something else.
 ///
 /// # Errors
 /// If it does not.
 pub fn replacing<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let court = Court::new("backward_replacing gives what backward adds to zero", setting);
+    let check = LawCheck::new("backward_replacing gives what backward adds to zero", setting);
     let Setting { layer, input, d_output, .. } = setting;
-    let mut cache = L::Cache::default();
-    let added = setting.passes_with(&mut cache);
-    let mut gradients = filled(layer, &mut |_| f64::NAN);
-    let mut d_input = filled(input, &mut |_| f64::NAN);
-    let mut d_carry = setting.d_carry.clone();
-    layer.backward_replacing(input, &mut cache, d_output, &mut d_carry, &mut gradients, Some(&mut d_input));
-    let what = ["added to zero", "in place of NaN"];
-    court.same(&Names::of(&setting.prefix(), layer), what, &elements(&added.gradients), &elements(&gradients))?;
-    court.same(&Names::of("input", input), what, &elements(&added.d_input), &elements(&d_input))?;
-    court.same(&Names::of("carry", &d_carry), what, &elements(&added.d_carry), &elements(&d_carry))
+    let added = setting.passes();
+    let mut used = L::Cache::default();
+    setting.passes_with(&mut used);
+    // The order is part of the test: each call comes after another kind of backward pass.
+    for (with_input, fresh) in [(true, false), (false, false), (true, false), (false, true), (true, true)] {
+        let mut new = L::Cache::default();
+        let cache = if fresh { &mut new } else { &mut used };
+        if fresh {
+            setting.forward(cache);
+        }
+        let mut gradients = filled(layer, &mut |_| f64::NAN);
+        let mut d_input = filled(input, &mut |_| f64::NAN);
+        let mut d_carry = setting.d_carry.clone();
+        let asked = with_input.then_some(&mut d_input);
+        layer.backward_replacing(input, cache, d_output, &mut d_carry, &mut gradients, asked);
+        let asked = if with_input { "with d_input" } else { "without d_input" };
+        let replaced = format!("in place of NaN, {asked}, with a {} cache", if fresh { "new" } else { "used" });
+        let what = ["added to zero", &replaced];
+        check.same(&Names::of(&setting.prefix(), layer), what, &elements(&added.gradients), &elements(&gradients))?;
+        check.same(&Names::of("carry", &d_carry), what, &elements(&added.d_carry), &elements(&d_carry))?;
+        if with_input {
+            check.same(&Names::of("input", input), what, &elements(&added.d_input), &elements(&d_input))?;
+        }
+    }
+    let what = ["before backward_replacing", "after it"];
+    let mut gradients = layer.zeros();
+    setting.backward(&mut used, &mut gradients, None);
+    check.same(&Names::of(&setting.prefix(), layer), what, &elements(&added.gradients), &elements(&gradients))
 }
 
 /// Zero cotangents give zero gradients, exactly.
@@ -101,10 +131,10 @@ pub fn replacing<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
 /// # Errors
 /// If they do not.
 pub fn zero_cotangent<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let court = Court::new("a zero cotangent gives a zero gradient", setting);
+    let check = LawCheck::new("a zero cotangent gives a zero gradient", setting);
     let passes = scaled(setting, 0.0).passes();
     for (names, values) in passes.parts(&setting.prefix()).into_iter().skip(2) {
-        court.same(&names, ["from a zero cotangent", "expected"], &values, &vec![0.0; values.len()])?;
+        check.same(&names, ["from a zero cotangent", "expected"], &values, &vec![0.0; values.len()])?;
     }
     Ok(())
 }
@@ -117,7 +147,7 @@ pub fn zero_cotangent<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure
 /// # Errors
 /// If it is not.
 pub fn linearity<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let court = Court::new("backward is linear in its cotangents", setting);
+    let check = LawCheck::new("backward is linear in its cotangents", setting);
     let mut other = setting.clone();
     fill_normal(&mut other.d_output, 1.0, &mut generator(8, 8));
     fill_normal(&mut other.d_carry, 1.0, &mut generator(8, 9));
@@ -134,7 +164,7 @@ pub fn linearity<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
         let expected: Parts = v.iter().zip(&w).map(|((names, v), (_, w))| (names.clone(), sum(v, w))).collect();
         let right = format!("is {a:e} times the first and {b:e} times the second");
         let what = ["from a combination of two cotangents", right.as_str()];
-        court.close_parts(what, &gradients(&combined), &expected, size)?;
+        check.close_parts(what, &gradients(&combined), &expected, size)?;
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! What the contract of a layer says without any mathematics.
 
-use super::compare::Court;
+use super::compare::LawCheck;
 use crate::failure::Failure;
+use crate::names::Names;
 use crate::numbers::{elements, filled};
-use crate::setting::{Names, Setting};
+use crate::setting::Setting;
 use longhand::{Layer, Path, Shape, Tensors};
 
 /// `visit`, `visit_mut`, `visit_pair` and `map` give the same tensors in the same order.
@@ -14,19 +15,19 @@ use longhand::{Layer, Path, Shape, Tensors};
 /// If they do not.
 pub fn tensors<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     visits(setting)?;
-    let court = Court::new("map gives the same tensors in the same order as visit", setting);
-    mapped(&court, &setting.prefix(), &setting.layer)?;
-    mapped(&court, "input", &setting.input)?;
-    mapped(&court, "carry", &setting.carry)
+    let check = LawCheck::new("map gives the same tensors in the same order as visit", setting);
+    mapped(&check, &setting.prefix(), &setting.layer)?;
+    mapped(&check, "input", &setting.input)?;
+    mapped(&check, "carry", &setting.carry)
 }
 
-fn mapped<P: Tensors<f64>>(court: &Court<'_>, prefix: &str, value: &P) -> Result<(), Failure> {
+fn mapped<P: Tensors<f64>>(check: &LawCheck<'_>, prefix: &str, value: &P) -> Result<(), Failure> {
     let mut next = 0.0;
     let numbered = value.map::<f64>(&mut |_| {
         next += 1.0;
         next
     });
-    court.same(&Names::of(prefix, value), ["by map", "by visit"], &elements(&numbered), &counted(value.count()))
+    check.same(&Names::of(prefix, value), ["by map", "by visit"], &elements(&numbered), &counted(value.count()))
 }
 
 fn counted(count: usize) -> Vec<f64> {
@@ -35,13 +36,13 @@ fn counted(count: usize) -> Vec<f64> {
 
 /// The law without `map`, which means nothing to a layer for `f64` only.
 pub(crate) fn visits<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let court = Court::new("visit, visit_mut and visit_pair give the same tensors in the same order", setting);
-    visited(&court, &setting.prefix(), &setting.layer)?;
-    visited(&court, "input", &setting.input)?;
-    visited(&court, "carry", &setting.carry)
+    let check = LawCheck::new("visit, visit_mut and visit_pair give the same tensors in the same order", setting);
+    visited(&check, &setting.prefix(), &setting.layer)?;
+    visited(&check, "input", &setting.input)?;
+    visited(&check, "carry", &setting.carry)
 }
 
-fn visited<P: Tensors<f64>>(court: &Court<'_>, prefix: &str, value: &P) -> Result<(), Failure> {
+fn visited<P: Tensors<f64>>(check: &LawCheck<'_>, prefix: &str, value: &P) -> Result<(), Failure> {
     let (names, count) = (Names::of(prefix, value), value.count());
     let expected = counted(count);
     let mut seen: Vec<(String, Shape)> = Vec::new();
@@ -52,7 +53,7 @@ fn visited<P: Tensors<f64>>(court: &Court<'_>, prefix: &str, value: &P) -> Resul
         same_names &= shape.rows * shape.columns == values.len();
         index += 1;
     });
-    court.require(same_names && index == seen.len(), || {
+    check.require(same_names && index == seen.len(), || {
         format!("{prefix}: visit_mut gives other names, shapes or tensors than visit")
     })?;
     let mut next = 0.0;
@@ -60,13 +61,13 @@ fn visited<P: Tensors<f64>>(court: &Court<'_>, prefix: &str, value: &P) -> Resul
         next += 1.0;
         next
     });
-    court.same(&names, ["after visit_mut", "by visit"], &elements(&written), &expected)?;
+    check.same(&names, ["after visit_mut", "by visit"], &elements(&written), &expected)?;
     let (mut copy, mut pairs) = (value.zeros(), Vec::new());
-    court.same(&names, ["in zeros()", "expected"], &elements(&copy), &vec![0.0; count])?;
+    check.same(&names, ["in zeros()", "expected"], &elements(&copy), &vec![0.0; count])?;
     copy.copy_from(&written);
-    court.same(&names, ["after visit_pair", "by visit"], &elements(&copy), &expected)?;
+    check.same(&names, ["after visit_pair", "by visit"], &elements(&copy), &expected)?;
     copy.visit_pair(value, &mut |a, b| pairs.push((a.len(), b.len())));
-    court.require(pairs.iter().all(|(a, b)| a == b), || format!("{prefix}: visit_pair pairs tensors of other lengths"))
+    check.require(pairs.iter().all(|(a, b)| a == b), || format!("{prefix}: visit_pair pairs tensors of other lengths"))
 }
 
 /// A first carry is zero; the output is the one in the cache and backward leaves it alone; the gradient of the input
@@ -75,32 +76,32 @@ fn visited<P: Tensors<f64>>(court: &Court<'_>, prefix: &str, value: &P) -> Resul
 /// # Errors
 /// If one of these does not hold.
 pub fn contract<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let court = Court::new("the output lies in the cache, and backward leaves it alone", setting);
+    let check = LawCheck::new("the output lies in the cache, and backward leaves it alone", setting);
     let mut cache = L::Cache::default();
     let (output, _) = setting.forward(&mut cache);
     let names = Names::of("output", &output);
-    court.same(&names, ["returned", "in the cache"], &elements(&output), &elements(L::output(&cache)))?;
+    check.same(&names, ["returned", "in the cache"], &elements(&output), &elements(L::output(&cache)))?;
     let mut gradients = setting.layer.zeros();
     let mut d_input = filled(&setting.input, &mut |_| f64::NAN);
     let d_carry = setting.backward(&mut cache, &mut gradients, Some(&mut d_input));
     let after = elements(L::output(&cache));
-    court.same(&names, ["before backward", "after it"], &elements(&output), &after)?;
+    check.same(&names, ["before backward", "after it"], &elements(&output), &after)?;
 
-    let court = Court::new("the gradient of a value has that value's shape", setting);
+    let check = LawCheck::new("the gradient of a value has that value's shape", setting);
     let shapes = |name: &str, left: Names, right: Names| {
-        court.require(left == right, || format!("{name}: {}, but its gradient {}", shapes_of(&left), shapes_of(&right)))
+        check.require(left == right, || format!("{name}: {}, but its gradient {}", shapes_of(&left), shapes_of(&right)))
     };
     shapes("input", Names::of("input", &setting.input), Names::of("input", &d_input))?;
     shapes("carry", Names::of("carry", &setting.carry), Names::of("carry", &d_carry))?;
 
-    let court = Court::new("gradients do not depend on whether the input's gradient is asked for", setting);
+    let check = LawCheck::new("gradients do not depend on whether the input's gradient is asked for", setting);
     let mut cache = L::Cache::default();
     setting.forward(&mut cache);
     let mut alone = setting.layer.zeros();
     let d_carry_alone = setting.backward(&mut cache, &mut alone, None);
     let what = ["with d_input", "without"];
-    court.same(&Names::of(&setting.prefix(), &gradients), what, &elements(&gradients), &elements(&alone))?;
-    court.same(&Names::of("carry", &d_carry), what, &elements(&d_carry), &elements(&d_carry_alone))
+    check.same(&Names::of(&setting.prefix(), &gradients), what, &elements(&gradients), &elements(&alone))?;
+    check.same(&Names::of("carry", &d_carry), what, &elements(&d_carry), &elements(&d_carry_alone))
 }
 
 fn shapes_of(names: &Names) -> String {

@@ -1,38 +1,101 @@
 //! The laws of a layer, each a check of its own.
 //!
+//! A law is a function of a [`Setting`](crate::Setting). To check a law in `f32`, give it
+//! [`InSingle::of(&setting)`](crate::InSingle::of).
+//!
+//! Laws of every layer:
+//!
 //! | law | catches |
 //! |---|---|
 //! | [`tensors`] | a parameter that is missing from the tensors, or in another order |
-//! | [`contract`] | an output that is not in the cache, a gradient that depends on whether another was asked for |
+//! | [`contract`] | an output that is not in the cache, a gradient that depends on whether another was requested |
 //! | [`same_function`] | a kernel that computes something else than the plain loops |
 //! | [`repeat`] | state hidden in the layer or left in the cache |
 //! | [`accumulation`] | `=` in place of `+=` |
-//! | [`replacing`] | `+=` in place of `=` in a `backward_replacing` of the layer's own |
+//! | [`replacing`] | `+=` in place of `=` in a `backward_replacing` of the layer's own, with and without `d_input` |
 //! | [`zero_cotangent`] | weight decay in backward |
 //! | [`linearity`] | clipping in backward; small gradients skipped |
+//! | [`zero_in_part`] | steps or elements skipped because their cotangent is zero |
+//! | [`other_parameters`] | parameters copied into the cache, stale after an optimizer's step |
+//! | [`optimizer_step`] | values computed from the parameters and stored in the layer |
+//! | [`other_values`] | inputs or carries stored once for a shape |
+//! | [`other_cotangent`] | deltas stored in the cache |
+//! | [`other_pass`] | a mask of dropout that is stale in inference |
+//! | [`interleaved`] | activations stored in the layer |
+//! | [`carry_again`] | a counter in the carry that zero does not reset |
+//! | [`zero_carry`] | a gradient left out because the carry is zero |
+//! | [`central_difference`] | work in `f64` that drops the dual part |
+//! | [`large_inputs`] | a wrong branch of a piecewise function |
+//! | [`single_precision`] | `f32` kernels that lose digits |
+//! | [`cache_after`] | buffers with something left in them from another shape (the caller gives the other setting) |
+//! | [`same_results`] | padding that matters (the caller gives the other padding) |
+//!
+//! Laws of layers from sequences to sequences:
+//!
+//! | law | catches |
+//! |---|---|
+//! | [`features`] | numbers of features that are not those of the input and the output |
+//! | [`first_carry`] | a first carry that is not zero |
 //! | [`padding`] | a mask that leaks; zero times NaN |
 //! | [`more_padding`] | a mean over all steps in place of the valid ones |
 //! | [`batch`] | sequences mixed up; a mean for a sum |
 //! | [`reset`] | a reset that leaks or is one step off |
 //! | [`windows_passed`] | the carry's gradient ignored |
 //! | [`windows_held`] | truncation that is not the gradient of the windows' losses |
-//! | [`cache`] | buffers with something left in them |
-//! | [`single_precision`] | `f32` kernels that lose digits |
-//! | [`flushing`] | gradients that become subnormal, which are slow (only if asked for) |
+//! | [`cache()`] | buffers with something left in them from another shape |
+//! | [`other_marks`] | masks or lengths stored once for a shape |
+//! | [`silent_steps`] | steps skipped because their cotangent is zero |
+//!
+//! Laws that are checked only if you ask:
+//!
+//! | law | catches |
+//! |---|---|
+//! | [`flushing`] | gradients that become subnormal, which are slow |
+//! | [`wrong_shapes`] | a layer that computes something for a wrong shape in place of a panic |
 //! | [`kink`] | another convention at a kink than the one stated |
+//! | [`ties`] | a maximum that gives its gradient to several equal elements |
+//! | [`allocation`] | buffers that are allocated in every call |
 
+mod allocation;
 mod backward;
+mod cache;
+mod carry;
 mod compare;
 mod contract;
+mod differences;
+mod interleaved;
 mod oracles;
 mod padding;
+mod precision;
+mod reuse;
 mod sequences;
+mod shapes;
+mod silent;
+mod ties;
+mod time;
 mod vanishing;
 
+pub use allocation::allocation;
+pub(crate) use backward::accumulation_within;
 pub use backward::{Doubling, accumulation, linearity, repeat, replacing, zero_cotangent};
+pub use cache::cache;
+pub use carry::{carry_again, zero_carry};
 pub(crate) use contract::visits;
 pub use contract::{contract, tensors};
-pub use oracles::{Side, SingleLayer, kink, same_function, single_precision, windows_held};
-pub use padding::{more_padding, padding};
-pub use sequences::{batch, cache, reset, windows_passed};
+pub(crate) use differences::along;
+pub use differences::{central_difference, large_inputs};
+pub use interleaved::interleaved;
+pub(crate) use interleaved::{interleaved_with_itself, interleaved_with_other_shapes};
+pub use oracles::{same_function, windows_held};
+pub use padding::{more_padding, padding, same_results};
+pub use precision::single_precision;
+pub use reuse::{
+    cache_after, optimizer_step, other_cotangent, other_marks, other_parameters, other_pass, other_values,
+};
+pub use sequences::batch;
+pub use shapes::{features, first_carry, wrong_shapes};
+pub use silent::{silent_steps, zero_in_part};
+pub(crate) use silent::{silent_steps_within, zero_in_part_within};
+pub use ties::{Side, kink, ties};
+pub use time::{reset, windows_passed};
 pub use vanishing::flushing;

@@ -1,27 +1,29 @@
-//! What stands in the padding never matters.
+//! Laws of padding: its contents never matter, nor does its length.
 
-use super::compare::{Court, largest_of};
+use super::compare::{LawCheck, largest_of};
 use crate::case::with_valid;
 use crate::cut::window;
 use crate::failure::Failure;
+use crate::law::Law;
+use crate::names::Names;
 use crate::numbers::{elements, fill_normal, filled, generator};
-use crate::setting::{Names, Passes, SequenceLayer, Setting};
-use longhand::{Layout, Sequences};
+use crate::setting::{Passes, SequenceLayer, Setting};
+use longhand::{Layer, Layout, Sequences};
 
-/// Invalid steps give no output and no gradient, and what stands there in the input and in the cotangent of the output
-/// never matters, bit for bit: not other numbers, not infinity, not NaN.
+/// Invalid steps give no output and no gradient, and the values there in the input and in the cotangent of the output never
+/// matter, bit for bit: not other numbers, not infinity, not NaN.
 ///
 /// Catches a mask that leaks, forward or backward, and zero times NaN in a weight gradient.
 ///
 /// # Errors
 /// If it matters.
 pub fn padding<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
-    let court = Court::new("an invalid step gives no output and no gradient", setting);
+    let check = LawCheck::of(Law::Padding, "an invalid step gives no output and no gradient", setting);
     let plain = setting.passes();
-    zero_where_invalid(&court, "output", &plain.output)?;
-    zero_where_invalid(&court, "input", &plain.d_input)?;
+    zero_where_invalid(&check, "output", &plain.output)?;
+    zero_where_invalid(&check, "input", &plain.d_input)?;
 
-    let court = Court::new("what stands in the padding never matters", setting);
+    let check = LawCheck::of(Law::Padding, "the contents of the padding never matter", setting);
     let mut numbers = generator(9, 10);
     for (name, value) in
         [("other numbers", None), ("NaN", Some(f64::NAN)), ("infinity", Some(f64::INFINITY)), ("zeros", Some(0.0))]
@@ -42,37 +44,60 @@ pub fn padding<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
                 padding(&mut changed.d_output);
             }
             let right = format!("with {name} in the padding of {what}");
-            court.same_passes(setting, ["as drawn", &right], &plain, &changed.passes())?;
+            check.same_passes(setting, ["as drawn", &right], &plain, &changed.passes())?;
         }
     }
     Ok(())
 }
 
-/// More padding at the end changes results by rounding at most.
+/// More padding at the end changes nothing but the shape.
+///
+/// A layer that changes the number of steps may give more steps for a longer input. Those that both outputs have must
+/// agree; in the others the cotangent is NaN at invalid steps and zero at valid ones.
 ///
 /// Catches a mean over all steps where it should be over the valid ones.
 ///
 /// # Errors
 /// If it changes more.
 pub fn more_padding<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
-    let court = Court::new("more padding at the end changes nothing", setting);
+    let check = LawCheck::of(Law::Padding, "more padding at the end changes nothing", setting);
     let plain = setting.passes();
     let mut longer = setting.clone();
     longer.input = padded(&setting.input);
-    // Of one step in and one out, only more steps show whether the layer gives an output for each.
-    let output_steps = longer.forward(&mut L::Cache::default()).0.steps();
-    let every_step = output_steps == longer.input.steps();
-    if every_step {
-        longer.d_output = padded(&setting.d_output);
+    let output = longer.forward(&mut L::Cache::default()).0;
+    let (steps, of_longer) = (setting.d_output.steps(), output.steps());
+    check.require(of_longer >= steps && output.batch() == setting.d_output.batch(), || {
+        format!("output: {steps} steps for the input, {of_longer} with more padding")
+    })?;
+    longer.d_output = filled(&output, &mut |_| f64::NAN);
+    for step in 0..of_longer {
+        for b in 0..output.batch() {
+            if step < steps {
+                longer.d_output.at_mut(step, b).copy_from_slice(setting.d_output.at(step, b));
+            } else if output.layout().is_valid(step, b) {
+                longer.d_output.at_mut(step, b).fill(0.0);
+            }
+        }
     }
-    let Passes { mut output, carry, gradients, d_input, d_carry } = longer.passes();
-    if every_step {
-        output = window(&output, 0, setting.input.steps());
-    }
+    let Passes { output, carry, gradients, d_input, d_carry } = longer.passes();
+    let output = window(&output, 0, steps);
     let d_input = window(&d_input, 0, setting.input.steps());
     let longer = Passes::<L> { output, carry, gradients, d_input, d_carry };
     let (plain, longer) = (plain.parts(&setting.prefix()), longer.parts(""));
-    court.close_parts(["as drawn", "with more padding"], &plain, &longer, largest_of(&plain))
+    check.close_parts(["as drawn", "with more padding"], &plain, &longer, largest_of(&plain))
+}
+
+/// Two settings that differ only in their padding give the same passes, bit for bit: for an input that is not
+/// [`Sequences`], where only its author can say what padding is. The settings must have the same layer, carry and
+/// cotangents.
+///
+/// # Errors
+/// If they do not.
+pub fn same_results<L: Layer<f64>>(setting: &Setting<L>, other: &Setting<L>) -> Result<(), Failure> {
+    let check = LawCheck::of(Law::Padding, "the contents of the padding never matter", setting);
+    let other = Setting { d_output: setting.d_output.clone(), ..other.clone() };
+    let what = format!("with other padding ({})", other.about);
+    check.same_passes(setting, ["as given", &what], &setting.passes(), &other.passes())
 }
 
 /// With two more steps, invalid and NaN.
@@ -102,10 +127,10 @@ fn replace_padding(sequences: &mut Sequences<f64>, with: &Sequences<f64>) {
     }
 }
 
-fn zero_where_invalid(court: &Court<'_>, name: &str, sequences: &Sequences<f64>) -> Result<(), Failure> {
+fn zero_where_invalid(check: &LawCheck<'_>, name: &str, sequences: &Sequences<f64>) -> Result<(), Failure> {
     let mut cleared = sequences.clone();
     cleared.clear_padding();
-    court.same(
+    check.same(
         &Names::of(name, sequences),
         ["at an invalid step", "expected"],
         &elements(sequences),

@@ -1,7 +1,7 @@
 //! The law of vanishing numbers: values too small to matter are zero, never subnormal.
 
 use super::backward::scaled;
-use super::compare::Court;
+use super::compare::LawCheck;
 use crate::failure::Failure;
 use crate::numbers::fill;
 use crate::setting::Setting;
@@ -19,7 +19,7 @@ const FACTORS: [f64; 4] = [1e-150, 1e-155, 1e-200, 1e-307];
 /// # Errors
 /// If a gradient is subnormal.
 pub fn flushing<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let court = Court::new("gradients too small to matter are zero, not subnormal", setting);
+    let check = LawCheck::new("gradients too small to matter are zero, not subnormal", setting);
     for factor in FACTORS {
         let mut tiny = scaled(setting, factor);
         // A carry's cotangent passes invalid steps unchanged, subnormal or not.
@@ -28,7 +28,7 @@ pub fn flushing<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
         // The output and the carry that goes out do not depend on the cotangents.
         for (names, values) in passes.parts(&setting.prefix()).into_iter().skip(2) {
             let subnormal = values.iter().position(|value| value.is_subnormal());
-            court.require(subnormal.is_none(), || {
+            check.require(subnormal.is_none(), || {
                 let index = subnormal.unwrap_or_default();
                 let (element, value) = (names.element(index), values[index]);
                 format!("{element} is {value:e} for cotangents of size {factor:e}; flush the deltas to zero")

@@ -4,6 +4,7 @@
 mod any_layer;
 mod cases;
 mod every_layer;
+mod norms;
 mod oracle_errors;
 mod pytorch;
 mod pytorch_gated;

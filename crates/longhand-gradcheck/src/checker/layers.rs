@@ -1,0 +1,260 @@
+//! Layers: the order in which the gradients and the laws are checked.
+//!
+//! A law comes after the laws that explain it: a stale cache is reported as such, because the laws of the cache come before
+//! the laws that use a cache twice.
+
+use super::Checker;
+use crate::adjoint::{self, Agreement};
+use crate::case::Case;
+use crate::differences::Differences;
+use crate::dual::DualLayer;
+use crate::failure::Failure;
+use crate::law::Law;
+use crate::laws::{self, Doubling};
+use crate::oracle::{DualNumbers, Oracle};
+use crate::panics::caught;
+use crate::setting::{SequenceLayer, Setting};
+use crate::single::{InSingle, SingleLayer};
+use longhand::{Layer, Tensors};
+
+/// The difference that is accepted in `f32` where a law holds within rounding, relative to the largest number.
+const SINGLE: f64 = 1e-4;
+
+/// A setting with more numbers than this is checked in inference only, to save time: a mistake that shows in training only
+/// shows at small sizes too.
+const LARGE: usize = 4000;
+
+fn is_large<L: Layer<f64>>(setting: &Setting<L>) -> bool {
+    setting.layer.count() + setting.input.count() > LARGE
+}
+
+/// Calls each law with a name for reports of panics.
+macro_rules! each {
+    ($setting:expr; $($law:ident $(($($argument:expr),*))?),* $(,)?) => {
+        $(caught(concat!("laws::", stringify!($law)), || context($setting), || {
+            laws::$law($setting $($(, $argument)*)?)
+        })?;)*
+    };
+}
+
+fn context<L: Layer<f64>>(setting: &Setting<L>) -> String {
+    format!("{}, {}", setting.layer.name(), setting.about)
+}
+
+impl Checker {
+    /// The gradients of a layer against dual numbers, and all laws, in one case and, with the same layer, under the marks
+    /// of [`Case::edge_layouts`].
+    ///
+    /// # Errors
+    /// If a gradient is wrong or a law is broken.
+    pub fn layer<L: SequenceLayer + DualLayer + SingleLayer>(
+        &self,
+        layer: &L,
+        case: &Case,
+    ) -> Result<Agreement, Failure> {
+        let mut agreement = self.layer_in(layer, case)?;
+        for (_, layout) in Case::edge_layouts() {
+            agreement = agreement.and(self.layer_in(layer, &case.clone().with_layout(layout))?);
+        }
+        Ok(agreement)
+    }
+
+    /// The same in this case only.
+    fn layer_in<L: SequenceLayer + DualLayer + SingleLayer>(
+        &self,
+        layer: &L,
+        case: &Case,
+    ) -> Result<Agreement, Failure> {
+        let setting = &caught("the forward pass", || case.to_string(), || Ok(self.setting(layer, case)))?;
+        each!(setting; tensors);
+        let agreement = self.with_oracle(setting, &DualNumbers, |setting| {
+            each!(setting; same_function);
+            Ok(())
+        })?;
+        if self.asks(Law::Differences) {
+            each!(setting; central_difference);
+            each!(&setting.in_training(); central_difference);
+        }
+        if self.asks(Law::LargeInputs) {
+            each!(setting; large_inputs);
+        }
+        if self.asks(Law::SinglePrecision) {
+            each!(setting; single_precision);
+            each!(&setting.with_zero_carry(); single_precision);
+            let single = &caught("InSingle::of", || context(setting), || Ok(InSingle::of(setting)))?;
+            self.laws_in_single(single)?;
+            each!(single; silent_steps_within(SINGLE), other_marks, cache, interleaved_with_other_shapes);
+            if self.asks(Law::Padding) {
+                each!(single; padding);
+            }
+        }
+        Ok(agreement)
+    }
+
+    /// The same for a layer that runs on `f64` only: against central differences, with a tolerance that follows from
+    /// their rounding and truncation errors.
+    ///
+    /// # Errors
+    /// If a gradient is wrong or a law is broken.
+    pub fn layer_by_differences<L: SequenceLayer>(&self, layer: &L, case: &Case) -> Result<Agreement, Failure> {
+        let setting = caught("the forward pass", || case.to_string(), || Ok(self.setting(layer, case)))?;
+        self.with_oracle(&setting, &Differences::new(), |_| Ok(()))
+    }
+
+    /// The gradients of a layer with any kind of input against dual numbers, and the laws that do not need sequences.
+    ///
+    /// For the others give a second setting: [`any_layer_with`](Self::any_layer_with), and
+    /// [`laws::same_results`](crate::laws::same_results) for padding.
+    ///
+    /// # Errors
+    /// If a gradient is wrong or a law is broken.
+    pub fn any_layer<L: DualLayer + SingleLayer>(&self, setting: &Setting<L>) -> Result<Agreement, Failure> {
+        each!(setting; tensors, contract, repeat, same_function);
+        let mut agreement =
+            caught("gradients", || context(setting), || adjoint::check(setting, &setting.passes(), &DualNumbers))?;
+        self.general_laws(setting)?;
+        agreement = agreement.and(self.oracle_laws(setting, &DualNumbers)?);
+        if self.asks(Law::Differences) {
+            each!(setting; central_difference);
+        }
+        if self.asks(Law::LargeInputs) {
+            each!(setting; large_inputs);
+        }
+        if self.asks(Law::SinglePrecision) {
+            each!(setting; single_precision);
+            let single = &caught("InSingle::of", || context(setting), || Ok(InSingle::of(setting)))?;
+            self.laws_in_single(single)?;
+        }
+        Ok(agreement)
+    }
+
+    /// [`any_layer`](Self::any_layer), and the laws that need a second setting of the same layer: `other`, of another shape.
+    /// A cache that was used there leaves nothing behind, and both can be under way at a time.
+    ///
+    /// # Errors
+    /// If a gradient is wrong or a law is broken.
+    pub fn any_layer_with<L: DualLayer + SingleLayer>(
+        &self,
+        setting: &Setting<L>,
+        other: &Setting<L>,
+    ) -> Result<Agreement, Failure> {
+        let agreement = self.any_layer(setting)?.and(self.any_layer(other)?);
+        each!(setting; cache_after(other), interleaved(other));
+        each!(other; cache_after(setting));
+        if self.asks(Law::SinglePrecision) {
+            let (single, other) = (&InSingle::of(setting), &InSingle::of(other));
+            each!(single; cache_after(other), interleaved(other));
+        }
+        Ok(agreement)
+    }
+
+    /// Builds a layer for each case, cases of the shape policy and then all the edges, and checks it; shrinks the shapes
+    /// of a case that fails.
+    ///
+    /// # Panics
+    /// If a layer is rejected: with the report.
+    #[track_caller]
+    pub fn prove<L: SequenceLayer + DualLayer + SingleLayer>(&self, build: impl Fn(&Case) -> L) {
+        self.panicking(&|case| self.layer_in(&build(case), case));
+    }
+
+    /// [`prove`](Self::prove) that returns the failure in place of a panic.
+    ///
+    /// # Errors
+    /// If a layer is rejected.
+    pub fn try_prove<L: SequenceLayer + DualLayer + SingleLayer>(
+        &self,
+        build: impl Fn(&Case) -> L,
+    ) -> Result<(), Failure> {
+        self.run(&|case| self.layer_in(&build(case), case)).map_err(|rejection| rejection.failure)
+    }
+
+    /// [`prove`](Self::prove) for a layer that runs on `f64` only.
+    ///
+    /// # Panics
+    /// If a layer is rejected: with the report.
+    #[track_caller]
+    pub fn prove_by_differences<L: SequenceLayer>(&self, build: impl Fn(&Case) -> L) {
+        self.panicking(&|case| self.layer_by_differences(&build(case), case));
+    }
+
+    fn with_oracle<L: SequenceLayer>(
+        &self,
+        setting: &Setting<L>,
+        oracle: &impl Oracle<L>,
+        same_function: impl Fn(&Setting<L>) -> Result<(), Failure>,
+    ) -> Result<Agreement, Failure> {
+        each!(setting; visits, features, first_carry, contract, repeat);
+        same_function(setting)?;
+        let gradients = |setting: &Setting<L>| {
+            caught("gradients", || context(setting), || adjoint::check(setting, &setting.passes(), oracle))
+        };
+        let mut agreement = gradients(setting)?;
+        self.general_laws(setting)?;
+        each!(setting; other_marks, cache, interleaved_with_other_shapes, silent_steps);
+        agreement = agreement.and(self.oracle_laws(setting, oracle)?);
+        let training = &setting.in_training();
+        if !is_large(setting) {
+            same_function(training)?;
+            agreement = agreement.and(gradients(training)?);
+            self.general_laws(training)?;
+        }
+        if self.asks(Law::Padding) {
+            each!(setting; padding);
+        }
+        if self.asks(Law::Batch) {
+            each!(setting; batch);
+        }
+        if self.asks(Law::Reset) {
+            each!(setting; reset);
+        }
+        if self.asks(Law::Windows) {
+            each!(setting; windows_passed);
+            let held = || laws::windows_held(setting, oracle);
+            agreement = agreement.and(caught("laws::windows_held", || context(setting), held)?);
+        }
+        if self.asks(Law::Padding) {
+            each!(setting; more_padding);
+        }
+        if self.flushing {
+            each!(setting; flushing);
+        }
+        if self.wrong_shapes {
+            each!(setting; wrong_shapes);
+        }
+        Ok(agreement)
+    }
+
+    /// The laws of every layer, whatever its input. The laws of the cache come first: they explain the others.
+    fn general_laws<L: Layer<f64>>(&self, setting: &Setting<L>) -> Result<(), Failure> {
+        each!(
+            setting; other_values, other_parameters, other_pass, other_cotangent, interleaved_with_itself, carry_again,
+            accumulation(self.doubling), replacing, zero_cotangent, linearity, zero_in_part,
+        );
+        Ok(())
+    }
+
+    /// The laws of every layer that ask an oracle.
+    fn oracle_laws<L: Layer<f64>>(&self, setting: &Setting<L>, oracle: &impl Oracle<L>) -> Result<Agreement, Failure> {
+        let step = || laws::optimizer_step(setting, oracle);
+        let mut agreement = caught("laws::optimizer_step", || context(setting), step)?;
+        if self.asks(Law::ZeroCarry) {
+            let zero = || laws::zero_carry(setting, oracle);
+            agreement = agreement.and(caught("laws::zero_carry", || context(setting), zero)?);
+        }
+        Ok(agreement)
+    }
+
+    /// The laws of every layer in `f32`: bit for bit where they hold bit for bit in `f64`.
+    fn laws_in_single<L: Layer<f64>>(&self, single: &Setting<L>) -> Result<(), Failure> {
+        let both = [single, &single.in_training()];
+        for single in if is_large(single) { &both[..1] } else { &both } {
+            each!(
+                single; contract, repeat, other_values, other_parameters, other_pass, other_cotangent,
+                interleaved_with_itself, carry_again, replacing, zero_cotangent, zero_in_part_within(SINGLE),
+                accumulation_within(Doubling::WithinRounding, SINGLE),
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! Everything together: one call.
+
+mod layers;
+mod losses;
+mod run;
+
+use crate::case::Case;
+use crate::law::Law;
+use crate::laws::Doubling;
+use crate::setting::{SequenceLayer, Setting};
+
+/// What is checked, and how. [`prove`](crate::prove) and [`check`](crate::check) are `Checker::new()` with everything that
+/// every layer must keep.
+///
+/// ```
+/// use longhand::Activation;
+/// use longhand_gradcheck::{Case, Checker, Law};
+/// Checker::new().without(Law::SinglePrecision).layer(&Activation::Tanh, &Case::from_seed(1))?;
+/// # Ok::<(), longhand_gradcheck::Failure>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Checker {
+    without: Vec<Law>,
+    keep_parameters: bool,
+    doubling: Doubling,
+    flushing: bool,
+    wrong_shapes: bool,
+    cases: u32,
+    seed: u64,
+}
+
+impl Default for Checker {
+    fn default() -> Self {
+        Checker::new()
+    }
+}
+
+/// How many cases [`prove`](crate::prove) draws if `PROPTEST_CASES` does not say.
+const CASES: u32 = 64;
+
+impl Checker {
+    /// Every law, with parameters drawn at a size of about 0.5.
+    pub fn new() -> Self {
+        let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
+        Checker {
+            without: Vec::new(),
+            keep_parameters: false,
+            doubling: Doubling::WithinRounding,
+            flushing: false,
+            wrong_shapes: false,
+            cases,
+            seed: 1,
+        }
+    }
+
+    /// Leaves out a law that this layer does not keep. [`Law`] says for which layers that is right.
+    #[must_use]
+    pub fn without(mut self, law: Law) -> Self {
+        self.without.push(law);
+        self
+    }
+
+    /// Checks the layer with the parameters that it has, for a layer whose parameters must not be just any numbers.
+    #[must_use]
+    pub fn keep_parameters(mut self) -> Self {
+        self.keep_parameters = true;
+        self
+    }
+
+    /// Requires that a second backward pass doubles the gradients to the last bit, which it does where each gradient is
+    /// computed whole and added once, as in every layer of longhand.
+    #[must_use]
+    pub fn doubling(mut self, doubling: Doubling) -> Self {
+        self.doubling = doubling;
+        self
+    }
+
+    /// Requires that gradients too small to matter are zero and never subnormal, as the recurrent layers of longhand
+    /// ensure: see [`laws::flushing`](crate::laws::flushing).
+    #[must_use]
+    pub fn flushing(mut self) -> Self {
+        self.flushing = true;
+        self
+    }
+
+    /// Requires the panics on wrong shapes that [`Layer`](longhand::Layer) documents: see
+    /// [`laws::wrong_shapes`](crate::laws::wrong_shapes). Their messages appear on the standard error.
+    #[must_use]
+    pub fn wrong_shapes(mut self) -> Self {
+        self.wrong_shapes = true;
+        self
+    }
+
+    /// Draws this many cases, whatever `PROPTEST_CASES` says.
+    #[must_use]
+    pub fn cases(mut self, cases: u32) -> Self {
+        self.cases = cases;
+        self
+    }
+
+    /// Draws the cases and their numbers from another seed.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    fn setting<L: SequenceLayer>(&self, layer: &L, case: &Case) -> Setting<L> {
+        if self.keep_parameters { Setting::of_case_as_it_is(layer, case) } else { Setting::of_case(layer, case) }
+    }
+
+    fn asks(&self, law: Law) -> bool {
+        !self.without.contains(&law)
+    }
+}

@@ -1,0 +1,58 @@
+//! Many cases: random ones, whose shapes shrink if one fails, and then the edges.
+
+use super::Checker;
+use crate::adjoint::Agreement;
+use crate::case::Case;
+use crate::failure::Failure;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use std::cell::RefCell;
+
+/// Why a layer was rejected, and where.
+pub(super) struct Rejection {
+    pub(super) failure: Failure,
+    place: String,
+}
+
+impl Checker {
+    /// Runs a check and panics with the report if it fails.
+    #[track_caller]
+    pub(super) fn panicking(&self, check: &dyn Fn(&Case) -> Result<Agreement, Failure>) {
+        if let Err(Rejection { failure, place }) = self.run(check) {
+            panic!("\n{failure}\n  {place}\n");
+        }
+    }
+
+    pub(super) fn run(&self, check: &dyn Fn(&Case) -> Result<Agreement, Failure>) -> Result<(), Rejection> {
+        let config = Config { cases: self.cases, failure_persistence: None, ..Config::default() };
+        let generator = if self.seed == 1 {
+            TestRng::deterministic_rng(RngAlgorithm::ChaCha)
+        } else {
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+            TestRng::from_seed(RngAlgorithm::ChaCha, &seed)
+        };
+        let mut runner = TestRunner::new_with_rng(config, generator);
+        let last = RefCell::new(None);
+        let found = runner.run(&Case::strategy(), |case| {
+            check(&case).map(|_| ()).map_err(|failure| {
+                let reason = failure.to_string();
+                *last.borrow_mut() = Some(failure);
+                TestCaseError::fail(reason)
+            })
+        });
+        match found {
+            Ok(()) => {}
+            Err(TestError::Abort(reason)) => panic!("{reason}"),
+            Err(TestError::Fail(_, case)) => {
+                // The last failure need not be that of the smallest case, so that case is checked again.
+                let again = check(&case).err().or(last.into_inner());
+                let failure = again.unwrap_or_else(|| panic!("a failure in {case} does not occur again"));
+                return Err(Rejection { failure, place: format!("smallest case: {case}") });
+            }
+        }
+        for (edge, case) in Case::edges(self.seed) {
+            check(&case).map_err(|failure| Rejection { failure, place: format!("at the edge: {edge}") })?;
+        }
+        Ok(())
+    }
+}

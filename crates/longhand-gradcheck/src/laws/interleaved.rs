@@ -1,0 +1,52 @@
+//! The law of two batches at a time.
+
+use super::compare::LawCheck;
+use super::reuse::with_other_values;
+use crate::case::Case;
+use crate::failure::Failure;
+use crate::setting::{Passes, SequenceLayer, Setting};
+use longhand::Layer;
+
+/// One layer serves two batches at a time: two forward passes, each with its own cache, and then the two backward passes
+/// give what they give one after the other. Both settings must have the same layer.
+///
+/// Catches activations that are stored in the layer.
+///
+/// # Errors
+/// If they do not.
+pub fn interleaved<L: Layer<f64>>(setting: &Setting<L>, other: &Setting<L>) -> Result<(), Failure> {
+    let check = LawCheck::new("one layer serves two batches at a time, each with its own cache", setting);
+    let layer = &setting.layer.clone();
+    let alone = |setting: &Setting<L>| -> Passes<L> {
+        let mut cache = L::Cache::default();
+        let ends = setting.forward_of(layer, &mut cache);
+        setting.after_forward(layer, ends, &mut cache)
+    };
+    let expected = [alone(setting), alone(other)];
+    for first in [0, 1] {
+        let order = if first == 0 { [setting, other] } else { [other, setting] };
+        let mut caches = [L::Cache::default(), L::Cache::default()];
+        let ends = [order[0].forward_of(layer, &mut caches[0]), order[1].forward_of(layer, &mut caches[1])];
+        for (index, ends) in ends.into_iter().enumerate() {
+            let passes = order[index].after_forward(layer, ends, &mut caches[index]);
+            let what = ["alone", "with a forward pass of another batch in between (is a value stored in the layer?)"];
+            check.same_passes(order[index], what, &expected[index ^ first], &passes)?;
+        }
+    }
+    Ok(())
+}
+
+/// [`interleaved`] with other numbers of the same shape, for any kind of input.
+pub(crate) fn interleaved_with_itself<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    interleaved(setting, &with_other_values(setting))
+}
+
+/// [`interleaved`] with batches of other shapes, before and after.
+pub(crate) fn interleaved_with_other_shapes<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
+    let (steps, batch) = (setting.input.steps(), setting.input.batch());
+    for (steps, batch) in [(steps + 1, batch + 1), (steps, batch + 1), (1, 1)] {
+        let case = Case { inputs: setting.input.features(), ..Case::new(steps, batch, 1, 1, 1, 26) };
+        interleaved(setting, &Setting::of_case_as_it_is(&setting.layer, &case))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! Laws of a cache that is used again: with other parameters, another input, another cotangent, another kind of pass.
+
+use super::compare::LawCheck;
+use crate::adjoint::{self, Agreement};
+use crate::failure::Failure;
+use crate::numbers::{elements, fill, fill_normal, generator};
+use crate::oracle::Oracle;
+use crate::setting::{SequenceLayer, Setting};
+use longhand::{Layer, Layout, Path, Sequences, Tensors};
+
+const STALE: &str = "a cache that was used before leaves nothing behind";
+
+/// The passes of `then` with a cache that `first` used are the same bits as with a new cache. The cache is used by whole
+/// passes, and by a forward pass alone.
+pub(super) fn after<L: Layer<f64>>(
+    check: &LawCheck<'_>,
+    first: &Setting<L>,
+    then: &Setting<L>,
+    use_of_cache: &str,
+) -> Result<(), Failure> {
+    let fresh = then.passes();
+    for forward_only in [false, true] {
+        let mut cache = L::Cache::default();
+        if forward_only {
+            first.forward(&mut cache);
+        } else {
+            first.passes_with(&mut cache);
+        }
+        let part = if forward_only { "a forward pass" } else { "passes" };
+        let used = format!("with a cache used before, by {part} {use_of_cache} (is the cache stale?)");
+        check.same_passes(then, ["with a new cache", &used], &fresh, &then.passes_with(&mut cache))?;
+    }
+    Ok(())
+}
+
+/// A cache that was used with other parameters leaves nothing behind.
+///
+/// Catches parameters, or values computed from them, that are copied into the cache once and are stale after a step of an
+/// optimizer.
+///
+/// # Errors
+/// If it leaves something behind.
+pub fn other_parameters<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let stepped = Setting { layer: stepped(setting), ..setting.clone() };
+    let check = LawCheck::new(STALE, &stepped);
+    after(&check, setting, &stepped, "with the parameters before a step of the optimizer")
+}
+
+/// After a step of an optimizer on the layer itself, the gradients are those of the new parameters.
+///
+/// Catches values computed from the parameters (a transposed weight, for example) that are stored in the layer and not
+/// computed again.
+///
+/// # Errors
+/// If they are not.
+pub fn optimizer_step<L: Layer<f64>>(setting: &Setting<L>, oracle: &impl Oracle<L>) -> Result<Agreement, Failure> {
+    let mut stepped = Setting { layer: stepped(setting), ..setting.clone() };
+    stepped.about = format!("after a step of an optimizer, {}", setting.about);
+    adjoint::check_together(&stepped, &stepped.passes(), oracle)
+}
+
+/// The layer after its passes and a step against its gradient: each parameter changes by at most a twentieth of the
+/// largest.
+fn stepped<L: Layer<f64>>(setting: &Setting<L>) -> L {
+    let largest = |values: &[f64]| values.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+    let mut layer = setting.layer.clone();
+    let mut cache = L::Cache::default();
+    let ends = setting.forward_of(&layer, &mut cache);
+    let gradients = elements(&setting.after_forward(&layer, ends, &mut cache).gradients);
+    let rate = 0.05 * largest(&elements(&layer)) / largest(&gradients).max(f64::MIN_POSITIVE);
+    let mut gradients = gradients.into_iter();
+    layer.visit_mut(&Path::ROOT, &mut |_, _, values| {
+        for (value, gradient) in values.iter_mut().zip(&mut gradients) {
+            let step = rate * gradient;
+            *value -= if step.is_finite() { step } else { 0.0 };
+        }
+    });
+    layer
+}
+
+/// A cache that was used with another input and another carry of the same shape leaves nothing behind.
+///
+/// Catches values of the input or the carry that are stored once for a shape.
+///
+/// # Errors
+/// If it leaves something behind.
+pub fn other_values<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let check = LawCheck::new(STALE, setting);
+    after(&check, &with_other_values(setting), setting, "with another input and carry of the same shape")?;
+    let mut zero = setting.clone();
+    zero.carry.set_zero();
+    after(&check, &zero, setting, "with a carry of zero")?;
+    after(&check, setting, &zero, "with a carry that is not zero")
+}
+
+/// The same layer and shapes with other numbers.
+pub(super) fn with_other_values<L: Layer<f64>>(setting: &Setting<L>) -> Setting<L> {
+    let mut other = setting.clone();
+    fill_normal(&mut other.input, 1.0, &mut generator(19, 0));
+    fill_normal(&mut other.carry, 1.0, &mut generator(19, 1));
+    fill_normal(&mut other.d_output, 1.0, &mut generator(19, 2));
+    fill_normal(&mut other.d_carry, 1.0, &mut generator(19, 3));
+    other
+}
+
+/// A second backward pass after one forward pass, with other cotangents, gives the gradients of those cotangents.
+///
+/// Catches deltas that are stored in the cache and not computed again.
+///
+/// # Errors
+/// If it does not.
+pub fn other_cotangent<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let check =
+        LawCheck::new("a backward pass depends on its own cotangents, not on those of the pass before", setting);
+    let mut other = setting.clone();
+    fill_normal(&mut other.d_output, 1.0, &mut generator(19, 4));
+    fill_normal(&mut other.d_carry, 1.0, &mut generator(19, 5));
+    let mut negative = setting.clone();
+    fill(&mut negative.d_output, &mut |v| -v);
+    let mut only_carry = setting.clone();
+    only_carry.d_output.set_zero();
+    let mut only_output = setting.clone();
+    only_output.d_carry.set_zero();
+    for then in [&other, &negative, &only_carry, &only_output] {
+        let mut cache = L::Cache::default();
+        setting.passes_with(&mut cache);
+        let ends = (L::output(&cache).clone(), setting.passes().carry);
+        let again = then.after_forward(&then.layer, ends, &mut cache);
+        let what =
+            ["after a forward pass of its own", "after a backward pass with other cotangents (is a delta stored?)"];
+        check.same_passes(then, what, &then.passes(), &again)?;
+    }
+    Ok(())
+}
+
+/// A cache that was used in a training pass leaves nothing behind in a pass that infers, and the other way round, and in a
+/// training pass that draws other numbers.
+///
+/// Catches a mask of dropout that is stale.
+///
+/// # Errors
+/// If it leaves something behind.
+pub fn other_pass<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let with = |training| Setting { training, ..setting.clone() };
+    let [infer, train, other] = [None, Some(21), Some(22)].map(with);
+    let pairs = [
+        (&train, &infer, "in training, before one that infers"),
+        (&infer, &train, "that infers, before one in training"),
+        (&other, &train, "in training with other random numbers"),
+    ];
+    for (first, then, use_of_cache) in pairs {
+        let check = LawCheck::new(STALE, setting);
+        after(&check, first, then, use_of_cache)?;
+    }
+    Ok(())
+}
+
+/// A cache that was used under other marks of the same shape leaves nothing behind.
+///
+/// Catches masks, lengths and resets that are stored once for a shape.
+///
+/// # Errors
+/// If it leaves something behind.
+pub fn other_marks<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
+    let (steps, batch) = (setting.input.steps(), setting.input.batch());
+    let mut marked = Layout::new(steps, batch);
+    if batch > 0 && steps > 0 {
+        let valid = (0..steps * batch).map(|column| column / batch != steps / 2 || column % batch != 0).collect();
+        marked = crate::case::with_valid(marked, valid).with_reset(steps - 1, batch - 1);
+    }
+    for layout in [Layout::new(steps, batch), marked] {
+        let input = remarked(&setting.input, layout);
+        let mut other = Setting { input, ..setting.clone() };
+        other.d_output = other.forward(&mut L::Cache::default()).0;
+        fill_normal(&mut other.d_output, 1.0, &mut generator(19, 6));
+        let check = LawCheck::new(STALE, setting);
+        after(&check, &other, setting, "under other marks of the same shape")?;
+        after(&check, setting, &other, "under other marks of the same shape")?;
+    }
+    Ok(())
+}
+
+/// The same values under other marks.
+pub(super) fn remarked(input: &Sequences<f64>, layout: Layout) -> Sequences<f64> {
+    input.clone().with_layout(layout).expect("the layout has the same number of columns")
+}
+
+/// A cache that was used in another setting, of another shape for example, leaves nothing behind. For a layer from
+/// sequences to sequences, [`cache`](super::cache()) finds the other settings itself.
+///
+/// # Errors
+/// If it leaves something behind.
+pub fn cache_after<L: Layer<f64>>(setting: &Setting<L>, other: &Setting<L>) -> Result<(), Failure> {
+    let check = LawCheck::new(STALE, setting);
+    after(&check, other, setting, &format!("of another setting ({})", other.about))
+}

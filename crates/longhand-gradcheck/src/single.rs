@@ -1,0 +1,264 @@
+//! A layer in single precision, seen as a layer of `f64`.
+//!
+//! [`InSingle`] rounds every number that goes in to `f32`, runs the layer's passes for `f32`, and widens every number that
+//! comes out, which is exact. So each law of a layer that is promised bit for bit can be checked in `f32` as it is in
+//! `f64`: padding, used caches, `backward_replacing`.
+
+use crate::numbers::elements;
+use crate::setting::Setting;
+use longhand::{Features, Layer, Pass, Path, Scalar, Shape, Tensors};
+
+/// A layer that also runs in single precision. Implemented for every layer that is written for any scalar.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot run in single precision",
+    note = "write the layer for any scalar, `impl<T: Scalar> Layer<T> for {Self}`"
+)]
+pub trait SingleLayer: Layer<f64> {
+    /// The layer for `f32`.
+    type Single: Tensors<f32>;
+    /// Its cache.
+    type SingleCache: Default;
+
+    /// The layer with every parameter rounded.
+    fn to_single(&self) -> Self::Single;
+
+    /// The layer with every parameter widened.
+    fn from_single(single: &Self::Single) -> Self;
+
+    /// The forward pass in `f32`.
+    fn forward_in_single(
+        single: &Self::Single,
+        input: &Self::Input,
+        carry: &mut Self::Carry,
+        cache: &mut Self::SingleCache,
+        pass: &mut Pass<'_>,
+    ) -> Self::Output;
+
+    /// The output in the cache.
+    fn output_in_single(cache: &Self::SingleCache) -> Self::Output;
+
+    /// The backward pass in `f32`. `replacing` selects [`Layer::backward_replacing`].
+    #[expect(clippy::too_many_arguments, reason = "those of `Layer::backward`, and which of the two backward passes")]
+    fn backward_in_single(
+        single: &Self::Single,
+        replacing: bool,
+        input: &Self::Input,
+        cache: &mut Self::SingleCache,
+        d_output: &Self::Output,
+        d_carry: &mut Self::Carry,
+        gradients: &mut Self::Single,
+        d_input: Option<&mut Self::Input>,
+    );
+}
+
+/// The same kind of value over `f32`.
+type Narrow<P> = <P as Tensors<f64>>::Over<f32>;
+
+fn narrow<P: Tensors<f64>>(value: &P) -> Narrow<P> {
+    value.map(&mut |x| x as f32)
+}
+
+fn widen<P: Tensors<f32>>(value: &P) -> P::Over<f64> {
+    value.map(&mut f64::from)
+}
+
+impl<L> SingleLayer for L
+where
+    L: Layer<f64>,
+    Narrow<L>: Layer<f32, Input = Narrow<L::Input>, Output = Narrow<L::Output>, Carry = Narrow<L::Carry>>,
+    Narrow<L>: Tensors<f32, Over<f64> = L>,
+    Narrow<L::Input>: Tensors<f32, Over<f64> = L::Input>,
+    Narrow<L::Output>: Tensors<f32, Over<f64> = L::Output>,
+    Narrow<L::Carry>: Tensors<f32, Over<f64> = L::Carry>,
+{
+    type Single = Narrow<L>;
+    type SingleCache = <Narrow<L> as Layer<f32>>::Cache;
+
+    fn to_single(&self) -> Narrow<L> {
+        narrow(self)
+    }
+
+    fn from_single(single: &Narrow<L>) -> L {
+        widen(single)
+    }
+
+    fn forward_in_single(
+        single: &Narrow<L>,
+        input: &L::Input,
+        carry: &mut L::Carry,
+        cache: &mut Self::SingleCache,
+        pass: &mut Pass<'_>,
+    ) -> L::Output {
+        let mut narrow_carry = narrow(carry);
+        let output = widen(single.forward(&narrow(input), &mut narrow_carry, cache, pass));
+        *carry = widen(&narrow_carry);
+        output
+    }
+
+    fn output_in_single(cache: &Self::SingleCache) -> L::Output {
+        widen(<Narrow<L> as Layer<f32>>::output(cache))
+    }
+
+    fn backward_in_single(
+        single: &Narrow<L>,
+        replacing: bool,
+        input: &L::Input,
+        cache: &mut Self::SingleCache,
+        d_output: &L::Output,
+        d_carry: &mut L::Carry,
+        gradients: &mut Narrow<L>,
+        d_input: Option<&mut L::Input>,
+    ) {
+        let (input, d_output) = (narrow(input), narrow(d_output));
+        let mut narrow_carry = narrow(d_carry);
+        let mut narrow_input = d_input.as_deref().map(narrow);
+        let (d_carry_in, d_input_in) = (&mut narrow_carry, narrow_input.as_mut());
+        if replacing {
+            single.backward_replacing(&input, cache, &d_output, d_carry_in, gradients, d_input_in);
+        } else {
+            single.backward(&input, cache, &d_output, d_carry_in, gradients, d_input_in);
+        }
+        *d_carry = widen(&narrow_carry);
+        if let (Some(d_input), Some(narrow_input)) = (d_input, narrow_input) {
+            *d_input = widen(&narrow_input);
+        }
+    }
+}
+
+/// A layer that runs in `f32` behind a face of `f64`, so that the [laws](crate::laws) can be checked in `f32`:
+/// `laws::padding(&InSingle::of(&setting))`.
+#[derive(Debug, Clone)]
+pub struct InSingle<L: SingleLayer> {
+    /// The parameters, each of which is a number of `f32`.
+    double: L,
+    /// The layer that runs. It is kept from call to call, so that state hidden in it shows.
+    single: L::Single,
+}
+
+impl<L: SingleLayer> InSingle<L> {
+    /// The setting in single precision: every number rounded to `f32`.
+    pub fn of(setting: &Setting<L>) -> Setting<InSingle<L>> {
+        let Setting { layer, input, carry, d_output, d_carry, training, about } =
+            setting.changed(&mut |x| f64::from(x as f32));
+        let about = format!("in f32, {about}");
+        let layer = InSingle { single: layer.to_single(), double: layer };
+        Setting { layer, input, carry, d_output, d_carry, training, about }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "those of `Layer::backward`, and which of the two backward passes")]
+    fn run_backward(
+        &self,
+        replacing: bool,
+        input: &L::Input,
+        cache: &mut InSingleCache<L>,
+        d_output: &L::Output,
+        d_carry: &mut L::Carry,
+        gradients: &mut Self,
+        d_input: Option<&mut L::Input>,
+    ) {
+        let (single, into) = (&mut cache.single, &mut gradients.single);
+        L::backward_in_single(&self.single, replacing, input, single, d_output, d_carry, into, d_input);
+        gradients.double = L::from_single(into);
+        cache.output = L::output_in_single(single);
+    }
+
+    /// Copies the parameters to the layer that runs.
+    fn round(&mut self) {
+        let mut values = elements(&self.double).into_iter();
+        self.single.visit_mut(&Path::ROOT, &mut |_, _, to| {
+            to.iter_mut().zip(&mut values).for_each(|(to, value)| *to = value as f32);
+        });
+    }
+}
+
+/// The cache of [`InSingle`], with the widened output.
+#[derive(Debug)]
+pub struct InSingleCache<L: SingleLayer> {
+    single: L::SingleCache,
+    output: L::Output,
+}
+
+impl<L: SingleLayer> Default for InSingleCache<L> {
+    fn default() -> Self {
+        InSingleCache { single: L::SingleCache::default(), output: L::Output::default() }
+    }
+}
+
+/// The tensors of the layer itself. It cannot be turned into another scalar.
+impl<L: SingleLayer> Tensors<f64> for InSingle<L> {
+    type Over<U: Scalar> = ();
+
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
+        self.double.visit(path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64])) {
+        self.double.visit_mut(path, visitor);
+        self.round();
+    }
+
+    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
+        self.double.visit_pair(&other.double, visitor);
+        self.round();
+    }
+
+    fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
+}
+
+impl<L: SingleLayer> Layer<f64> for InSingle<L> {
+    type Input = L::Input;
+    type Output = L::Output;
+    type Carry = L::Carry;
+    type Cache = InSingleCache<L>;
+
+    fn name(&self) -> String {
+        self.double.name()
+    }
+
+    fn features(&self) -> Features {
+        self.double.features()
+    }
+
+    fn carry(&self, batch: usize) -> L::Carry {
+        self.double.carry(batch)
+    }
+
+    fn forward<'c>(
+        &self,
+        input: &L::Input,
+        carry: &mut L::Carry,
+        cache: &'c mut InSingleCache<L>,
+        pass: &mut Pass<'_>,
+    ) -> &'c L::Output {
+        cache.output = L::forward_in_single(&self.single, input, carry, &mut cache.single, pass);
+        &cache.output
+    }
+
+    fn output(cache: &InSingleCache<L>) -> &L::Output {
+        &cache.output
+    }
+
+    fn backward(
+        &self,
+        input: &L::Input,
+        cache: &mut InSingleCache<L>,
+        d_output: &L::Output,
+        d_carry: &mut L::Carry,
+        gradients: &mut Self,
+        d_input: Option<&mut L::Input>,
+    ) {
+        self.run_backward(false, input, cache, d_output, d_carry, gradients, d_input);
+    }
+
+    fn backward_replacing(
+        &self,
+        input: &L::Input,
+        cache: &mut InSingleCache<L>,
+        d_output: &L::Output,
+        d_carry: &mut L::Carry,
+        gradients: &mut Self,
+        d_input: Option<&mut L::Input>,
+    ) {
+        self.run_backward(true, input, cache, d_output, d_carry, gradients, d_input);
+    }
+}

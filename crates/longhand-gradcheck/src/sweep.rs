@@ -1,0 +1,144 @@
+//! The elements of a wrong tensor: which ones, and what they look like.
+
+use crate::adjoint::Comparison;
+use crate::failure::{Mismatch, WrongTensor};
+use crate::names::TensorName;
+use crate::numbers::{generator, normal};
+use std::ops::Range;
+
+/// Tensors of at most this many elements are compared element by element. Larger ones are halved, as often as `HALVES`
+/// allows.
+const ALL: usize = 256;
+const HALVES: usize = 600;
+
+/// Finds the wrong elements of a tensor. `compare` compares in one direction of `length` elements.
+pub(crate) fn search(
+    tensor: &TensorName,
+    whole: &Comparison,
+    compare: &dyn Fn(&[f64]) -> Comparison,
+    length: usize,
+) -> WrongTensor {
+    let range = tensor.range();
+    let along = |range: Range<usize>, value: &mut dyn FnMut() -> f64| {
+        let mut u = vec![0.0; length.max(range.end)];
+        u[range].fill_with(value);
+        compare(&u)
+    };
+    let (mut elements, mut both) = (Vec::new(), Vec::new());
+    let mut complete = true;
+    if range.len() <= ALL {
+        for index in range.clone() {
+            let found = along(index..index + 1, &mut || 1.0);
+            both.push((found.analytic, found.exact));
+            if !found.accepted {
+                elements.push((index, found.analytic, found.exact));
+            }
+        }
+    } else {
+        let mut generator = generator(18, 18);
+        let mut parts = vec![range.clone()];
+        for _ in 0..HALVES {
+            let Some(part) = parts.pop() else { break };
+            let single = part.len() == 1;
+            let found = along(part.clone(), &mut || if single { 1.0 } else { normal(&mut generator) });
+            if found.accepted {
+                continue;
+            }
+            if single {
+                elements.push((part.start, found.analytic, found.exact));
+            } else {
+                let middle = part.start + part.len() / 2;
+                parts.extend([middle..part.end, part.start..middle]);
+            }
+        }
+        complete = parts.is_empty();
+    }
+    let hint = pattern(&both, tensor).or_else(|| place(&elements, tensor, complete));
+    let mismatch = |(index, analytic, exact)| Mismatch { element: tensor.element(index), analytic, exact };
+    WrongTensor {
+        tensor: tensor.name.clone(),
+        count: range.len(),
+        elements: elements.into_iter().map(mismatch).collect(),
+        complete,
+        hint,
+        analytic: whole.analytic,
+        exact: whole.exact,
+        relative: whole.relative,
+    }
+}
+
+/// What a wrong gradient looks like, if it looks like something: pairs of analytic and exact elements.
+fn pattern(both: &[(f64, f64)], tensor: &TensorName) -> Option<String> {
+    if both.is_empty() {
+        return None;
+    }
+    let size = both.iter().fold(0.0_f64, |size, (_, exact)| size.max(exact.abs()));
+    let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * size;
+    if both.iter().any(|(analytic, _)| analytic.is_nan()) {
+        return Some(
+            "NaN: the input's gradient must be written, not added to, and padding must not be read".to_owned(),
+        );
+    }
+    if both.iter().all(|&(analytic, _)| analytic == 0.0) {
+        return Some("all zero: was it forgotten?".to_owned());
+    }
+    if size == 0.0 {
+        return Some("the exact gradient is zero".to_owned());
+    }
+    let (over, under) = both.iter().fold((0.0, 0.0), |(over, under), (a, e)| (over + a * e, under + e * e));
+    let ratio: f64 = over / under;
+    if both.len() > 1 && (ratio - 1.0).abs() > 1e-9 && both.iter().all(|&(a, e)| close(a, ratio * e)) {
+        return Some(format!("each element is {ratio:.6} times the exact one"));
+    }
+    let rows = tensor.rows;
+    let transposed = |index: usize| both[index / rows + (index % rows) * rows].1;
+    let square = rows == tensor.columns && rows > 1;
+    if square && both.iter().enumerate().all(|(index, &(a, _))| close(a, transposed(index))) {
+        return Some("it is the exact one transposed".to_owned());
+    }
+    None
+}
+
+/// Where the wrong elements are, if they fill only some rows or only some columns.
+fn place(elements: &[(usize, f64, f64)], tensor: &TensorName, complete: bool) -> Option<String> {
+    if elements.is_empty() || !complete {
+        return None;
+    }
+    let span = |of: &dyn Fn(usize) -> usize| {
+        let places = elements.iter().map(|&(index, ..)| of(index - tensor.first));
+        places.fold((usize::MAX, 0), |(low, high), at| (low.min(at), high.max(at)))
+    };
+    let (rows, columns) = (span(&|index| index % tensor.rows), span(&|index| index / tensor.rows));
+    let partial = |(low, high): (usize, usize), of: usize| of > 1 && high - low + 1 < of;
+    match (partial(rows, tensor.rows), partial(columns, tensor.columns)) {
+        (true, false) => Some(format!("all of them in rows {} to {} of {}", rows.0, rows.1, tensor.rows)),
+        (false, true) => Some(format!("all of them in columns {} to {} of {}", columns.0, columns.1, tensor.columns)),
+        _ => None,
+    }
+}
+
+/// Orders wrong tensors so that the one nearest to the mistake comes first.
+///
+/// The gradient passes through a chain from its last layer to its first, so a mistake shows in its own layer and in all
+/// before it, and the last layer comes first. Within a layer a tensor of which fewer elements are wrong says more. A bias,
+/// whose gradient is the sum of the deltas, comes before the carry, and the carry before the weights. The input is last:
+/// every mistake in a delta reaches it.
+pub(crate) fn innermost_first(wrong: &mut [WrongTensor]) {
+    let share = |tensor: &WrongTensor| tensor.elements.len() as f64 / tensor.count.max(1) as f64;
+    let place = |tensor: &WrongTensor| {
+        let in_chain = tensor.tensor.strip_prefix("chain.").and_then(|rest| rest.split('.').next()?.parse().ok());
+        in_chain.unwrap_or(0_usize)
+    };
+    let kind = |tensor: &WrongTensor| match tensor.tensor.as_str() {
+        name if name == "input" || name.starts_with("input.") => 3,
+        name if name == "carry" || name.starts_with("carry.") => 1,
+        name if name.rsplit('.').next().is_some_and(|last| last.starts_with("bias")) => 0,
+        _ => 2,
+    };
+    wrong.sort_by(|a, b| {
+        (kind(a) == 3)
+            .cmp(&(kind(b) == 3))
+            .then(place(b).cmp(&place(a)))
+            .then(share(a).total_cmp(&share(b)).then(kind(a).cmp(&kind(b))))
+    });
+}

@@ -1,0 +1,129 @@
+//! The maximum over blocks of steps: a layer that changes the number of steps, and whose maximum may be tied.
+
+use longhand::{Features, Layer, Layout, Pass, Scalar, Sequences};
+use std::cmp::Ordering;
+
+/// What is wrong with the layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// Nothing.
+    None,
+    /// The gradient goes to every step that attains the maximum.
+    TieToAll,
+    /// The gradient is divided among the steps that attain the maximum.
+    TieDivided,
+    /// The maximum is over invalid steps too.
+    PaddingCounts,
+    /// The gradient goes to the first step of the block.
+    First,
+}
+
+/// `y[s] = max of x[t]` over the valid steps `stride s .. stride (s + 1)`. Blocks without a valid step are invalid.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    pub stride: usize,
+    pub mistake: Mistake,
+}
+
+longhand::tensors!(Pool);
+
+impl Pool {
+    fn steps(&self, layout: &Layout, block: usize, b: usize) -> Vec<usize> {
+        let end = layout.steps().min((block + 1) * self.stride);
+        let all = self.mistake == Mistake::PaddingCounts;
+        (block * self.stride..end).filter(|&step| all || layout.is_valid(step, b)).collect()
+    }
+
+    fn layout(&self, input: &Layout) -> Layout {
+        let (blocks, batch) = (input.steps().div_ceil(self.stride), input.batch());
+        let valid = |column: usize| {
+            let steps = (0..self.stride).map(|step| (column / batch) * self.stride + step);
+            steps.filter(|&step| step < input.steps()).any(|step| input.is_valid(step, column % batch))
+        };
+        let valid = (0..blocks * batch).map(valid).collect();
+        Layout::new(blocks, batch).with_valid(valid).expect("one mark for each column")
+    }
+}
+
+fn maximum<T: Scalar>(x: &Sequences<T>, steps: &[usize], b: usize, i: usize) -> T {
+    let values = steps.iter().map(|&step| x.at(step, b)[i]);
+    values.reduce(|a, x| if x > a { x } else { a }).unwrap_or_else(T::zero)
+}
+
+impl<T: Scalar> Layer<T> for Pool {
+    type Input = Sequences<T>;
+    type Output = Sequences<T>;
+    type Carry = ();
+    type Cache = Sequences<T>;
+
+    fn name(&self) -> String {
+        "Pool".to_owned()
+    }
+
+    fn features(&self) -> Features {
+        Features::Any
+    }
+
+    fn carry(&self, _: usize) {}
+
+    fn forward<'c>(
+        &self,
+        x: &Sequences<T>,
+        (): &mut (),
+        y: &'c mut Sequences<T>,
+        _: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        y.reshape(x.features(), &self.layout(x.layout()));
+        y.values_mut().fill(T::zero());
+        for block in 0..y.steps() {
+            for b in (0..x.batch()).filter(|&b| self.layout(x.layout()).is_valid(block, b)) {
+                let steps = self.steps(x.layout(), block, b);
+                for i in 0..x.features() {
+                    y.at_mut(block, b)[i] = maximum(x, &steps, b, i);
+                }
+            }
+        }
+        y
+    }
+
+    fn output(y: &Sequences<T>) -> &Sequences<T> {
+        y
+    }
+
+    fn backward(
+        &self,
+        x: &Sequences<T>,
+        y: &mut Sequences<T>,
+        d_y: &Sequences<T>,
+        (): &mut (),
+        _: &mut Self,
+        d_x: Option<&mut Sequences<T>>,
+    ) {
+        let Some(d_x) = d_x else { return };
+        d_x.reshape(x.features(), x.layout());
+        d_x.values_mut().fill(T::zero());
+        for block in 0..y.steps() {
+            for b in (0..x.batch()).filter(|&b| y.layout().is_valid(block, b)) {
+                let steps = self.steps(x.layout(), block, b);
+                for i in 0..x.features() {
+                    let largest = maximum(x, &steps, b, i);
+                    let attain: Vec<usize> = steps
+                        .iter()
+                        .copied()
+                        .filter(|&step| x.at(step, b)[i].partial_cmp(&largest) != Some(Ordering::Less))
+                        .collect();
+                    let d = d_y.at(block, b)[i];
+                    match self.mistake {
+                        Mistake::TieToAll => attain.iter().for_each(|&step| d_x.at_mut(step, b)[i] = d),
+                        Mistake::TieDivided => {
+                            let part = d / longhand::nalgebra::convert::<f64, T>(attain.len() as f64);
+                            attain.iter().for_each(|&step| d_x.at_mut(step, b)[i] = part);
+                        }
+                        Mistake::First => d_x.at_mut(steps[0], b)[i] = d,
+                        _ => d_x.at_mut(attain[0], b)[i] = d,
+                    }
+                }
+            }
+        }
+    }
+}
