@@ -190,7 +190,7 @@ impl<L: Layer<f64>, O: Oracle<L>> Test<'_, L, O> {
             let direction = variable.direction(u.to_vec());
             Comparison::new(derivative(&settings, self.oracle, &direction), &gradient, u).difference
         });
-        rounding::is_rounding(&differences)
+        rounding::is_rounding(rounding::DOUBLE, &differences)
     }
 
     fn search(&self, variable: Variable, tensor: &TensorName, gradient: &[f64], whole: &Comparison) -> WrongTensor {

@@ -82,7 +82,7 @@ impl Checker {
             each!(setting; single_precision);
             each!(&setting.with_zero_carry(); single_precision);
             let single = &caught("InSingle::of", || context(setting), || Ok(InSingle::of(setting)))?;
-            self.laws_in_single(single)?;
+            Self::laws_in_single(single)?;
             each!(single; silent_steps_within(SINGLE), other_marks, cache, interleaved_with_other_shapes);
             if self.asks(Law::Padding) {
                 each!(single; padding);
@@ -123,7 +123,7 @@ impl Checker {
         if self.asks(Law::SinglePrecision) {
             each!(setting; single_precision);
             let single = &caught("InSingle::of", || context(setting), || Ok(InSingle::of(setting)))?;
-            self.laws_in_single(single)?;
+            Self::laws_in_single(single)?;
         }
         Ok(agreement)
     }
@@ -246,7 +246,7 @@ impl Checker {
     }
 
     /// The laws of every layer in `f32`: bit for bit where they hold bit for bit in `f64`.
-    fn laws_in_single<L: Layer<f64>>(&self, single: &Setting<L>) -> Result<(), Failure> {
+    fn laws_in_single<L: Layer<f64>>(single: &Setting<L>) -> Result<(), Failure> {
         let both = [single, &single.in_training()];
         for single in if is_large(single) { &both[..1] } else { &both } {
             each!(

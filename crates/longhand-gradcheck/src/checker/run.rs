@@ -17,12 +17,12 @@ impl Checker {
     /// Runs a check and panics with the report if it fails.
     #[track_caller]
     pub(super) fn panicking(&self, check: &dyn Fn(&Case) -> Result<Agreement, Failure>) {
-        if let Err(Rejection { failure, place }) = self.run(check) {
-            panic!("\n{failure}\n  {place}\n");
+        if let Err(rejection) = self.run(check) {
+            panic!("\n{}\n  {}\n", rejection.failure, rejection.place);
         }
     }
 
-    pub(super) fn run(&self, check: &dyn Fn(&Case) -> Result<Agreement, Failure>) -> Result<(), Rejection> {
+    pub(super) fn run(&self, check: &dyn Fn(&Case) -> Result<Agreement, Failure>) -> Result<(), Box<Rejection>> {
         let config = Config { cases: self.cases, failure_persistence: None, ..Config::default() };
         let generator = if self.seed == 1 {
             TestRng::deterministic_rng(RngAlgorithm::ChaCha)
@@ -47,11 +47,11 @@ impl Checker {
                 // The last failure need not be that of the smallest case, so that case is checked again.
                 let again = check(&case).err().or(last.into_inner());
                 let failure = again.unwrap_or_else(|| panic!("a failure in {case} does not occur again"));
-                return Err(Rejection { failure, place: format!("smallest case: {case}") });
+                return Err(Box::new(Rejection { failure, place: format!("smallest case: {case}") }));
             }
         }
         for (edge, case) in Case::edges(self.seed) {
-            check(&case).map_err(|failure| Rejection { failure, place: format!("at the edge: {edge}") })?;
+            check(&case).map_err(|failure| Box::new(Rejection { failure, place: format!("at the edge: {edge}") }))?;
         }
         Ok(())
     }

@@ -65,7 +65,8 @@ pub fn single_precision<L: SingleLayer>(setting: &Setting<L>) -> Result<(), Fail
         let is_rounding = |index: usize| {
             let of_element = |group: &Vec<Differences>| group.iter().map(|parts| parts[part][index]).collect();
             let groups: Vec<Vec<f64>> = shaken.iter().map(of_element).collect();
-            rounding::is_rounding(&groups) || (double[index] - single[index]).abs() <= SCATTERS * scatter
+            rounding::is_rounding(rounding::SINGLE, &groups)
+                || (double[index] - single[index]).abs() <= SCATTERS * scatter
         };
         check.compare(names, ["in f64", "in f32"], double, single, |index, _, _| {
             !beyond.contains(&index) || is_rounding(index)

@@ -8,6 +8,9 @@ use crate::setting::{SequenceLayer, Setting};
 use longhand::{Layer, Path, Tensors};
 use rand_chacha::rand_core::Rng;
 
+/// A choice of elements by two numbers: row and column, or step and sequence.
+type Places<'a> = dyn Fn(usize, usize) -> bool + 'a;
+
 /// The gradients of cotangents that are zero in part, and of those that are zero elsewhere, add up to the gradients of
 /// both: with the output's cotangent zero everywhere, in single columns and in single elements.
 ///
@@ -24,8 +27,8 @@ pub(crate) fn zero_in_part_within<L: Layer<f64>>(setting: &Setting<L>, tolerance
     let mut columns = 0;
     setting.d_output.visit(&Path::ROOT, &mut |_, shape, _| columns = columns.max(shape.columns));
     let mut numbers = generator(23, 23);
-    let random: Vec<bool> = (0..61).map(|_| numbers.next_u32() % 2 == 0).collect();
-    let patterns: [(&str, &dyn Fn(usize, usize) -> bool); 4] = [
+    let random: Vec<bool> = (0..61).map(|_| numbers.next_u32().is_multiple_of(2)).collect();
+    let patterns: [(&str, &Places<'_>); 4] = [
         ("everywhere", &|_, _| true),
         ("in every second column", &|_, column| column % 2 == 0),
         ("but in the last column", &|_, column| column + 1 < columns),
@@ -48,7 +51,7 @@ pub(crate) fn silent_steps_within<L: SequenceLayer>(setting: &Setting<L>, tolera
     let layout = setting.d_output.layout().clone();
     let batch = layout.batch().max(1);
     let last: Vec<Option<usize>> = (0..layout.batch()).map(|b| layout.last_valid_step(b)).collect();
-    let patterns: [(&str, &dyn Fn(usize, usize) -> bool); 4] = [
+    let patterns: [(&str, &Places<'_>); 4] = [
         ("but at the last valid step", &|step, b| Some(step) != last[b]),
         ("at the last valid step", &|step, b| Some(step) == last[b]),
         ("at every second step", &|step, _| step % 2 == 0),
@@ -61,12 +64,7 @@ pub(crate) fn silent_steps_within<L: SequenceLayer>(setting: &Setting<L>, tolera
 
 /// Splits the cotangents in two: the elements of the output's that `silent` selects by row and column, and the others with
 /// the carry's. Compares the sum of the gradients of both parts with the gradients of the whole.
-fn split<L: Layer<f64>>(
-    setting: &Setting<L>,
-    name: &str,
-    silent: &dyn Fn(usize, usize) -> bool,
-    tolerance: f64,
-) -> Result<(), Failure> {
+fn split<L: Layer<f64>>(setting: &Setting<L>, name: &str, silent: &Places<'_>, tolerance: f64) -> Result<(), Failure> {
     let law = "backward is linear, also in cotangents that are zero in part";
     let check = LawCheck::new(law, setting).within(tolerance);
     let (mut with_carry, mut rest) = (setting.clone(), setting.clone());
@@ -82,7 +80,7 @@ fn split<L: Layer<f64>>(
     check.close_parts(["from all cotangents at once", &parts], &whole, &sum, size)
 }
 
-fn clear<P: Tensors<f64>>(value: &mut P, silent: &dyn Fn(usize, usize) -> bool) {
+fn clear<P: Tensors<f64>>(value: &mut P, silent: &Places<'_>) {
     value.visit_mut(&Path::ROOT, &mut |_, shape, values| {
         for (index, value) in values.iter_mut().enumerate() {
             if silent(index % shape.rows, index / shape.rows) {

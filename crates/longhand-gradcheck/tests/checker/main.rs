@@ -8,4 +8,6 @@ mod norms;
 mod oracle_errors;
 mod pytorch;
 mod pytorch_gated;
+mod reports;
+mod tokens;
 mod wrong_layers;

@@ -112,6 +112,26 @@ fn losses() {
     }
 }
 
+/// Every layer panics on the wrong shapes for which its documentation promises a panic.
+#[test]
+fn wrong_shapes_are_refused() -> Result<(), Box<dyn std::error::Error>> {
+    fn refuses<L: SequenceLayer>(layer: &L) -> Result<(), longhand_gradcheck::Failure> {
+        for seed in 0..5 {
+            laws::wrong_shapes(&Setting::of_case(layer, &Case::from_seed(seed)))?;
+        }
+        Ok(())
+    }
+    refuses(&Elman::zeros(4, 5))?;
+    refuses(&Gru::zeros(4, 5))?;
+    refuses(&Lstm::zeros(4, 5))?;
+    refuses(&Linear::zeros(4, 5))?;
+    refuses(&LastStep)?;
+    refuses(&MeanOverTime)?;
+    refuses(&Activation::Tanh)?;
+    refuses(&Elman::zeros(4, 5).then(LastStep)?.then(Linear::zeros(5, 3))?)?;
+    Ok(())
+}
+
 /// The convention of longhand, as of PyTorch: the derivative of relu at 0 is 0.
 #[test]
 fn relu_at_zero() {

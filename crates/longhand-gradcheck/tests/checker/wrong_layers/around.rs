@@ -118,8 +118,10 @@ fn numbers<T: Scalar>(values: &[T]) -> Vec<f64> {
     values.iter().map(|&x| convert_unchecked(x)).collect()
 }
 
+type Inner<T> = <Elman<T> as Layer<T>>::Cache;
+
 pub struct Cache<T: Scalar> {
-    inner: <Elman<T> as Layer<T>>::Cache,
+    inner: Inner<T>,
     layer: Option<Elman<T>>,
     d_input: Option<Sequences<T>>,
     marks: Option<Layout>,
@@ -130,7 +132,7 @@ pub struct Cache<T: Scalar> {
 impl<T: Scalar> Default for Cache<T> {
     fn default() -> Self {
         let came_in = DMatrix::zeros(0, 0);
-        Cache { inner: Default::default(), layer: None, d_input: None, marks: None, carry: None, came_in }
+        Cache { inner: Inner::<T>::default(), layer: None, d_input: None, marks: None, carry: None, came_in }
     }
 }
 
@@ -296,7 +298,7 @@ impl<T: Scalar> Around<T> {
             if self.has(M::ResetAtSixteen) {
                 given = given.with_layout(without_sixteens(layout)).expect("the same size");
             }
-            let mut other = Default::default();
+            let mut other = Inner::<T>::default();
             layer.forward(&given, &mut carry, &mut other, &mut Pass::Infer);
             layer.backward(&given, &mut other, d_output, d_carry, own, Some(d_x));
             *d_x = std::mem::take(d_x).with_layout(layout.clone()).expect("the same size");
@@ -325,7 +327,7 @@ impl<T: Scalar> Around<T> {
         let mut carries = vec![carry.clone()];
         for step in 0..input.steps() {
             let mut carry = carries[step].clone();
-            self.inner.forward(&window(input, step), &mut carry, &mut Default::default(), &mut Pass::Infer);
+            self.inner.forward(&window(input, step), &mut carry, &mut Inner::<T>::default(), &mut Pass::Infer);
             carries.push(carry);
         }
         for step in (0..input.steps()).rev() {
@@ -335,7 +337,7 @@ impl<T: Scalar> Around<T> {
                 d_carry.fill(T::zero());
                 continue;
             }
-            let (x, mut cache, mut d) = (window(input, step), Default::default(), Sequences::default());
+            let (x, mut cache, mut d) = (window(input, step), Inner::<T>::default(), Sequences::default());
             self.inner.forward(&x, &mut carries[step].clone(), &mut cache, &mut Pass::Infer);
             self.inner.backward(&x, &mut cache, &d_y, d_carry, own, Some(&mut d));
             for b in 0..input.batch() {

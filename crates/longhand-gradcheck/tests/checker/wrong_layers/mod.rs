@@ -3,7 +3,7 @@
 
 mod around;
 mod counting;
-mod elman;
+pub mod elman;
 mod elman_mistake;
 mod gated;
 mod losses;

@@ -1,6 +1,8 @@
 //! A layer without recurrence, with a switch for every mistake: `y = f(gain x)`, feature by feature, where `f` is the
 //! identity, relu6 or a clamp; with dropout in training; and with a share of work that may be done in `f64`.
 
+#![expect(clippy::needless_range_loop, reason = "indices as in the equations")]
+
 use longhand::nalgebra::{DVector, convert, convert_unchecked};
 use longhand::{Features, Layer, Pass, Scalar, Sequences};
 use rand::RngExt;
@@ -61,13 +63,13 @@ impl<T: Scalar> Pointwise<T> {
         Pointwise { gain: DVector::zeros(features), mistake }
     }
 
-    fn is_single(&self) -> bool {
-        TypeId::of::<T>() == TypeId::of::<f32>()
-    }
-
     fn more(&self) -> usize {
         usize::from(self.mistake == Mistake::OneMoreThanAny)
     }
+}
+
+fn is_single<T: 'static>() -> bool {
+    TypeId::of::<T>() == TypeId::of::<f32>()
 }
 
 /// A value whose dual part is dropped.
@@ -127,7 +129,7 @@ impl<T: Scalar> Layer<T> for Pointwise<T> {
             }
             Pass::Train(_) => {}
             Pass::Infer => {
-                let stale = self.mistake == M::StaleMask || (self.is_single() && self.mistake == M::SingleStaleMask);
+                let stale = self.mistake == M::StaleMask || (is_single::<T>() && self.mistake == M::SingleStaleMask);
                 if !stale || cache.mask.len() != count {
                     cache.mask = vec![true; count];
                 }
@@ -205,7 +207,7 @@ impl<T: Scalar> Layer<T> for Pointwise<T> {
                     M::AboveSix | M::NanWhereLarge => z > T::zero(),
                     M::FarBelowZero => (z > T::zero() || z < real(-10.0)) && z < real(6.0),
                     M::BelowSix => z > T::zero() && z < real(5.0),
-                    M::SingleAboveHalf if self.is_single() => z > T::zero() && z < real(0.5),
+                    M::SingleAboveHalf if is_single::<T>() => z > T::zero() && z < real(0.5),
                     _ => z > T::zero() && z < real(6.0),
                 };
                 let scale = if cache.trained && self.mistake != M::ScaleMissing { real(4.0 / 3.0) } else { T::one() };

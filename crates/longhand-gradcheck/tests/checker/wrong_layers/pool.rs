@@ -113,14 +113,15 @@ impl<T: Scalar> Layer<T> for Pool {
                         .filter(|&step| x.at(step, b)[i].partial_cmp(&largest) != Some(Ordering::Less))
                         .collect();
                     let d = d_y.at(block, b)[i];
-                    match self.mistake {
-                        Mistake::TieToAll => attain.iter().for_each(|&step| d_x.at_mut(step, b)[i] = d),
-                        Mistake::TieDivided => {
-                            let part = d / longhand::nalgebra::convert::<f64, T>(attain.len() as f64);
-                            attain.iter().for_each(|&step| d_x.at_mut(step, b)[i] = part);
-                        }
-                        Mistake::First => d_x.at_mut(steps[0], b)[i] = d,
-                        _ => d_x.at_mut(attain[0], b)[i] = d,
+                    let part = d / longhand::nalgebra::convert::<f64, T>(attain.len() as f64);
+                    let (to, d) = match self.mistake {
+                        Mistake::TieToAll => (&attain[..], d),
+                        Mistake::TieDivided => (&attain[..], part),
+                        Mistake::First => (&steps[..1], d),
+                        _ => (&attain[..1], d),
+                    };
+                    for &step in to {
+                        d_x.at_mut(step, b)[i] = d;
                     }
                 }
             }
