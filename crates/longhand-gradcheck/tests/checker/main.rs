@@ -9,5 +9,6 @@ mod oracle_errors;
 mod pytorch;
 mod pytorch_gated;
 mod reports;
+mod right_layers;
 mod tokens;
 mod wrong_layers;

@@ -1,0 +1,225 @@
+//! Two copies of a recurrent layer, one of which runs backwards in time.
+//!
+//! # Equations
+//! ```text
+//! y[t] = (forth(x)[t], back(x reversed)[steps - 1 - t])        one below the other
+//! ```
+//!
+//! The marks are reversed with the steps. An invalid step holds the state of the inner layer, so `back` runs over the
+//! valid steps of each sequence in reverse, wherever the padding is. A reset before step `t` cuts between `t - 1` and `t`:
+//! in reversed time it is a reset before the step that `t - 1` becomes. A reset before the first step cuts nothing there.
+//!
+//! The carry is that of `forth`. `back` starts from zero: its first step is the last of the window, and what comes after
+//! that is not known.
+//!
+//! # Derivation of the backward pass
+//! `d_output` is split, and the part for `back` reversed. Each copy has its backward pass, and `d_x` is the sum of the
+//! first one's and the second one's reversed. The gradient of `back`'s carry starts from zero and is dropped.
+//!
+//! # Laws
+//! A step depends on later steps of its window, so windows are not the whole sequence: the layer cannot keep
+//! `Law::Windows`. Resets cut in both directions: it keeps `Law::Reset`.
+
+use super::common::{check_backward, check_input};
+use longhand::{Features, Layer, Layout, Pass, Path, Scalar, Sequences, Shape, Tensors};
+
+/// What is wrong with the layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// Nothing.
+    None,
+    /// A reset before step `t` is one before the step that `t` becomes, one step late in reversed time.
+    ResetLate,
+    /// The carry of `back` is kept with the cache and not set to zero again.
+    CarryOfTheLastCall,
+    /// `d_x` of `back` is added without reversing it.
+    InputGradientNotReversed,
+    /// The marks are not reversed.
+    MarksNotReversed,
+    /// The reversed marks are made again only if the number of steps or sequences changes.
+    MarksOfAnEarlierCall,
+}
+
+#[derive(Debug, Clone)]
+pub struct Bidirectional<L> {
+    forth: L,
+    back: L,
+    mistake: Mistake,
+}
+
+impl<L: Clone> Bidirectional<L> {
+    pub fn of(inner: L, mistake: Mistake) -> Self {
+        Bidirectional { forth: inner.clone(), back: inner, mistake }
+    }
+
+    fn reversed(&self, layout: &Layout) -> Layout {
+        if self.mistake == Mistake::MarksNotReversed {
+            return layout.clone();
+        }
+        let (steps, batch) = (layout.steps(), layout.batch());
+        let valid = (0..steps).rev().flat_map(|t| (0..batch).map(move |b| layout.is_valid(t, b))).collect();
+        let mut reversed = Layout::new(steps, batch).with_valid(valid).expect("one mark per column");
+        for t in 1..steps {
+            for b in layout.resets_at(t) {
+                let late = usize::from(self.mistake == Mistake::ResetLate);
+                reversed = reversed.with_reset(steps - t - late, b);
+            }
+        }
+        reversed
+    }
+}
+
+impl<T: Scalar, L: Tensors<T>> Tensors<T> for Bidirectional<L> {
+    type Over<U: Scalar> = Bidirectional<L::Over<U>>;
+
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
+        self.forth.visit(&path.field("forth"), visitor);
+        self.back.visit(&path.field("back"), visitor);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
+        self.forth.visit_mut(&path.field("forth"), visitor);
+        self.back.visit_mut(&path.field("back"), visitor);
+    }
+
+    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
+        self.forth.visit_pair(&other.forth, visitor);
+        self.back.visit_pair(&other.back, visitor);
+    }
+
+    fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
+        Bidirectional { forth: self.forth.map(f), back: self.back.map(f), mistake: self.mistake }
+    }
+}
+
+pub struct Cache<T: Scalar, L: Layer<T>> {
+    output: Sequences<T>,
+    forth: L::Cache,
+    back: L::Cache,
+    /// The carry of `back`, or its gradient, and for how many sequences it is.
+    carry: Option<(usize, L::Carry)>,
+    /// The input in reversed time.
+    x: Sequences<T>,
+    /// The gradients of the outputs of the two copies, and of the reversed input.
+    d_forth: Sequences<T>,
+    d_back: Sequences<T>,
+    d_x: Sequences<T>,
+    /// The reversed layout of an input with the layout `of`: made again only if that changes.
+    layout: Layout,
+    of: Layout,
+}
+
+impl<T: Scalar, L: Layer<T>> Default for Cache<T, L> {
+    fn default() -> Self {
+        let empty = Sequences::default;
+        let (output, x, d_forth, d_back, d_x) = (empty(), empty(), empty(), empty(), empty());
+        let (forth, back) = (L::Cache::default(), L::Cache::default());
+        let (layout, of) = (Layout::default(), Layout::default());
+        Cache { output, forth, back, carry: None, x, d_forth, d_back, d_x, layout, of }
+    }
+}
+
+/// Writes the rows of `from` that start at `first` to `to`, whose steps are in reversed order if `reverse`.
+fn copy_rows<T: Scalar>(from: &Sequences<T>, first: usize, to: &mut Sequences<T>, reverse: bool) {
+    let rows = first..first + to.features();
+    for t in 0..from.steps() {
+        let at = if reverse { from.steps() - 1 - t } else { t };
+        for b in 0..from.batch() {
+            to.at_mut(at, b).copy_from_slice(&from.at(t, b)[rows.clone()]);
+        }
+    }
+}
+
+impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<T> for Bidirectional<L> {
+    type Input = Sequences<T>;
+    type Output = Sequences<T>;
+    type Carry = L::Carry;
+    type Cache = Cache<T, L>;
+
+    fn name(&self) -> String {
+        format!("Bidirectional({})", self.forth.name())
+    }
+
+    fn features(&self) -> Features {
+        match self.forth.features() {
+            Features::Fixed { input, output } => Features::Fixed { input, output: 2 * output },
+            Features::Any => panic!("`{}` must have a fixed number of features", self.forth.name()),
+        }
+    }
+
+    fn carry(&self, batch: usize) -> L::Carry {
+        self.forth.carry(batch)
+    }
+
+    fn forward<'c>(
+        &self,
+        x: &Sequences<T>,
+        carry: &mut L::Carry,
+        cache: &'c mut Self::Cache,
+        pass: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        check_input(self, x);
+        let has_same_size = (cache.of.steps(), cache.of.batch()) == (x.steps(), x.batch());
+        if cache.of != *x.layout() && !(has_same_size && self.mistake == Mistake::MarksOfAnEarlierCall) {
+            cache.of = x.layout().clone();
+            cache.layout = self.reversed(x.layout());
+        }
+        cache.x.reshape(x.features(), &cache.layout);
+        copy_rows(x, 0, &mut cache.x, true);
+        if cache.carry.as_ref().is_none_or(|&(batch, _)| batch != x.batch()) {
+            cache.carry = Some((x.batch(), self.back.carry(x.batch())));
+        }
+        let (_, back_carry) = cache.carry.as_mut().expect("set above");
+        if self.mistake != Mistake::CarryOfTheLastCall {
+            back_carry.set_zero();
+        }
+        let forth = self.forth.forward(x, carry, &mut cache.forth, pass);
+        let back = self.back.forward(&cache.x, back_carry, &mut cache.back, pass);
+        cache.output.reshape(forth.features() + back.features(), x.layout());
+        for t in 0..x.steps() {
+            for b in 0..x.batch() {
+                let (above, below) = cache.output.at_mut(t, b).split_at_mut(forth.features());
+                above.copy_from_slice(forth.at(t, b));
+                below.copy_from_slice(back.at(x.steps() - 1 - t, b));
+            }
+        }
+        &cache.output
+    }
+
+    fn output(cache: &Self::Cache) -> &Sequences<T> {
+        &cache.output
+    }
+
+    fn backward(
+        &self,
+        x: &Sequences<T>,
+        cache: &mut Self::Cache,
+        d_output: &Sequences<T>,
+        d_carry: &mut L::Carry,
+        gradients: &mut Self,
+        mut d_x: Option<&mut Sequences<T>>,
+    ) {
+        check_input(self, x);
+        let features = L::output(&cache.forth).features();
+        check_backward(self, (2 * features, x.layout()), &cache.output, d_output, gradients);
+        cache.d_forth.reshape(features, x.layout());
+        copy_rows(d_output, 0, &mut cache.d_forth, false);
+        cache.d_back.reshape(features, &cache.layout);
+        copy_rows(d_output, features, &mut cache.d_back, true);
+        let (_, d_back_carry) = cache.carry.as_mut().expect("a forward pass");
+        d_back_carry.set_zero();
+        let (d_forth, d_back) = (&cache.d_forth, &cache.d_back);
+        let d_reversed = d_x.is_some().then_some(&mut cache.d_x);
+        self.back.backward(&cache.x, &mut cache.back, d_back, d_back_carry, &mut gradients.back, d_reversed);
+        let d_straight = d_x.as_deref_mut();
+        self.forth.backward(x, &mut cache.forth, d_forth, d_carry, &mut gradients.forth, d_straight);
+        let Some(d_x) = d_x else { return };
+        for t in 0..x.steps() {
+            let reverse = self.mistake != Mistake::InputGradientNotReversed;
+            let at = if reverse { x.steps() - 1 - t } else { t };
+            for b in 0..x.batch() {
+                d_x.at_mut(t, b).iter_mut().zip(cache.d_x.at(at, b)).for_each(|(d_x, &d)| *d_x += d);
+            }
+        }
+    }
+}

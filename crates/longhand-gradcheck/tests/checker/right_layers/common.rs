@@ -1,0 +1,92 @@
+//! What several of these layers share: constants, valid steps, and the checks of shapes that the contract of a layer asks
+//! for.
+
+use longhand::nalgebra::DMatrix;
+use longhand::{Features, Layer, Layout, Scalar, Sequences};
+
+/// A constant in any scalar type.
+pub fn real<T: Scalar>(x: f64) -> T {
+    longhand::nalgebra::convert(x)
+}
+
+pub fn sigmoid<T: Scalar>(z: T) -> T {
+    T::one() / (T::one() + (-z).exp())
+}
+
+pub fn sum<T: Scalar>(terms: impl Iterator<Item = T>) -> T {
+    terms.fold(T::zero(), |sum, term| sum + term)
+}
+
+pub fn dot<T: Scalar>(a: &[T], b: &[T]) -> T {
+    sum(a.iter().zip(b).map(|(&a, &b)| a * b))
+}
+
+/// Element `i` of the product of a matrix and a vector.
+pub fn row_times<T: Scalar>(matrix: &DMatrix<T>, i: usize, v: &[T]) -> T {
+    sum(v.iter().enumerate().map(|(j, &v)| matrix[(i, j)] * v))
+}
+
+/// All steps as (step, sequence), in order of time.
+pub fn steps(layout: &Layout) -> impl Iterator<Item = (usize, usize)> + Clone + use<> {
+    let batch = layout.batch();
+    (0..layout.steps()).flat_map(move |t| (0..batch).map(move |b| (t, b)))
+}
+
+/// The valid steps as (step, sequence), in order of time.
+pub fn valid(layout: &Layout) -> impl Iterator<Item = (usize, usize)> + Clone + '_ {
+    steps(layout).filter(move |&(t, b)| layout.is_valid(t, b))
+}
+
+/// The layout of one output step per sequence. It is invalid where the sequence has no valid step.
+pub fn one_step(layout: &Layout) -> Layout {
+    let valid = (0..layout.batch()).map(|b| layout.last_valid_step(b).is_some()).collect();
+    Layout::new(1, layout.batch()).with_valid(valid).expect("one mark per sequence")
+}
+
+#[track_caller]
+pub fn check_input<T: Scalar, L: Layer<T>>(layer: &L, x: &Sequences<T>) {
+    if let Features::Fixed { input, .. } = layer.features() {
+        let given = x.features();
+        assert_eq!(given, input, "expected {input} features (layer `{}`), got {given}", layer.name());
+    }
+}
+
+/// Checks a parameter against the shape that the other parameters ask for.
+#[track_caller]
+pub fn check_parameter<T: Scalar, L: Layer<T>>(layer: &L, name: &str, given: (usize, usize), expected: (usize, usize)) {
+    assert_eq!(given, expected, "`{name}` must be {expected:?} (layer `{}`), but it is {given:?}", layer.name());
+}
+
+/// Checks a carry, or the gradient of a carry.
+#[track_caller]
+pub fn check_carry<T: Scalar, L: Layer<T>>(layer: &L, carry: &DMatrix<T>, rows: usize, batch: usize) {
+    let (given, expected) = (carry.shape(), (rows, batch));
+    assert_eq!(given, expected, "the carry must be {expected:?} (layer `{}`), but it is {given:?}", layer.name());
+}
+
+/// Checks what a backward pass is given. `output` is the output in the cache; `layout` and `features` are those that the
+/// output for this input has.
+#[track_caller]
+pub fn check_backward<T: Scalar, L: Layer<T>>(
+    layer: &L,
+    (features, layout): (usize, &Layout),
+    output: &Sequences<T>,
+    d_output: &Sequences<T>,
+    gradients: &mut L,
+) {
+    assert!(
+        output.features() == features && output.layout() == layout,
+        "call `forward` with this input and cache before `backward` (layer `{}`)",
+        layer.name()
+    );
+    let size = |x: &Sequences<T>| (x.features(), x.steps(), x.batch());
+    let (given, expected) = (size(d_output), size(output));
+    assert_eq!(
+        given,
+        expected,
+        "`d_output` must have the output's (features, steps, sequences) (layer `{}`)",
+        layer.name()
+    );
+    // Panics if a gradient has another shape than its parameter.
+    gradients.visit_pair(layer, &mut |_, _| {});
+}

@@ -1,0 +1,160 @@
+//! Layer normalisation: each step of each sequence, over its features.
+//!
+//! # Equations
+//! With `n` features,
+//!
+//! ```text
+//! m = mean(x)    s = sqrt(mean((x - m)^2) + epsilon)    u = (x - m) / s    y = gain * u + bias
+//! ```
+//!
+//! # Derivation of the backward pass
+//! `s` and `m` depend on every feature. The derivative of `u[i]` by `x[j]` is `(1[i = j] - 1/n - u[i] u[j] / n) / s`, so
+//!
+//! ```text
+//! d_u     = gain * d_y
+//! d_x     = (d_u - mean(d_u) - u * mean(d_u * u)) / s
+//! d_gain += d_y * u        d_bias += d_y
+//! ```
+//!
+//! Over two features `u` is close to `(1, -1)` and the three terms of `d_x` nearly cancel.
+
+use super::common::{check_backward, check_input, check_parameter, dot, real, sum, valid};
+use longhand::nalgebra::DVector;
+use longhand::{Features, Layer, Layout, Pass, Scalar, Sequences};
+
+/// What is wrong with the layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// Nothing.
+    None,
+    /// `d_u` is `d_y`, without the gain.
+    GainForgotten,
+    /// The backward pass divides by the deviation without epsilon.
+    EpsilonForgotten,
+    /// The cache has room for the deviation of one step, so every step gets the last one's.
+    LastDeviation,
+    /// The output has the right values but not the marks of the input: to the next layer, padding is a valid zero.
+    MarksLost,
+}
+
+#[derive(Debug, Clone)]
+pub struct LayerNorm<T> {
+    gain: DVector<T>,
+    bias: DVector<T>,
+    mistake: Mistake,
+}
+
+longhand::tensors!(LayerNorm { gain, bias } keep { mistake });
+
+const EPSILON: f64 = 1e-5;
+
+impl<T: Scalar> LayerNorm<T> {
+    pub fn zeros(features: usize, mistake: Mistake) -> Self {
+        LayerNorm { gain: DVector::zeros(features), bias: DVector::zeros(features), mistake }
+    }
+}
+
+/// `S` is [`Sequences`]: with a parameter for it, `Default` can be derived.
+#[derive(Default)]
+pub struct Cache<S> {
+    output: S,
+    /// `u`.
+    normalised: S,
+    /// `s`, one feature.
+    deviation: S,
+}
+
+impl<T: Scalar> Layer<T> for LayerNorm<T> {
+    type Input = Sequences<T>;
+    type Output = Sequences<T>;
+    type Carry = ();
+    type Cache = Cache<Sequences<T>>;
+
+    fn name(&self) -> String {
+        format!("LayerNorm({})", self.gain.len())
+    }
+
+    fn features(&self) -> Features {
+        Features::Fixed { input: self.gain.len(), output: self.gain.len() }
+    }
+
+    fn carry(&self, _: usize) {}
+
+    fn forward<'c>(
+        &self,
+        x: &Sequences<T>,
+        (): &mut (),
+        cache: &'c mut Self::Cache,
+        _: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        check_input(self, x);
+        check_parameter(self, "bias", self.bias.shape(), self.gain.shape());
+        let (features, layout) = (self.gain.len(), x.layout());
+        let n = real::<T>(features as f64);
+        let marks = if self.mistake == Mistake::MarksLost { &Layout::new(x.steps(), x.batch()) } else { layout };
+        cache.output.reshape(features, marks);
+        cache.output.values_mut().fill(T::zero());
+        cache.normalised.reshape(features, layout);
+        cache.deviation.reshape(1, layout);
+        for (t, b) in valid(layout) {
+            let x = x.at(t, b);
+            let mean = sum(x.iter().copied()) / n;
+            let variance = sum(x.iter().map(|&x| (x - mean) * (x - mean))) / n;
+            let deviation = (variance + real(EPSILON)).sqrt();
+            cache.deviation.at_mut(t, b)[0] = deviation;
+            for i in 0..features {
+                let u = (x[i] - mean) / deviation;
+                cache.normalised.at_mut(t, b)[i] = u;
+                cache.output.at_mut(t, b)[i] = self.gain[i] * u + self.bias[i];
+            }
+        }
+        &cache.output
+    }
+
+    fn output(cache: &Self::Cache) -> &Sequences<T> {
+        &cache.output
+    }
+
+    fn backward(
+        &self,
+        x: &Sequences<T>,
+        cache: &mut Self::Cache,
+        d_output: &Sequences<T>,
+        (): &mut (),
+        gradients: &mut Self,
+        mut d_x: Option<&mut Sequences<T>>,
+    ) {
+        let (features, layout) = (self.gain.len(), x.layout());
+        check_input(self, x);
+        if self.mistake != Mistake::MarksLost {
+            check_backward(self, (features, layout), &cache.output, d_output, gradients);
+        }
+        let n = real::<T>(features as f64);
+        if let Some(d_x) = &mut d_x {
+            d_x.reshape(features, layout);
+            d_x.clear_padding();
+        }
+        for (t, b) in valid(layout) {
+            let (u, d_y) = (cache.normalised.at(t, b), d_output.at(t, b));
+            for i in 0..features {
+                gradients.gain[i] += d_y[i] * u[i];
+                gradients.bias[i] += d_y[i];
+            }
+            let Some(d_x) = &mut d_x else { continue };
+            let deviation = match self.mistake {
+                Mistake::LastDeviation => valid(layout).last().map_or(T::one(), |(t, b)| cache.deviation.at(t, b)[0]),
+                Mistake::EpsilonForgotten => (cache.deviation.at(t, b)[0].powi(2) - real(EPSILON)).sqrt(),
+                _ => cache.deviation.at(t, b)[0],
+            };
+            let d_x = d_x.at_mut(t, b);
+            for i in 0..features {
+                let gain = if self.mistake == Mistake::GainForgotten { T::one() } else { self.gain[i] };
+                d_x[i] = gain * d_y[i];
+            }
+            let (mean, along) = (sum(d_x.iter().copied()) / n, dot(d_x, u) / n);
+            for (d_x, &u) in d_x.iter_mut().zip(u) {
+                *d_x = (*d_x - mean - u * along) / deviation;
+            }
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! Correct layers of kinds that are not in longhand, each as a user would write it, and wrong variants of each. The
+//! checker must accept every correct layer, at 5,000 cases too (`PROPTEST_CASES=5000`), and reject every wrong variant on
+//! each of twenty seeds.
+
+#![allow(clippy::needless_range_loop, reason = "indices as in the equations")]
+
+mod attention_pooling;
+mod batch_norm;
+mod bidirectional;
+mod causal_convolution;
+mod common;
+mod coupled_lstm;
+mod dropout;
+mod embedding;
+mod layer_norm;
+mod max_pool;
+mod minimal_gated_unit;
+mod residual;
+mod tied_weights;
+mod variational_dropout;
+
+use attention_pooling::AttentionPooling;
+use batch_norm::BatchNorm;
+use bidirectional::Bidirectional;
+use causal_convolution::CausalConvolution;
+use coupled_lstm::CoupledLstm;
+use dropout::Dropout;
+use embedding::{Embedding, Tokens};
+use layer_norm::LayerNorm;
+use longhand::nalgebra::DMatrix;
+use longhand::{Activation, Elman, LastStep, Layer, Linear, Lstm};
+use longhand_gradcheck::{Agreement, Case, Checker, Failure, Law, Setting, check, prove};
+use max_pool::MaxPool;
+use minimal_gated_unit::MinimalGatedUnit;
+use proptest::prelude::*;
+use rand::RngExt;
+use residual::Residual;
+use std::fmt::Debug;
+use tied_weights::TiedWeights;
+use variational_dropout::VariationalDropout;
+
+/// Each mistake must be rejected on this many seeds.
+const SEEDS: u64 = 20;
+
+/// Panics unless the checker rejects each mistake on each seed, and accepts the layer without a mistake (`none`) on all of
+/// them: then it is the mistake that is rejected.
+#[track_caller]
+fn assert_rejected<M: Copy + Debug>(none: M, mistakes: &[M], check: impl Fn(M, &Case) -> Result<Agreement, Failure>) {
+    for seed in 0..SEEDS {
+        if let Err(failure) = check(none, &Case::from_seed(seed)) {
+            panic!("the layer is rejected without a mistake (seed {seed}):\n{failure}");
+        }
+    }
+    let mut survivors = Vec::new();
+    for &mistake in mistakes {
+        let survives = |&seed: &u64| {
+            let checked = check(mistake, &Case::from_seed(seed));
+            if let (Err(failure), 0, Some(_)) = (&checked, seed, std::env::var_os("SHOW_REPORTS")) {
+                println!("== {mistake:?}\n{failure}\n");
+            }
+            checked.is_ok()
+        };
+        let seeds: Vec<u64> = (0..SEEDS).filter(survives).collect();
+        if !seeds.is_empty() {
+            survivors.push(format!("{mistake:?} is accepted for {} of {SEEDS} seeds: {seeds:?}", seeds.len()));
+        }
+    }
+    assert!(survivors.is_empty(), "{}", survivors.join("\n"));
+}
+
+#[test]
+fn layer_norm_is_accepted() {
+    prove(|case| LayerNorm::zeros(case.inputs, layer_norm::Mistake::None));
+}
+
+/// `d_x` nearly cancels.
+#[test]
+fn layer_norm_over_two_features_is_accepted() {
+    prove(|_| LayerNorm::zeros(2, layer_norm::Mistake::None));
+}
+
+#[test]
+fn wrong_layer_norms_are_rejected() {
+    use layer_norm::Mistake as M;
+    assert_rejected(M::None, &[M::GainForgotten, M::EpsilonForgotten, M::LastDeviation], |mistake, case| {
+        check(&LayerNorm::zeros(case.inputs, mistake), case)
+    });
+}
+
+/// The laws that a layer cannot keep if a step depends on the other sequences and on other steps.
+fn over_the_batch() -> Checker {
+    Checker::new().without(Law::Batch).without(Law::Reset).without(Law::Windows)
+}
+
+#[test]
+fn batch_norm_is_accepted() {
+    over_the_batch().prove(|case| BatchNorm::zeros(case.inputs, batch_norm::Mistake::None));
+}
+
+/// `d_x` nearly cancels.
+#[test]
+fn batch_norm_over_two_columns_is_accepted() {
+    let two = [Case::new(2, 1, 3, 1, 1, 0).layout, Case::new(1, 2, 3, 1, 1, 0).layout];
+    over_the_batch().prove(|case| BatchNorm::zeros(case.inputs, batch_norm::Mistake::None));
+    for seed in 0..SEEDS {
+        for layout in &two {
+            let case = Case::from_seed(seed).with_layout(layout.clone());
+            let layer = BatchNorm::zeros(case.inputs, batch_norm::Mistake::None);
+            over_the_batch().layer(&layer, &case).unwrap_or_else(|failure| panic!("{case}\n{failure}"));
+        }
+    }
+}
+
+#[test]
+fn wrong_batch_norms_are_rejected() {
+    use batch_norm::Mistake as M;
+    let mistakes = [M::PaddingCounts, M::MeansOfTheSequence, M::StatisticsConstant, M::PaddingHasAGradient];
+    assert_rejected(M::None, &mistakes, |mistake, case| {
+        over_the_batch().layer(&BatchNorm::zeros(case.inputs, mistake), case)
+    });
+}
+
+/// The windows of a pool are counted from the first step, so a batch that is cut in two has others.
+fn with_a_grid_of_steps() -> Checker {
+    Checker::new().without(Law::Reset).without(Law::Windows)
+}
+
+#[test]
+fn strided_max_pooling_is_accepted() {
+    for (window, stride) in [(3, 2), (2, 2), (2, 3), (1, 1)] {
+        with_a_grid_of_steps().prove(|_| MaxPool { window, stride, mistake: max_pool::Mistake::None });
+    }
+}
+
+#[test]
+fn wrong_max_pools_are_rejected() {
+    use max_pool::Mistake as M;
+    let mistakes = [M::OverlapOverwritten, M::WindowForStride, M::StepOfTheFirstFeature, M::PaddingIsZero];
+    assert_rejected(M::None, &mistakes, |mistake, case| {
+        with_a_grid_of_steps().layer(&MaxPool { window: 3, stride: 2, mistake }, case)
+    });
+}
+
+#[test]
+fn attention_pooling_is_accepted() {
+    prove(|case| AttentionPooling::zeros(case.inputs, attention_pooling::Mistake::None));
+}
+
+#[test]
+fn wrong_attention_poolings_are_rejected() {
+    use attention_pooling::Mistake as M;
+    let mistakes = [M::DiagonalSoftmax, M::WeightsConstant, M::MaskedScoreIsZero, M::LargestOfAllSteps];
+    assert_rejected(M::None, &mistakes, |mistake, case| check(&AttentionPooling::zeros(case.inputs, mistake), case));
+}
+
+/// The values are right, but the next layer reads the marks too.
+#[test]
+fn outputs_with_wrong_marks_are_rejected() {
+    assert_rejected(layer_norm::Mistake::None, &[layer_norm::Mistake::MarksLost], |mistake, case| {
+        check(&LayerNorm::zeros(case.inputs, mistake), case)
+    });
+    assert_rejected(
+        attention_pooling::Mistake::None,
+        &[attention_pooling::Mistake::MarksOfAnEarlierCall],
+        |mistake, case| check(&AttentionPooling::zeros(case.inputs, mistake), case),
+    );
+}
+
+#[test]
+fn causal_convolutions_are_accepted() {
+    for taps_and_dilation in [[3, 2], [2, 1], [1, 1]] {
+        prove(|case| {
+            CausalConvolution::zeros(case.inputs, case.outputs, taps_and_dilation, causal_convolution::Mistake::None)
+        });
+    }
+}
+
+#[test]
+fn wrong_causal_convolutions_are_rejected() {
+    use causal_convolution::Mistake as M;
+    let mistakes = [M::InvalidStepMoves, M::DilationForgotten, M::OnlyTheTaps, M::ResetOfTheNewest];
+    assert_rejected(M::None, &mistakes, |mistake, case| {
+        check(&CausalConvolution::zeros(case.inputs, case.outputs, [3, 2], mistake), case)
+    });
+}
+
+/// Tokens for a case, some of them repeated, some the padding id. For the correct layer, the ids at invalid steps are not
+/// in the table. The weights are drawn, because [`Setting::new`] takes the layer as it is.
+fn tokens_of(case: &Case, mistake: embedding::Mistake) -> Setting<Embedding<f64>> {
+    let mut generator = case.generator();
+    let (tokens, layout) = (case.inputs + 1, case.layout.clone());
+    let weight = DMatrix::from_fn(case.outputs, tokens, |_, _| generator.random_range(-1.0..1.0));
+    let is_valid = |column: usize| layout.is_valid(column / layout.batch(), column % layout.batch());
+    let beyond = if mistake == embedding::Mistake::None { usize::MAX } else { 1 };
+    let id = |column| if is_valid(column) { generator.random_range(0..tokens) } else { beyond };
+    let ids = (0..layout.columns()).map(id).collect();
+    let layer = Embedding { weight, padding: Some(0), mistake };
+    Setting::new(layer, Tokens { ids, layout }, case.batch(), case.seed)
+}
+
+proptest! {
+    /// As many cases as `PROPTEST_CASES` says.
+    #[test]
+    fn embeddings_are_accepted(case in Case::strategy()) {
+        Checker::new().any_layer(&tokens_of(&case, embedding::Mistake::None))?;
+    }
+}
+
+#[test]
+fn embeddings_are_accepted_at_the_edges() {
+    for (edge, case) in Case::edges(1) {
+        let setting = tokens_of(&case, embedding::Mistake::None);
+        Checker::new().any_layer(&setting).unwrap_or_else(|failure| panic!("{edge}: {failure}"));
+    }
+}
+
+/// In the layout of the case, and with 20 tokens in each of two sequences, so that some occur twice.
+fn check_embedding(mistake: embedding::Mistake, case: &Case) -> Result<Agreement, Failure> {
+    let long = Case::new(20, 2, case.inputs, 1, case.outputs, case.seed);
+    Checker::new().any_layer(&tokens_of(&long, mistake))?;
+    Checker::new().any_layer(&tokens_of(case, mistake))
+}
+
+#[test]
+fn wrong_embeddings_are_rejected() {
+    use embedding::Mistake as M;
+    let mistakes = [M::LastOccurrence, M::InvalidStepsCount, M::PaddingGivesItsColumn, M::ScaledForwardOnly];
+    assert_rejected(M::None, &mistakes, check_embedding);
+}
+
+/// Padding is zero in the output of every layer, also of one whose input is not a sequence of reals.
+#[test]
+fn embeddings_without_a_mask_are_rejected() {
+    assert_rejected(embedding::Mistake::None, &[embedding::Mistake::NoMask], check_embedding);
+}
+
+/// A cache that was used for other marks.
+#[test]
+fn embeddings_that_do_not_write_padding_are_rejected() {
+    assert_rejected(embedding::Mistake::None, &[embedding::Mistake::PaddingNotWritten], check_embedding);
+}
+
+#[test]
+fn dropouts_are_accepted() {
+    for inverted in [false, true] {
+        prove(|_| Dropout { kept: 0.6, inverted, mistake: dropout::Mistake::None });
+    }
+    prove(|case| {
+        let dropout = Dropout { kept: 0.6, inverted: true, mistake: dropout::Mistake::None };
+        let dropped = Elman::zeros(case.inputs, case.hidden).then(dropout).expect("any number of features");
+        dropped.then(Linear::zeros(case.hidden, case.outputs)).expect("the features agree")
+    });
+}
+
+#[test]
+fn wrong_dropouts_are_rejected() {
+    use dropout::Mistake as M;
+    let mistakes = [
+        (M::ScaleForgotten, true),
+        (M::InferenceScaleForgotten, false),
+        (M::FactorsOfTheLastStep, true),
+        (M::FactorsOfTheLastStep, false),
+    ];
+    assert_rejected((M::None, true), &mistakes, |(mistake, inverted), case| {
+        check(&Dropout { kept: 0.6, inverted, mistake }, case)
+    });
+}
+
+/// An inference pass after a training pass, with the same cache.
+#[test]
+fn a_dropout_with_stale_factors_is_rejected() {
+    assert_rejected(dropout::Mistake::None, &[dropout::Mistake::StaleFactors], |mistake, case| {
+        check(&Dropout { kept: 0.6, inverted: true, mistake }, case)
+    });
+}
+
+/// Inputs that are exactly zero.
+#[test]
+fn a_dropout_that_takes_zeros_for_dropped_is_rejected() {
+    assert_rejected(dropout::Mistake::None, &[dropout::Mistake::DroppedWhereZero], |mistake, case| {
+        check(&Dropout { kept: 0.6, inverted: true, mistake }, case)
+    });
+}
+
+#[test]
+fn variational_dropout_is_accepted() {
+    prove(|_| VariationalDropout { kept: 0.6, mistake: variational_dropout::Mistake::None });
+}
+
+#[test]
+fn wrong_variational_dropouts_are_rejected() {
+    use variational_dropout::Mistake as M;
+    assert_rejected(M::None, &[M::DrawnAtEachStep, M::SequenceBySequence, M::MaskOfTheFirst], |mistake, case| {
+        check(&VariationalDropout { kept: 0.6, mistake }, case)
+    });
+}
+
+#[test]
+fn tied_weights_are_accepted() {
+    prove(|case| TiedWeights::zeros(case.inputs, case.hidden, tied_weights::Mistake::None));
+}
+
+#[test]
+fn wrong_tied_weights_are_rejected() {
+    use tied_weights::Mistake as M;
+    assert_rejected(M::None, &[M::EncoderOnly, M::RowMajor, M::ReplacedTwice], |mistake, case| {
+        check(&TiedWeights::zeros(case.inputs, case.hidden, mistake), case)
+    });
+}
+
+#[test]
+fn residual_layers_are_accepted() {
+    use residual::Mistake as M;
+    prove(|case| Residual::around::<f64>(Elman::zeros(case.inputs, case.inputs), M::None));
+    prove(|_| Residual::around::<f64>(Activation::Tanh, M::None));
+    prove(|case| {
+        let inner = Lstm::zeros(case.inputs, case.hidden).then(Linear::zeros(case.hidden, case.inputs));
+        let outer = Residual::around::<f64>(inner.expect("the features agree"), M::None);
+        Residual::around::<f64>(outer, M::None).then(LastStep).expect("any number of features")
+    });
+}
+
+#[test]
+fn wrong_residual_layers_are_rejected() {
+    use residual::Mistake as M;
+    let mistakes = [M::SkipForgotten, M::SkipInPadding, M::ReplacingAdds, M::CarryNotPassed];
+    assert_rejected(M::None, &mistakes, |mistake, case| {
+        check(&Residual::around::<f64>(Elman::zeros(case.inputs, case.inputs), mistake), case)
+    });
+}
+
+/// A layer that looks at later steps of its window.
+fn looking_ahead() -> Checker {
+    Checker::new().without(Law::Windows)
+}
+
+#[test]
+fn bidirectional_layers_are_accepted() {
+    use bidirectional::Mistake as M;
+    looking_ahead().prove(|case| Bidirectional::of(Elman::zeros(case.inputs, case.hidden), M::None));
+    looking_ahead().prove(|case| {
+        Bidirectional::of(CoupledLstm::zeros(case.inputs, case.hidden, coupled_lstm::Mistake::None), M::None)
+    });
+    looking_ahead().prove(|case| {
+        let inner = Bidirectional::of(Elman::zeros(case.inputs, case.hidden), M::None);
+        inner.then(Linear::zeros(2 * case.hidden, case.outputs)).expect("the features agree")
+    });
+}
+
+#[test]
+fn wrong_bidirectional_layers_are_rejected() {
+    use bidirectional::Mistake as M;
+    let mistakes = [
+        M::ResetLate,
+        M::CarryOfTheLastCall,
+        M::InputGradientNotReversed,
+        M::MarksNotReversed,
+        M::MarksOfAnEarlierCall,
+    ];
+    assert_rejected(M::None, &mistakes, |mistake, case| {
+        looking_ahead().layer(&Bidirectional::of(Elman::zeros(case.inputs, case.hidden), mistake), case)
+    });
+}
+
+#[test]
+fn minimal_gated_units_are_accepted() {
+    prove(|case| MinimalGatedUnit::zeros(case.inputs, case.hidden, minimal_gated_unit::Mistake::None));
+}
+
+#[test]
+fn wrong_minimal_gated_units_are_rejected() {
+    use minimal_gated_unit::Mistake as M;
+    let mistakes = [M::GateOfTheCandidateForgotten, M::StateNotGated, M::PathNotGated];
+    assert_rejected(M::None, &mistakes, |mistake, case| {
+        check(&MinimalGatedUnit::zeros(case.inputs, case.hidden, mistake), case)
+    });
+}
+
+#[test]
+fn coupled_lstms_are_accepted() {
+    prove(|case| CoupledLstm::zeros(case.inputs, case.hidden, coupled_lstm::Mistake::None));
+}
+
+#[test]
+fn wrong_coupled_lstms_are_rejected() {
+    use coupled_lstm::Mistake as M;
+    let mistakes = [M::CouplingForgotten, M::CellNotReset, M::CellGradientIgnored, M::PaddingStopsTheCell];
+    assert_rejected(M::None, &mistakes, |mistake, case| {
+        check(&CoupledLstm::zeros(case.inputs, case.hidden, mistake), case)
+    });
+}

@@ -1,0 +1,178 @@
+//! A residual connection around any layer that gives as many features and steps as it takes.
+//!
+//! # Equations
+//! ```text
+//! y[t] = x[t] + inner(x)[t]        0 at an invalid step
+//! ```
+//!
+//! # Derivation of the backward pass
+//! The input is used twice: `d_x = d_y + (d_x of the inner layer for d_y)`, and zero at an invalid step. The parameters
+//! and the carry are the inner layer's.
+
+use super::common::{check_backward, check_input, valid};
+use longhand::{Features, Layer, Layout, Pass, Path, Scalar, Sequences, Shape, Tensors};
+
+/// What is wrong with the layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// Nothing.
+    None,
+    /// `d_x` is the inner layer's only.
+    SkipForgotten,
+    /// `d_y` is added to `d_x` at invalid steps too.
+    SkipInPadding,
+    /// `backward_replacing` calls the inner layer's `backward`, which adds.
+    ReplacingAdds,
+    /// The inner layer starts each window from zero.
+    CarryNotPassed,
+}
+
+#[derive(Debug, Clone)]
+pub struct Residual<L> {
+    inner: L,
+    mistake: Mistake,
+}
+
+impl<L> Residual<L> {
+    /// # Panics
+    /// If the layer gives another number of features than it takes.
+    pub fn around<T: Scalar>(inner: L, mistake: Mistake) -> Self
+    where
+        L: Layer<T>,
+    {
+        if let Features::Fixed { input, output } = inner.features() {
+            assert_eq!(input, output, "`{}` must give as many features as it takes", inner.name());
+        }
+        Residual { inner, mistake }
+    }
+}
+
+impl<T: Scalar, L: Tensors<T>> Tensors<T> for Residual<L> {
+    type Over<U: Scalar> = Residual<L::Over<U>>;
+
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
+        self.inner.visit(&path.field("inner"), visitor);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
+        self.inner.visit_mut(&path.field("inner"), visitor);
+    }
+
+    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
+        self.inner.visit_pair(&other.inner, visitor);
+    }
+
+    fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
+        Residual { inner: self.inner.map(f), mistake: self.mistake }
+    }
+}
+
+#[derive(Default)]
+pub struct Cache<C, S> {
+    inner: C,
+    output: S,
+}
+
+impl<L> Residual<L> {
+    /// `d_x += d_y`, after the inner layer has written `d_x`.
+    fn skip<T: Scalar>(&self, layout: &Layout, d_output: &Sequences<T>, d_x: &mut Sequences<T>) {
+        match self.mistake {
+            Mistake::SkipForgotten => {}
+            Mistake::SkipInPadding => *d_x.values_mut() += d_output.values(),
+            _ => {
+                for (t, b) in valid(layout) {
+                    d_x.at_mut(t, b).iter_mut().zip(d_output.at(t, b)).for_each(|(d_x, &d_y)| *d_x += d_y);
+                }
+            }
+        }
+    }
+}
+
+impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<T> for Residual<L> {
+    type Input = Sequences<T>;
+    type Output = Sequences<T>;
+    type Carry = L::Carry;
+    type Cache = Cache<L::Cache, Sequences<T>>;
+
+    fn name(&self) -> String {
+        format!("Residual({})", self.inner.name())
+    }
+
+    fn features(&self) -> Features {
+        self.inner.features()
+    }
+
+    fn carry(&self, batch: usize) -> L::Carry {
+        self.inner.carry(batch)
+    }
+
+    fn forward<'c>(
+        &self,
+        x: &Sequences<T>,
+        carry: &mut L::Carry,
+        cache: &'c mut Self::Cache,
+        pass: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        check_input(self, x);
+        if self.mistake == Mistake::CarryNotPassed {
+            carry.set_zero();
+        }
+        let inner = self.inner.forward(x, carry, &mut cache.inner, pass);
+        assert_eq!(inner.steps(), x.steps(), "`{}` must give as many steps as it takes", self.inner.name());
+        cache.output.reshape(x.features(), x.layout());
+        for (t, b) in valid(x.layout()) {
+            for (i, y) in cache.output.at_mut(t, b).iter_mut().enumerate() {
+                *y = x.at(t, b)[i] + inner.at(t, b)[i];
+            }
+        }
+        cache.output.clear_padding();
+        &cache.output
+    }
+
+    fn output(cache: &Self::Cache) -> &Sequences<T> {
+        &cache.output
+    }
+
+    fn backward(
+        &self,
+        x: &Sequences<T>,
+        cache: &mut Self::Cache,
+        d_output: &Sequences<T>,
+        d_carry: &mut L::Carry,
+        gradients: &mut Self,
+        mut d_x: Option<&mut Sequences<T>>,
+    ) {
+        check_backward(self, (x.features(), x.layout()), &cache.output, d_output, gradients);
+        let gradients = &mut gradients.inner;
+        self.inner.backward(x, &mut cache.inner, d_output, d_carry, gradients, d_x.as_deref_mut());
+        if let Some(d_x) = d_x {
+            self.skip(x.layout(), d_output, d_x);
+        }
+        if self.mistake == Mistake::CarryNotPassed {
+            d_carry.set_zero();
+        }
+    }
+
+    fn backward_replacing(
+        &self,
+        x: &Sequences<T>,
+        cache: &mut Self::Cache,
+        d_output: &Sequences<T>,
+        d_carry: &mut L::Carry,
+        gradients: &mut Self,
+        mut d_x: Option<&mut Sequences<T>>,
+    ) {
+        if self.mistake == Mistake::ReplacingAdds {
+            return self.backward(x, cache, d_output, d_carry, gradients, d_x);
+        }
+        check_backward(self, (x.features(), x.layout()), &cache.output, d_output, gradients);
+        let gradients = &mut gradients.inner;
+        self.inner.backward_replacing(x, &mut cache.inner, d_output, d_carry, gradients, d_x.as_deref_mut());
+        if let Some(d_x) = d_x {
+            self.skip(x.layout(), d_output, d_x);
+        }
+        if self.mistake == Mistake::CarryNotPassed {
+            d_carry.set_zero();
+        }
+    }
+}
