@@ -40,6 +40,12 @@ pub(crate) fn share<L: Layer<f64>>(layer: &L, carry: &L::Carry, b: usize, batch:
     fits.then_some(share)
 }
 
+/// The lengths of windows in which `steps` steps are checked. Many steps in windows of one would only take time.
+pub(crate) fn window_lengths(steps: usize) -> impl Iterator<Item = usize> {
+    let lengths = if steps <= 16 { [1, 2, steps.div_ceil(2)] } else { [16, steps / 3, steps.div_ceil(2)] };
+    lengths.into_iter().filter(move |&length| length > 0 && length < steps)
+}
+
 /// Windows of `length` steps of a setting, in order, each with the carry that the one before it leaves. The cotangent
 /// of the output is cut with the steps, or, where the layer does not give an output for each step, zero. The
 /// cotangent of the carry that goes out is the setting's in the last window and zero in the others.

@@ -50,11 +50,11 @@
 //!
 //! That one line, in a test, builds the layer in many shapes, draws its parameters, and checks in each of them
 //!
-//! - every gradient (each parameter, the input, the carry) against an exact oracle: the layer's own forward pass on dual
-//!   numbers, see [`Dual`];
-//! - every law of a layer: see [`laws`], which can be called one by one.
+//! - every gradient (each parameter, the input, the carry) against an exact oracle, the layer's own forward pass on dual
+//!   numbers (see [`Dual`]), and against coarse central differences;
+//! - every law of a layer, in `f64` and in `f32`: see [`laws`], which can be called one by one.
 //!
-//! A wrong gradient is reported by tensor, row and column, with what it takes to have it again:
+//! A wrong gradient is reported by tensor, row and column, with the case and seed that reproduce it:
 //!
 //! ```text
 //! elman.weight_hh_l0[2,1]: analytic 0.3127, exact 0.2986 (T=5, batch=2, hidden=3, inputs=2, seed=0x1f3a)
@@ -82,16 +82,18 @@
 //! | a loss | [`prove_loss`], or [`check_loss`] in one case |
 //! | a layer that does not keep some law, or wants its own parameters | [`Checker`] |
 //! | a layer that runs on `f64` only | [`Checker::prove_by_differences`] |
-//! | a layer whose input is not [`Sequences`](longhand::Sequences) | [`Setting::new`] and [`Checker::any_layer`] |
-//! | a layer that draws at random while training | [`Setting::training`] and [`Checker::any_layer`] |
-//! | one law | [`laws`] |
+//! | a layer whose input is not [`Sequences`](longhand::Sequences) | [`Setting::new`] and [`Checker::any_layer_with`] |
+//! | a layer that draws at random while training | the same calls; every layer is checked in training too |
+//! | that wrong shapes panic, that nothing is allocated | [`Checker::wrong_shapes`], [`laws::allocation`] |
+//! | one law, in `f64` or in `f32` | [`laws`], [`InSingle`] |
 //!
-//! `PROPTEST_CASES` says how many cases are drawn.
+//! `PROPTEST_CASES` sets the number of cases.
 //!
 //! # What it cannot see
 //! The oracle shares the layer's forward pass: a layer that computes the wrong thing, with the right gradient of it, is
-//! only caught as far as the laws reach. Compare the forward pass with a second, naive one. A layer that tells `f64` from
-//! other scalars to take a faster way is seen by [`laws::same_function`].
+//! caught only as far as the laws reach. Compare the forward pass with a second, naive one. Mistakes at sizes beyond the
+//! largest edge ([`Case::edges`]) or at numbers that are not drawn stay unseen too. The page "Prove your layer" in `docs/`
+//! has the full list.
 #![deny(missing_docs)]
 
 mod adjoint;

@@ -15,17 +15,20 @@ use crate::oracle::{DualNumbers, Oracle};
 use crate::panics::caught;
 use crate::setting::{SequenceLayer, Setting};
 use crate::single::{InSingle, SingleLayer};
-use longhand::{Layer, Tensors};
+use longhand::{Layer, Path, Tensors};
 
 /// The difference that is accepted in `f32` where a law holds within rounding, relative to the largest number.
 const SINGLE: f64 = 1e-4;
 
-/// A setting with more numbers than this is checked in inference only, to save time: a mistake that shows in training only
-/// shows at small sizes too.
+/// A setting with more parameters and inputs, or with more columns, is checked in inference only, to save time: a mistake
+/// that shows in training only shows at small sizes too.
 const LARGE: usize = 4000;
+const MANY_COLUMNS: usize = 100;
 
 fn is_large<L: Layer<f64>>(setting: &Setting<L>) -> bool {
-    setting.layer.count() + setting.input.count() > LARGE
+    let mut columns = 0;
+    setting.d_output.visit(&Path::ROOT, &mut |_, shape, _| columns = shape.columns.max(columns));
+    setting.layer.count() + setting.input.count() > LARGE || columns > MANY_COLUMNS
 }
 
 /// Calls each law with a name for reports of panics.

@@ -2,7 +2,7 @@
 
 use super::compare::{LawCheck, largest};
 use crate::adjoint::{self, Agreement};
-use crate::cut::windows;
+use crate::cut::{window_lengths, windows};
 use crate::dual::{Direction, DualLayer};
 use crate::failure::{Failure, GradientFailure};
 use crate::law::Law;
@@ -42,10 +42,7 @@ pub fn windows_held<L: SequenceLayer>(setting: &Setting<L>, oracle: &impl Oracle
         }
         other => other,
     };
-    for length in [1, 2, setting.input.steps().div_ceil(2)] {
-        if length == 0 || length >= setting.input.steps() {
-            continue;
-        }
+    for length in window_lengths(setting.input.steps()) {
         let mut windows = windows(setting, length);
         let (mut cache, mut gradients) = (L::Cache::default(), setting.layer.zeros());
         for (index, window) in windows.iter_mut().enumerate() {

@@ -3,7 +3,7 @@
 use super::compare::{LawCheck, Parts};
 use super::reuse::remarked;
 use super::sequences::{add, part, size_of};
-use crate::cut::{comparable, has_every_step, windows};
+use crate::cut::{comparable, has_every_step, window_lengths, windows};
 use crate::failure::Failure;
 use crate::law::Law;
 use crate::names::Names;
@@ -61,11 +61,7 @@ fn cut_at<L: SequenceLayer>(whole: &Setting<L>, at: usize, first: bool) -> Setti
 pub fn windows_passed<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
     let check =
         LawCheck::of(Law::Windows, "windows with the carry's gradient passed back give full backpropagation", setting);
-    let steps = setting.input.steps();
-    for length in [1, 2, steps.div_ceil(2)] {
-        if length == 0 || length >= steps {
-            continue;
-        }
+    for length in window_lengths(setting.input.steps()) {
         let whole = comparable(setting);
         let mut passes = Vec::new();
         let mut d_carry = None;

@@ -149,6 +149,8 @@ fn relu_at_zero() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// The seeds of `proptest!` are new in each run; those that fail are kept in `proptest-regressions`.
     #[test]
     fn elman_in_any_case(case in Case::strategy()) {

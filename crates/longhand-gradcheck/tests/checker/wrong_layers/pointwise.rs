@@ -43,8 +43,8 @@ pub enum Mistake {
     OneMoreThanAny,
     /// In `f32`: the stale mask.
     SingleStaleMask,
-    /// In `f32`: relu6 has no derivative above one half.
-    SingleAboveHalf,
+    /// In `f32`: relu6 has no derivative above one tenth.
+    SingleAboveTenth,
     /// A panic where the batch has 35 sequences.
     PanicsAt35,
 }
@@ -207,7 +207,7 @@ impl<T: Scalar> Layer<T> for Pointwise<T> {
                     M::AboveSix | M::NanWhereLarge => z > T::zero(),
                     M::FarBelowZero => (z > T::zero() || z < real(-10.0)) && z < real(6.0),
                     M::BelowSix => z > T::zero() && z < real(5.0),
-                    M::SingleAboveHalf if is_single::<T>() => z > T::zero() && z < real(0.5),
+                    M::SingleAboveTenth if is_single::<T>() => z > T::zero() && z < real(0.1),
                     _ => z > T::zero() && z < real(6.0),
                 };
                 let scale = if cache.trained && self.mistake != M::ScaleMissing { real(4.0 / 3.0) } else { T::one() };

@@ -7,7 +7,7 @@ use super::pointwise::{Mistake as P, Pointwise};
 use super::pool::{Mistake as Pooling, Pool};
 use super::{SEEDS, bites};
 use longhand::nalgebra::DVector;
-use longhand_gradcheck::{Case, Checker, Failure, Setting, check, laws, prove};
+use longhand_gradcheck::{Case, Checker, DualNumbers, Failure, InSingle, SequenceLayer, Setting, check, laws, prove};
 
 /// Each mistake with a word that the report must have.
 const USE: &[(A, &str)] = &[
@@ -78,7 +78,7 @@ const POINTWISE: &[(P, &str)] = &[
     (P::FeaturesOfOutput, "features()"),
     (P::OneMoreThanAny, "features()"),
     (P::SingleStaleMask, "stale"),
-    (P::SingleAboveHalf, "in f32"),
+    (P::SingleAboveTenth, "in f32"),
 ];
 
 #[test]
@@ -163,4 +163,61 @@ fn a_report_says_how_to_leave_a_law_out() {
         report.contains("Checker::without(Law::Batch) only for a layer that normalises over the batch"),
         "{report}"
     );
+}
+
+/// The name of a law, the law, and mistakes that it rejects.
+type Alone<L, M> = (&'static str, fn(&Setting<L>) -> Result<(), Failure>, &'static [M]);
+
+const ALONE: &[Alone<Around<f64>, A>] = &[
+    ("other_parameters", |s| laws::other_parameters(s), &[A::ParametersInCache, A::ParametersInCacheForward]),
+    ("optimizer_step", |s| laws::optimizer_step(s, &DualNumbers).map(|_| ()), &[A::TransposeInLayer]),
+    ("other_values", |s| laws::other_values(s), &[A::CarryInCache]),
+    ("other_marks", |s| laws::other_marks(s), &[A::MarksInCache]),
+    ("other_cotangent", |s| laws::other_cotangent(s), &[A::DeltaInCache]),
+    ("interleaved", |s| laws::interleaved(s, &Setting { training: Some(1), ..other(s) }), &[A::InputInLayer]),
+    ("replacing", |s| laws::replacing(s), &[A::ReplacingWithoutInput, A::AddedWithoutInput, A::ReplacingCarry]),
+    ("zero_in_part", |s| laws::zero_in_part(s), &[A::SilentPass]),
+    ("silent_steps", |s| laws::silent_steps(s), &[A::SilentStep]),
+    ("zero_carry", |s| laws::zero_carry(s, &DualNumbers).map(|_| ()), &[A::ZeroCarry, A::ZeroCarryOfOneSequence]),
+    ("replacing in f32", |s| laws::replacing(&InSingle::of(s)), &[A::SingleReplacing]),
+    ("padding in f32", |s| laws::padding(&InSingle::of(s)), &[A::SinglePaddingNotWritten, A::SinglePaddingTimesZero]),
+    ("other_cotangent in f32", |s| laws::other_cotangent(&InSingle::of(s)), &[A::SingleDeltaInCache]),
+];
+
+/// The same layer with another input.
+fn other(setting: &Setting<Around<f64>>) -> Setting<Around<f64>> {
+    let mut other = setting.clone();
+    other.input.values_mut().neg_mut();
+    other
+}
+
+const POINTWISE_ALONE: &[Alone<Pointwise<f64>, P>] = &[
+    ("central_difference", |s| laws::central_difference(s), &[P::GainInDouble, P::InputInDouble, P::MeanInDouble]),
+    ("large_inputs", |s| laws::large_inputs(s), &[P::AboveSix, P::NanWhereLarge]),
+    ("other_pass", |s| laws::other_pass(s), &[P::StaleMask, P::MaskDrawnOnce]),
+    ("features", |s| laws::features(s), &[P::FeaturesOfOutput, P::OneMoreThanAny]),
+    ("single_precision", |s| laws::single_precision(s), &[P::SingleAboveTenth]),
+];
+
+fn alone<L: SequenceLayer, M: Copy + std::fmt::Debug + 'static>(
+    laws: &[Alone<L, M>],
+    right: M,
+    build: impl Fn(M, &Case) -> L,
+) {
+    for &(name, law, mistakes) in laws {
+        for seed in 0..SEEDS {
+            let case = Case::from_seed(seed);
+            let of = |mistake| law(&Setting::of_case(&build(mistake, &case), &case));
+            of(right).unwrap_or_else(|failure| panic!("{name} rejects the right layer: {failure}"));
+            for &mistake in mistakes {
+                assert!(of(mistake).is_err(), "{mistake:?} survives {name} in {case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_law_alone_rejects_its_mistakes() {
+    alone(ALONE, A::None, |mistake, case| Around::zeros(case.inputs, case.hidden, mistake));
+    alone(POINTWISE_ALONE, P::None, |mistake, case| Pointwise::zeros(case.inputs, mistake));
 }
