@@ -21,6 +21,8 @@ pub enum Law {
     /// Central differences agree with the backward pass where the input is 30 times as large. Leave it out for a layer
     /// whose input is limited to small numbers.
     LargeInputs,
+    /// The same steps are valid in the output as in the input. Leave it out for a layer that changes which steps are valid.
+    Marks,
     /// Gradients are right where the carry is zero. Leave it out for a layer that has no derivative at a carry of zero.
     ZeroCarry,
 }
@@ -36,6 +38,7 @@ impl Law {
             Law::SinglePrecision => "for a layer that is only used in f64",
             Law::Differences => "for a layer whose forward pass jumps everywhere",
             Law::LargeInputs => "for a layer whose input is limited to small numbers",
+            Law::Marks => "for a layer that changes which steps are valid",
             Law::ZeroCarry => "for a layer that has no derivative at a carry of zero",
         };
         format!("leave this law out with Checker::without(Law::{self:?}) only {layers}")

@@ -202,6 +202,11 @@ impl Checker {
             agreement = agreement.and(gradients(training)?);
             self.general_laws(training)?;
         }
+        each!(setting; zero_inputs);
+        each!(training; zero_inputs);
+        if self.asks(Law::Marks) {
+            each!(setting; marks);
+        }
         if self.asks(Law::Padding) {
             each!(setting; padding);
         }

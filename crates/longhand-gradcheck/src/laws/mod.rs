@@ -36,6 +36,8 @@
 //! |---|---|
 //! | [`features`] | numbers of features that are not those of the input and the output |
 //! | [`first_carry`] | a first carry that is not zero |
+//! | [`marks()`] | an output without the marks of the input, or with those of an earlier call |
+//! | [`zero_inputs()`] | a zero that is taken for a mark |
 //! | [`padding`] | a mask that leaks; zero times NaN |
 //! | [`more_padding`] | a mean over all steps in place of the valid ones |
 //! | [`batch`] | sequences mixed up; a mean for a sum |
@@ -64,6 +66,7 @@ mod compare;
 mod contract;
 mod differences;
 mod interleaved;
+mod marks;
 mod oracles;
 mod padding;
 mod precision;
@@ -74,6 +77,7 @@ mod silent;
 mod ties;
 mod time;
 mod vanishing;
+mod zero_inputs;
 
 pub use allocation::allocation;
 pub(crate) use backward::accumulation_within;
@@ -86,6 +90,7 @@ pub(crate) use differences::along;
 pub use differences::{central_difference, large_inputs};
 pub use interleaved::interleaved;
 pub(crate) use interleaved::{interleaved_with_itself, interleaved_with_other_shapes};
+pub use marks::marks;
 pub use oracles::{same_function, windows_held};
 pub use padding::{more_padding, padding, same_results};
 pub use precision::single_precision;
@@ -99,3 +104,4 @@ pub(crate) use silent::{silent_steps_within, zero_in_part_within};
 pub use ties::{Side, kink, ties};
 pub use time::{reset, windows_passed};
 pub use vanishing::flushing;
+pub use zero_inputs::zero_inputs;
