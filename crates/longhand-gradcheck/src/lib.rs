@@ -67,6 +67,9 @@
 //! use proptest::prelude::*;
 //!
 //! proptest! {
+//!     // Each case is checked under many marks, so a few cases are enough.
+//!     #![proptest_config(ProptestConfig::with_cases(4))]
+//!
 //!     // With `#[test]` here, in a test.
 //!     fn elman_is_right(case in Case::strategy()) {
 //!         check(&Elman::zeros(case.inputs, case.hidden), &case)?;

@@ -215,7 +215,7 @@ impl<L: Loss<f64>> Situation<'_, L> {
         self.what_does_not_count(value, gradient)
     }
 
-    /// Columns that are invalid or have no target get no gradient, and what stands there never matters.
+    /// Columns that are invalid or have no target get no gradient, and their contents never matter.
     fn what_does_not_count(&self, value: f64, gradient: &Sequences<f64>) -> Result<(), Failure> {
         let layout = self.output.layout();
         let batch = layout.batch();
@@ -229,7 +229,7 @@ impl<L: Loss<f64>> Situation<'_, L> {
         }
         let (with_nan, same) = self.evaluate(&nan);
         let same = with_nan.to_bits() == value.to_bits() && same == *gradient;
-        self.require(same, "what stands in a column that does not count never matters", || {
+        self.require(same, "the contents of a column that does not count never matter", || {
             format!("the loss or its gradient is another with NaN there: {value}, {with_nan}")
         })
     }

@@ -22,7 +22,7 @@ pub(crate) fn fill_normal<P: Tensors<f64>>(value: &mut P, deviation: f64, genera
     fill(value, &mut |_| deviation * normal(generator));
 }
 
-/// Every element from the number that stands there.
+/// Replaces every element by `f` of it.
 pub(crate) fn fill<P: Tensors<f64>>(value: &mut P, f: &mut dyn FnMut(f64) -> f64) {
     value.visit_mut(&Path::ROOT, &mut |_, _, values| {
         for value in values {

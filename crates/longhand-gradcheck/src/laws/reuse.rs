@@ -59,20 +59,19 @@ pub fn optimizer_step<L: Layer<f64>>(setting: &Setting<L>, oracle: &impl Oracle<
     adjoint::check_together(&stepped, &stepped.passes(), oracle)
 }
 
-/// The layer after its passes and a step against its gradient: each parameter changes by at most a twentieth of the
-/// largest.
+/// The layer after its passes and a step against the sign of its gradient. Each parameter changes by a twentieth of itself,
+/// so that a parameter that must be positive stays so. Only if all are zero do they change by a twentieth.
 fn stepped<L: Layer<f64>>(setting: &Setting<L>) -> L {
-    let largest = |values: &[f64]| values.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
     let mut layer = setting.layer.clone();
     let mut cache = L::Cache::default();
     let ends = setting.forward_of(&layer, &mut cache);
     let gradients = elements(&setting.after_forward(&layer, ends, &mut cache).gradients);
-    let rate = 0.05 * largest(&elements(&layer)) / largest(&gradients).max(f64::MIN_POSITIVE);
+    let all_zero = elements(&layer).iter().all(|&value| value == 0.0);
     let mut gradients = gradients.into_iter();
     layer.visit_mut(&Path::ROOT, &mut |_, _, values| {
         for (value, gradient) in values.iter_mut().zip(&mut gradients) {
-            let step = rate * gradient;
-            *value -= if step.is_finite() { step } else { 0.0 };
+            let size = if all_zero { 1.0 } else { value.abs() };
+            *value -= 0.05 * size * if gradient < 0.0 { -1.0 } else { 1.0 };
         }
     });
     layer

@@ -69,7 +69,16 @@ fn a_failure_is_shrunk() {
 #[test]
 fn laws_can_be_left_out() {
     let chain = Elman::zeros(3, 4).then(Linear::zeros(4, 5)).expect("4 meets 4");
-    let all = [Law::Batch, Law::Reset, Law::Windows, Law::Padding, Law::SinglePrecision];
+    let all = [
+        Law::Batch,
+        Law::Reset,
+        Law::Windows,
+        Law::Padding,
+        Law::SinglePrecision,
+        Law::Differences,
+        Law::LargeInputs,
+        Law::ZeroCarry,
+    ];
     let checker = all.into_iter().fold(Checker::new(), Checker::without).keep_parameters().cases(1);
     checker.layer(&chain, &Case::new(4, 2, 3, 4, 5, 1)).expect("it is right");
 }

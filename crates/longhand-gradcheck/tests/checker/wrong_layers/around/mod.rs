@@ -1,89 +1,15 @@
 //! A right Elman layer with a mistake around it: in the order of calls, at some sizes, in one scalar type, at special
 //! values. What the layer computes is right, so only the mistake can be found.
 
+mod mistake;
+mod spoil;
+
 use longhand::nalgebra::{DMatrix, convert, convert_unchecked};
 use longhand::{Elman, Features, Layer, Layout, Pass, Scalar, Sequences, Tensors};
+pub use mistake::Mistake;
+use spoil::without_sixteens;
 use std::any::TypeId;
 use std::cell::RefCell;
-
-/// What is wrong around the layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mistake {
-    /// Nothing.
-    None,
-    /// The parameters are copied into the cache once; backward uses the copy.
-    ParametersInCache,
-    /// The forward pass uses the copy too.
-    ParametersInCacheForward,
-    /// A transposed weight is stored in the layer once.
-    TransposeInLayer,
-    /// The input of the last forward pass is stored in the layer, and backward uses it.
-    InputInLayer,
-    /// The input's gradient is stored in the cache at the first backward pass after a forward pass.
-    DeltaInCache,
-    /// The marks of the first batch of a shape are used for the others.
-    MarksInCache,
-    /// The carry of the first batch of a shape is used by the backward pass of the others.
-    CarryInCache,
-    /// The gradient of the carry is left out if the carry that came in was zero.
-    ZeroCarry,
-    /// The same if the carry of one sequence was zero.
-    ZeroCarryOfOneSequence,
-    /// A step with a cotangent of zero is skipped, and the gradient of the carry with it.
-    SilentStep,
-    /// Backward returns at once if the whole cotangent of the output is zero.
-    SilentPass,
-    /// `backward_replacing` doubles a bias if nobody asks for the input's gradient.
-    ReplacingWithoutInput,
-    /// `backward_replacing` does not replace one tensor if nobody asks for the input's gradient.
-    AddedWithoutInput,
-    /// `backward_replacing` writes another gradient of the carry.
-    ReplacingCarry,
-    /// In `f32`: `backward_replacing` doubles a bias.
-    SingleReplacing,
-    /// In `f32`: gradients are overwritten, not added to.
-    SingleOverwritten,
-    /// In `f32`: the parameters in the cache are stale.
-    SingleParametersInCache,
-    /// In `f32`: the gradient of the input is left as it was at invalid steps.
-    SinglePaddingNotWritten,
-    /// In `f32`: what is in the padding of the cotangent reaches a bias, times zero.
-    SinglePaddingTimesZero,
-    /// In `f32`: the gradient of the carry is left out if the carry was zero.
-    SingleZeroCarry,
-    /// In `f32`: the delta of the first backward pass is stored.
-    SingleDeltaInCache,
-    /// In `f32`: the input of the last forward pass is stored in the layer.
-    SingleInputInLayer,
-    /// In `f64` only: a thousandth of a bias.
-    DoubleOnly,
-    /// The input's gradient is zero beyond 64 steps.
-    Beyond64Steps,
-    /// The input's gradient is zero beyond 128 steps.
-    Beyond128Steps,
-    /// A reset at a multiple of 16 steps is forgotten by backward.
-    ResetAtSixteen,
-    /// A gap at step 32 is not masked in the input's gradient.
-    GapAt32,
-    /// A bias is doubled if the units are a multiple of 4, and at least 16.
-    UnitsInFours,
-    /// The bias of the units beyond 33 has no gradient.
-    Beyond33Units,
-    /// The input's gradient takes the weight for its transpose where the shapes allow it.
-    Square,
-    /// The mask of every fourth sequence is not applied to the input's gradient.
-    MaskOfFourth,
-    /// The sequences beyond 32 have no gradient of the carry.
-    Beyond32Sequences,
-    /// The input's gradient of the features beyond 32 is zero.
-    Beyond32Inputs,
-    /// A bias is doubled if there are 16 sequences.
-    SixteenSequences,
-    /// A bias is doubled if all of inputs, units and sequences are 4.
-    Fours,
-    /// A bias is doubled in a batch of one sequence.
-    OneSequence,
-}
 
 /// The layer.
 #[derive(Debug, Clone)]
@@ -345,97 +271,4 @@ impl<T: Scalar> Around<T> {
             }
         }
     }
-
-    fn spoil_parameters(&self, input: &Sequences<T>, d_output: &Sequences<T>, own: &mut Elman<T>) {
-        use Mistake as M;
-        let (inputs, units, batch) = (input.features(), own.bias_hh_l0.len(), input.batch());
-        let double = match self.mistake {
-            M::UnitsInFours => units >= 16 && units.is_multiple_of(4),
-            M::SixteenSequences => batch == 16,
-            M::Fours => (inputs, units, batch) == (4, 4, 4),
-            M::OneSequence => batch == 1,
-            _ => false,
-        };
-        if double {
-            own.bias_hh_l0 *= convert::<f64, T>(2.0);
-        }
-        if self.has(M::DoubleOnly) && TypeId::of::<T>() == TypeId::of::<f64>() {
-            own.bias_hh_l0 *= convert::<f64, T>(1.001);
-        }
-        if self.has(M::Beyond33Units) && units > 33 {
-            own.bias_hh_l0.rows_mut(33, units - 33).fill(T::zero());
-        }
-        if is_single::<T>() && self.has(M::SinglePaddingTimesZero) {
-            let padding = d_output.values().iter().fold(T::zero(), |sum, &d| sum + T::zero() * d);
-            own.bias_hh_l0.iter_mut().for_each(|g| *g += padding);
-        }
-    }
-
-    fn spoil_input(&self, input: &Sequences<T>, cache: &mut Cache<T>, d_x: &mut Sequences<T>) {
-        use Mistake as M;
-        let layout = input.layout();
-        if self.has_either(M::DeltaInCache, M::SingleDeltaInCache) {
-            *d_x = cache.d_input.get_or_insert_with(|| d_x.clone()).clone();
-        }
-        if self.has(M::TransposeInLayer)
-            && let Some((stored, _)) = &*self.stored.borrow()
-        {
-            // Right as long as the stored weight is.
-            for (now, &then) in self.inner.weight_ih_l0.transpose().iter().zip(stored) {
-                if convert_unchecked::<T, f64>(*now).to_bits() != then.to_bits() {
-                    *d_x.values_mut() *= convert::<f64, T>(0.9);
-                    break;
-                }
-            }
-        }
-        let square = self.inner.weight_ih_l0.is_square() && input.features() > 1;
-        for step in 0..layout.steps() {
-            for b in 0..layout.batch() {
-                let valid = layout.is_valid(step, b);
-                let wrong = match self.mistake {
-                    M::Beyond64Steps => step > 64,
-                    M::Beyond128Steps => step > 128,
-                    M::GapAt32 => step == 32 && !valid,
-                    M::MaskOfFourth => b % 4 == 3 && !valid,
-                    M::Square => square && valid,
-                    _ => false,
-                };
-                if wrong {
-                    let value = if valid { T::zero() } else { convert::<f64, T>(0.5) };
-                    d_x.at_mut(step, b).iter_mut().for_each(|d| *d = *d * convert::<f64, T>(0.5) + value);
-                }
-                if self.has(M::Beyond32Inputs) {
-                    d_x.at_mut(step, b).iter_mut().skip(32).for_each(|d| *d = T::zero());
-                }
-            }
-        }
-    }
-
-    fn spoil_carry(&self, came_in: &DMatrix<T>, d_carry: &mut DMatrix<T>) {
-        use Mistake as M;
-        let zero = |column: usize| came_in.column(column).iter().all(|&h| h == T::zero());
-        if self.has_either(M::ZeroCarry, M::SingleZeroCarry) && (0..came_in.ncols()).all(zero) {
-            d_carry.fill(T::zero());
-        }
-        if self.has(M::ZeroCarryOfOneSequence) && came_in.ncols() > 0 && zero(0) {
-            d_carry.column_mut(0).fill(T::zero());
-        }
-        if self.has(M::Beyond32Sequences) && d_carry.ncols() > 32 {
-            let count = d_carry.ncols() - 32;
-            d_carry.columns_mut(32, count).fill(T::zero());
-        }
-    }
-}
-
-/// The layout without its resets at multiples of 16.
-fn without_sixteens(layout: &Layout) -> Layout {
-    let (steps, batch) = (layout.steps(), layout.batch());
-    let valid = (0..steps * batch).map(|column| layout.is_valid(column / batch, column % batch)).collect();
-    let mut other = Layout::new(steps, batch).with_valid(valid).expect("one mark for each column");
-    for step in (0..steps).filter(|&step| step == 0 || !step.is_multiple_of(16)) {
-        for b in layout.resets_at(step) {
-            other = other.with_reset(step, b);
-        }
-    }
-    other
 }
