@@ -2,6 +2,7 @@
 //!
 //! Time is not measured here: some processors handle subnormal numbers at full speed.
 
+use crate::chain::ChainCache;
 use crate::layers::{elman::ElmanCache, gru::GruCache, lstm::LstmCache};
 use crate::scalar::real;
 use crate::{
@@ -141,7 +142,7 @@ fn no_subnormals_in_the_loop_of_the_study() {
     initialise::uniform(&mut model, -0.01, 0.01, g).expect("the bounds are ordered");
     let loss = SigmoidCrossEntropy::new(Reduction::Sum);
     let mut optimizer = Sgd::new().with_value_clipping(1.0).expect("the limit is positive");
-    let (mut cache, mut gradients) = (Default::default(), Tensors::<f32>::zeros(&model));
+    let (mut cache, mut gradients) = (ChainCache::default(), Tensors::<f32>::zeros(&model));
     let (whole, mut x, mut d_output) = (noise::<f32>(3, 150, 60), Sequences::default(), Sequences::default());
     let mut vanished = false;
     for sequence in (0..60).cycle().take(600) {
