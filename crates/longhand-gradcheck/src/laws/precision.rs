@@ -8,8 +8,8 @@ use crate::rounding;
 use crate::setting::{Passes, Setting};
 use crate::single::{InSingle, SingleLayer};
 
-/// How many roundings one number of a pass may have gone through, relative to one rounding of every number that goes in:
-/// sums of a few dozen terms, over a few dozen steps, added up as if every error had the same sign.
+/// The accepted error, in multiples of the change that rounding every input, parameter and cotangent once makes. A result is
+/// a sum of a few dozen terms over a few dozen steps, and all errors might have the same sign.
 const ROUNDINGS: f64 = 64.0;
 
 /// How many times the scatter of the rounding of a part is accepted for one of its elements.

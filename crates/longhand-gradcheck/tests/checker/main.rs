@@ -4,11 +4,11 @@
 mod any_layer;
 mod cases;
 mod every_layer;
-mod norms;
 mod oracle_errors;
 mod pytorch;
 mod pytorch_gated;
 mod reports;
 mod right_layers;
+mod scaled;
 mod tokens;
 mod wrong_layers;

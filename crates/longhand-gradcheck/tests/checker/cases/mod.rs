@@ -1,5 +1,6 @@
 //! The policy of shapes, and what a failure says.
 
+use crate::scaled::Scaled;
 use longhand::{Elman, Layer, Linear};
 use longhand_gradcheck::{Case, Checker, Law, Setting, check};
 use proptest::prelude::*;
@@ -46,21 +47,21 @@ fn a_report_names_element_shapes_and_seed() {
     // The gradient is right, so one that is asked of another layer is wrong.
     setting.layer.weight_hh_l0[(2, 1)] += 0.5;
     Checker::new().any_layer(&setting).expect("a layer with other weights is right as well");
-    let failure = check(&Halved(Linear::zeros(2, 3)), &case).expect_err("half of the gradient is missing");
+    let failure = check(&Scaled::zeros(2, 3, 1.0, 0.5), &case).expect_err("half of the gradient is missing");
     let report = failure.to_string();
     let first = report.lines().next().expect("a line");
-    assert!(first.starts_with("halved.inner.bias["), "{report}");
+    assert!(first.starts_with("scaled.inner.bias["), "{report}");
     assert!(first.contains(": analytic ") && first.contains(", exact "), "{report}");
     assert!(first.ends_with("(T=5, batch=2, hidden=3, inputs=2, outputs=4, seed=0x1f3a)"), "{report}");
     assert!(report.contains("each element is 0.500000 times the exact one"), "{report}");
-    assert!(report.contains("right: halved.inner.weight, input"), "{report}");
+    assert!(report.contains("right: scaled.inner.weight, input"), "{report}");
 }
 
 /// `prove` shrinks the shape: the smallest that the policy has.
 #[test]
 fn a_failure_is_shrunk() {
     let caught =
-        std::panic::catch_unwind(|| Checker::new().prove(|case| Halved(Linear::zeros(case.inputs, case.outputs))));
+        std::panic::catch_unwind(|| Checker::new().prove(|case| Scaled::zeros(case.inputs, case.outputs, 1.0, 0.5)));
     let message = *caught.expect_err("it is wrong").downcast::<String>().expect("a message");
     assert!(message.contains("smallest case: T=3, batch=2, hidden=5, inputs=4, outputs=6"), "{message}");
 }
@@ -81,71 +82,4 @@ fn laws_can_be_left_out() {
     ];
     let checker = all.into_iter().fold(Checker::new(), Checker::without).keep_parameters().cases(1);
     checker.layer(&chain, &Case::new(4, 2, 3, 4, 5, 1)).expect("it is right");
-}
-
-/// A linear layer whose bias gets half of its gradient.
-#[derive(Clone)]
-struct Halved<T: longhand::Scalar>(Linear<T>);
-
-mod halved {
-    use super::Halved;
-    use longhand::{Features, Layer, Linear, Pass, Path, Scalar, Sequences, Shape, Tensors};
-
-    impl<T: Scalar> Tensors<T> for Halved<T> {
-        type Over<U: Scalar> = Halved<U>;
-
-        fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
-            self.0.visit(&path.field("inner"), visitor);
-        }
-        fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
-            self.0.visit_mut(&path.field("inner"), visitor);
-        }
-        fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
-            self.0.visit_pair(&other.0, visitor);
-        }
-        fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Halved<U> {
-            Halved(self.0.map(f))
-        }
-    }
-
-    impl<T: Scalar> Layer<T> for Halved<T> {
-        type Input = Sequences<T>;
-        type Output = Sequences<T>;
-        type Carry = ();
-        type Cache = <Linear<T> as Layer<T>>::Cache;
-
-        fn name(&self) -> String {
-            "Halved".to_owned()
-        }
-        fn features(&self) -> Features {
-            self.0.features()
-        }
-        fn carry(&self, _: usize) {}
-        fn forward<'c>(
-            &self,
-            input: &Sequences<T>,
-            carry: &mut (),
-            cache: &'c mut Self::Cache,
-            pass: &mut Pass<'_>,
-        ) -> &'c Sequences<T> {
-            self.0.forward(input, carry, cache, pass)
-        }
-        fn output(cache: &Self::Cache) -> &Sequences<T> {
-            Linear::output(cache)
-        }
-        fn backward(
-            &self,
-            input: &Sequences<T>,
-            cache: &mut Self::Cache,
-            d_output: &Sequences<T>,
-            d_carry: &mut (),
-            gradients: &mut Self,
-            d_input: Option<&mut Sequences<T>>,
-        ) {
-            let mut own = self.0.zeros();
-            self.0.backward(input, cache, d_output, d_carry, &mut own, d_input);
-            gradients.0.weight += own.weight;
-            gradients.0.bias += own.bias * longhand::nalgebra::convert::<f64, T>(0.5);
-        }
-    }
 }

@@ -31,6 +31,12 @@ pub enum Mistake {
     GainForgotten,
     /// The backward pass divides by the deviation without epsilon.
     EpsilonForgotten,
+    /// `d_x` without the mean of `d_u`: the derivative of the mean is forgotten.
+    MeanForgotten,
+    /// `d_x` without the term in `u`: the derivative of the deviation is forgotten.
+    DeviationForgotten,
+    /// The mean of `d_u` is off by a billionth.
+    Billionth,
     /// The cache has room for the deviation of one step, so every step gets the last one's.
     LastDeviation,
     /// The output has the right values but not the marks of the input: to the next layer, padding is a valid zero.
@@ -152,6 +158,12 @@ impl<T: Scalar> Layer<T> for LayerNorm<T> {
                 d_x[i] = gain * d_y[i];
             }
             let (mean, along) = (sum(d_x.iter().copied()) / n, dot(d_x, u) / n);
+            let (mean, along) = match self.mistake {
+                Mistake::MeanForgotten => (T::zero(), along),
+                Mistake::DeviationForgotten => (mean, T::zero()),
+                Mistake::Billionth => (mean * real(1.0 + 1e-9), along),
+                _ => (mean, along),
+            };
             for (d_x, &u) in d_x.iter_mut().zip(u) {
                 *d_x = (*d_x - mean - u * along) / deviation;
             }

@@ -82,8 +82,23 @@ fn layer_norm_over_two_features_is_accepted() {
 #[test]
 fn wrong_layer_norms_are_rejected() {
     use layer_norm::Mistake as M;
-    assert_rejected(M::None, &[M::GainForgotten, M::EpsilonForgotten, M::LastDeviation], |mistake, case| {
-        check(&LayerNorm::zeros(case.inputs, mistake), case)
+    let mistakes = [
+        M::GainForgotten,
+        M::EpsilonForgotten,
+        M::MeanForgotten,
+        M::DeviationForgotten,
+        M::Billionth,
+        M::LastDeviation,
+    ];
+    assert_rejected(M::None, &mistakes, |mistake, case| check(&LayerNorm::zeros(case.inputs, mistake), case));
+}
+
+/// A gradient that nearly cancels is mostly rounding, and a mistake in it must still be found.
+#[test]
+fn wrong_layer_norms_over_two_features_are_rejected() {
+    use layer_norm::Mistake as M;
+    assert_rejected(M::None, &[M::MeanForgotten, M::DeviationForgotten, M::Billionth], |mistake, case| {
+        check(&LayerNorm::zeros(2, mistake), case)
     });
 }
 

@@ -1,0 +1,79 @@
+//! A linear layer whose gradients are too large or too small by a factor, and how small a mistake is found.
+
+use longhand::nalgebra::convert;
+use longhand::{Features, Layer, Linear, Pass, Scalar, Sequences, Tensors};
+use longhand_gradcheck::Checker;
+
+/// The gradient of `weight[0,0]` is multiplied by `first_weight`, that of the bias by `bias`.
+#[derive(Clone)]
+pub struct Scaled<T: Scalar> {
+    inner: Linear<T>,
+    first_weight: f64,
+    bias: f64,
+}
+
+longhand::tensors!(Scaled { inner } keep { first_weight, bias });
+
+impl<T: Scalar> Scaled<T> {
+    pub fn zeros(inputs: usize, outputs: usize, first_weight: f64, bias: f64) -> Self {
+        Scaled { inner: Linear::zeros(inputs, outputs), first_weight, bias }
+    }
+}
+
+impl<T: Scalar> Layer<T> for Scaled<T> {
+    type Input = Sequences<T>;
+    type Output = Sequences<T>;
+    type Carry = ();
+    type Cache = <Linear<T> as Layer<T>>::Cache;
+
+    fn name(&self) -> String {
+        "Scaled".to_owned()
+    }
+
+    fn features(&self) -> Features {
+        self.inner.features()
+    }
+
+    fn carry(&self, _: usize) {}
+
+    fn forward<'c>(
+        &self,
+        input: &Sequences<T>,
+        carry: &mut (),
+        cache: &'c mut Self::Cache,
+        pass: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        self.inner.forward(input, carry, cache, pass)
+    }
+
+    fn output(cache: &Self::Cache) -> &Sequences<T> {
+        Linear::output(cache)
+    }
+
+    fn backward(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut Self::Cache,
+        d_output: &Sequences<T>,
+        d_carry: &mut (),
+        gradients: &mut Self,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        let mut own = self.inner.zeros();
+        self.inner.backward(input, cache, d_output, d_carry, &mut own, d_input);
+        own.weight[(0, 0)] *= convert::<f64, T>(self.first_weight);
+        gradients.inner.weight += own.weight;
+        gradients.inner.bias += own.bias * convert::<f64, T>(self.bias);
+    }
+}
+
+#[test]
+fn an_error_of_three_parts_in_ten_to_the_twelfth_is_rejected() {
+    for seed in 2..22 {
+        let checker = Checker::new().seed(seed);
+        let failure = checker.try_prove(|case| Scaled::zeros(case.inputs, case.outputs, 1.0 + 3e-12, 1.0));
+        let report = failure.expect_err("one element is off").to_string();
+        assert!(report.starts_with("scaled.inner.weight[0"), "{report}");
+        assert!(report.contains("1 of "), "{report}");
+    }
+}
