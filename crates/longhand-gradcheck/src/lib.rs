@@ -106,6 +106,7 @@ mod cut;
 mod differences;
 mod dual;
 mod edges;
+mod erased;
 mod failure;
 mod law;
 pub mod laws;

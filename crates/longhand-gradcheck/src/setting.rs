@@ -6,8 +6,8 @@ use crate::numbers::{elements, fill, fill_normal, filled, generator};
 use longhand::{Features, Layer, Pass, Sequences, Tensors};
 
 /// A layer from sequences to sequences, as every layer of longhand is. Implemented for every layer that is one.
-pub trait SequenceLayer: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> {}
-impl<L: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>>> SequenceLayer for L {}
+pub trait SequenceLayer: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + 'static {}
+impl<L: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + 'static> SequenceLayer for L {}
 
 /// A layer and all the numbers of one check of it.
 ///

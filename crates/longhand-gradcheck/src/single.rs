@@ -125,6 +125,13 @@ where
     }
 }
 
+/// The setting with every number rounded to `f32`, to be checked in `f32`.
+pub(crate) fn rounded<L: Layer<f64>>(setting: &Setting<L>) -> Setting<L> {
+    let mut rounded = setting.changed(&mut |x| f64::from(x as f32));
+    rounded.about = format!("in f32, {}", setting.about);
+    rounded
+}
+
 /// A layer that runs in `f32` behind a face of `f64`, so that the [laws](crate::laws) can be checked in `f32`:
 /// `laws::padding(&InSingle::of(&setting))`.
 #[derive(Debug, Clone)]
@@ -138,11 +145,13 @@ pub struct InSingle<L: SingleLayer> {
 impl<L: SingleLayer> InSingle<L> {
     /// The setting in single precision: every number rounded to `f32`.
     pub fn of(setting: &Setting<L>) -> Setting<InSingle<L>> {
-        let Setting { layer, input, carry, d_output, d_carry, training, about } =
-            setting.changed(&mut |x| f64::from(x as f32));
-        let about = format!("in f32, {about}");
-        let layer = InSingle { single: layer.to_single(), double: layer };
-        Setting { layer, input, carry, d_output, d_carry, training, about }
+        let Setting { layer, input, carry, d_output, d_carry, training, about } = rounded(setting);
+        Setting { layer: InSingle::of_layer(layer), input, carry, d_output, d_carry, training, about }
+    }
+
+    /// The layer, whose parameters are rounded already.
+    pub(crate) fn of_layer(double: L) -> InSingle<L> {
+        InSingle { single: double.to_single(), double }
     }
 
     #[expect(clippy::too_many_arguments, reason = "those of `Layer::backward`, and which of the two backward passes")]

@@ -7,14 +7,16 @@ use super::Checker;
 use crate::adjoint::{self, Agreement};
 use crate::case::Case;
 use crate::differences::Differences;
-use crate::dual::DualLayer;
+use crate::dual::{Direction, DualLayer};
+use crate::erased::{DualNumbersOfErased, Erased, ErasedLayer, ErasedSequenceLayer, Visible};
 use crate::failure::Failure;
 use crate::law::Law;
 use crate::laws::{self, Doubling};
-use crate::oracle::{DualNumbers, Oracle};
+use crate::numbers::elements;
+use crate::oracle::Oracle;
 use crate::panics::caught;
 use crate::setting::{SequenceLayer, Setting};
-use crate::single::{InSingle, SingleLayer};
+use crate::single::SingleLayer;
 use longhand::{Layer, Path, Tensors};
 
 /// The difference that is accepted in `f32` where a law holds within rounding, relative to the largest number.
@@ -44,6 +46,30 @@ fn context<L: Layer<f64>>(setting: &Setting<L>) -> String {
     format!("{}, {}", setting.layer.name(), setting.about)
 }
 
+/// A function of each element.
+type Mapping<'a> = &'a mut dyn FnMut(f64) -> f64;
+
+/// The laws of other scalars, for layers whose type is forgotten.
+fn same_function<V: Visible>(setting: &Setting<Erased<V>>) -> Result<(), Failure> {
+    caught(
+        "laws::same_function",
+        || context(setting),
+        || laws::same_values(setting, &setting.tangent(&Direction::default())),
+    )
+}
+
+fn single_precision<V: Visible>(setting: &Setting<Erased<V>>) -> Result<(), Failure> {
+    caught(
+        "laws::single_precision",
+        || context(setting),
+        || laws::precision_of(setting, &|rounded| rounded.in_single().passes().parts("")),
+    )
+}
+
+fn in_single<V: Visible>(setting: &Setting<Erased<V>>) -> Result<Setting<Erased<V>>, Failure> {
+    caught("InSingle::of", || context(setting), || Ok(setting.in_single()))
+}
+
 impl Checker {
     /// The gradients of a layer against dual numbers, and all laws, in one case and, with the same layer, under the marks
     /// of [`Case::edge_layouts`].
@@ -55,6 +81,7 @@ impl Checker {
         layer: &L,
         case: &Case,
     ) -> Result<Agreement, Failure> {
+        let layer = &Erased::new(layer.clone());
         let mut agreement = self.layer_in(layer, case)?;
         for (_, layout) in Case::edge_layouts() {
             agreement = agreement.and(self.layer_in(layer, &case.clone().with_layout(layout))?);
@@ -63,17 +90,15 @@ impl Checker {
     }
 
     /// The same in this case only.
-    fn layer_in<L: SequenceLayer + DualLayer + SingleLayer>(
-        &self,
-        layer: &L,
-        case: &Case,
-    ) -> Result<Agreement, Failure> {
+    fn layer_in(&self, layer: &ErasedSequenceLayer, case: &Case) -> Result<Agreement, Failure> {
         let setting = &caught("the forward pass", || case.to_string(), || Ok(self.setting(layer, case)))?;
-        each!(setting; tensors);
-        let agreement = self.with_oracle(setting, &DualNumbers, |setting| {
-            each!(setting; same_function);
-            Ok(())
-        })?;
+        let mapped = |f: Mapping<'_>| {
+            let layer = setting.layer.values().mapped(f);
+            let input = elements(&Tensors::<f64>::map::<f64>(&setting.input, f));
+            [layer, input, setting.carry.mapped(f)]
+        };
+        each!(setting; visits, maps(mapped));
+        let agreement = self.with_oracle(setting, &DualNumbersOfErased, same_function)?;
         if self.asks(Law::Differences) {
             each!(setting; central_difference);
             each!(&setting.in_training(); central_difference);
@@ -82,9 +107,9 @@ impl Checker {
             each!(setting; large_inputs);
         }
         if self.asks(Law::SinglePrecision) {
-            each!(setting; single_precision);
-            each!(&setting.with_zero_carry(); single_precision);
-            let single = &caught("InSingle::of", || context(setting), || Ok(InSingle::of(setting)))?;
+            single_precision(setting)?;
+            single_precision(&setting.with_zero_carry())?;
+            let single = &in_single(setting)?;
             Self::laws_in_single(single)?;
             each!(single; silent_steps_within(SINGLE), other_marks, cache, interleaved_with_other_shapes);
             if self.asks(Law::Padding) {
@@ -100,6 +125,7 @@ impl Checker {
     /// # Errors
     /// If a gradient is wrong or a law is broken.
     pub fn layer_by_differences<L: SequenceLayer>(&self, layer: &L, case: &Case) -> Result<Agreement, Failure> {
+        let layer = &ErasedSequenceLayer::double_only(layer.clone());
         let setting = caught("the forward pass", || case.to_string(), || Ok(self.setting(layer, case)))?;
         self.with_oracle(&setting, &Differences::new(), |_| Ok(()))
     }
@@ -111,12 +137,22 @@ impl Checker {
     ///
     /// # Errors
     /// If a gradient is wrong or a law is broken.
-    pub fn any_layer<L: DualLayer + SingleLayer>(&self, setting: &Setting<L>) -> Result<Agreement, Failure> {
-        each!(setting; tensors, contract, repeat, same_function);
-        let mut agreement =
-            caught("gradients", || context(setting), || adjoint::check(setting, &setting.passes(), &DualNumbers))?;
+    pub fn any_layer<L: DualLayer + SingleLayer + 'static>(&self, setting: &Setting<L>) -> Result<Agreement, Failure> {
+        self.erased_layer(&ErasedLayer::setting(setting))
+    }
+
+    fn erased_layer(&self, setting: &Setting<ErasedLayer>) -> Result<Agreement, Failure> {
+        let mapped =
+            |f: Mapping<'_>| [setting.layer.values().mapped(f), setting.input.mapped(f), setting.carry.mapped(f)];
+        each!(setting; visits, maps(mapped), contract, repeat);
+        same_function(setting)?;
+        let mut agreement = caught(
+            "gradients",
+            || context(setting),
+            || adjoint::check(setting, &setting.passes(), &DualNumbersOfErased),
+        )?;
         self.general_laws(setting)?;
-        agreement = agreement.and(self.oracle_laws(setting, &DualNumbers)?);
+        agreement = agreement.and(self.oracle_laws(setting, &DualNumbersOfErased)?);
         if self.asks(Law::Differences) {
             each!(setting; central_difference);
         }
@@ -124,9 +160,8 @@ impl Checker {
             each!(setting; large_inputs);
         }
         if self.asks(Law::SinglePrecision) {
-            each!(setting; single_precision);
-            let single = &caught("InSingle::of", || context(setting), || Ok(InSingle::of(setting)))?;
-            Self::laws_in_single(single)?;
+            single_precision(setting)?;
+            Self::laws_in_single(&in_single(setting)?)?;
         }
         Ok(agreement)
     }
@@ -136,16 +171,17 @@ impl Checker {
     ///
     /// # Errors
     /// If a gradient is wrong or a law is broken.
-    pub fn any_layer_with<L: DualLayer + SingleLayer>(
+    pub fn any_layer_with<L: DualLayer + SingleLayer + 'static>(
         &self,
         setting: &Setting<L>,
         other: &Setting<L>,
     ) -> Result<Agreement, Failure> {
-        let agreement = self.any_layer(setting)?.and(self.any_layer(other)?);
+        let (setting, other) = (&ErasedLayer::setting(setting), &ErasedLayer::setting(other));
+        let agreement = self.erased_layer(setting)?.and(self.erased_layer(other)?);
         each!(setting; cache_after(other), interleaved(other));
         each!(other; cache_after(setting));
         if self.asks(Law::SinglePrecision) {
-            let (single, other) = (&InSingle::of(setting), &InSingle::of(other));
+            let (single, other) = (&setting.in_single(), &other.in_single());
             each!(single; cache_after(other), interleaved(other));
         }
         Ok(agreement)
@@ -158,7 +194,7 @@ impl Checker {
     /// If a layer is rejected: with the report.
     #[track_caller]
     pub fn prove<L: SequenceLayer + DualLayer + SingleLayer>(&self, build: impl Fn(&Case) -> L) {
-        self.panicking(&|case| self.layer_in(&build(case), case));
+        self.panicking(&|case| self.layer_in(&Erased::new(build(case)), case));
     }
 
     /// [`prove`](Self::prove) that returns the failure in place of a panic.
@@ -169,7 +205,7 @@ impl Checker {
         &self,
         build: impl Fn(&Case) -> L,
     ) -> Result<(), Failure> {
-        self.run(&|case| self.layer_in(&build(case), case)).map_err(|rejection| rejection.failure)
+        self.run(&|case| self.layer_in(&Erased::new(build(case)), case)).map_err(|rejection| rejection.failure)
     }
 
     /// [`prove`](Self::prove) for a layer that runs on `f64` only.
@@ -181,15 +217,15 @@ impl Checker {
         self.panicking(&|case| self.layer_by_differences(&build(case), case));
     }
 
-    fn with_oracle<L: SequenceLayer>(
+    fn with_oracle(
         &self,
-        setting: &Setting<L>,
-        oracle: &impl Oracle<L>,
-        same_function: impl Fn(&Setting<L>) -> Result<(), Failure>,
+        setting: &Setting<ErasedSequenceLayer>,
+        oracle: &impl Oracle<ErasedSequenceLayer>,
+        same_function: impl Fn(&Setting<ErasedSequenceLayer>) -> Result<(), Failure>,
     ) -> Result<Agreement, Failure> {
         each!(setting; visits, features, first_carry, contract, repeat);
         same_function(setting)?;
-        let gradients = |setting: &Setting<L>| {
+        let gradients = |setting: &Setting<ErasedSequenceLayer>| {
             caught("gradients", || context(setting), || adjoint::check(setting, &setting.passes(), oracle))
         };
         let mut agreement = gradients(setting)?;

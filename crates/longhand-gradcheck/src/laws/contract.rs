@@ -14,20 +14,35 @@ use longhand::{Layer, Path, Shape, Tensors};
 /// # Errors
 /// If they do not.
 pub fn tensors<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let Setting { layer, input, carry, .. } = setting;
+    let mapped = |f: &mut dyn FnMut(f64) -> f64| {
+        [elements(&layer.map::<f64>(f)), elements(&input.map::<f64>(f)), elements(&carry.map::<f64>(f))]
+    };
     visits(setting)?;
-    let check = LawCheck::new("map gives the same tensors in the same order as visit", setting);
-    mapped(&check, &setting.prefix(), &setting.layer)?;
-    mapped(&check, "input", &setting.input)?;
-    mapped(&check, "carry", &setting.carry)
+    maps(setting, mapped)
 }
 
-fn mapped<P: Tensors<f64>>(check: &LawCheck<'_>, prefix: &str, value: &P) -> Result<(), Failure> {
+/// The part of the law about `map`, of which `mapped` gives the elements for the layer, the input and the carry.
+pub(crate) fn maps<L: Layer<f64>>(
+    setting: &Setting<L>,
+    mapped: impl Fn(&mut dyn FnMut(f64) -> f64) -> [Vec<f64>; 3],
+) -> Result<(), Failure> {
+    let check = LawCheck::new("map gives the same tensors in the same order as visit", setting);
     let mut next = 0.0;
-    let numbered = value.map::<f64>(&mut |_| {
+    let mapped = mapped(&mut |_| {
         next += 1.0;
         next
     });
-    check.same(&Names::of(prefix, value), ["by map", "by visit"], &elements(&numbered), &counted(value.count()))
+    let Setting { layer, input, carry, .. } = setting;
+    let names = [Names::of(&setting.prefix(), layer), Names::of("input", input), Names::of("carry", carry)];
+    let mut first = 0;
+    for (names, mapped) in names.iter().zip(&mapped) {
+        let count = names.0.last().map_or(0, |tensor| tensor.range().end);
+        let expected = counted(first + count).split_off(first);
+        check.same(names, ["by map", "by visit"], mapped, &expected)?;
+        first += count;
+    }
+    Ok(())
 }
 
 fn counted(count: usize) -> Vec<f64> {

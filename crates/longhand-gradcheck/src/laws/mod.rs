@@ -84,15 +84,17 @@ pub(crate) use backward::accumulation_within;
 pub use backward::{Doubling, accumulation, linearity, repeat, replacing, zero_cotangent};
 pub use cache::cache;
 pub use carry::{carry_again, zero_carry};
-pub(crate) use contract::visits;
 pub use contract::{contract, tensors};
+pub(crate) use contract::{maps, visits};
 pub(crate) use differences::along;
 pub use differences::{central_difference, large_inputs};
 pub use interleaved::interleaved;
 pub(crate) use interleaved::{interleaved_with_itself, interleaved_with_other_shapes};
 pub use marks::marks;
+pub(crate) use oracles::same_values;
 pub use oracles::{same_function, windows_held};
 pub use padding::{more_padding, padding, same_results};
+pub(crate) use precision::precision_of;
 pub use precision::single_precision;
 pub use reuse::{
     cache_after, optimizer_step, other_cotangent, other_marks, other_parameters, other_pass, other_values,

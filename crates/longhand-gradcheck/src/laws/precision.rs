@@ -1,12 +1,13 @@
 //! The law of single precision.
 
-use super::compare::{LawCheck, largest, largest_of};
+use super::compare::{LawCheck, Parts, largest, largest_of};
 use crate::failure::Failure;
 use crate::law::Law;
 use crate::numbers::{generator, normal};
 use crate::rounding;
 use crate::setting::{Passes, Setting};
-use crate::single::{InSingle, SingleLayer};
+use crate::single::{InSingle, SingleLayer, rounded};
+use longhand::Layer;
 
 /// The accepted error, in multiples of the change that rounding every input, parameter and cotangent once makes. A result is
 /// a sum of a few dozen terms over a few dozen steps, and all errors might have the same sign.
@@ -31,8 +32,13 @@ const VANISHED: f64 = 1.1e-19;
 /// # Errors
 /// If they do not agree.
 pub fn single_precision<L: SingleLayer>(setting: &Setting<L>) -> Result<(), Failure> {
+    precision_of(setting, &|rounded| InSingle::of(rounded).passes().parts(""))
+}
+
+/// The law, with the numbers of the passes in `f32` from `in_single`.
+pub(crate) fn precision_of<L: Layer<f64>>(setting: &Setting<L>, in_single: &InSinglePasses<L>) -> Result<(), Failure> {
     let check = LawCheck::of(Law::SinglePrecision, "f32 agrees with f64 within its precision", setting);
-    let rounded = to_single(setting);
+    let rounded = rounded(setting);
     let parts = rounded.passes().parts(&setting.prefix());
     let epsilon = f64::from(f32::EPSILON);
     let vanished = VANISHED * largest_of(&parts).max(1.0);
@@ -49,7 +55,7 @@ pub fn single_precision<L: SingleLayer>(setting: &Setting<L>) -> Result<(), Fail
             }
         }
     }
-    let single = InSingle::of(&rounded).passes().parts("");
+    let single = in_single(&rounded);
     let within = |part: usize, index: usize| {
         let (double, single) = (parts[part].1[index], single[part].1[index]);
         (double - single).abs() <= ROUNDINGS * bounds[part][index]
@@ -60,7 +66,7 @@ pub fn single_precision<L: SingleLayer>(setting: &Setting<L>) -> Result<(), Fail
         if beyond.is_empty() && double.len() == single.len() {
             continue;
         }
-        let shaken = differences.get_or_insert_with(|| shaken_differences(&rounded));
+        let shaken = differences.get_or_insert_with(|| shaken_differences(&rounded, in_single));
         let scatter = scatter_of_part(shaken, part);
         let is_rounding = |index: usize| {
             let of_element = |group: &Vec<Differences>| group.iter().map(|parts| parts[part][index]).collect();
@@ -75,14 +81,17 @@ pub fn single_precision<L: SingleLayer>(setting: &Setting<L>) -> Result<(), Fail
     Ok(())
 }
 
+/// Gives the numbers of a setting's passes in `f32`.
+pub(crate) type InSinglePasses<L> = dyn Fn(&Setting<L>) -> Parts;
+
 /// Differences between `f64` and `f32` by part and element.
 type Differences = Vec<Vec<f64>>;
 
 /// The differences for several changes of the numbers that go in, by size of the change.
-fn shaken_differences<L: SingleLayer>(setting: &Setting<L>) -> [Vec<Differences>; 4] {
+fn shaken_differences<L: Layer<f64>>(setting: &Setting<L>, in_single: &InSinglePasses<L>) -> [Vec<Differences>; 4] {
     rounding::differences(rounding::SINGLE, |index, size| {
-        let shaken = to_single(&rounding::shaken(setting, index, size));
-        let (double, single) = (shaken.passes().parts(""), InSingle::of(&shaken).passes().parts(""));
+        let shaken = rounded(&rounding::shaken(setting, index, size));
+        let (double, single) = (shaken.passes().parts(""), in_single(&shaken));
         let pairs = double.iter().zip(&single);
         pairs.map(|((_, a), (_, b))| a.iter().zip(b).map(|(a, b)| a - b).collect()).collect()
     })
@@ -101,9 +110,4 @@ fn scatter_of_part(shaken: &[Vec<Differences>; 4], part: usize) -> f64 {
         ((0..count).map(variance).sum::<f64>() / count.max(1) as f64).sqrt()
     };
     shaken[..3].iter().map(of_group).fold(0.0, f64::max)
-}
-
-/// The setting with every number rounded to `f32`.
-fn to_single<L: SingleLayer>(setting: &Setting<L>) -> Setting<L> {
-    setting.changed(&mut |x| f64::from(x as f32))
 }

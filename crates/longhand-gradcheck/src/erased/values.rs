@@ -1,0 +1,177 @@
+//! A value made of tensors whose type is forgotten.
+
+use crate::numbers::elements;
+use longhand::{Path, Scalar, Sequences, Shape, Tensors};
+use std::any::Any;
+
+/// What is asked of a value, whatever its type. Implemented for every value made of tensors.
+pub(super) trait Object: Any {
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64]));
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64]));
+    fn visit_pair(&mut self, other: &dyn Object, visitor: &mut dyn FnMut(&mut [f64], &[f64]));
+    fn count(&self) -> usize;
+    fn set_zero(&mut self);
+    fn zeros(&self) -> Values;
+    fn copy_from(&mut self, other: &dyn Object);
+    /// The elements of what `map` gives.
+    fn mapped(&self, f: &mut dyn FnMut(f64) -> f64) -> Vec<f64>;
+    fn duplicate(&self) -> Values;
+}
+
+impl<P: Tensors<f64> + 'static> Object for P {
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
+        Tensors::visit(self, path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64])) {
+        Tensors::visit_mut(self, path, visitor);
+    }
+
+    fn visit_pair(&mut self, other: &dyn Object, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
+        Tensors::visit_pair(self, same_type(other), visitor);
+    }
+
+    fn count(&self) -> usize {
+        Tensors::count(self)
+    }
+
+    fn set_zero(&mut self) {
+        Tensors::set_zero(self);
+    }
+
+    fn zeros(&self) -> Values {
+        Values::new(Tensors::zeros(self))
+    }
+
+    fn copy_from(&mut self, other: &dyn Object) {
+        Tensors::copy_from(self, same_type(other));
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(f64) -> f64) -> Vec<f64> {
+        elements(&self.map::<f64>(f))
+    }
+
+    fn duplicate(&self) -> Values {
+        Values::new(self.clone())
+    }
+}
+
+fn same_type<P: 'static>(other: &dyn Object) -> &P {
+    let other: &dyn Any = other;
+    other.downcast_ref().expect("the carries, inputs and gradients of one layer have the same types")
+}
+
+/// A value made of tensors whose type is forgotten. The default is no value: a cotangent that is not drawn yet.
+#[derive(Default)]
+pub(crate) struct Values(Option<Box<dyn Object>>);
+
+impl Values {
+    pub(super) fn new<P: Tensors<f64> + 'static>(value: P) -> Values {
+        Values(Some(Box::new(value)))
+    }
+
+    /// The value itself, of which the caller knows the type.
+    pub(super) fn get<P: 'static>(&self) -> &P {
+        same_type(self.object())
+    }
+
+    pub(super) fn get_mut<P: 'static>(&mut self) -> &mut P {
+        let object: &mut dyn Any = self.object_mut();
+        object.downcast_mut().expect("the caller knows the type")
+    }
+
+    fn object(&self) -> &dyn Object {
+        self.0.as_deref().expect("a value is there before it is used")
+    }
+
+    fn object_mut(&mut self) -> &mut dyn Object {
+        self.0.as_deref_mut().expect("a value is there before it is used")
+    }
+
+    /// The elements of what `map` gives.
+    pub(crate) fn mapped(&self, f: &mut dyn FnMut(f64) -> f64) -> Vec<f64> {
+        self.object().mapped(f)
+    }
+}
+
+impl Clone for Values {
+    fn clone(&self) -> Values {
+        self.0.as_deref().map_or_else(Values::default, Object::duplicate)
+    }
+}
+
+/// Every call goes to the value. It cannot be turned into another scalar.
+impl Tensors<f64> for Values {
+    type Over<U: Scalar> = ();
+
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
+        self.object().visit(path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64])) {
+        self.object_mut().visit_mut(path, visitor);
+    }
+
+    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
+        self.object_mut().visit_pair(other.object(), visitor);
+    }
+
+    fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
+
+    fn count(&self) -> usize {
+        self.object().count()
+    }
+
+    fn set_zero(&mut self) {
+        self.object_mut().set_zero();
+    }
+
+    fn zeros(&self) -> Self {
+        self.object().zeros()
+    }
+
+    fn copy_from(&mut self, other: &Self) {
+        self.object_mut().copy_from(other.object());
+    }
+}
+
+/// What the laws see of an input or an output: sequences stay sequences, for the laws of sequences; other values are
+/// [`Values`].
+pub(crate) trait Visible: Tensors<f64> + Default + 'static {}
+impl Visible for Sequences<f64> {}
+impl Visible for Values {}
+
+/// A type that stands for values of type `P`.
+pub(crate) trait Face<P>: Visible {
+    fn of(value: P) -> Self;
+    fn value(&self) -> &P;
+    fn value_mut(&mut self) -> &mut P;
+}
+
+impl Face<Sequences<f64>> for Sequences<f64> {
+    fn of(value: Sequences<f64>) -> Self {
+        value
+    }
+
+    fn value(&self) -> &Sequences<f64> {
+        self
+    }
+
+    fn value_mut(&mut self) -> &mut Sequences<f64> {
+        self
+    }
+}
+
+impl<P: Tensors<f64> + 'static> Face<P> for Values {
+    fn of(value: P) -> Self {
+        Values::new(value)
+    }
+
+    fn value(&self) -> &P {
+        self.get()
+    }
+
+    fn value_mut(&mut self) -> &mut P {
+        self.get_mut()
+    }
+}
