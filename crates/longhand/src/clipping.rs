@@ -1,6 +1,6 @@
 //! Clipping of gradients, before the optimizer sees them.
 
-use crate::kernel::{Equations, Real, each};
+use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::norm::Norm;
 use crate::{Path, Scalar, Tensors};
 
@@ -59,6 +59,8 @@ pub(crate) fn hold<T: Scalar, V: Real<T>>(value: V, limit: T) -> V {
 /// The same for a pass of its own.
 #[derive(Clone, Copy)]
 struct Hold<T>(T);
+
+compiled_here!(Hold<T>, 0, 1);
 
 impl<T: Scalar> Equations<T, 0, 1> for Hold<T> {
     #[inline(always)]

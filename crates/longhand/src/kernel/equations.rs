@@ -3,23 +3,71 @@
 //! A layer writes its step as an [`Equations`], in the symbols of its derivation, and hands over the bands of rows that
 //! they read and change. One pass then goes over all of them: what one equation gives, the next finds in a register.
 
-use super::instruction_set::{InstructionSet, Kernel, run};
+use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision};
 use super::pack::size;
 use super::precision::Precision;
 use super::real::{Lanes, Real, Single};
 use super::vector::Vector;
 use crate::Scalar;
-use crate::scalar::is;
 use core::marker::PhantomData;
 
 /// Equations for one element: from `READ` values that are read and `CHANGED` values that stand where the results go, to
 /// the results.
 ///
 /// `apply` must be `#[inline(always)]`: it is compiled with an instruction set only inside of a kernel.
-pub(crate) trait Equations<T, const READ: usize, const CHANGED: usize>: Copy {
+pub(crate) trait Equations<T, const READ: usize, const CHANGED: usize>: CompiledHere<T, READ, CHANGED> {
     /// The results, in the order of `changed`.
     fn apply<V: Real<T>>(self, read: [V; READ], changed: [V; CHANGED]) -> [V; CHANGED];
 }
+
+/// The functions that run equations on `f32` and on `f64`. Each of them is compiled once, in this crate: were they generic,
+/// every crate that uses a layer would compile its equations again, for each instruction set. The macro
+/// [`compiled_here`] implements it.
+pub(crate) trait CompiledHere<T, const READ: usize, const CHANGED: usize>: Copy {
+    /// The same equations over other scalars.
+    type Over<S: Scalar>: Equations<S, READ, CHANGED>;
+    /// Runs a pass on `f32`.
+    const SINGLE: fn(InstructionSet, &Pass<'_, Self::Over<f32>, f32, READ, CHANGED>);
+    /// Runs a pass on `f64`.
+    const DOUBLE: fn(InstructionSet, &Pass<'_, Self::Over<f64>, f64, READ, CHANGED>);
+}
+
+/// Implements [`CompiledHere`] for equations by name and by the number of values that they read and change:
+/// `compiled_here!(Forward, 1, 7)`, or `compiled_here!(Step<T>, 1, 2)` if they hold scalars.
+macro_rules! compiled_here {
+    ($equations:ident, $read:literal, $changed:literal) => {
+        $crate::kernel::compiled_here!($equations, $equations, $equations, $equations, $equations, $read, $changed);
+    };
+    ($equations:ident<T>, $read:literal, $changed:literal) => {
+        $crate::kernel::compiled_here!(
+            $equations<T>, $equations<S>, $equations<f32>, $equations<f64>, $equations, $read, $changed
+        );
+    };
+    ($over_t:ty, $over_s:ty, $single:ty, $double:ty, $equations:ident, $read:literal, $changed:literal) => {
+        impl<T: $crate::Scalar> $crate::kernel::CompiledHere<T, $read, $changed> for $over_t {
+            type Over<S: $crate::Scalar> = $over_s;
+            const SINGLE: fn($crate::kernel::InstructionSet, &$crate::kernel::Pass<'_, $single, f32, $read, $changed>) = {
+                fn single(
+                    instruction_set: $crate::kernel::InstructionSet,
+                    pass: &$crate::kernel::Pass<'_, $single, f32, $read, $changed>,
+                ) {
+                    $crate::kernel::run::<f32>(instruction_set, pass);
+                }
+                single
+            };
+            const DOUBLE: fn($crate::kernel::InstructionSet, &$crate::kernel::Pass<'_, $double, f64, $read, $changed>) = {
+                fn double(
+                    instruction_set: $crate::kernel::InstructionSet,
+                    pass: &$crate::kernel::Pass<'_, $double, f64, $read, $changed>,
+                ) {
+                    $crate::kernel::run::<f64>(instruction_set, pass);
+                }
+                double
+            };
+        }
+    };
+}
+pub(crate) use compiled_here;
 
 /// A band of `rows` rows of a matrix that is stored column by column.
 #[derive(Debug, Clone, Copy)]
@@ -103,10 +151,10 @@ pub(crate) fn each_row<T: Scalar, const READ: usize, const CHANGED: usize>(
 
 /// The same on one instruction set, which this processor must have.
 #[inline]
-pub(super) fn each_column<T: Scalar, const READ: usize, const CHANGED: usize>(
+pub(super) fn each_column<T: Scalar, E: Equations<T, READ, CHANGED>, const READ: usize, const CHANGED: usize>(
     instruction_set: InstructionSet,
     valid: &[bool],
-    equations: impl Equations<T, READ, CHANGED>,
+    equations: E,
     read: [Rows<'_, T>; READ],
     changed: [RowsMut<'_, T>; CHANGED],
 ) {
@@ -134,24 +182,30 @@ pub(super) fn each_column<T: Scalar, const READ: usize, const CHANGED: usize>(
         read: read.map(|band| (band.first, band.column_stride)),
         changed: changed.map(|band| (band.first, band.column_stride)),
     };
-    if is::<T, f32>() {
-        run::<f32>(instruction_set, &pass);
-    } else if is::<T, f64>() {
-        run::<f64>(instruction_set, &pass);
-    } else {
+    if !by_precision(instruction_set, &pass, E::SINGLE, E::DOUBLE) {
         pass.one_at_a_time();
     }
 }
 
 /// One pass of equations over bands, as pointers and column strides that [`each_column`] checked: every element lies in
 /// its band, and no other reference to a changed one is alive.
-struct Pass<'a, E, T, const READ: usize, const CHANGED: usize> {
+pub(crate) struct Pass<'a, E, T, const READ: usize, const CHANGED: usize> {
     equations: E,
     valid: &'a [bool],
     rows: usize,
     columns: usize,
     read: [(*const T, usize); READ],
     changed: [(*mut T, usize); CHANGED],
+}
+
+// SAFETY: `Over` is the same type over another scalar type, and so are the equations' own `Over`, by the macro.
+unsafe impl<'a, T, E, const READ: usize, const CHANGED: usize> OverScalar for Pass<'a, E, T, READ, CHANGED>
+where
+    T: Scalar,
+    E: Equations<T, READ, CHANGED>,
+{
+    type Scalar = T;
+    type Over<S: Scalar> = Pass<'a, E::Over<S>, S, READ, CHANGED>;
 }
 
 impl<T, E, const READ: usize, const CHANGED: usize> Pass<'_, E, T, READ, CHANGED>
@@ -186,34 +240,31 @@ where
     }
 }
 
-/// For scalars `S`, the concrete type behind `T`.
-impl<S, T, E, const READ: usize, const CHANGED: usize> Kernel<S> for Pass<'_, E, T, READ, CHANGED>
+impl<T, E, const READ: usize, const CHANGED: usize> Kernel<T> for Pass<'_, E, T, READ, CHANGED>
 where
-    S: Precision,
-    T: Scalar,
+    T: Scalar + Precision,
     E: Equations<T, READ, CHANGED>,
 {
     #[inline(always)]
-    fn run<V: Vector<S>>(&self, token: V::Token) {
-        assert!(is::<T, S>(), "a pass over other scalars");
+    fn run<V: Vector<T>>(&self, token: V::Token) {
         // A copy, whose constants no write to a result can reach.
         let equations = self.equations;
-        // SAFETY: whole vectors of rows, and the rows of the last one, lie in each band; `S` is `T`.
+        // SAFETY: whole vectors of rows, and the rows of the last one, lie in each band.
         unsafe {
             for (read, changed) in self.columns() {
-                let zero = Lanes::<T, S, V>::new(V::splat(token, S::default()));
+                let zero = Lanes::<T, V>::new(V::splat(token, T::default()));
                 let mut row = 0;
                 while row + V::LANES <= self.rows {
                     let (mut from, mut before) = ([zero; READ], [zero; CHANGED]);
                     for i in 0..READ {
-                        from[i].vector = V::load(token, read[i].cast::<S>().add(row));
+                        from[i].vector = V::load(token, read[i].add(row));
                     }
                     for i in 0..CHANGED {
-                        before[i].vector = V::load(token, changed[i].cast::<S>().add(row));
+                        before[i].vector = V::load(token, changed[i].add(row));
                     }
                     let results = equations.apply(from, before);
                     for i in 0..CHANGED {
-                        results[i].vector.store(changed[i].cast::<S>().add(row));
+                        results[i].vector.store(changed[i].add(row));
                     }
                     row += V::LANES;
                 }
@@ -221,14 +272,14 @@ where
                 if rest > 0 {
                     let (mut from, mut before) = ([zero; READ], [zero; CHANGED]);
                     for i in 0..READ {
-                        from[i].vector = V::load_first(token, read[i].cast::<S>().add(row), rest);
+                        from[i].vector = V::load_first(token, read[i].add(row), rest);
                     }
                     for i in 0..CHANGED {
-                        before[i].vector = V::load_first(token, changed[i].cast::<S>().add(row), rest);
+                        before[i].vector = V::load_first(token, changed[i].add(row), rest);
                     }
                     let results = equations.apply(from, before);
                     for i in 0..CHANGED {
-                        results[i].vector.store_first(changed[i].cast::<S>().add(row), rest);
+                        results[i].vector.store_first(changed[i].add(row), rest);
                     }
                 }
             }

@@ -8,6 +8,7 @@ use super::simd128::Simd128;
 use super::vector::{Plain, Vector};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512};
+use crate::Scalar;
 use crate::scalar::is;
 
 /// The instruction sets that have a path of their own, each with the token that proves it.
@@ -94,14 +95,14 @@ pub(crate) fn with<R>(instruction_set: InstructionSet, work: impl FnOnce() -> R)
 }
 
 /// A loop over scalars `S` that is written once for every vector.
-pub(super) trait Kernel<S: Precision> {
+pub(crate) trait Kernel<S: Precision> {
     /// Must be inlined into the functions below, which are compiled with the instruction set of `V`.
     fn run<V: Vector<S>>(&self, token: V::Token);
 }
 
 /// Runs a kernel on an instruction set.
 #[inline]
-pub(super) fn run<S: Precision>(instruction_set: InstructionSet, kernel: &impl Kernel<S>) {
+pub(crate) fn run<S: Precision>(instruction_set: InstructionSet, kernel: &impl Kernel<S>) {
     match instruction_set {
         InstructionSet::Plain(token) => plain(token, kernel),
         #[cfg(target_arch = "x86_64")]
@@ -153,9 +154,9 @@ fn simd128<S: Precision>(token: Simd128, kernel: &impl Kernel<S>) {
 /// `Over<Self::Scalar>` is `Self`.
 pub(super) unsafe trait OverScalar {
     /// The type of its scalars.
-    type Scalar: 'static;
+    type Scalar: Scalar;
     /// The same kernel over another type.
-    type Over<S: 'static>;
+    type Over<S: Scalar>;
 }
 
 /// Passes a kernel to the function for `f32` or for `f64`; `false`, and nothing done, if its scalars are neither. These
@@ -177,15 +178,4 @@ pub(super) fn by_precision<K: OverScalar>(
         return false;
     }
     true
-}
-
-/// A scalar under the other name of its type.
-///
-/// # Panics
-/// If the types are two.
-#[inline(always)]
-pub(super) fn same_scalar<A: Copy + 'static, B: Copy + 'static>(value: A) -> B {
-    assert!(is::<A, B>(), "two names of one type of scalars");
-    // SAFETY: the types are one.
-    unsafe { core::mem::transmute_copy::<A, B>(&value) }
 }

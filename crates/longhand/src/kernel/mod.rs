@@ -40,7 +40,8 @@ mod vector;
 mod x86;
 
 pub(crate) use column::PackedForColumn;
-pub(crate) use equations::{Equations, bands, bands_mut, each, each_row};
+pub(crate) use equations::{CompiledHere, Equations, Pass, bands, bands_mut, compiled_here, each, each_row};
+pub(crate) use instruction_set::{InstructionSet, run};
 pub(crate) use pack::{Operand, Packed};
 pub(crate) use product::{Accumulate, Workspace, product};
 pub(crate) use real::Real;

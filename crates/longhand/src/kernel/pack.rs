@@ -157,9 +157,9 @@ impl<'a, T> Packing<'a, T> {
 }
 
 // SAFETY: `Over<T>` is the type itself.
-unsafe impl<'a, T: 'static> OverScalar for Packing<'a, T> {
+unsafe impl<'a, T: Scalar> OverScalar for Packing<'a, T> {
     type Scalar = T;
-    type Over<S: 'static> = Packing<'a, S>;
+    type Over<S: Scalar> = Packing<'a, S>;
 }
 
 fn pack_f32(instruction_set: InstructionSet, packing: &Packing<'_, f32>) {

@@ -1,7 +1,6 @@
 //! What equations are written in: a number of any kind, or a vector of them.
 
 use super::exponential::{sigmoid_of, sigmoid_vector};
-use super::instruction_set::same_scalar;
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
@@ -40,27 +39,27 @@ pub(crate) trait Real<T>:
 #[derive(Clone, Copy)]
 pub(super) struct Single<T>(pub(super) T);
 
-/// A SIMD vector of `S`, where `S` is the concrete type behind `T`.
-pub(super) struct Lanes<T, S, V> {
+/// A SIMD vector of `T`.
+pub(super) struct Lanes<T, V> {
     pub(super) vector: V,
-    scalar: PhantomData<(T, S)>,
+    scalar: PhantomData<T>,
 }
 
-impl<T, S, V> Lanes<T, S, V> {
+impl<T, V> Lanes<T, V> {
     #[inline(always)]
     pub(super) fn new(vector: V) -> Self {
         Lanes { vector, scalar: PhantomData }
     }
 }
 
-impl<T, S, V: Copy> Clone for Lanes<T, S, V> {
+impl<T, V: Copy> Clone for Lanes<T, V> {
     #[inline(always)]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T, S, V: Copy> Copy for Lanes<T, S, V> {}
+impl<T, V: Copy> Copy for Lanes<T, V> {}
 
 macro_rules! operators {
     ($($operator:ident $function:ident)*) => {
@@ -73,7 +72,7 @@ macro_rules! operators {
                 }
             }
 
-            impl<T: Scalar, S: Precision, V: Vector<S>> $operator for Lanes<T, S, V> {
+            impl<T: Scalar + Precision, V: Vector<T>> $operator for Lanes<T, V> {
                 type Output = Self;
                 #[inline(always)]
                 fn $function(self, other: Self) -> Self {
@@ -118,10 +117,10 @@ impl<T: Scalar> Real<T> for Single<T> {
     }
 }
 
-impl<T: Scalar, S: Precision, V: Vector<S>> Real<T> for Lanes<T, S, V> {
+impl<T: Scalar + Precision, V: Vector<T>> Real<T> for Lanes<T, V> {
     #[inline(always)]
     fn constant(self, value: T) -> Self {
-        Lanes::new(self.vector.constant(same_scalar(value)))
+        Lanes::new(self.vector.constant(value))
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -129,7 +128,7 @@ impl<T: Scalar, S: Precision, V: Vector<S>> Real<T> for Lanes<T, S, V> {
     }
     #[inline(always)]
     fn tanh(self) -> Self {
-        Lanes::new(S::tanh(self.vector))
+        Lanes::new(<T as Precision>::tanh(self.vector))
     }
     #[inline(always)]
     fn sigmoid(self) -> Self {
@@ -149,15 +148,15 @@ impl<T: Scalar, S: Precision, V: Vector<S>> Real<T> for Lanes<T, S, V> {
     }
     #[inline(always)]
     fn flush_to_zero(self) -> Self {
-        Lanes::new(self.vector.where_bits(self.vector.constant(S::KEPT)))
+        Lanes::new(self.vector.where_bits(self.vector.constant(T::KEPT)))
     }
     #[inline(always)]
     fn flush_subnormal(self) -> Self {
-        Lanes::new(self.vector.where_bits(self.vector.constant(S::NORMAL)))
+        Lanes::new(self.vector.where_bits(self.vector.constant(T::NORMAL)))
     }
     #[inline(always)]
     fn with_finite_square(self) -> Self {
-        let (largest, zero) = (self.vector.constant(S::LARGEST), self.vector.constant(S::default()));
+        let (largest, zero) = (self.vector.constant(T::LARGEST), self.vector.constant(T::default()));
         let clamped = zero.sub(largest).max(largest.min(self.vector));
         // Adds zero, or NaN for infinity.
         Lanes::new(clamped.add(self.vector.sub(self.vector)))

@@ -1,6 +1,6 @@
 //! Sums over slices.
 
-use super::equations::{Equations, each};
+use super::equations::{Equations, compiled_here, each};
 use super::real::Real;
 use crate::Scalar;
 
@@ -8,6 +8,7 @@ use crate::Scalar;
 pub(crate) fn add<T: Scalar>(out: &mut [T], values: &[T]) {
     #[derive(Clone, Copy)]
     struct Add;
+    compiled_here!(Add, 1, 1);
     impl<T: Scalar> Equations<T, 1, 1> for Add {
         #[inline(always)]
         fn apply<V: Real<T>>(self, [value]: [V; 1], [out]: [V; 1]) -> [V; 1] {

@@ -12,7 +12,7 @@
 //! Shapes: any `features x (steps * batch)`; output and gradient are zero at invalid steps.
 
 use super::shapes::{check_backward, check_input};
-use crate::kernel::{Equations, Real, each};
+use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::{Features, Layer, Pass, Scalar, Sequences};
 use alloc::{format, string::String};
 
@@ -34,6 +34,8 @@ crate::tensors!(Activation);
 #[derive(Clone, Copy)]
 pub(crate) struct Forward(pub(crate) Activation);
 
+compiled_here!(Forward, 1, 1);
+
 impl<T: Scalar> Equations<T, 1, 1> for Forward {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [x]: [V; 1], _: [V; 1]) -> [V; 1] {
@@ -48,6 +50,8 @@ impl<T: Scalar> Equations<T, 1, 1> for Forward {
 /// `d_x` from `y` and `d_y`.
 #[derive(Clone, Copy)]
 struct Backward(Activation);
+
+compiled_here!(Backward, 2, 1);
 
 impl<T: Scalar> Equations<T, 2, 1> for Backward {
     #[inline(always)]

@@ -43,7 +43,7 @@
 
 use super::recurrence::{self, Recurrence, step_of};
 use super::shapes;
-use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, each_row};
+use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, compiled_here, each_row};
 use crate::sequences::reshape;
 use crate::{Features, Layer, Pass, Scalar, Sequences, initialise, sizes};
 use alloc::{format, string::String, vec::Vec};
@@ -159,6 +159,8 @@ impl<T: Scalar> Default for ElmanCache<T> {
 #[derive(Clone, Copy)]
 pub(crate) struct Forward(pub(crate) Nonlinearity);
 
+compiled_here!(Forward, 0, 2);
+
 impl<T: Scalar> Equations<T, 0, 2> for Forward {
     #[inline(always)]
     fn apply<V: Real<T>>(self, []: [V; 0], [z, _]: [V; 2]) -> [V; 2] {
@@ -173,6 +175,8 @@ impl<T: Scalar> Equations<T, 0, 2> for Forward {
 /// `d_z[t]`, and nothing left of `d_carry`: all that `h[t]` had to say is in `d_z[t]` then.
 #[derive(Clone, Copy)]
 struct Backward(Nonlinearity);
+
+compiled_here!(Backward, 2, 2);
 
 impl<T: Scalar> Equations<T, 2, 2> for Backward {
     #[inline(always)]

@@ -75,7 +75,7 @@
 
 use super::recurrence::{self, Recurrence, step_of};
 use super::shapes;
-use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, each_row};
+use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, compiled_here, each_row};
 use crate::sequences::reshape;
 use crate::{Features, Layer, Pass, Scalar, Sequences, initialise, sizes};
 use alloc::{format, string::String};
@@ -187,6 +187,8 @@ impl<T: Scalar> Default for GruCache<T> {
 #[derive(Clone, Copy)]
 pub(crate) struct Forward;
 
+compiled_here!(Forward, 4, 6);
+
 impl<T: Scalar> Equations<T, 4, 6> for Forward {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [u_r, u_z, u_n, previous]: [V; 4], [a_r, a_z, a_n, _, _, _]: [V; 6]) -> [V; 6] {
@@ -200,6 +202,8 @@ impl<T: Scalar> Equations<T, 4, 6> for Forward {
 /// From `d_output` and `d_carry` to `d_a`, `d_u` and, in place of `d_carry`, what the update gate takes back.
 #[derive(Clone, Copy)]
 struct Backward;
+
+compiled_here!(Backward, 6, 7);
 
 impl<T: Scalar> Equations<T, 6, 7> for Backward {
     #[inline(always)]

@@ -72,7 +72,7 @@
 use super::recurrence::{self, Recurrence, States, step_of};
 use super::shapes;
 use crate::hyperparameters::check_finite;
-use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, each_row};
+use crate::kernel::{Accumulate, Equations, Real, bands, bands_mut, compiled_here, each_row};
 use crate::scalar::real;
 use crate::sequences::reshape;
 use crate::{Features, HyperparameterError, Layer, Pass, Scalar, Sequences, initialise, sizes};
@@ -209,6 +209,8 @@ impl<T: Scalar> Default for LstmCache<T> {
 #[derive(Clone, Copy)]
 pub(crate) struct Forward;
 
+compiled_here!(Forward, 1, 7);
+
 impl<T: Scalar> Equations<T, 1, 7> for Forward {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [previous_c]: [V; 1], [z_i, z_f, z_g, z_o, _, _, _]: [V; 7]) -> [V; 7] {
@@ -223,6 +225,8 @@ impl<T: Scalar> Equations<T, 1, 7> for Forward {
 /// `h[t]` had to say is in `d_z` then.
 #[derive(Clone, Copy)]
 struct Backward;
+
+compiled_here!(Backward, 6, 6);
 
 impl<T: Scalar> Equations<T, 6, 6> for Backward {
     #[inline(always)]

@@ -19,7 +19,7 @@
 //! In truncated training each window has its own mean: the output is that of the window it is given.
 
 use super::shapes::{check_backward, check_input};
-use crate::kernel::{self, Equations, Real, each};
+use crate::kernel::{self, Equations, Real, compiled_here, each};
 use crate::scalar::{count, flush_to_zero, real};
 use crate::{Features, Layer, Layout, Pass, Scalar, Sequences};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
@@ -57,6 +57,8 @@ struct AddBlock<T> {
     /// The lowest finite number: replaces the error of an infinite sum, which is NaN.
     lowest: T,
 }
+
+compiled_here!(AddBlock<T>, 1, 2);
 
 impl<T: Scalar> Equations<T, 1, 2> for AddBlock<T> {
     #[inline(always)]

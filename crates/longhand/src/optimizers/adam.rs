@@ -2,7 +2,7 @@
 
 use super::{Optimizer, check_learning_rate, sized};
 use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
-use crate::kernel::{Equations, Real, each};
+use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::{as_f64, is, real};
 use crate::{HyperparameterError, Scalar, Tensors};
 use alloc::{format, vec::Vec};
@@ -118,6 +118,8 @@ struct AdamStep<T> {
     step_size: T,
     second_scale: T,
 }
+
+compiled_here!(AdamStep<T>, 1, 3);
 
 impl<T: Scalar> Equations<T, 1, 3> for AdamStep<T> {
     #[inline(always)]

@@ -3,7 +3,7 @@
 use super::{Optimizer, check_learning_rate, sized};
 use crate::clipping::hold;
 use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
-use crate::kernel::{Equations, Real, each};
+use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::real;
 use crate::{HyperparameterError, Scalar, Tensors};
 use alloc::vec::Vec;
@@ -98,6 +98,8 @@ struct Plain<T> {
     clip_value: T,
 }
 
+compiled_here!(Plain<T>, 1, 1);
+
 impl<T: Scalar> Equations<T, 1, 1> for Plain<T> {
     #[inline(always)]
     fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w]: [V; 1]) -> [V; 1] {
@@ -115,6 +117,8 @@ struct WithMomentum<T> {
     clip_value: T,
     nesterov: bool,
 }
+
+compiled_here!(WithMomentum<T>, 1, 2);
 
 impl<T: Scalar> Equations<T, 1, 2> for WithMomentum<T> {
     #[inline(always)]

@@ -67,9 +67,9 @@ struct Once<'a, T> {
 }
 
 // SAFETY: `Over<T>` is the type itself.
-unsafe impl<'a, T: 'static> OverScalar for Once<'a, T> {
+unsafe impl<'a, T: Scalar> OverScalar for Once<'a, T> {
     type Scalar = T;
-    type Over<S: 'static> = Once<'a, S>;
+    type Over<S: Scalar> = Once<'a, S>;
 }
 
 fn once_f32(instruction_set: InstructionSet, product: &Once<'_, f32>) {

@@ -49,9 +49,9 @@ struct Product<'a, T> {
 }
 
 // SAFETY: `Over<T>` is the type itself.
-unsafe impl<'a, T: 'static> OverScalar for Product<'a, T> {
+unsafe impl<'a, T: Scalar> OverScalar for Product<'a, T> {
     type Scalar = T;
-    type Over<S: 'static> = Product<'a, S>;
+    type Over<S: Scalar> = Product<'a, S>;
 }
 
 fn product_f32(instruction_set: InstructionSet, product: &Product<'_, f32>) {

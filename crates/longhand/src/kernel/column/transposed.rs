@@ -48,9 +48,9 @@ struct Transposed<'a, T> {
 }
 
 // SAFETY: `Over<T>` is the type itself.
-unsafe impl<'a, T: 'static> OverScalar for Transposed<'a, T> {
+unsafe impl<'a, T: Scalar> OverScalar for Transposed<'a, T> {
     type Scalar = T;
-    type Over<S: 'static> = Transposed<'a, S>;
+    type Over<S: Scalar> = Transposed<'a, S>;
 }
 
 fn transposed_f32(instruction_set: InstructionSet, product: &Transposed<'_, f32>) {

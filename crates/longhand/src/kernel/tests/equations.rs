@@ -2,7 +2,7 @@
 
 use super::{bits, reals, whole};
 use crate::Scalar;
-use crate::kernel::equations::{Equations, bands, bands_mut, each_column};
+use crate::kernel::equations::{Equations, bands, bands_mut, compiled_here, each_column};
 use crate::kernel::instruction_set::InstructionSet;
 use crate::kernel::{self, Real, each};
 use crate::scalar::real;
@@ -13,6 +13,8 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// Everything that rounds the same way however wide a vector is.
 #[derive(Clone, Copy)]
 struct Everything<T>(T);
+
+compiled_here!(Everything<T>, 2, 3);
 
 impl<T: Scalar> Equations<T, 2, 3> for Everything<T> {
     fn apply<V: Real<T>>(self, [a, b]: [V; 2], [x, y, z]: [V; 3]) -> [V; 3] {
@@ -31,6 +33,8 @@ fn expected<T: Scalar>(constant: T, [a, b]: [T; 2], [x, y, z]: [T; 3]) -> [T; 3]
 
 #[derive(Clone, Copy)]
 struct Flushes;
+
+compiled_here!(Flushes, 1, 3);
 
 impl<T: Scalar> Equations<T, 1, 3> for Flushes {
     fn apply<V: Real<T>>(self, [x]: [V; 1], _: [V; 3]) -> [V; 3] {
@@ -123,6 +127,7 @@ fn bands_of_matrices() {
 fn nothing_beyond_a_slice_is_touched() {
     #[derive(Clone, Copy)]
     struct One;
+    compiled_here!(One, 1, 1);
     impl<T: Scalar> Equations<T, 1, 1> for One {
         fn apply<V: Real<T>>(self, [x]: [V; 1], _: [V; 1]) -> [V; 1] {
             [x.constant(T::one())]
@@ -143,6 +148,7 @@ fn nothing_beyond_a_slice_is_touched() {
 fn check_not_a_number<T: Scalar>() {
     #[derive(Clone, Copy)]
     struct Held<T>(PhantomData<T>);
+    compiled_here!(Held<T>, 0, 2);
     impl<T: Scalar> Equations<T, 0, 2> for Held<T> {
         fn apply<V: Real<T>>(self, []: [V; 0], [x, y]: [V; 2]) -> [V; 2] {
             [x.constant(T::zero()).max(x), y.constant(real(-1.0)).max(y.constant(T::one()).min(y))]

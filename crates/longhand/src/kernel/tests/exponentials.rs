@@ -3,7 +3,7 @@
 use super::{bits, reals};
 use crate::Scalar;
 use crate::kernel::Real;
-use crate::kernel::equations::{Equations, bands_mut, each_column};
+use crate::kernel::equations::{Equations, bands_mut, compiled_here, each_column};
 use crate::kernel::instruction_set::InstructionSet;
 use crate::scalar::real;
 use alloc::vec::Vec;
@@ -20,6 +20,8 @@ fn ulps32(given: f32, expected: f64) -> f64 {
 #[derive(Clone, Copy, Default)]
 struct Tanh;
 
+compiled_here!(Tanh, 0, 1);
+
 impl<T: Scalar> Equations<T, 0, 1> for Tanh {
     fn apply<V: Real<T>>(self, []: [V; 0], [x]: [V; 1]) -> [V; 1] {
         [x.tanh()]
@@ -28,6 +30,8 @@ impl<T: Scalar> Equations<T, 0, 1> for Tanh {
 
 #[derive(Clone, Copy, Default)]
 struct Sigmoid;
+
+compiled_here!(Sigmoid, 0, 1);
 
 impl<T: Scalar> Equations<T, 0, 1> for Sigmoid {
     fn apply<V: Real<T>>(self, []: [V; 0], [x]: [V; 1]) -> [V; 1] {
