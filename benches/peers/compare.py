@@ -59,7 +59,7 @@ def build(frameworks):
     """Builds the Rust workers in release."""
     cargo = ["cargo", "build", "--release", "--locked"]
     if "longhand" in frameworks:
-        subprocess.run([*cargo, "-p", "longhand-benches", "--example", "peer"], cwd=ROOT, check=True)
+        subprocess.run([*cargo, "-p", "longhand-benches", "--bin", "peer"], cwd=ROOT, check=True)
     if {"burn", "candle"} & set(frameworks):
         # Their loops over elements have the vector instructions they were compiled with; ours choose at run time.
         environment = {**os.environ, "RUSTFLAGS": "-C target-cpu=native"}
@@ -96,7 +96,7 @@ def start(framework, environment):
     if framework in ("jax", "torch"):
         command = [sys.executable, str(HERE / f"peer_{framework}.py")]
     elif framework == "longhand":
-        command = [str(ROOT / "target" / "release" / "examples" / "peer")]
+        command = [str(ROOT / "target" / "release" / "peer")]
     else:
         command = [str(ROOT / "target" / "peers" / "release" / "longhand-peers"), framework]
     if cores := environment["PEER_CORES"]:

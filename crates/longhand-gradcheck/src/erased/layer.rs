@@ -51,6 +51,7 @@ impl<V: Visible> Clone for Erased<V> {
 }
 
 impl<V: Visible> Copy for Calls<V> {}
+#[expect(clippy::expl_impl_clone_on_copy, reason = "the derived one would require that `V` is `Copy`")]
 impl<V: Visible> Clone for Calls<V> {
     fn clone(&self) -> Self {
         *self
@@ -58,6 +59,7 @@ impl<V: Visible> Clone for Calls<V> {
 }
 
 impl<V: Visible> Copy for OtherScalars<V> {}
+#[expect(clippy::expl_impl_clone_on_copy, reason = "the derived one would require that `V` is `Copy`")]
 impl<V: Visible> Clone for OtherScalars<V> {
     fn clone(&self) -> Self {
         *self
