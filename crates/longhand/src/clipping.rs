@@ -68,3 +68,23 @@ impl<T: Scalar> Equations<T, 0, 1> for Hold<T> {
         [hold(value, self.0)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::clip_by_global_norm;
+    use crate::global_norm;
+    use nalgebra::DMatrix;
+
+    /// The norm of `f32` is summed in `f64`. Where it rounds to the limit, their quotient is not exactly 1, so scaling
+    /// by it changes large elements by a last digit.
+    #[test]
+    fn f32_gradients_whose_norm_is_the_limit_are_unchanged() {
+        for count in 2..200_u16 {
+            let before = DMatrix::from_fn(1, usize::from(count), |_, column| (1.0 + column as f32).sin());
+            let mut clipped = before.clone();
+            let limit = global_norm(&before);
+            clip_by_global_norm(&mut clipped, limit);
+            assert_eq!(clipped, before, "{count} elements");
+        }
+    }
+}

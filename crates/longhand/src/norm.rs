@@ -79,3 +79,39 @@ impl<T: Scalar> Norm<T> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::global_norm;
+    use nalgebra::DVector;
+
+    /// The sum of the squares is above the smallest normal number, but each square is below and loses its last digits.
+    #[test]
+    fn a_normal_sum_of_subnormal_squares_keeps_its_digits() {
+        // 41 binary digits are enough for the square, so that the sum of 2^14 squares is exact.
+        let element = (1.0 + 2.0_f64.powi(-20)) * 2.0_f64.powi(-518);
+        let norm = global_norm(&DVector::repeat(1 << 14, element));
+        assert!((norm / (128.0 * element) - 1.0).abs() < 1e-15, "{norm:e}");
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    #[test]
+    fn clipping_carries_derivatives_on() {
+        use crate::{Linear, clip_by_global_norm};
+        use num_dual::Dual64;
+
+        // 3^2 + 4^2 = 5^2, and the derivative of the norm is (3 * 1 + 4 * 2) / 5.
+        let mut gradients = Linear::<Dual64>::zeros(1, 1);
+        (gradients.weight[0], gradients.bias[0]) = (Dual64::new(3.0, 1.0), Dual64::new(4.0, 2.0));
+        let norm = clip_by_global_norm(&mut gradients, Dual64::from(10.0));
+        assert_eq!((gradients.weight[0].eps, gradients.bias[0].eps), (1.0, 2.0), "a norm below the limit");
+        assert!((norm.re - 5.0).abs() < 1e-15 && (norm.eps - 2.2).abs() < 1e-15, "{norm}");
+
+        clip_by_global_norm(&mut gradients, Dual64::from(2.0));
+        // (2 g / norm)' = 2 (g' norm - g norm') / norm^2
+        for (clipped, value, derivative) in [(gradients.weight[0], 3.0, 1.0), (gradients.bias[0], 4.0, 2.0)] {
+            assert!((clipped.re - 0.4 * value).abs() < 1e-15, "{clipped}");
+            assert!((clipped.eps - 0.08 * (5.0 * derivative - 2.2 * value)).abs() < 1e-15, "{clipped}");
+        }
+    }
+}
