@@ -87,3 +87,35 @@ impl<T: Scalar> Loss<T> for SoftmaxCrossEntropy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SoftmaxCrossEntropy;
+    use crate::{Labels, Loss, Reduction, Sequences};
+    use alloc::{vec, vec::Vec};
+
+    fn evaluate(logits: &[f64], label: usize) -> (f64, Vec<f64>) {
+        let logits = Sequences::from_fn(logits.len(), 1, 1, |class, _, _| logits[class]);
+        let mut d_logits = Sequences::default();
+        let loss = SoftmaxCrossEntropy::new(Reduction::Sum);
+        let value = loss.evaluate(&logits, &Labels::per_sequence(&[label]), Some(&mut d_logits));
+        (value, d_logits.column(0).to_vec())
+    }
+
+    #[test]
+    fn a_logit_of_minus_infinity_leaves_its_class_out() {
+        let (value, gradient) = evaluate(&[0.5, -1.0], 1);
+        let (with_masked, gradient_with_masked) = evaluate(&[0.5, -1.0, f64::NEG_INFINITY], 1);
+        assert_eq!(with_masked.to_bits(), value.to_bits());
+        assert_eq!(gradient_with_masked, [gradient[0], gradient[1], 0.0]);
+    }
+
+    /// The label counts as the largest logit where several are: `1 / classes - 1` would be rounded twice.
+    #[test]
+    fn gradient_of_the_label_is_rounded_once_where_logits_are_equal() {
+        for classes in 2..50_u8 {
+            let (_, gradient) = evaluate(&vec![0.5; usize::from(classes)], 0);
+            assert_eq!(gradient[0].to_bits(), (-(f64::from(classes) - 1.0) / f64::from(classes)).to_bits(), "{classes}");
+        }
+    }
+}
