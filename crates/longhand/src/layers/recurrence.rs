@@ -273,8 +273,7 @@ impl<T: Scalar> Recurrence<T> {
                 packed.product_with(bias_hh, accumulate, ones);
             };
         // The sum over all blocks replaces the gradients, or has one term: it can be worked out in its place.
-        let in_place =
-            accumulate == Accumulate::Replace || block.len() == layout.steps() && end - start <= BLOCK_COLUMNS;
+        let in_place = accumulate == Accumulate::Replace || block.len() == layout.steps() && end <= BLOCK_COLUMNS;
         let (mut gradients, mut sums) = (gradients, self.sums.each_mut());
         if !in_place {
             for (sum, gradient) in sums.iter_mut().zip(&gradients) {

@@ -115,7 +115,11 @@ mod tests {
     fn gradient_of_the_label_is_rounded_once_where_logits_are_equal() {
         for classes in 2..50_u8 {
             let (_, gradient) = evaluate(&vec![0.5; usize::from(classes)], 0);
-            assert_eq!(gradient[0].to_bits(), (-(f64::from(classes) - 1.0) / f64::from(classes)).to_bits(), "{classes}");
+            assert_eq!(
+                gradient[0].to_bits(),
+                (-(f64::from(classes) - 1.0) / f64::from(classes)).to_bits(),
+                "{classes}"
+            );
         }
     }
 }
