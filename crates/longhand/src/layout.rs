@@ -207,15 +207,26 @@ impl Layout {
         }
     }
 
-    /// Becomes `steps` steps of `batch` sequences without resets, valid where `valid(step, sequence)` says so.
+    /// Becomes `steps` steps of `batch` sequences with the marks that the functions give by step and sequence.
     #[track_caller]
-    pub(crate) fn set_valid(&mut self, steps: usize, batch: usize, valid: impl Fn(usize, usize) -> bool) {
+    pub(crate) fn set_marks(
+        &mut self,
+        steps: usize,
+        batch: usize,
+        valid: impl Fn(usize, usize) -> bool,
+        resets: impl Fn(usize, usize) -> bool,
+    ) {
+        let columns = 0..sizes::columns(steps, batch);
         (self.steps, self.batch) = (steps, batch);
-        self.reset.clear();
         self.valid.clear();
-        self.valid.extend((0..sizes::columns(steps, batch)).map(|column| valid(column / batch, column % batch)));
+        self.valid.extend(columns.clone().map(|column| valid(column / batch, column % batch)));
         if !self.valid.contains(&false) {
             self.valid.clear();
+        }
+        self.reset.clear();
+        self.reset.extend(columns.map(|column| resets(column / batch, column % batch)));
+        if !self.reset.contains(&true) {
+            self.reset.clear();
         }
     }
 

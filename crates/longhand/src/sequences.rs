@@ -183,6 +183,40 @@ impl<T: Scalar> Sequences<T> {
         self.layout.copy_from(layout);
     }
 
+    /// Takes on another shape, with marks of its own, reusing the memory: for the output of a layer that changes the number
+    /// of steps. `valid` and `resets` give the marks by step and sequence. The values are unspecified afterwards: the caller
+    /// must write every column.
+    ///
+    /// ```
+    /// use longhand::{Layout, Sequences};
+    ///
+    /// // The output of a layer that keeps every second step.
+    /// let x = Sequences::<f32>::zeros(3, Layout::new(5, 2).with_lengths(&[5, 2])?);
+    /// let (layout, mut y) = (x.layout(), Sequences::default());
+    /// y.reshape_marked(3, 3, 2, |step, b| layout.is_valid(2 * step, b), |step, b| layout.resets(2 * step, b));
+    /// for step in 0..3 {
+    ///     y.step_mut(step).copy_from(&x.step(2 * step));
+    /// }
+    /// y.clear_padding();
+    /// assert_eq!((y.steps(), y.layout().last_valid_step(1)), (3, Some(0)));
+    /// # Ok::<(), longhand::ShapeError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the elements do not fit in the address space.
+    #[track_caller]
+    pub fn reshape_marked(
+        &mut self,
+        features: usize,
+        steps: usize,
+        batch: usize,
+        valid: impl Fn(usize, usize) -> bool,
+        resets: impl Fn(usize, usize) -> bool,
+    ) {
+        reshape(&mut self.values, features, sizes::columns(steps, batch));
+        self.layout.set_marks(steps, batch, valid, resets);
+    }
+
     /// Takes over the steps `start..start + steps` of `whole`: a truncation window.
     ///
     /// # Panics
@@ -233,18 +267,6 @@ impl<T: Scalar> Sequences<T> {
     pub(crate) fn column_mut(&mut self, column: usize) -> &mut [T] {
         let features = self.features();
         &mut self.values.as_mut_slice()[column * features..(column + 1) * features]
-    }
-
-    /// Takes on another shape with unspecified values and no reset, valid where `valid(step, sequence)` says so.
-    pub(crate) fn reshape_marked(
-        &mut self,
-        features: usize,
-        steps: usize,
-        batch: usize,
-        valid: impl Fn(usize, usize) -> bool,
-    ) {
-        reshape(&mut self.values, features, sizes::columns(steps, batch));
-        self.layout.set_valid(steps, batch, valid);
     }
 }
 

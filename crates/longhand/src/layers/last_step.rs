@@ -51,7 +51,13 @@ impl<T: Scalar> Layer<T> for LastStep {
     ) -> &'c Sequences<T> {
         let layout = input.layout();
         check_input(|| Layer::<T>::name(self), input.features(), input);
-        output.reshape_marked(input.features(), 1, layout.batch(), |_, b| layout.last_valid_step(b).is_some());
+        output.reshape_marked(
+            input.features(),
+            1,
+            layout.batch(),
+            |_, b| layout.last_valid_step(b).is_some(),
+            |_, _| false,
+        );
         for sequence in 0..layout.batch() {
             let y = output.at_mut(0, sequence);
             match layout.last_valid_step(sequence) {

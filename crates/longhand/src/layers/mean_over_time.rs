@@ -113,7 +113,13 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
     ) -> &'c Sequences<T> {
         let (layout, MeanOverTimeCache { output, block, rounded_away }) = (input.layout(), cache);
         check_input(|| Layer::<T>::name(self), input.features(), input);
-        output.reshape_marked(input.features(), 1, layout.batch(), |_, b| layout.last_valid_step(b).is_some());
+        output.reshape_marked(
+            input.features(),
+            1,
+            layout.batch(),
+            |_, b| layout.last_valid_step(b).is_some(),
+            |_, _| false,
+        );
         let sums = output.values_mut().as_mut_slice();
         sums.fill(T::zero());
         if layout.steps() <= BLOCK_STEPS {

@@ -106,7 +106,13 @@ impl<T: Scalar> Target for Sequences<T> {
 
     fn gather(&mut self, whole: &Self, steps: usize, batch: usize, column: impl Fn(usize, usize) -> Option<usize>) {
         let present = |step: usize, sequence: usize| column(step, sequence).filter(|&from| whole.is_present(from));
-        self.reshape_marked(whole.features(), steps, batch, |step, sequence| present(step, sequence).is_some());
+        self.reshape_marked(
+            whole.features(),
+            steps,
+            batch,
+            |step, sequence| present(step, sequence).is_some(),
+            |_, _| false,
+        );
         for step in 0..steps {
             for sequence in 0..batch {
                 let to = self.at_mut(step, sequence);

@@ -52,11 +52,14 @@ impl MaxPool {
         j * self.stride..steps.min(j * self.stride + self.window)
     }
 
-    fn layout(&self, x: &Layout) -> Layout {
-        let steps = x.steps().div_ceil(self.stride);
-        let is_valid = |j, b| self.steps(j, x.steps()).any(|t| x.is_valid(t, b));
-        let valid = (0..steps).flat_map(|j| (0..x.batch()).map(move |b| is_valid(j, b)));
-        Layout::new(steps, x.batch()).with_valid(valid.collect()).expect("one mark per column")
+    /// Gives the output its shape and its marks: a window is valid if one of its steps is, and starts anew if a step that is
+    /// not in the window before does.
+    fn reshape<T: Scalar>(&self, output: &mut Sequences<T>, x: &Sequences<T>) {
+        let layout = x.layout();
+        let valid = |j, b| self.steps(j, layout.steps()).any(|t| layout.is_valid(t, b));
+        let own = |j| j * self.stride..layout.steps().min((j + 1) * self.stride);
+        let resets = |j, b| own(j).any(|t| layout.resets(t, b));
+        output.reshape_marked(x.features(), layout.steps().div_ceil(self.stride), layout.batch(), valid, resets);
     }
 }
 
@@ -65,8 +68,7 @@ pub struct Cache<S> {
     output: S,
     /// The step, counted from the start of the window, from which each element of the output is.
     offsets: Vec<usize>,
-    /// The layout of the output, for an input with the layout `of`: made again only if that changes.
-    layout: Layout,
+    /// The layout of the input.
     of: Layout,
 }
 
@@ -93,15 +95,13 @@ impl<T: Scalar> Layer<T> for MaxPool {
         cache: &'c mut Self::Cache,
         _: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
-        if cache.of != *x.layout() {
-            cache.of = x.layout().clone();
-            cache.layout = self.layout(x.layout());
-        }
-        cache.output.reshape(x.features(), &cache.layout);
-        cache.output.clear_padding();
-        cache.offsets.clear();
-        cache.offsets.resize(cache.output.values().len(), 0);
-        for (j, b) in valid(&cache.layout) {
+        let Cache { output, offsets, of } = cache;
+        of.clone_from(x.layout());
+        self.reshape(output, x);
+        output.clear_padding();
+        offsets.clear();
+        offsets.resize(output.values().len(), 0);
+        for (j, b) in valid(&output.layout().clone()) {
             for i in 0..x.features() {
                 let mut best: Option<(usize, T)> = None;
                 for (offset, t) in self.steps(j, x.steps()).enumerate() {
@@ -115,11 +115,11 @@ impl<T: Scalar> Layer<T> for MaxPool {
                     }
                 }
                 let (offset, value) = best.expect("a valid window has a valid step");
-                cache.offsets[cache.layout.column(j, b) * x.features() + i] = offset;
-                cache.output.at_mut(j, b)[i] = value;
+                offsets[output.layout().column(j, b) * x.features() + i] = offset;
+                output.at_mut(j, b)[i] = value;
             }
         }
-        &cache.output
+        output
     }
 
     fn output(cache: &Self::Cache) -> &Sequences<T> {
@@ -137,14 +137,15 @@ impl<T: Scalar> Layer<T> for MaxPool {
     ) {
         check_input(self, x);
         assert_eq!(cache.of, *x.layout(), "call `forward` with this input and cache before `backward`");
-        check_backward(self, (x.features(), &cache.layout), &cache.output, d_output, gradients);
+        let layout = cache.output.layout();
+        check_backward(self, (x.features(), layout), &cache.output, d_output, gradients);
         let Some(d_x) = d_x else { return };
         d_x.reshape(x.features(), x.layout());
         d_x.values_mut().fill(T::zero());
-        for (j, b) in valid(&cache.layout) {
+        for (j, b) in valid(layout) {
             for (i, &d_y) in d_output.at(j, b).iter().enumerate() {
                 let feature = if self.mistake == Mistake::StepOfTheFirstFeature { 0 } else { i };
-                let offset = cache.offsets[cache.layout.column(j, b) * x.features() + feature];
+                let offset = cache.offsets[layout.column(j, b) * x.features() + feature];
                 let first = if self.mistake == Mistake::WindowForStride { self.window } else { self.stride } * j;
                 let t = (first + offset).min(x.steps() - 1);
                 if !x.layout().is_valid(t, b) {
