@@ -29,6 +29,7 @@
 //! | [`single_precision`] | `f32` kernels that lose digits |
 //! | [`cache_after`] | buffers with something left in them from another shape (the caller gives the other setting) |
 //! | [`same_results`] | padding that matters (the caller gives the other padding) |
+//! | [`batch_of`] | sequences mixed up; a mean for a sum (the caller gives each sequence alone) |
 //!
 //! Laws of layers from sequences to sequences:
 //!
@@ -99,7 +100,7 @@ pub use precision::single_precision;
 pub use reuse::{
     cache_after, optimizer_step, other_cotangent, other_marks, other_parameters, other_pass, other_values,
 };
-pub use sequences::batch;
+pub use sequences::{batch, batch_of};
 pub use shapes::{features, first_carry, wrong_shapes};
 pub use silent::{silent_steps, zero_in_part};
 pub(crate) use silent::{silent_steps_within, zero_in_part_within};

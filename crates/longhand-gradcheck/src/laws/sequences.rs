@@ -7,7 +7,7 @@ use crate::law::Law;
 use crate::names::Names;
 use crate::numbers::elements;
 use crate::setting::{Passes, SequenceLayer, Setting};
-use longhand::Tensors;
+use longhand::{Layer, Sequences, Tensors};
 
 /// A batch gives each sequence what it would give it alone, and the sum of their gradients.
 ///
@@ -17,35 +17,71 @@ use longhand::Tensors;
 /// # Errors
 /// If it does not.
 pub fn batch<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::of(
-        Law::Batch,
-        "a batch gives each sequence what it gives it alone, and the sum of their gradients",
-        setting,
-    );
-    let batch = setting.input.batch();
-    let whole = setting.passes();
+    let inputs: Vec<_> = (0..setting.input.batch()).map(|b| single(&setting.input, b)).collect();
+    let (whole, alone) = with_each_alone(setting, &inputs)?;
     let size = size_of(&[&whole]);
+    for (b, alone) in alone.iter().enumerate() {
+        let in_batch = vec![part("input", &single(&whole.d_input, b))];
+        same_in_batch(&check_of(setting), b, &in_batch, &vec![part("input", &alone.d_input)], size)?;
+    }
+    Ok(())
+}
+
+/// The same for any kind of input: `inputs` are the sequences of the setting's input, each alone. The gradient of the input
+/// is not compared.
+///
+/// # Errors
+/// If it does not.
+///
+/// # Panics
+/// If the output does not have one sequence for each of `inputs`.
+pub fn batch_of<L>(setting: &Setting<L>, inputs: &[L::Input]) -> Result<(), Failure>
+where
+    L: Layer<f64, Output = Sequences<f64>>,
+{
+    let batch = setting.d_output.batch();
+    assert_eq!(inputs.len(), batch, "{} inputs for {batch} sequences: give each sequence alone", inputs.len());
+    with_each_alone(setting, inputs).map(|_| ())
+}
+
+fn check_of<L: Layer<f64>>(setting: &Setting<L>) -> LawCheck<'_> {
+    let law = "a batch gives each sequence what it gives it alone, and the sum of their gradients";
+    LawCheck::of(Law::Batch, law, setting)
+}
+
+fn same_in_batch(check: &LawCheck<'_>, b: usize, in_batch: &Parts, alone: &Parts, size: f64) -> Result<(), Failure> {
+    let what = format!("for sequence {b} in the batch");
+    check.close_parts([what.as_str(), "for it alone"], in_batch, alone, size)
+}
+
+/// The passes of the batch and of each sequence alone, after all but the gradients of the inputs were compared.
+fn with_each_alone<L>(setting: &Setting<L>, inputs: &[L::Input]) -> Result<(Passes<L>, Vec<Passes<L>>), Failure>
+where
+    L: Layer<f64, Output = Sequences<f64>>,
+{
+    let check = check_of(setting);
+    let whole = setting.passes();
+    let (batch, size) = (inputs.len(), size_of(&[&whole]));
     let shared = |carry, b| {
         share(&setting.layer, carry, b, batch)
             .ok_or_else(|| check.fail(format!("carry: {batch} sequences do not have {batch} times what one has")))
     };
     let mut singles = Vec::new();
-    for b in 0..batch {
-        let ends = (shared(&setting.carry, b)?, single(&setting.d_output, b), shared(&setting.d_carry, b)?);
-        singles.push(setting.with(single(&setting.input, b), ends).passes());
+    for (b, input) in inputs.iter().enumerate() {
+        let (carry, d_carry) = (shared(&setting.carry, b)?, shared(&setting.d_carry, b)?);
+        let d_output = single(&setting.d_output, b);
+        let alone = Setting { input: input.clone(), carry, d_output, d_carry, ..setting.clone() };
+        singles.push(alone.passes());
     }
-    let compare = |b: usize, in_batch: Parts, expected: Parts| {
-        let what = format!("for sequence {b} in the batch");
-        check.close_parts([what.as_str(), "for it alone"], &in_batch, &expected, size)
-    };
     // What is wrong forward is wrong backward too, so forward comes first.
     for (b, alone) in singles.iter().enumerate() {
         let in_batch = vec![part("output", &single(&whole.output, b)), part("carry out", &shared(&whole.carry, b)?)];
-        compare(b, in_batch, vec![part("output", &alone.output), part("carry out", &alone.carry)])?;
+        let expected = vec![part("output", &alone.output), part("carry out", &alone.carry)];
+        same_in_batch(&check, b, &in_batch, &expected, size)?;
     }
     for (b, alone) in singles.iter().enumerate() {
-        let in_batch = vec![part("input", &single(&whole.d_input, b)), part("carry", &shared(&whole.d_carry, b)?)];
-        compare(b, in_batch, vec![part("input", &alone.d_input), part("carry", &alone.d_carry)])?;
+        let in_batch = vec![part("carry", &shared(&whole.d_carry, b)?)];
+        same_in_batch(&check, b, &in_batch, &vec![part("carry", &alone.d_carry)], size)?;
     }
     let mut sum = vec![0.0; whole.gradients.count()];
     for alone in &singles {
@@ -53,7 +89,14 @@ pub fn batch<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
     }
     let terms = singles.iter().map(|alone| size_of(&[alone])).sum();
     let names = Names::of(&setting.prefix(), &whole.gradients);
-    check.close(&names, ["for the batch", "in the sum over its sequences"], &elements(&whole.gradients), &sum, terms)
+    check.close(
+        &names,
+        ["for the batch", "in the sum over its sequences"],
+        &elements(&whole.gradients),
+        &sum,
+        terms,
+    )?;
+    Ok((whole, singles))
 }
 
 pub(super) fn part<P: Tensors<f64>>(name: &str, value: &P) -> (Names, Vec<f64>) {
@@ -67,6 +110,6 @@ pub(super) fn add<P: Tensors<f64>>(sum: &mut [f64], value: &P) {
 }
 
 /// The largest number in any of the passes.
-pub(super) fn size_of<L: SequenceLayer>(passes: &[&Passes<L>]) -> f64 {
+pub(super) fn size_of<L: Layer<f64>>(passes: &[&Passes<L>]) -> f64 {
     passes.iter().fold(0.0, |size: f64, passes| size.max(largest_of(&passes.parts(""))))
 }

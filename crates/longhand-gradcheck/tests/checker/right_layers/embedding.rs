@@ -12,9 +12,13 @@
 //! # Derivation of the backward pass
 //! The output is a copy of a column, so `d_weight[:, id[t]] += d_y[t]`. A token that occurs twice adds twice.
 
+use super::assert_rejected;
 use super::common::{check_backward, real, steps};
 use longhand::nalgebra::DMatrix;
 use longhand::{Features, Layer, Layout, Pass, Scalar, Sequences};
+use longhand_gradcheck::{Agreement, Case, Checker, Failure, Setting, laws};
+use proptest::prelude::*;
+use rand::RngExt;
 
 /// What is wrong with the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub enum Mistake {
     ScaledForwardOnly,
     /// There is no mask: the ids of invalid steps are tokens, in both passes.
     NoMask,
+    /// Every sequence reads the ids of the next sequence of the batch, in both passes.
+    IdsOfTheNextSequence,
     /// The output is not written at invalid steps: values of an earlier call are left there.
     PaddingNotWritten,
 }
@@ -65,6 +71,11 @@ impl<T: Scalar> Embedding<T> {
     /// The steps whose ids are read: the valid ones, or all.
     fn read(layout: &Layout, all: bool) -> impl Iterator<Item = (usize, usize)> {
         steps(layout).filter(move |&(t, b)| all || layout.is_valid(t, b))
+    }
+
+    fn id(&self, tokens: &Tokens, t: usize, b: usize) -> usize {
+        let b = if self.mistake == Mistake::IdsOfTheNextSequence { (b + 1) % tokens.layout.batch() } else { b };
+        tokens.ids[tokens.layout.column(t, b)]
     }
 
     #[track_caller]
@@ -104,7 +115,7 @@ impl<T: Scalar> Layer<T> for Embedding<T> {
         }
         for (t, b) in Self::read(&tokens.layout, self.mistake == Mistake::NoMask) {
             output.at_mut(t, b).fill(T::zero());
-            let id = tokens.ids[tokens.layout.column(t, b)];
+            let id = self.id(tokens, t, b);
             if Some(id) != self.padding || self.mistake == Mistake::PaddingGivesItsColumn {
                 for (y, &weight) in output.at_mut(t, b).iter_mut().zip(&self.weight.column(id)) {
                     *y = weight * self.scale();
@@ -131,7 +142,7 @@ impl<T: Scalar> Layer<T> for Embedding<T> {
         check_backward(self, (self.weight.nrows(), &tokens.layout), output, d_output, gradients);
         let all = matches!(self.mistake, Mistake::NoMask | Mistake::InvalidStepsCount);
         for (t, b) in Self::read(&tokens.layout, all) {
-            let id = tokens.ids[tokens.layout.column(t, b)];
+            let id = self.id(tokens, t, b);
             if Some(id) != self.padding {
                 for (d_weight, &d_y) in gradients.weight.column_mut(id).iter_mut().zip(d_output.at(t, b)) {
                     if self.mistake == Mistake::LastOccurrence {
@@ -143,4 +154,91 @@ impl<T: Scalar> Layer<T> for Embedding<T> {
             }
         }
     }
+}
+
+/// Tokens for a case, some of them repeated, some the padding id. For the correct layer, the ids at invalid steps are not
+/// in the table. The weights are drawn, because [`Setting::new`] takes the layer as it is.
+fn tokens_of(case: &Case, mistake: Mistake) -> Setting<Embedding<f64>> {
+    let mut generator = case.generator();
+    let (tokens, layout) = (case.inputs + 1, case.layout.clone());
+    let weight = DMatrix::from_fn(case.outputs, tokens, |_, _| generator.random_range(-1.0..1.0));
+    let is_valid = |column: usize| layout.is_valid(column / layout.batch(), column % layout.batch());
+    let beyond = if mistake == Mistake::None { usize::MAX } else { 1 };
+    let id = |column| if is_valid(column) { generator.random_range(0..tokens) } else { beyond };
+    let ids = (0..layout.columns()).map(id).collect();
+    let layer = Embedding { weight, padding: Some(0), mistake };
+    Setting::new(layer, Tokens { ids, layout }, case.batch(), case.seed)
+}
+
+proptest! {
+    /// As many cases as `PROPTEST_CASES` says.
+    #[test]
+    fn embeddings_are_accepted(case in Case::strategy()) {
+        Checker::new().any_layer(&tokens_of(&case, Mistake::None))?;
+    }
+}
+
+#[test]
+fn embeddings_are_accepted_at_the_edges() {
+    for (edge, case) in Case::edges(1) {
+        let setting = tokens_of(&case, Mistake::None);
+        Checker::new().any_layer(&setting).unwrap_or_else(|failure| panic!("{edge}: {failure}"));
+    }
+}
+
+/// In the layout of the case, and with 20 tokens in each of two sequences, so that some occur twice.
+fn check_embedding(mistake: Mistake, case: &Case) -> Result<Agreement, Failure> {
+    let setting = tokens_of(case, mistake);
+    let long = Case::new(20, 2, case.inputs, 1, case.outputs, case.seed);
+    let agreement = Checker::new().any_layer_with(&setting, &tokens_of(&long, mistake))?;
+    let unmarked = case.clone().with_layout(Layout::new(case.steps(), case.batch()));
+    // Several, because a token that is drawn may be the padding id, whose column is zero.
+    for seed in 1..4 {
+        laws::cache_after(&setting, &tokens_of(&unmarked.clone().with_seed(case.seed.wrapping_add(seed)), mistake))?;
+    }
+    let mut other = setting.clone();
+    for column in 0..case.layout.columns() {
+        let (step, sequence) = (column / case.batch(), column % case.batch());
+        if !case.layout.is_valid(step, sequence) {
+            other.d_output.at_mut(step, sequence).fill(f64::NAN);
+        }
+    }
+    laws::same_results(&setting, &other)?;
+    let alone = |b| {
+        let valid: Vec<bool> = (0..case.steps()).map(|step| case.layout.is_valid(step, b)).collect();
+        let layout = Layout::new(case.steps(), 1).with_valid(valid).expect("one mark per step");
+        let ids = (0..case.steps()).map(|step| setting.input.ids[case.layout.column(step, b)]).collect();
+        Tokens { ids, layout }
+    };
+    laws::batch_of(&setting, &(0..case.batch()).map(alone).collect::<Vec<_>>())?;
+    Ok(agreement)
+}
+
+#[test]
+fn wrong_embeddings_are_rejected() {
+    use Mistake as M;
+    let mistakes = [M::LastOccurrence, M::InvalidStepsCount, M::PaddingGivesItsColumn, M::ScaledForwardOnly];
+    assert_rejected(M::None, &mistakes, check_embedding);
+}
+
+/// Padding is zero in the output of every layer, also of one whose input is not a sequence of reals.
+#[test]
+fn embeddings_without_a_mask_are_rejected() {
+    assert_rejected(Mistake::None, &[Mistake::NoMask], check_embedding);
+}
+
+/// A cache that was used for other marks.
+#[test]
+fn embeddings_that_do_not_write_padding_are_rejected() {
+    assert_rejected(Mistake::None, &[Mistake::PaddingNotWritten], check_embedding);
+}
+
+/// The gradient is right, so only the law of batches sees it.
+#[test]
+fn embeddings_that_mix_up_sequences_are_rejected() {
+    let several = |mistake, case: &Case| {
+        let case = Case::new(4, 3, case.inputs, case.hidden, case.outputs, case.seed);
+        check_embedding(mistake, &case)
+    };
+    assert_rejected(Mistake::None, &[Mistake::IdsOfTheNextSequence], several);
 }

@@ -25,15 +25,11 @@ use bidirectional::Bidirectional;
 use causal_convolution::CausalConvolution;
 use coupled_lstm::CoupledLstm;
 use dropout::Dropout;
-use embedding::{Embedding, Tokens};
 use layer_norm::LayerNorm;
-use longhand::nalgebra::DMatrix;
-use longhand::{Activation, Elman, LastStep, Layer, Layout, Linear, Lstm};
-use longhand_gradcheck::{Agreement, Case, Checker, Failure, Law, Setting, check, laws, prove};
+use longhand::{Activation, Elman, LastStep, Layer, Linear, Lstm};
+use longhand_gradcheck::{Agreement, Case, Checker, Failure, Law, check, prove};
 use max_pool::MaxPool;
 use minimal_gated_unit::MinimalGatedUnit;
-use proptest::prelude::*;
-use rand::RngExt;
 use residual::Residual;
 use std::fmt::Debug;
 use tied_weights::TiedWeights;
@@ -197,76 +193,6 @@ fn wrong_causal_convolutions_are_rejected() {
     assert_rejected(M::None, &mistakes, |mistake, case| {
         check(&CausalConvolution::zeros(case.inputs, case.outputs, [3, 2], mistake), case)
     });
-}
-
-/// Tokens for a case, some of them repeated, some the padding id. For the correct layer, the ids at invalid steps are not
-/// in the table. The weights are drawn, because [`Setting::new`] takes the layer as it is.
-fn tokens_of(case: &Case, mistake: embedding::Mistake) -> Setting<Embedding<f64>> {
-    let mut generator = case.generator();
-    let (tokens, layout) = (case.inputs + 1, case.layout.clone());
-    let weight = DMatrix::from_fn(case.outputs, tokens, |_, _| generator.random_range(-1.0..1.0));
-    let is_valid = |column: usize| layout.is_valid(column / layout.batch(), column % layout.batch());
-    let beyond = if mistake == embedding::Mistake::None { usize::MAX } else { 1 };
-    let id = |column| if is_valid(column) { generator.random_range(0..tokens) } else { beyond };
-    let ids = (0..layout.columns()).map(id).collect();
-    let layer = Embedding { weight, padding: Some(0), mistake };
-    Setting::new(layer, Tokens { ids, layout }, case.batch(), case.seed)
-}
-
-proptest! {
-    /// As many cases as `PROPTEST_CASES` says.
-    #[test]
-    fn embeddings_are_accepted(case in Case::strategy()) {
-        Checker::new().any_layer(&tokens_of(&case, embedding::Mistake::None))?;
-    }
-}
-
-#[test]
-fn embeddings_are_accepted_at_the_edges() {
-    for (edge, case) in Case::edges(1) {
-        let setting = tokens_of(&case, embedding::Mistake::None);
-        Checker::new().any_layer(&setting).unwrap_or_else(|failure| panic!("{edge}: {failure}"));
-    }
-}
-
-/// In the layout of the case, and with 20 tokens in each of two sequences, so that some occur twice.
-fn check_embedding(mistake: embedding::Mistake, case: &Case) -> Result<Agreement, Failure> {
-    let setting = tokens_of(case, mistake);
-    let long = Case::new(20, 2, case.inputs, 1, case.outputs, case.seed);
-    let agreement = Checker::new().any_layer_with(&setting, &tokens_of(&long, mistake))?;
-    let unmarked = case.clone().with_layout(Layout::new(case.steps(), case.batch()));
-    // Several, because a token that is drawn may be the padding id, whose column is zero.
-    for seed in 1..4 {
-        laws::cache_after(&setting, &tokens_of(&unmarked.clone().with_seed(case.seed.wrapping_add(seed)), mistake))?;
-    }
-    let mut other = setting.clone();
-    for column in 0..case.layout.columns() {
-        let (step, sequence) = (column / case.batch(), column % case.batch());
-        if !case.layout.is_valid(step, sequence) {
-            other.d_output.at_mut(step, sequence).fill(f64::NAN);
-        }
-    }
-    laws::same_results(&setting, &other)?;
-    Ok(agreement)
-}
-
-#[test]
-fn wrong_embeddings_are_rejected() {
-    use embedding::Mistake as M;
-    let mistakes = [M::LastOccurrence, M::InvalidStepsCount, M::PaddingGivesItsColumn, M::ScaledForwardOnly];
-    assert_rejected(M::None, &mistakes, check_embedding);
-}
-
-/// Padding is zero in the output of every layer, also of one whose input is not a sequence of reals.
-#[test]
-fn embeddings_without_a_mask_are_rejected() {
-    assert_rejected(embedding::Mistake::None, &[embedding::Mistake::NoMask], check_embedding);
-}
-
-/// A cache that was used for other marks.
-#[test]
-fn embeddings_that_do_not_write_padding_are_rejected() {
-    assert_rejected(embedding::Mistake::None, &[embedding::Mistake::PaddingNotWritten], check_embedding);
 }
 
 #[test]
