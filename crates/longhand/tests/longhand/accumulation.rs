@@ -1,5 +1,6 @@
 //! Gradients accumulate: backward is linear in its cotangents, and a batch is the sum of its sequences.
 
+use crate::common::any_layer::{AnyCache, AnyLayer, AnyTensors};
 use crate::common::{
     Passes, SequenceLayer, assert_close, bits, cases, elements, elman, every_layer, generator, gru, linear, lstm,
     passes,
@@ -8,7 +9,7 @@ use crate::common::{ragged_layout, random_ends, random_layout, random_like, rand
 use longhand::layers::elman::ElmanCache;
 use longhand::layers::linear::LinearCache;
 use longhand::nalgebra::DMatrix;
-use longhand::{Layer, Layout, LstmCarry, Path, Sequences, Tensors};
+use longhand::{Layer, Layout, Path, Sequences, Shape, Tensors};
 use proptest::prelude::proptest;
 
 #[test]
@@ -22,14 +23,14 @@ fn zero_cotangents_give_zero_gradients() {
             assert!(value.iter().all(|&g| g == 0.0), "{}", layer.name());
         }
     }
-    every_layer!(check);
+    every_layer().iter().for_each(check);
 }
 
 /// A second backward with the same cache doubles the gradients exactly and gives the same `d_input` and `d_carry`; one
 /// that replaces gives those of the first, whatever stood there.
-fn backward_twice_doubles<M: SequenceLayer>(layer: &M, x: &Sequences<f64>) {
+fn backward_twice_doubles(layer: &AnyLayer, x: &Sequences<f64>) {
     let (carry, d_output, d_carry) = random_ends(layer, x, &mut generator(3));
-    let mut cache = M::Cache::default();
+    let mut cache = AnyCache::default();
     let once = passes(layer, x, &carry, &d_output, &d_carry, &mut cache);
     let (mut gradients, mut again, mut d_input) = (once.gradients.clone(), d_carry.clone(), x.zeros());
     layer.backward(x, &mut cache, &d_output, &mut again, &mut gradients, Some(&mut d_input));
@@ -52,10 +53,10 @@ fn backward_twice_doubles<M: SequenceLayer>(layer: &M, x: &Sequences<f64>) {
 
 #[test]
 fn backward_twice_doubles_exactly() {
-    fn check<M: SequenceLayer>(layer: &M) {
+    fn check(layer: &AnyLayer) {
         backward_twice_doubles(layer, &random_sequences(3, &ragged_layout(), &mut generator(4)));
     }
-    every_layer!(check);
+    every_layer().iter().for_each(check);
 }
 
 /// Weight gradients of more columns than the product kernel takes at a time (256).
@@ -65,14 +66,14 @@ fn backward_twice_doubles_exactly_over_long_sequences() {
     for (steps, batch) in [(256, 1), (257, 1), (100, 3), (700, 1), (90, 30)] {
         let mut layer = elman(3, 20, g);
         layer.weight_hh_l0 *= 0.3;
-        backward_twice_doubles(&layer, &random_sequences(3, &Layout::new(steps, batch), g));
-        backward_twice_doubles(&layer, &random_sequences(3, &random_layout(steps, batch, g), g));
+        backward_twice_doubles(&AnyLayer::new(&layer), &random_sequences(3, &Layout::new(steps, batch), g));
+        backward_twice_doubles(&AnyLayer::new(&layer), &random_sequences(3, &random_layout(steps, batch, g), g));
         let (mut lstm, mut gru) = (lstm(3, 12, g), gru(3, 12, g));
         lstm.weight_hh_l0 *= 0.5;
         gru.weight_hh_l0 *= 0.5;
-        backward_twice_doubles(&lstm, &random_sequences(3, &random_layout(steps, batch, g), g));
-        backward_twice_doubles(&gru, &random_sequences(3, &random_layout(steps, batch, g), g));
-        backward_twice_doubles(&linear(5, 21, g), &random_sequences(5, &Layout::new(steps, batch), g));
+        backward_twice_doubles(&AnyLayer::new(&lstm), &random_sequences(3, &random_layout(steps, batch, g), g));
+        backward_twice_doubles(&AnyLayer::new(&gru), &random_sequences(3, &random_layout(steps, batch, g), g));
+        backward_twice_doubles(&AnyLayer::new(&linear(5, 21, g)), &random_sequences(5, &Layout::new(steps, batch), g));
     }
 }
 
@@ -117,38 +118,39 @@ fn backward_is_linear_in_its_cotangents() {
         assert_close("gradient of the input", &sum.d_input, &combined(&u.d_input, -2.5, &v.d_input), 1e-13);
         assert_close("gradient of the carry", &sum.d_carry, &combined(&u.d_carry, -2.5, &v.d_carry), 1e-13);
     }
-    every_layer!(check);
+    every_layer().iter().for_each(check);
 }
 
 /// Each sequence of a batch alone: the same outputs, and the gradients add up.
-fn batch_is_the_sum_of_singles<M, F>(layer: &M, layout: &Layout, carry_of: F)
-where
-    M: SequenceLayer,
-    F: Fn(&M::Carry, usize) -> M::Carry,
-{
+fn batch_is_the_sum_of_singles<M: SequenceLayer>(layer: &M, layout: &Layout) {
+    let layer = &AnyLayer::new(layer);
     let x = random_sequences(3, layout, &mut generator(8));
     let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(9));
-    let together = passes(layer, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+    let together = passes(layer, &x, &carry, &d_output, &d_carry, &mut AnyCache::default());
     let mut sum = layer.zeros();
     for b in 0..layout.batch() {
-        let (d_y, from, back) = (single(&d_output, b), carry_of(&carry, b), carry_of(&d_carry, b));
+        let (d_y, from, back) = (single(&d_output, b), column(layer, &carry, b), column(layer, &d_carry, b));
         let Passes { output, carry, gradients, d_input, d_carry } =
-            passes(layer, &single(&x, b), &from, &d_y, &back, &mut M::Cache::default());
+            passes(layer, &single(&x, b), &from, &d_y, &back, &mut AnyCache::default());
         sum = combined(&sum, 1.0, &gradients);
         assert_close("output", &output, &single(&together.output, b), 1e-13);
         assert_close("gradient of the input", &d_input, &single(&together.d_input, b), 1e-13);
-        assert_close("carry", &carry, &carry_of(&together.carry, b), 1e-13);
-        assert_close("gradient of the carry", &d_carry, &carry_of(&together.d_carry, b), 1e-13);
+        assert_close("carry", &carry, &column(layer, &together.carry, b), 1e-13);
+        assert_close("gradient of the carry", &d_carry, &column(layer, &together.d_carry, b), 1e-13);
     }
     assert_close("gradient of", &together.gradients, &sum, 1e-12);
 }
 
-fn column(carry: &DMatrix<f64>, b: usize) -> DMatrix<f64> {
-    carry.columns(b, 1).into_owned()
-}
-
-fn column_of_both(carry: &LstmCarry<f64>, b: usize) -> LstmCarry<f64> {
-    LstmCarry { h: column(&carry.h, b), c: column(&carry.c, b) }
+/// Column `b` of each tensor of a carry.
+fn column(layer: &AnyLayer, carry: &AnyTensors, b: usize) -> AnyTensors {
+    let mut columns = Vec::new();
+    let rows = |values: &[f64], shape: Shape| values[b * shape.rows..(b + 1) * shape.rows].to_vec();
+    carry.visit(&Path::ROOT, &mut |_, shape, values| columns.push(rows(values, shape)));
+    let (mut alone, mut columns) = (layer.carry(1), columns.into_iter());
+    alone.visit_mut(&Path::ROOT, &mut |_, _, values| {
+        values.copy_from_slice(&columns.next().expect("as many tensors"));
+    });
+    alone
 }
 
 proptest! {
@@ -158,15 +160,15 @@ proptest! {
     fn a_batch_gives_the_sum_of_its_sequences(steps in 1usize..9, batch in 1usize..8, units in 1usize..20, seed: u64) {
         let g = &mut generator(seed);
         let layout = random_layout(steps, batch, g);
-        batch_is_the_sum_of_singles(&elman(3, units, g), &layout, column);
-        batch_is_the_sum_of_singles(&lstm(3, units, g), &layout, column_of_both);
-        batch_is_the_sum_of_singles(&gru(3, units, g), &layout, column);
-        batch_is_the_sum_of_singles(&linear(3, units, g), &layout, |(), _| ());
+        batch_is_the_sum_of_singles(&elman(3, units, g), &layout);
+        batch_is_the_sum_of_singles(&lstm(3, units, g), &layout);
+        batch_is_the_sum_of_singles(&gru(3, units, g), &layout);
+        batch_is_the_sum_of_singles(&linear(3, units, g), &layout);
         let stack = elman(3, units, g).then(elman(units, 4, g)).expect("they meet");
-        batch_is_the_sum_of_singles(&stack, &layout, |carry, b| (column(&carry.0, b), column(&carry.1, b)));
+        batch_is_the_sum_of_singles(&stack, &layout);
         let classifier = elman(3, units, g).then(longhand::MeanOverTime).and_then(|a| a.then(linear(units, 2, g)));
         let classifier = classifier.expect("they meet");
-        batch_is_the_sum_of_singles(&classifier, &layout, |carry, b| ((column(&carry.0.0, b), ()), ()));
+        batch_is_the_sum_of_singles(&classifier, &layout);
     }
 }
 

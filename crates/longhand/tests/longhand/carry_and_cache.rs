@@ -1,6 +1,7 @@
 //! The carry is all that crosses a window, and the cache hides nothing.
 
 use crate::common;
+use crate::common::any_layer::{AnyCache, AnyLayer};
 use crate::common::{
     SequenceLayer, assert_close, bits, elements, elman, every_layer, generator, gru, linear, lstm, passes,
     ragged_layout,
@@ -17,12 +18,12 @@ fn window(x: &Sequences<f64>, start: usize, steps: usize) -> Sequences<f64> {
 }
 
 /// Windows forward in order, then backward in reverse with the carry's gradient passed back: full backpropagation.
-fn windows_are_full_bptt<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, lengths: &[usize]) {
+fn windows_are_full_bptt(layer: &AnyLayer, x: &Sequences<f64>, lengths: &[usize]) {
     let (carry, d_output, d_carry) = random_ends(layer, x, &mut generator(1));
-    let full = passes(layer, x, &carry, &d_output, &d_carry, &mut M::Cache::default());
+    let full = passes(layer, x, &carry, &d_output, &d_carry, &mut AnyCache::default());
     let (mut caches, mut inputs, mut start, mut flowing) = (Vec::new(), Vec::new(), 0, carry);
     for &steps in lengths {
-        let (mut cache, input) = (M::Cache::default(), window(x, start, steps));
+        let (mut cache, input) = (AnyCache::default(), window(x, start, steps));
         let y = layer.forward(&input, &mut flowing, &mut cache, &mut Pass::Infer);
         assert_close("output", y, &window(&full.output, start, steps), 1e-13);
         caches.push(cache);
@@ -44,7 +45,7 @@ fn windows_are_full_bptt<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, length
 
 #[test]
 fn windows_with_the_carry_gradient_passed_back_are_full_backpropagation() {
-    fn check<M: SequenceLayer>(layer: &M) {
+    fn check(layer: &AnyLayer) {
         let layout = random_layout(11, 3, &mut generator(2));
         let x = random_sequences(3, &layout, &mut generator(3));
         // Reductions over time give one output a window, which is another function.
@@ -54,7 +55,7 @@ fn windows_with_the_carry_gradient_passed_back_are_full_backpropagation() {
             }
         }
     }
-    every_layer!(check);
+    every_layer().iter().for_each(check);
 }
 
 /// More columns than the recurrent layers multiply at a time (128): windows that cut elsewhere must not differ.
@@ -64,9 +65,9 @@ fn windows_of_long_sequences_are_full_backpropagation() {
     for (steps, batch) in [(140, 3), (129, 1), (3, 130)] {
         let x = random_sequences(3, &random_layout(steps, batch, g), g);
         let lengths = [steps / 2, 1, steps - steps / 2 - 1];
-        windows_are_full_bptt(&elman(3, 4, g), &x, &lengths);
-        windows_are_full_bptt(&lstm(3, 4, g), &x, &lengths);
-        windows_are_full_bptt(&gru(3, 4, g), &x, &lengths);
+        windows_are_full_bptt(&AnyLayer::new(&elman(3, 4, g)), &x, &lengths);
+        windows_are_full_bptt(&AnyLayer::new(&lstm(3, 4, g)), &x, &lengths);
+        windows_are_full_bptt(&AnyLayer::new(&gru(3, 4, g)), &x, &lengths);
     }
 }
 
@@ -114,7 +115,7 @@ fn a_reset_cuts_a_sequence_in_two() {
         assert_close("gradient of the input", &window(&whole.d_input, 0, 4), &first.d_input, 1e-13);
         assert_close("gradient of the input", &window(&whole.d_input, 4, 5), &second.d_input, 1e-13);
     }
-    every_layer!(check);
+    every_layer().iter().for_each(check);
 }
 
 /// A reset before the first step: the carry that comes in, be it NaN, does not matter and has no gradient.
@@ -139,9 +140,9 @@ fn a_reset_before_the_first_step_forgets_the_carry() {
         });
     }
     let g = &mut generator(17);
-    check(&elman(3, 4, g));
-    check(&lstm(3, 4, g));
-    check(&gru(3, 4, g));
+    check(&AnyLayer::new(&elman(3, 4, g)));
+    check(&AnyLayer::new(&lstm(3, 4, g)));
+    check(&AnyLayer::new(&gru(3, 4, g)));
 }
 
 /// The cell of an LSTM crosses a window as its hidden state does.
@@ -180,7 +181,7 @@ fn nothing_to_do() {
             assert!(elements(&gradients).iter().all(|&g| g == 0.0), "{} at {steps} x {batch}", layer.name());
         }
     }
-    every_layer!(check);
+    every_layer().iter().for_each(check);
 }
 
 #[test]
@@ -196,7 +197,7 @@ fn forward_twice_gives_the_same() {
         };
         assert_eq!(run(), run(), "{}", layer.name());
     }
-    every_layer!(check);
+    every_layer().iter().for_each(check);
 }
 
 /// A cache that was used for larger and smaller batches, with other marks and NaN everywhere, gives what a fresh one
@@ -233,7 +234,7 @@ fn a_cache_used_at_another_shape_leaves_nothing_behind() {
         layer.forward(x, &mut layer.carry(x.batch()), cache, &mut Pass::Infer);
         layer.backward(x, cache, d_y, &mut layer.carry(x.batch()), &mut layer.zeros(), Some(&mut x.clone()));
     }
-    every_layer!(check);
+    every_layer().iter().for_each(check);
 }
 
 /// Another layer's parameters in between leave nothing behind in the cache either.
@@ -249,9 +250,9 @@ fn a_cache_used_with_other_weights_leaves_nothing_behind() {
         assert_eq!(passes(a, &x, &carry, &d_output, &d_carry, &mut cache).bits(), fresh.bits());
     }
     let g = &mut generator(13);
-    check(&elman(3, 5, g), &elman(3, 5, g));
-    check(&lstm(3, 5, g), &lstm(3, 5, g));
-    check(&gru(3, 5, g), &gru(3, 5, g));
+    check(&AnyLayer::new(&elman(3, 5, g)), &AnyLayer::new(&elman(3, 5, g)));
+    check(&AnyLayer::new(&lstm(3, 5, g)), &AnyLayer::new(&lstm(3, 5, g)));
+    check(&AnyLayer::new(&gru(3, 5, g)), &AnyLayer::new(&gru(3, 5, g)));
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn every_layer_on_ragged_sequences_with_resets() {
     fn check<M: SequenceLayer>(layer: &M) {
         check_gradients(layer, &random_sequences(3, &ragged_layout(), &mut generator(1)), 2);
     }
-    every_smooth_layer!(check);
+    every_smooth_layer().iter().for_each(check);
 }
 
 /// Five steps, two sequences, a gap in the middle of one: the smallest shape with everything in it.
@@ -26,7 +26,7 @@ fn every_layer_with_a_gap() {
         let layout = Layout::new(5, 2).with_valid(valid).expect("ten marks").with_reset(3, 1);
         check_gradients(layer, &random_sequences(3, &layout, &mut generator(3)), 4);
     }
-    every_smooth_layer!(check);
+    every_smooth_layer().iter().for_each(check);
 }
 
 /// Relu has kinks, where differences mean nothing: data whose every pre-activation keeps away from 0.
@@ -92,7 +92,7 @@ fn everything_masked() {
         assert_eq!(common::bits(&given.carry), common::bits(&carry), "{}", layer.name());
         assert_eq!(common::bits(&given.d_carry), common::bits(&v_carry), "{}", layer.name());
     }
-    every_layer!(check);
+    every_layer().iter().for_each(check);
 }
 
 /// One sequence of a batch masked throughout, which leaves an invalid step after a reduction over time.
@@ -102,7 +102,7 @@ fn one_sequence_masked() {
         let layout = Layout::new(4, 3).with_lengths(&[3, 0, 4]).expect("three lengths");
         check_gradients(layer, &random_sequences(3, &layout, &mut generator(13)), 14);
     }
-    every_smooth_layer!(check);
+    every_smooth_layer().iter().for_each(check);
 }
 
 /// A wrong gradient must not pass: the checker itself, given one that is off by 1e-6.

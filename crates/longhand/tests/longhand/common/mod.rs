@@ -1,20 +1,25 @@
 //! What the tests share: random data, and a gradient checker by central differences.
 
-#![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
+pub mod any_layer;
 pub mod naive;
 pub mod naive_gated;
 pub mod windows;
 
+use any_layer::{AnyCache, AnyLayer, AnyTensors};
 use longhand::nalgebra::DMatrix;
-use longhand::{Elman, Gru, Layer, Layout, Linear, Lstm, LstmCarry, Pass, Path, Sequences, Tensors, initialise};
+use longhand::{
+    Activation, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, LstmCarry, MeanOverTime, Nonlinearity, Pass, Path,
+    Sequences, Tensors, initialise,
+};
 use proptest::prelude::ProptestConfig;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// A layer from sequences to sequences: every layer and composition of this crate.
-pub trait SequenceLayer: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> {}
-impl<M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>>> SequenceLayer for M {}
+pub trait SequenceLayer: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + 'static {}
+impl<M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + 'static> SequenceLayer for M {}
 
 pub fn generator(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
@@ -241,9 +246,14 @@ pub fn assert_gradient<P: Tensors<f64>>(what: &str, at: &P, gradient: &P, f: &mu
 /// cotangents of the output and of the carry that goes out.
 #[track_caller]
 pub fn check_gradients<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, seed: u64) {
+    check_any_gradients(&AnyLayer::new(layer), x, seed);
+}
+
+#[track_caller]
+fn check_any_gradients(layer: &AnyLayer, x: &Sequences<f64>, seed: u64) {
     let (carry, v_output, v_carry) = random_ends(layer, x, &mut generator(seed));
-    let given = passes(layer, x, &carry, &v_output, &v_carry, &mut M::Cache::default());
-    let functional = |layer: &M, x: &Sequences<f64>, carry: &M::Carry| {
+    let given = passes(layer, x, &carry, &v_output, &v_carry, &mut AnyCache::default());
+    let functional = |layer: &AnyLayer, x: &Sequences<f64>, carry: &AnyTensors| {
         let (output, carry) = forward(layer, x, carry);
         dot(&output, &v_output) + dot(&carry, &v_carry)
     };
@@ -260,41 +270,37 @@ pub fn cases(default: u32) -> ProptestConfig {
     ProptestConfig::with_cases(asked.unwrap_or(default))
 }
 
-/// Calls `$check(&layer)` for every layer without a kink and for compositions of them; each takes 3 features.
-macro_rules! every_smooth_layer {
-    ($check:ident) => {{
-        use longhand::{Activation, LastStep, Layer, MeanOverTime};
-        let g = &mut $crate::common::generator(77);
-        $check(&$crate::common::elman(3, 4, g));
-        $check(&$crate::common::lstm(3, 4, g));
-        $check(&$crate::common::gru(3, 4, g));
-        $check(&$crate::common::linear(3, 5, g));
-        $check(&Activation::Tanh);
-        $check(&Activation::Sigmoid);
-        $check(&LastStep);
-        $check(&MeanOverTime);
-        let (a, b) = ($crate::common::elman(3, 4, g), $crate::common::elman(4, 2, g));
-        $check(&a.then(b).expect("4 meets 4"));
-        let (a, b) = ($crate::common::elman(3, 4, g), $crate::common::linear(4, 6, g));
-        $check(&a.clone().then(LastStep).and_then(|chain| chain.then(b.clone())).expect("4 meets 4"));
-        $check(&a.then(MeanOverTime).and_then(|chain| chain.then(b)).expect("4 meets 4"));
-        let (a, b) = ($crate::common::lstm(3, 3, g), $crate::common::gru(3, 2, g));
-        $check(&a.then(b).expect("3 meets 3"));
-        let (a, b) = ($crate::common::gru(3, 3, g), $crate::common::lstm(3, 2, g));
-        $check(&a.then(b).and_then(|chain| chain.then(LastStep)).expect("3 meets 3"));
-        let (a, b) = ($crate::common::linear(3, 5, g), $crate::common::elman(5, 2, g));
-        $check(&a.then(Activation::Tanh).and_then(|chain| chain.then(b)).expect("5 meets 5"));
-    }};
+/// Every layer without a kink and compositions of them; each accepts 3 features.
+pub fn every_smooth_layer() -> Vec<AnyLayer> {
+    let g = &mut generator(77);
+    let mut layers = vec![
+        AnyLayer::new(&elman(3, 4, g)),
+        AnyLayer::new(&lstm(3, 4, g)),
+        AnyLayer::new(&gru(3, 4, g)),
+        AnyLayer::new(&linear(3, 5, g)),
+        AnyLayer::new(&Activation::Tanh),
+        AnyLayer::new(&Activation::Sigmoid),
+        AnyLayer::new(&LastStep),
+        AnyLayer::new(&MeanOverTime),
+    ];
+    let (a, b) = (elman(3, 4, g), elman(4, 2, g));
+    layers.push(AnyLayer::new(&a.then(b).expect("4 meets 4")));
+    let (a, b) = (elman(3, 4, g), linear(4, 6, g));
+    layers.push(AnyLayer::new(&a.clone().then(LastStep).and_then(|chain| chain.then(b.clone())).expect("4 meets 4")));
+    layers.push(AnyLayer::new(&a.then(MeanOverTime).and_then(|chain| chain.then(b)).expect("4 meets 4")));
+    let (a, b) = (lstm(3, 3, g), gru(3, 2, g));
+    layers.push(AnyLayer::new(&a.then(b).expect("3 meets 3")));
+    let (a, b) = (gru(3, 3, g), lstm(3, 2, g));
+    layers.push(AnyLayer::new(&a.then(b).and_then(|chain| chain.then(LastStep)).expect("3 meets 3")));
+    let (a, b) = (linear(3, 5, g), elman(5, 2, g));
+    layers.push(AnyLayer::new(&a.then(Activation::Tanh).and_then(|chain| chain.then(b)).expect("5 meets 5")));
+    layers
 }
-pub(crate) use every_smooth_layer;
 
 /// The same with the two that have kinks.
-macro_rules! every_layer {
-    ($check:ident) => {{
-        $crate::common::every_smooth_layer!($check);
-        let relu = $crate::common::elman(3, 5, &mut $crate::common::generator(78));
-        $check(&relu.with_nonlinearity(longhand::Nonlinearity::Relu));
-        $check(&longhand::Activation::Relu);
-    }};
+pub fn every_layer() -> Vec<AnyLayer> {
+    let mut layers = every_smooth_layer();
+    let relu = elman(3, 5, &mut generator(78)).with_nonlinearity(Nonlinearity::Relu);
+    layers.extend([AnyLayer::new(&relu), AnyLayer::new(&Activation::Relu)]);
+    layers
 }
-pub(crate) use every_layer;

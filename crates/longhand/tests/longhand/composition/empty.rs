@@ -1,29 +1,28 @@
 //! Sizes of zero: no features, no units, no steps and no sequences are all right in every layer, in training and in streams.
 
-use crate::common::{elman, forward, generator, gru, linear, lstm, random_ends, random_sequences};
+use crate::common::any_layer::{AnyCache, AnyLayer};
+use crate::common::{SequenceLayer, elman, forward, generator, gru, linear, lstm, random_ends, random_sequences};
 use longhand::layers::mean_over_time::MeanOverTimeCache;
 use longhand::{
     Activation, Labels, LastStep, Layer, Layout, Linear, LossAt, MeanOverTime, MeanSquaredError, Pass, Reduction,
-    Sequences, ShapeError, SoftmaxCrossEntropy, Stream, Streaming, TruncatedBptt, UpdateEvery, Workspace,
+    Sequences, ShapeError, SoftmaxCrossEntropy, Stream, Streaming, Tensors, TruncatedBptt, UpdateEvery, Workspace,
 };
 
 /// Forward, backward and backward with replacement run, and give outputs and gradients of the right shapes.
-fn passes<L>(layer: &L, inputs: usize, steps: usize, batch: usize)
-where
-    L: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>>,
-{
+fn passes<L: SequenceLayer>(layer: &L, inputs: usize, steps: usize, batch: usize) {
+    let layer = &AnyLayer::new(layer);
     let g = &mut generator(30);
     let ragged: Vec<usize> = (0..batch).map(|b| steps.saturating_sub(b)).collect();
     for layout in [Layout::new(steps, batch), Layout::new(steps, batch).with_lengths(&ragged).expect("in range")] {
         let x = random_sequences(inputs, &layout, g);
         let (carry, d_output, d_carry) = random_ends(layer, &x, g);
-        let given = crate::common::passes(layer, &x, &carry, &d_output, &d_carry, &mut L::Cache::default());
+        let given = crate::common::passes(layer, &x, &carry, &d_output, &d_carry, &mut AnyCache::default());
         assert_eq!(given.d_input.values().shape(), x.values().shape(), "{}", layer.name());
         assert!(given.bits().into_iter().all(|bits| f64::from_bits(bits).is_finite()), "{}", layer.name());
 
         let mut replaced = layer.zeros();
         crate::common::randomise(&mut replaced, 1.0, g);
-        let (mut cache, mut out) = (L::Cache::default(), carry.clone());
+        let (mut cache, mut out) = (AnyCache::default(), carry.clone());
         layer.forward(&x, &mut out, &mut cache, &mut Pass::Infer);
         layer.backward_replacing(&x, &mut cache, &d_output, &mut d_carry.clone(), &mut replaced, None);
         crate::common::assert_close("replaced", &replaced, &given.gradients, 1e-14);
@@ -57,10 +56,7 @@ fn every_layer_runs_at_sizes_of_zero() {
     }
 }
 
-fn streams<M>(model: &M, inputs: usize)
-where
-    M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Streaming<f64>,
-{
+fn streams<M: SequenceLayer + Streaming<f64>>(model: &M, inputs: usize) {
     let x = random_sequences(inputs, &Layout::new(2, 1), &mut generator(32));
     let expected = forward(model, &x, &model.carry(1)).0;
     let (mut stream, mut carry) = (Stream::new(model, inputs), model.carry(1));

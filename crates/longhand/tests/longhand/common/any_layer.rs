@@ -1,0 +1,221 @@
+//! A layer whose type is forgotten, so that a test of every layer is compiled once and not once for each layer.
+
+use super::SequenceLayer;
+use longhand::{Features, Layer, Pass, Path, Scalar, Sequences, Shape, Tensors};
+use std::any::Any;
+
+/// What is asked of a value made of tensors. Implemented for all of them.
+trait Object: Any {
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64]));
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64]));
+    fn visit_pair(&mut self, other: &dyn Object, visitor: &mut dyn FnMut(&mut [f64], &[f64]));
+    fn duplicate(&self) -> AnyTensors;
+}
+
+impl<P: Tensors<f64> + 'static> Object for P {
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
+        Tensors::visit(self, path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64])) {
+        Tensors::visit_mut(self, path, visitor);
+    }
+
+    fn visit_pair(&mut self, other: &dyn Object, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
+        let other: &dyn Any = other;
+        Tensors::visit_pair(self, other.downcast_ref().expect("two values of one type"), visitor);
+    }
+
+    fn duplicate(&self) -> AnyTensors {
+        AnyTensors::new(self.clone())
+    }
+}
+
+/// A value made of tensors: a carry, or the parameters of a layer.
+pub struct AnyTensors(Box<dyn Object>);
+
+impl AnyTensors {
+    fn new<P: Tensors<f64> + 'static>(value: P) -> Self {
+        AnyTensors(Box::new(value))
+    }
+
+    fn get<P: 'static>(&self) -> &P {
+        let value: &dyn Any = &*self.0;
+        value.downcast_ref().expect("the caller knows the type")
+    }
+
+    fn get_mut<P: 'static>(&mut self) -> &mut P {
+        let value: &mut dyn Any = &mut *self.0;
+        value.downcast_mut().expect("the caller knows the type")
+    }
+}
+
+impl Clone for AnyTensors {
+    fn clone(&self) -> Self {
+        self.0.duplicate()
+    }
+}
+
+impl Tensors<f64> for AnyTensors {
+    type Over<U: Scalar> = ();
+
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
+        self.0.visit(path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64])) {
+        self.0.visit_mut(path, visitor);
+    }
+
+    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
+        self.0.visit_pair(&*other.0, visitor);
+    }
+
+    fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
+}
+
+/// A layer whose type is forgotten.
+#[derive(Clone)]
+pub struct AnyLayer {
+    layer: AnyTensors,
+    calls: Calls,
+}
+
+#[derive(Clone, Copy)]
+struct Calls {
+    name: fn(&AnyTensors) -> String,
+    features: fn(&AnyTensors) -> Features,
+    carry: fn(&AnyTensors, usize) -> AnyTensors,
+    forward: fn(&AnyTensors, &Sequences<f64>, &mut AnyTensors, &mut AnyCache, &mut Pass<'_>),
+    backward: fn(&AnyTensors, BackwardPass<'_>),
+}
+
+struct BackwardPass<'a> {
+    replacing: bool,
+    input: &'a Sequences<f64>,
+    cache: &'a mut AnyCache,
+    d_output: &'a Sequences<f64>,
+    d_carry: &'a mut AnyTensors,
+    gradients: &'a mut AnyTensors,
+    d_input: Option<&'a mut Sequences<f64>>,
+}
+
+/// The layer's own cache, and the output in it after the last pass.
+#[derive(Default)]
+pub struct AnyCache {
+    own: Option<Box<dyn Any>>,
+    output: Sequences<f64>,
+}
+
+impl AnyCache {
+    fn own<C: Default + 'static>(&mut self) -> &mut C {
+        let own = self.own.get_or_insert_with(|| Box::new(C::default()));
+        own.downcast_mut().expect("a cache serves one layer")
+    }
+}
+
+impl AnyLayer {
+    pub fn new<M: SequenceLayer>(layer: &M) -> Self {
+        let calls = Calls {
+            name: |layer| layer.get::<M>().name(),
+            features: |layer| layer.get::<M>().features(),
+            carry: |layer, batch| AnyTensors::new(layer.get::<M>().carry(batch)),
+            forward: |layer, input, carry, cache, pass| {
+                let output = layer.get::<M>().forward(input, carry.get_mut(), cache.own(), pass).clone();
+                cache.output = output;
+            },
+            backward: |layer, BackwardPass { replacing, input, cache, d_output, d_carry, gradients, d_input }| {
+                let (layer, own) = (layer.get::<M>(), cache.own::<M::Cache>());
+                let (d_carry, gradients) = (d_carry.get_mut(), gradients.get_mut());
+                if replacing {
+                    layer.backward_replacing(input, own, d_output, d_carry, gradients, d_input);
+                } else {
+                    layer.backward(input, own, d_output, d_carry, gradients, d_input);
+                }
+                let output = M::output(own).clone();
+                cache.output = output;
+            },
+        };
+        AnyLayer { layer: AnyTensors::new(layer.clone()), calls }
+    }
+}
+
+impl Tensors<f64> for AnyLayer {
+    type Over<U: Scalar> = ();
+
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
+        Tensors::visit(&self.layer, path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64])) {
+        Tensors::visit_mut(&mut self.layer, path, visitor);
+    }
+
+    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
+        Tensors::visit_pair(&mut self.layer, &other.layer, visitor);
+    }
+
+    fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
+}
+
+impl Layer<f64> for AnyLayer {
+    type Input = Sequences<f64>;
+    type Output = Sequences<f64>;
+    type Carry = AnyTensors;
+    type Cache = AnyCache;
+
+    fn name(&self) -> String {
+        (self.calls.name)(&self.layer)
+    }
+
+    fn features(&self) -> Features {
+        (self.calls.features)(&self.layer)
+    }
+
+    fn carry(&self, batch: usize) -> AnyTensors {
+        (self.calls.carry)(&self.layer, batch)
+    }
+
+    fn forward<'c>(
+        &self,
+        input: &Sequences<f64>,
+        carry: &mut AnyTensors,
+        cache: &'c mut AnyCache,
+        pass: &mut Pass<'_>,
+    ) -> &'c Sequences<f64> {
+        (self.calls.forward)(&self.layer, input, carry, cache, pass);
+        &cache.output
+    }
+
+    fn output(cache: &AnyCache) -> &Sequences<f64> {
+        &cache.output
+    }
+
+    fn backward(
+        &self,
+        input: &Sequences<f64>,
+        cache: &mut AnyCache,
+        d_output: &Sequences<f64>,
+        d_carry: &mut AnyTensors,
+        gradients: &mut Self,
+        d_input: Option<&mut Sequences<f64>>,
+    ) {
+        let gradients = &mut gradients.layer;
+        let pass = BackwardPass { replacing: false, input, cache, d_output, d_carry, gradients, d_input };
+        (self.calls.backward)(&self.layer, pass);
+    }
+
+    fn backward_replacing(
+        &self,
+        input: &Sequences<f64>,
+        cache: &mut AnyCache,
+        d_output: &Sequences<f64>,
+        d_carry: &mut AnyTensors,
+        gradients: &mut Self,
+        d_input: Option<&mut Sequences<f64>>,
+    ) {
+        let gradients = &mut gradients.layer;
+        let pass = BackwardPass { replacing: true, input, cache, d_output, d_carry, gradients, d_input };
+        (self.calls.backward)(&self.layer, pass);
+    }
+}
