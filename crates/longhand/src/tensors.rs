@@ -220,7 +220,7 @@ impl<T: Scalar> Tensors<T> for DMatrix<T> {
     }
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> DMatrix<U> {
-        DMatrix::from_iterator(self.nrows(), self.ncols(), self.iter().map(|&x| f(x)))
+        DMatrix::from_vec(self.nrows(), self.ncols(), self.as_slice().iter().map(|&x| f(x)).collect())
     }
 }
 
@@ -241,7 +241,7 @@ impl<T: Scalar> Tensors<T> for DVector<T> {
     }
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> DVector<U> {
-        DVector::from_iterator(self.len(), self.iter().map(|&x| f(x)))
+        DVector::from_vec(self.as_slice().iter().map(|&x| f(x)).collect())
     }
 }
 
