@@ -12,5 +12,8 @@ pub mod the_study_rebuilt {}
 #[doc = include_str!("write-your-own-layer.md")]
 pub mod write_your_own_layer {}
 
+#[doc = include_str!("write-your-own-cell.md")]
+pub mod write_your_own_cell {}
+
 #[doc = include_str!("prove-your-layer.md")]
 pub mod prove_your_layer {}

@@ -4,6 +4,7 @@
 //! below, and what stands in the list must be used in the file that is to prove it:
 //!
 //! - each type with an `impl .. Layer<..> for Type` or `impl .. Loss<..> for Type`, in any file;
+//! - for the recurrent layer, each alias `pub type Name<T> = Recurrent<T, SomeCell>`, and there must be one for each cell;
 //! - each variant of `Activation` and of `Nonlinearity`, which are layers in one file;
 //! - each public function of `clipping.rs`.
 //!
@@ -21,11 +22,13 @@ const PROVEN: &[(&str, &str)] = &[
     ("Chain", "mod.rs"),
     ("Elman", "mod.rs"),
     ("Gru", "mod.rs"),
+    ("IndRnn", "mod.rs"),
     ("LastStep", "mod.rs"),
     ("Linear", "mod.rs"),
     ("Lstm", "mod.rs"),
     ("MeanOverTime", "mod.rs"),
     ("MeanSquaredError", "mod.rs"),
+    ("MinimalGatedUnit", "mod.rs"),
     ("Nonlinearity::Relu", "mod.rs"),
     ("Nonlinearity::Tanh", "mod.rs"),
     ("SigmoidCrossEntropy", "mod.rs"),
@@ -70,6 +73,14 @@ fn implementors<'a>(source: &'a str, of: &'a str) -> impl Iterator<Item = String
     })
 }
 
+/// The recurrent layers, each by its alias and its cell: `pub type Elman<T> = Recurrent<T, ElmanCell>;`.
+fn recurrent_layers(source: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    source.lines().filter_map(|line| {
+        let (alias, cell) = line.strip_prefix("pub type ")?.split_once("<T> = Recurrent<T, ")?;
+        Some((name(alias), name(cell)))
+    })
+}
+
 /// The variants of a public enum: what stands at the first level of indentation between its braces.
 fn variants<'a>(source: &'a str, of: &str) -> Vec<&'a str> {
     let Some((_, body)) = source.split_once(&format!("pub enum {of} {{\n")) else { return Vec::new() };
@@ -86,7 +97,13 @@ fn public_names() -> BTreeSet<String> {
         let source = std::fs::read_to_string(&file).expect("a readable source");
         // A layer of the library's own unit tests is no layer of the library.
         let source = source.split("#[cfg(test)]").next().unwrap_or_default();
-        names.extend(implementors(source, "Layer"));
+        names.extend(implementors(source, "Layer").filter(|name| name != "Recurrent"));
+        let cells: Vec<_> = source.lines().filter_map(|line| line.strip_prefix("impl Cell for ")).map(name).collect();
+        let layers: Vec<_> = recurrent_layers(source).collect();
+        for cell in cells {
+            assert!(layers.iter().any(|(_, of)| *of == cell), "{cell} has no layer in its file");
+        }
+        names.extend(layers.into_iter().map(|(layer, _)| layer));
         names.extend(implementors(source, "Loss"));
         for of in ["Activation", "Nonlinearity"] {
             names.extend(variants(source, of).iter().map(|variant| format!("{of}::{variant}")));
@@ -121,6 +138,8 @@ fn sources_are_read_as_they_are_written() {
                   impl<T: Scalar> Loss<T> for Squared {\n// impl Layer<T> for Comment\n";
     assert_eq!(implementors(source, "Loss").collect::<Vec<_>>(), ["Squared"]);
     assert_eq!(implementors(source, "Layer").collect::<Vec<_>>(), ["Chain"]);
+    let source = "pub type Elman<T> = Recurrent<T, ElmanCell>;\npub type Other<T> = Vec<T>;\n";
+    assert_eq!(recurrent_layers(source).collect::<Vec<_>>(), [("Elman".to_owned(), "ElmanCell".to_owned())]);
     let source = "pub enum Activation {\n    /// The first.\n    Tanh,\n    Leaky {\n        Slope: f64,\n    },\n}\n";
     assert_eq!(variants(source, "Activation"), ["Tanh", "Leaky {"]);
 }

@@ -52,7 +52,7 @@ pub fn global_norm<T: Scalar, P: Tensors<T>>(gradients: &P) -> T {
 
 /// Clamps an element to `[-limit, limit]`; NaN stays NaN.
 #[inline(always)]
-pub(crate) fn hold<T: Scalar, V: Real<T>>(value: V, limit: T) -> V {
+pub(crate) fn hold<T: Scalar, V: Real<Scalar = T>>(value: V, limit: T) -> V {
     value.constant(-limit).max(value.constant(limit).min(value))
 }
 
@@ -64,7 +64,7 @@ compiled_here!(Hold<T>, 0, 1);
 
 impl<T: Scalar> Equations<T, 0, 1> for Hold<T> {
     #[inline(always)]
-    fn apply<V: Real<T>>(self, []: [V; 0], [value]: [V; 1]) -> [V; 1] {
+    fn apply<V: Real<Scalar = T>>(self, []: [V; 0], [value]: [V; 1]) -> [V; 1] {
         [hold(value, self.0)]
     }
 }

@@ -17,7 +17,7 @@ use core::marker::PhantomData;
 /// `apply` must be `#[inline(always)]`: it is compiled with an instruction set only inside of a kernel.
 pub(crate) trait Equations<T, const READ: usize, const CHANGED: usize>: CompiledHere<T, READ, CHANGED> {
     /// The results, in the order of `changed`.
-    fn apply<V: Real<T>>(self, read: [V; READ], changed: [V; CHANGED]) -> [V; CHANGED];
+    fn apply<V: Real<Scalar = T>>(self, read: [V; READ], changed: [V; CHANGED]) -> [V; CHANGED];
 }
 
 /// The functions that run equations on `f32` and on `f64`. Each of them is compiled once, in this crate: were they generic,
@@ -118,6 +118,35 @@ pub(crate) fn bands_mut<const BANDS: usize, T>(
         column_stride: BANDS * rows,
         matrix: PhantomData,
     })
+}
+
+/// One band of a matrix, given by the number of bands and its own number, counted from 0.
+#[inline]
+pub(crate) fn band<T>(matrix: &[T], (bands, index): (usize, usize), rows: usize, columns: usize) -> Rows<'_, T> {
+    assert_eq!(matrix.len(), size(size(bands, rows), columns), "a matrix is not whole");
+    assert!(index < bands, "there is no such band");
+    let first = matrix.as_ptr().wrapping_add(index * rows);
+    Rows { first, height: rows, columns, column_stride: bands * rows, matrix: PhantomData }
+}
+
+/// The same, to be written.
+#[inline]
+pub(crate) fn band_mut<T>(
+    matrix: &mut [T],
+    (bands, index): (usize, usize),
+    rows: usize,
+    columns: usize,
+) -> RowsMut<'_, T> {
+    assert_eq!(matrix.len(), size(size(bands, rows), columns), "a matrix is not whole");
+    assert!(index < bands, "there is no such band");
+    let first = matrix.as_mut_ptr().wrapping_add(index * rows);
+    RowsMut { first, height: rows, columns, column_stride: bands * rows, matrix: PhantomData }
+}
+
+/// The same column `columns` times.
+#[inline]
+pub(crate) fn repeated<T>(column: &[T], columns: usize) -> Rows<'_, T> {
+    Rows { first: column.as_ptr(), height: column.len(), columns, column_stride: 0, matrix: PhantomData }
 }
 
 /// The equations on each element of slices of one length.

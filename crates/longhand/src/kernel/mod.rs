@@ -21,9 +21,11 @@
 #![expect(clippy::needless_range_loop, reason = "constant ranges are what the compiler unrolls into registers")]
 
 mod aligned;
+mod cell;
 mod column;
 mod equations;
 mod exponential;
+mod group;
 mod hyperbolic_tangent;
 mod instruction_set;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
@@ -39,12 +41,14 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use cell::{BackwardStep, ForwardStep};
 pub(crate) use column::PackedForColumn;
-pub(crate) use equations::{CompiledHere, Equations, Pass, bands, bands_mut, compiled_here, each, each_row};
+pub(crate) use equations::{CompiledHere, Equations, Pass, band, band_mut, compiled_here, each, each_row, repeated};
+pub use group::Group;
 pub(crate) use instruction_set::{InstructionSet, run};
 pub(crate) use pack::{Operand, Packed};
 pub(crate) use product::{Accumulate, Workspace, product};
-pub(crate) use real::Real;
+pub use real::Real;
 pub(crate) use sums::{add, sum_of_squares};
 
 #[cfg(test)]

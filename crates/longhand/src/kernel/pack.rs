@@ -64,6 +64,15 @@ impl<'a, T> Operand<'a, T> {
         }
     }
 
+    /// Its elements, column by column.
+    ///
+    /// # Panics
+    /// If its columns do not lie one after the other.
+    pub(crate) fn whole_columns(self) -> &'a [T] {
+        assert!(self.row_stride == 1 && self.column_stride == self.rows, "the columns of a matrix have gaps");
+        &self.values[..size(self.rows, self.columns)]
+    }
+
     /// Some of its columns.
     pub(crate) fn columns_from(self, start: usize, columns: usize) -> Self {
         assert!(start + columns <= self.columns, "no such columns");

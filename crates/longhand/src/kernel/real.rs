@@ -4,16 +4,26 @@ use super::exponential::{sigmoid_of, sigmoid_vector};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
+use crate::scalar::real;
 use core::marker::PhantomData;
 use core::ops::{Add, Div, Mul, Sub};
 
-/// A number, or a vector of them, that equations are written in.
-pub(crate) trait Real<T>:
-    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
-{
-    /// The constant `value`, as a number of the same kind or in every lane of such a vector.
-    fn constant(self, value: T) -> Self;
+/// A number, or a SIMD vector of numbers: the type that equations are written in. Implemented by the library only.
+#[expect(clippy::return_self_not_must_use, reason = "arithmetic whose result is not used has no effect to forget")]
+pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> {
+    /// The type of the numbers.
+    type Scalar: Scalar;
+
+    /// The constant `value`, in every lane of a vector.
+    fn constant(self, value: Self::Scalar) -> Self;
+    /// The constant nearest to a number written in the code.
+    #[inline(always)]
+    fn number(self, value: f64) -> Self {
+        self.constant(real(value))
+    }
+    /// The square root.
     fn sqrt(self) -> Self;
+    /// The hyperbolic tangent.
     fn tanh(self) -> Self;
     /// `1 / (1 + exp(-self))`.
     fn sigmoid(self) -> Self;
@@ -84,7 +94,9 @@ macro_rules! operators {
 }
 operators!(Add add Sub sub Mul mul Div div);
 
-impl<T: Scalar> Real<T> for Single<T> {
+impl<T: Scalar> Real for Single<T> {
+    type Scalar = T;
+
     fn constant(self, value: T) -> Self {
         Single(value)
     }
@@ -117,7 +129,9 @@ impl<T: Scalar> Real<T> for Single<T> {
     }
 }
 
-impl<T: Scalar + Precision, V: Vector<T>> Real<T> for Lanes<T, V> {
+impl<T: Scalar + Precision, V: Vector<T>> Real for Lanes<T, V> {
+    type Scalar = T;
+
     #[inline(always)]
     fn constant(self, value: T) -> Self {
         Lanes::new(self.vector.constant(value))

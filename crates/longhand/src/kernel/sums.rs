@@ -11,7 +11,7 @@ pub(crate) fn add<T: Scalar>(out: &mut [T], values: &[T]) {
     compiled_here!(Add, 1, 1);
     impl<T: Scalar> Equations<T, 1, 1> for Add {
         #[inline(always)]
-        fn apply<V: Real<T>>(self, [value]: [V; 1], [out]: [V; 1]) -> [V; 1] {
+        fn apply<V: Real<Scalar = T>>(self, [value]: [V; 1], [out]: [V; 1]) -> [V; 1] {
             [out + value]
         }
     }

@@ -38,7 +38,7 @@ compiled_here!(Forward, 1, 1);
 
 impl<T: Scalar> Equations<T, 1, 1> for Forward {
     #[inline(always)]
-    fn apply<V: Real<T>>(self, [x]: [V; 1], _: [V; 1]) -> [V; 1] {
+    fn apply<V: Real<Scalar = T>>(self, [x]: [V; 1], _: [V; 1]) -> [V; 1] {
         [match self.0 {
             Activation::Tanh => x.flush_to_zero().tanh(),
             Activation::Sigmoid => x.sigmoid(),
@@ -55,7 +55,7 @@ compiled_here!(Backward, 2, 1);
 
 impl<T: Scalar> Equations<T, 2, 1> for Backward {
     #[inline(always)]
-    fn apply<V: Real<T>>(self, [y, d_y]: [V; 2], _: [V; 1]) -> [V; 1] {
+    fn apply<V: Real<Scalar = T>>(self, [y, d_y]: [V; 2], _: [V; 1]) -> [V; 1] {
         let one = y.constant(T::one());
         let d_x = match self.0 {
             Activation::Tanh => d_y * (one - y * y),

@@ -62,7 +62,7 @@ compiled_here!(AddBlock<T>, 1, 2);
 
 impl<T: Scalar> Equations<T, 1, 2> for AddBlock<T> {
     #[inline(always)]
-    fn apply<V: Real<T>>(self, [block]: [V; 1], [sum, rounded_away]: [V; 2]) -> [V; 2] {
+    fn apply<V: Real<Scalar = T>>(self, [block]: [V; 1], [sum, rounded_away]: [V; 2]) -> [V; 2] {
         let total = sum + block;
         let of_block = total - sum;
         let error = (sum - (total - of_block)) + (block - of_block);

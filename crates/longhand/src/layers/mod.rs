@@ -3,10 +3,11 @@
 pub mod activation;
 pub mod elman;
 pub mod gru;
+pub mod ind_rnn;
 pub mod last_step;
 pub mod linear;
 pub mod lstm;
 pub mod mean_over_time;
-mod recurrence;
-mod recurrent_weight;
+pub mod minimal_gated_unit;
+pub mod recurrent;
 pub(crate) mod shapes;

@@ -33,27 +33,28 @@ pub(crate) fn check_tensor(layer: impl FnOnce() -> String, tensor: &str, given: 
 }
 
 /// Panics unless the parameters of a recurrent layer with `gates` gates, given by their shapes in order, agree with one
-/// another. The tensor named is one that the others outvote.
+/// another; a diagonal recurrence has a `weight_hh_l0` of one column. The tensor named is one that the others outvote.
 #[track_caller]
-pub(crate) fn check_recurrent(kind: &str, gates: usize, given: [Shape; 4]) {
-    let units = given[1].1;
+pub(crate) fn check_recurrent(kind: &str, (gates, diagonal): (usize, bool), given: [Shape; 4]) {
+    let units = if diagonal { given[1].0 / gates } else { given[1].1 };
     let rows = gates.checked_mul(units);
     let agree = given.iter().all(|shape| Some(shape.0) == rows) && given[2].1 == 1 && given[3].1 == 1;
-    if !agree {
-        disagree(kind, gates, given);
+    if !agree || (diagonal && given[1].1 != 1) {
+        disagree(kind, (gates, diagonal), given);
     }
 }
 
 #[cold]
 #[track_caller]
-fn disagree(kind: &str, gates: usize, given: [Shape; 4]) -> ! {
-    let votes = [given[1].1, given[0].0 / gates, given[1].0 / gates, given[2].0 / gates, given[3].0 / gates];
+fn disagree(kind: &str, (gates, diagonal): (usize, bool), given: [Shape; 4]) -> ! {
+    let of_columns = if diagonal { given[1].0 / gates } else { given[1].1 };
+    let votes = [of_columns, given[0].0 / gates, given[1].0 / gates, given[2].0 / gates, given[3].0 / gates];
     let count = |units: usize| votes.iter().filter(|&&vote| vote == units).count();
     // The first of the most frequent: `max_by_key` would take the last.
     let units = votes.into_iter().reduce(|best, vote| if count(vote) > count(best) { vote } else { best });
     let (units, inputs) = (units.unwrap_or(0), given[0].1);
     let rows = gates.saturating_mul(units);
-    let expected = [(rows, inputs), (rows, units), vector(rows), vector(rows)];
+    let expected = [(rows, inputs), (rows, if diagonal { 1 } else { units }), vector(rows), vector(rows)];
     for ((tensor, given), expected) in RECURRENT.into_iter().zip(given).zip(expected) {
         check_tensor(|| format!("{kind}({inputs} -> {units})"), tensor, given, expected);
     }

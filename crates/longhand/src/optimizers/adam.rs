@@ -123,7 +123,7 @@ compiled_here!(AdamStep<T>, 1, 3);
 
 impl<T: Scalar> Equations<T, 1, 3> for AdamStep<T> {
     #[inline(always)]
-    fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w, m, v]: [V; 3]) -> [V; 3] {
+    fn apply<V: Real<Scalar = T>>(self, [gradient]: [V; 1], [w, m, v]: [V; 3]) -> [V; 3] {
         let (one, beta1, beta2) = (w.constant(T::one()), w.constant(self.beta1), w.constant(self.beta2));
         let g = gradient.with_finite_square().flush_to_zero() + w.constant(self.weight_decay) * w;
         let m = (beta1 * m + (one - beta1) * g).flush_to_zero();

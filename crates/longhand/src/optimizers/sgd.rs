@@ -102,7 +102,7 @@ compiled_here!(Plain<T>, 1, 1);
 
 impl<T: Scalar> Equations<T, 1, 1> for Plain<T> {
     #[inline(always)]
-    fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w]: [V; 1]) -> [V; 1] {
+    fn apply<V: Real<Scalar = T>>(self, [gradient]: [V; 1], [w]: [V; 1]) -> [V; 1] {
         let g = hold(gradient, self.clip_value).flush_to_zero();
         [w - w.constant(self.learning_rate) * g]
     }
@@ -122,7 +122,7 @@ compiled_here!(WithMomentum<T>, 1, 2);
 
 impl<T: Scalar> Equations<T, 1, 2> for WithMomentum<T> {
     #[inline(always)]
-    fn apply<V: Real<T>>(self, [gradient]: [V; 1], [w, v]: [V; 2]) -> [V; 2] {
+    fn apply<V: Real<Scalar = T>>(self, [gradient]: [V; 1], [w, v]: [V; 2]) -> [V; 2] {
         let (momentum, learning_rate) = (w.constant(self.momentum), w.constant(self.learning_rate));
         let g = hold(gradient, self.clip_value).flush_to_zero() + w.constant(self.weight_decay) * w;
         let v = (momentum * v + g).flush_to_zero();

@@ -3,7 +3,7 @@
 //! Time is not measured here: some processors handle subnormal numbers at full speed.
 
 use crate::chain::ChainCache;
-use crate::layers::{elman::ElmanCache, gru::GruCache, lstm::LstmCache};
+use crate::layers::recurrent::RecurrentCache;
 use crate::scalar::real;
 use crate::{
     Activation, Adam, AdamW, Elman, Gru, LastStep, Layer, Layout, Linear, Loss, Lstm, Nonlinearity, Optimizer, Pass,
@@ -37,21 +37,9 @@ trait Deltas<T> {
     fn deltas(&self) -> Vec<&[T]>;
 }
 
-impl<T: Scalar> Deltas<T> for ElmanCache<T> {
+impl<T: Scalar> Deltas<T> for RecurrentCache<T> {
     fn deltas(&self) -> Vec<&[T]> {
-        vec![self.d_z.as_slice()]
-    }
-}
-
-impl<T: Scalar> Deltas<T> for LstmCache<T> {
-    fn deltas(&self) -> Vec<&[T]> {
-        vec![self.d_z.as_slice(), self.gates.as_slice()]
-    }
-}
-
-impl<T: Scalar> Deltas<T> for GruCache<T> {
-    fn deltas(&self) -> Vec<&[T]> {
-        vec![self.d_a.as_slice(), self.d_u.as_slice(), self.gates.as_slice()]
+        vec![self.d_input_part.as_slice(), self.d_state_part.as_slice(), self.gates.as_slice()]
     }
 }
 

@@ -6,8 +6,8 @@ use crate::common::{
     passes,
 };
 use crate::common::{ragged_layout, random_ends, random_layout, random_like, random_sequences, single};
-use longhand::layers::elman::ElmanCache;
 use longhand::layers::linear::LinearCache;
+use longhand::layers::recurrent::RecurrentCache;
 use longhand::nalgebra::DMatrix;
 use longhand::{Layer, Layout, Path, Sequences, Shape, Tensors};
 use proptest::prelude::proptest;
@@ -84,7 +84,7 @@ fn backward_twice_doubles_exactly_at_f32() {
     wide.weight_hh_l0 *= 0.2;
     let layer = Tensors::map(&wide, &mut |w| w as f32);
     let x = Tensors::map(&random_sequences(3, &Layout::new(150, 5), g), &mut |x| x as f32);
-    let mut cache = ElmanCache::default();
+    let mut cache = RecurrentCache::default();
     let (mut gradients, mut once) = (Tensors::<f32>::zeros(&layer), None);
     let carry = || DMatrix::<f32>::zeros(50, 5);
     let y = layer.forward(&x, &mut carry(), &mut cache, &mut longhand::Pass::Infer).clone();

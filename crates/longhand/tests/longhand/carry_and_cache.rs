@@ -7,8 +7,7 @@ use crate::common::{
     ragged_layout,
 };
 use crate::common::{random_ends, random_layout, random_like, random_sequences};
-use longhand::layers::elman::ElmanCache;
-use longhand::layers::lstm::LstmCache;
+use longhand::layers::recurrent::RecurrentCache;
 use longhand::{Layer, Layout, Pass, Path, Sequences, Tensors};
 
 fn window(x: &Sequences<f64>, start: usize, steps: usize) -> Sequences<f64> {
@@ -77,12 +76,18 @@ fn windows_without_the_carry_gradient_are_not_full_backpropagation() {
     let g = &mut generator(4);
     let (layer, x) = (elman(3, 4, g), random_sequences(3, &Layout::new(6, 2), g));
     let (carry, d_output, d_carry) = random_ends(&layer, &x, g);
-    let full = passes(&layer, &x, &carry, &d_output, &d_carry, &mut ElmanCache::default());
+    let full = passes(&layer, &x, &carry, &d_output, &d_carry, &mut RecurrentCache::default());
     let first = passes(&layer, &window(&x, 0, 3), &carry, &window(&d_output, 0, 3), &d_carry.zeros(), &mut {
-        ElmanCache::default()
+        RecurrentCache::default()
     });
-    let second =
-        passes(&layer, &window(&x, 3, 3), &first.carry, &window(&d_output, 3, 3), &d_carry, &mut ElmanCache::default());
+    let second = passes(
+        &layer,
+        &window(&x, 3, 3),
+        &first.carry,
+        &window(&d_output, 3, 3),
+        &d_carry,
+        &mut RecurrentCache::default(),
+    );
     let difference =
         (first.gradients.weight_hh_l0 + second.gradients.weight_hh_l0 - full.gradients.weight_hh_l0).norm();
     assert!(difference > 1e-3, "{difference}");
@@ -152,7 +157,7 @@ fn an_invalid_step_holds_the_cell_too() {
     let layout = Layout::new(3, 2).with_lengths(&[3, 0]).expect("two lengths").with_reset(1, 0);
     let (layer, x) = (lstm(3, 4, g), random_sequences(3, &layout, g));
     let (carry, d_output, d_carry) = random_ends(&layer, &x, g);
-    let given = passes(&layer, &x, &carry, &d_output, &d_carry, &mut LstmCache::default());
+    let given = passes(&layer, &x, &carry, &d_output, &d_carry, &mut RecurrentCache::default());
     assert_eq!(given.carry.c.column(1), carry.c.column(1));
     assert_eq!(given.carry.h.column(1), carry.h.column(1));
     assert_eq!(given.d_carry.c.column(1), d_carry.c.column(1));

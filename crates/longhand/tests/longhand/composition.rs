@@ -6,8 +6,8 @@ mod shapes;
 mod sizes;
 
 use crate::common::{elements, elman, generator, linear, passes, random_like, random_sequences};
-use longhand::layers::elman::ElmanCache;
 use longhand::layers::linear::LinearCache;
+use longhand::layers::recurrent::RecurrentCache;
 use longhand::nalgebra::DMatrix;
 use longhand::{
     Activation, ChainCache, Elman, Features, Labels, LastStep, Layer, Layout, Linear, MeanOverTime, Nonlinearity, Path,
@@ -80,7 +80,7 @@ fn a_chain_is_its_layers_one_after_the_other() {
     let together = passes(&chain, &x, &carry, &d_output, &d_carry, &mut ChainCache::default());
     let (between, _) = common::forward(&a, &x, &carry.0);
     let second = passes(&b, &between, &(), &d_output, &(), &mut LinearCache::default());
-    let first = passes(&a, &x, &carry.0, &second.d_input, &d_carry.0, &mut ElmanCache::default());
+    let first = passes(&a, &x, &carry.0, &second.d_input, &d_carry.0, &mut RecurrentCache::default());
     assert_eq!(together.output, second.output);
     assert_eq!(together.d_input, first.d_input);
     assert_eq!((together.carry.0, together.d_carry.0), (first.carry, first.d_carry));
@@ -93,7 +93,7 @@ fn to_f32_and_back() {
     let model = elman(3, 4, g).with_nonlinearity(Nonlinearity::Relu).then(linear(4, 2, g)).expect("they meet");
     let narrow = Tensors::map(&model, &mut |w| w as f32);
     let back = Tensors::<f32>::map(&narrow, &mut f64::from);
-    assert_eq!(back.first().nonlinearity, Nonlinearity::Relu);
+    assert_eq!(back.first().cell.nonlinearity, Nonlinearity::Relu);
     assert_eq!(back.names(), model.names());
     for (given, w) in elements(&back).into_iter().zip(elements(&model)) {
         assert_eq!(given.to_bits(), f64::from(w as f32).to_bits());

@@ -113,9 +113,15 @@ fn the_checker_sees_an_error_of_a_millionth() {
     let layer = elman(2, 3, g);
     let x = random_sequences(2, &Layout::new(3, 2), g);
     let (carry, v_output, v_carry) = common::random_ends(&layer, &x, g);
-    let mut gradients =
-        common::passes(&layer, &x, &carry, &v_output, &v_carry, &mut longhand::layers::elman::ElmanCache::default())
-            .gradients;
+    let mut gradients = common::passes(
+        &layer,
+        &x,
+        &carry,
+        &v_output,
+        &v_carry,
+        &mut longhand::layers::recurrent::RecurrentCache::default(),
+    )
+    .gradients;
     gradients.bias_hh_l0[1] += 1e-6;
     common::assert_gradient("parameter", &layer, &gradients, &mut |layer| {
         let (output, carry) = common::forward(layer, &x, &carry);

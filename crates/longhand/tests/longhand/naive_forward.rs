@@ -4,7 +4,7 @@ use crate::common::{
     assert_close, cases, elman, forward, generator, gru, lstm, naive, naive_gated, passes, random_ends, random_layout,
     random_sequences,
 };
-use longhand::layers::elman::ElmanCache;
+use longhand::layers::recurrent::RecurrentCache;
 use longhand::{Elman, Layer, Layout, Lstm, Nonlinearity, Pass, Sequences, Tensors};
 use proptest::prelude::{any, proptest};
 
@@ -21,7 +21,7 @@ fn output(layer: &Elman<f64>, x: &Sequences<f64>, naive: &naive::Forward) -> Seq
 
 fn compare(layer: &Elman<f64>, x: &Sequences<f64>, seed: u64) {
     let (carry, v_output, v_carry) = random_ends(layer, x, &mut generator(seed));
-    let given = passes(layer, x, &carry, &v_output, &v_carry, &mut ElmanCache::default());
+    let given = passes(layer, x, &carry, &v_output, &v_carry, &mut RecurrentCache::default());
     let naive = naive::forward(layer, x, &carry);
     assert_close("output", &given.output, &output(layer, x, &naive), 1e-12);
     assert_close("carry", &given.carry, &naive.carry, 1e-12);
@@ -60,7 +60,7 @@ fn f32_within_its_precision() {
         let wide = Tensors::map(&layer, &mut f64::from);
         let x = Tensors::map(&random_sequences(3, &random_layout(steps, batch, g), g), &mut |x| x as f32);
         let mut carry = Layer::<f32>::carry(&layer, batch);
-        let mut cache = ElmanCache::default();
+        let mut cache = RecurrentCache::default();
         let y = layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer);
 
         let wide_x = Tensors::map(&x, &mut f64::from);

@@ -3,9 +3,10 @@
 mod optimizer_side;
 mod truncation;
 
+use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::{
-    Activation, Elman, Gru, LastStep, Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, Nonlinearity, Reduction,
-    ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy,
+    Activation, Elman, Gru, IndRnn, LastStep, Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinimalGatedUnit,
+    Nonlinearity, Recurrent, Reduction, ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy,
 };
 use longhand_gradcheck::laws::{self, Doubling, Side};
 use longhand_gradcheck::{Case, Checker, DualLayer, SequenceLayer, Setting, SingleLayer, prove_loss};
@@ -42,6 +43,18 @@ fn lstm() {
 #[test]
 fn gru() {
     prove_flushing(|case| Gru::zeros(case.inputs, case.hidden));
+}
+
+#[test]
+fn minimal_gated_unit() {
+    prove_flushing(|case| MinimalGatedUnit::zeros(case.inputs, case.hidden));
+}
+
+#[test]
+fn independently_recurrent_layer() {
+    prove_flushing(|case| IndRnn::zeros(case.inputs, case.hidden));
+    let cell = IndRnnCell { nonlinearity: Nonlinearity::Tanh };
+    prove_flushing(|case| Recurrent::zeros_with_cell(cell, case.inputs, case.hidden));
 }
 
 #[test]

@@ -17,7 +17,7 @@ struct Everything<T>(T);
 compiled_here!(Everything<T>, 2, 3);
 
 impl<T: Scalar> Equations<T, 2, 3> for Everything<T> {
-    fn apply<V: Real<T>>(self, [a, b]: [V; 2], [x, y, z]: [V; 3]) -> [V; 3] {
+    fn apply<V: Real<Scalar = T>>(self, [a, b]: [V; 2], [x, y, z]: [V; 3]) -> [V; 3] {
         let constant = a.constant(self.0);
         [a * b + constant / (x - constant), (a * a + y).sqrt().min(b.max(constant)), z.where_positive(a - z)]
     }
@@ -37,7 +37,7 @@ struct Flushes;
 compiled_here!(Flushes, 1, 3);
 
 impl<T: Scalar> Equations<T, 1, 3> for Flushes {
-    fn apply<V: Real<T>>(self, [x]: [V; 1], _: [V; 3]) -> [V; 3] {
+    fn apply<V: Real<Scalar = T>>(self, [x]: [V; 1], _: [V; 3]) -> [V; 3] {
         [x.flush_to_zero(), x.flush_subnormal(), x.with_finite_square()]
     }
 }
@@ -129,7 +129,7 @@ fn nothing_beyond_a_slice_is_touched() {
     struct One;
     compiled_here!(One, 1, 1);
     impl<T: Scalar> Equations<T, 1, 1> for One {
-        fn apply<V: Real<T>>(self, [x]: [V; 1], _: [V; 1]) -> [V; 1] {
+        fn apply<V: Real<Scalar = T>>(self, [x]: [V; 1], _: [V; 1]) -> [V; 1] {
             [x.constant(T::one())]
         }
     }
@@ -150,7 +150,7 @@ fn check_not_a_number<T: Scalar>() {
     struct Held<T>(PhantomData<T>);
     compiled_here!(Held<T>, 0, 2);
     impl<T: Scalar> Equations<T, 0, 2> for Held<T> {
-        fn apply<V: Real<T>>(self, []: [V; 0], [x, y]: [V; 2]) -> [V; 2] {
+        fn apply<V: Real<Scalar = T>>(self, []: [V; 0], [x, y]: [V; 2]) -> [V; 2] {
             [x.constant(T::zero()).max(x), y.constant(real(-1.0)).max(y.constant(T::one()).min(y))]
         }
     }

@@ -23,7 +23,7 @@ struct Tanh;
 compiled_here!(Tanh, 0, 1);
 
 impl<T: Scalar> Equations<T, 0, 1> for Tanh {
-    fn apply<V: Real<T>>(self, []: [V; 0], [x]: [V; 1]) -> [V; 1] {
+    fn apply<V: Real<Scalar = T>>(self, []: [V; 0], [x]: [V; 1]) -> [V; 1] {
         [x.tanh()]
     }
 }
@@ -34,7 +34,7 @@ struct Sigmoid;
 compiled_here!(Sigmoid, 0, 1);
 
 impl<T: Scalar> Equations<T, 0, 1> for Sigmoid {
-    fn apply<V: Real<T>>(self, []: [V; 0], [x]: [V; 1]) -> [V; 1] {
+    fn apply<V: Real<Scalar = T>>(self, []: [V; 0], [x]: [V; 1]) -> [V; 1] {
         [x.sigmoid()]
     }
 }

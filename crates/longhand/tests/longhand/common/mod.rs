@@ -8,10 +8,11 @@ pub mod naive_gated;
 pub mod windows;
 
 use any_layer::{AnyCache, AnyLayer, AnyTensors};
+use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, LstmCarry, MeanOverTime, Nonlinearity, Pass, Path,
-    Sequences, Tensors, initialise,
+    Activation, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, LstmCarry, MeanOverTime, MinimalGatedUnit,
+    Nonlinearity, Pass, Path, Recurrent, Sequences, Tensors, initialise,
 };
 use proptest::prelude::ProptestConfig;
 use rand_chacha::ChaCha8Rng;
@@ -277,6 +278,8 @@ pub fn every_smooth_layer() -> Vec<AnyLayer> {
         AnyLayer::new(&elman(3, 4, g)),
         AnyLayer::new(&lstm(3, 4, g)),
         AnyLayer::new(&gru(3, 4, g)),
+        AnyLayer::new(&MinimalGatedUnit::new(3, 4, g)),
+        AnyLayer::new(&Recurrent::with_cell(IndRnnCell { nonlinearity: Nonlinearity::Tanh }, 3, 4, g)),
         AnyLayer::new(&linear(3, 5, g)),
         AnyLayer::new(&Activation::Tanh),
         AnyLayer::new(&Activation::Sigmoid),

@@ -39,7 +39,7 @@ pub fn forward(layer: &Elman<f64>, x: &Sequences<f64>, carry: &DMatrix<f64>) -> 
                     }
                 }
                 for i in 0..units {
-                    h[i] = match layer.nonlinearity {
+                    h[i] = match layer.cell.nonlinearity {
                         Nonlinearity::Tanh => z[i].tanh(),
                         Nonlinearity::Relu => z[i].max(0.0),
                     };
@@ -79,7 +79,7 @@ pub fn backward(
                 let mut d_z = vec![0.0; units];
                 for i in 0..units {
                     let total = d_h[i] + d_output.at(t, b)[i];
-                    d_z[i] = match layer.nonlinearity {
+                    d_z[i] = match layer.cell.nonlinearity {
                         Nonlinearity::Tanh => total / forward.z[b][t][i].cosh().powi(2),
                         Nonlinearity::Relu if forward.z[b][t][i] > 0.0 => total,
                         Nonlinearity::Relu => 0.0,
@@ -111,7 +111,7 @@ pub fn backward(
         weight_hh_l0: d_w_hh,
         bias_ih_l0: d_bias.clone(),
         bias_hh_l0: d_bias,
-        nonlinearity: layer.nonlinearity,
+        cell: layer.cell,
     };
     (gradients, d_x, d_carry)
 }

@@ -3,7 +3,7 @@
 
 use crate::common::{elman, generator, gru, linear, lstm, random_like};
 use longhand::layers::linear::LinearCache;
-use longhand::layers::lstm::LstmCache;
+use longhand::layers::recurrent::RecurrentCache;
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{
     Activation, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, MeanOverTime, Pass, Sequences, Stream, Streaming,
@@ -145,15 +145,15 @@ fn backward_refuses_what_its_documentation_says_it_does() {
 fn the_gradient_of_a_carry_of_another_batch_is_refused() {
     let g = &mut generator(23);
     let (layer, x) = (lstm(3, 4, g), zeros(3, 2, 3));
-    let (mut carry, mut cache, mut gradients) = (layer.carry(3), LstmCache::default(), layer.zeros());
+    let (mut carry, mut cache, mut gradients) = (layer.carry(3), RecurrentCache::default(), layer.zeros());
     let output = layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
     let mut d_carry = random_like(&carry, g);
     d_carry.c = DMatrix::zeros(4, 2);
-    refused("Lstm(3 -> 4): d_carry's cell is 4 x 2, but it must be 4 x 3", || {
+    refused("Lstm(3 -> 4): d_carry's c is 4 x 2, but it must be 4 x 3", || {
         layer.backward(&x, &mut cache, &output, &mut d_carry, &mut gradients, None);
     });
     carry.c = DMatrix::zeros(5, 3);
-    refused("Lstm(3 -> 4): the carry's cell is 5 x 3, but it must be 4 x 3", || {
+    refused("Lstm(3 -> 4): the carry's c is 5 x 3, but it must be 4 x 3", || {
         layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone()
     });
 }

@@ -8,9 +8,9 @@
 //! few enough for all of them to be in the cache still when the steps come to use them. Of the gradients `d_z` of the
 //! pre-activations no more than a block is ever kept.
 
-use super::recurrent_weight::RecurrentWeight;
-use super::shapes::{check_backward, check_input, check_tensor};
+use super::recurrent_weight::{self, RecurrentWeight};
 use crate::kernel::{self, Accumulate, Operand, Packed};
+use crate::layers::shapes::{check_backward, check_input};
 use crate::sequences::{reshape, without_padding};
 use crate::{Layer, Layout, Scalar, Sequences};
 use alloc::vec::Vec;
@@ -25,8 +25,6 @@ const BLOCK_COLUMNS: usize = 128;
 pub(crate) struct Recurrence<T: Scalar> {
     /// `h`, the output, zero at invalid steps.
     pub(crate) hidden: Sequences<T>,
-    /// `h[t-1]`.
-    pub(crate) state: States<T>,
     /// `W_hh`, as the kernels want it: packed once a window, used at each of its steps.
     pub(crate) weight_hh: RecurrentWeight<T>,
     /// `W_ih`, likewise.
@@ -45,7 +43,6 @@ impl<T: Scalar> Default for Recurrence<T> {
     fn default() -> Self {
         Recurrence {
             hidden: Sequences::default(),
-            state: States::default(),
             weight_hh: RecurrentWeight::default(),
             weight_ih: Packed::default(),
             weight_ih_transposed: Packed::default(),
@@ -116,13 +113,27 @@ impl<T: Scalar> States<T> {
         self.values.as_mut_slice()[step_of(0, layout, units)].copy_from_slice(carry.as_slice());
     }
 
-    /// What `step` starts from, after a reset, and where it puts what it leaves.
+    /// Sets the states of the sequences that are reset before `step` to zero.
+    pub(crate) fn reset(&mut self, step: usize, layout: &Layout) {
+        let columns = step_of(step, layout, self.values.nrows());
+        reset(&mut self.values.as_mut_slice()[columns], layout, step);
+    }
+
+    /// The state before `step`, and where the state after it goes.
     pub(crate) fn step(&mut self, step: usize, layout: &Layout) -> (&[T], &mut [T]) {
-        let units = self.values.nrows();
-        let (before, after) = self.values.as_mut_slice().split_at_mut(step_of(step, layout, units).end);
-        let before = &mut before[step_of(step, layout, units)];
-        reset(before, layout, step);
-        (before, &mut after[..layout.batch() * units])
+        let columns = step_of(step, layout, self.values.nrows());
+        let (before, after) = self.values.as_mut_slice().split_at_mut(columns.end);
+        let length = columns.len();
+        (&before[columns], &mut after[..length])
+    }
+
+    /// An invalid step holds its state.
+    pub(crate) fn hold(&mut self, step: usize, layout: &Layout) {
+        let (before, after) = self.step(step, layout);
+        for sequence in layout.invalid_at(step) {
+            let column = column_of(sequence, before.len() / layout.batch());
+            after[column.clone()].copy_from_slice(&before[column]);
+        }
     }
 
     /// What every step started from, `units x (steps * batch)` and a step more.
@@ -146,17 +157,6 @@ pub(crate) fn add_biases<T: Scalar>(bias: &mut Vec<T>, [bias_ih, bias_hh]: [&DVe
     bias.clear();
     bias.extend_from_slice(bias_ih.as_slice());
     kernel::add(bias, bias_hh.as_slice());
-}
-
-/// An invalid step holds its state.
-pub(crate) fn hold<T: Scalar>(before: &[T], after: &mut [T], layout: &Layout, step: usize) {
-    if !layout.has_padding() {
-        return;
-    }
-    for sequence in layout.invalid_at(step) {
-        let column = column_of(sequence, before.len() / layout.batch());
-        after[column.clone()].copy_from_slice(&before[column]);
-    }
 }
 
 /// An invalid step gives nothing: neither an output nor, backward, a gradient.
@@ -185,19 +185,20 @@ pub(crate) fn input_product<T: Scalar>(
 }
 
 impl<T: Scalar> Recurrence<T> {
-    /// Checks the shapes of the input and the carry, gives the buffers theirs and packs the weights.
-    pub(crate) fn begin<L>(&mut self, layer: &L, weights: [&DMatrix<T>; 2], input: &Sequences<T>, carry: &DMatrix<T>)
-    where
-        L: Layer<T>,
-    {
-        let [weight_ih, weight_hh] = weights;
-        let (units, layout) = (weight_hh.ncols(), input.layout());
+    /// Checks the shape of the input, gives the output its own and packs the weights.
+    pub(crate) fn begin<L: Layer<T>>(
+        &mut self,
+        layer: &L,
+        [weight_ih, weight_hh]: [&DMatrix<T>; 2],
+        diagonal: bool,
+        input: &Sequences<T>,
+        units: usize,
+    ) {
+        let layout = input.layout();
         check_input(|| layer.name(), weight_ih.ncols(), input);
-        check_tensor(|| layer.name(), "the carry", carry.shape(), (units, layout.batch()));
         self.hidden.reshape(units, layout);
-        self.state.begin(carry, layout);
         self.weight_ih.pack(weight_ih.into());
-        self.weight_hh.pack(weight_hh, layout.batch());
+        self.weight_hh.pack(weight_hh, diagonal, layout.batch());
     }
 
     /// Checks the shapes of a backward pass, gives `d_input` its own and packs the transposed weights.
@@ -207,28 +208,19 @@ impl<T: Scalar> Recurrence<T> {
         weights: [&DMatrix<T>; 2],
         input: &Sequences<T>,
         d_output: &Sequences<T>,
-        d_carry: &DMatrix<T>,
+        units: usize,
         d_input: Option<&mut Sequences<T>>,
     ) {
         let [weight_ih, weight_hh] = weights;
-        let (units, layout) = (weight_hh.ncols(), input.layout());
+        let layout = input.layout();
         check_backward(|| layer.name(), &self.hidden, units, layout, d_output);
         check_input(|| layer.name(), weight_ih.ncols(), input);
-        check_tensor(|| layer.name(), "d_carry", d_carry.shape(), (units, layout.batch()));
         self.weight_hh.pack_transposed(weight_hh);
         without_padding(input, layout, &mut self.cleared_input);
         if let Some(d_input) = d_input {
             d_input.reshape(weight_ih.ncols(), layout);
             self.weight_ih_transposed.pack(Operand::from(weight_ih).transposed());
         }
-    }
-
-    /// Back to the state before `step`: `d_carry += W_hh' d_hh`, where `d_hh` is the gradient of `W_hh h + b_hh` at that
-    /// step. At an invalid step, which held its state, `d_carry` passes unchanged; a reset cuts it.
-    pub(crate) fn back_to_state(&self, d_carry: &mut [T], d_hh: &mut [T], layout: &Layout, step: usize) {
-        give_nothing(d_hh, layout, step);
-        self.weight_hh.add_transposed_product(d_carry, d_hh);
-        reset(d_carry, layout, step);
     }
 
     /// After the steps of a block in a backward pass:
@@ -248,6 +240,7 @@ impl<T: Scalar> Recurrence<T> {
         &mut self,
         block: Range<usize>,
         input: &Sequences<T>,
+        state: &States<T>,
         [d_ih, d_hh]: [&DMatrix<T>; 2],
         (gradients, accumulate): ([&mut [T]; 4], Accumulate<'_, T>),
         d_input: Option<&mut Sequences<T>>,
@@ -255,8 +248,10 @@ impl<T: Scalar> Recurrence<T> {
         let layout = input.layout();
         let (start, end) = (block.start * layout.batch(), block.end * layout.batch());
         let x = if layout.has_padding() { &self.cleared_input } else { input };
-        let (x, previous) = (Operand::from(x.values()), Operand::from(self.state.values()));
+        let (x, previous) = (Operand::from(x.values()), Operand::from(state.values()));
         let (packed, one) = (&mut self.packed, [T::one()]);
+        let apart = !core::ptr::eq(d_ih, d_hh);
+        let diagonal = self.weight_hh.is_diagonal().then(|| self.hidden.features());
         let mut sum_up =
             |[weight_ih, weight_hh, bias_ih, bias_hh]: [&mut [T]; 4], columns: Range<usize>, accumulate| {
                 let count = columns.len();
@@ -266,14 +261,20 @@ impl<T: Scalar> Recurrence<T> {
                 packed.pack(of_ih);
                 packed.product_with(weight_ih, accumulate, x);
                 packed.product_with(bias_ih, accumulate, ones);
-                if !core::ptr::eq(d_ih, d_hh) {
+                if apart {
                     packed.pack(of_hh);
                 }
-                packed.product_with(weight_hh, accumulate, previous);
+                if let Some(units) = diagonal {
+                    let (d_hh, states) = (of_hh.whole_columns(), previous.transposed().whole_columns());
+                    recurrent_weight::diagonal_gradient(weight_hh, accumulate, d_hh, states, units);
+                } else {
+                    packed.product_with(weight_hh, accumulate, previous);
+                }
                 packed.product_with(bias_hh, accumulate, ones);
             };
         // The sum over all blocks replaces the gradients, or has one term: it can be worked out in its place.
-        let in_place = accumulate == Accumulate::Replace || block.len() == layout.steps() && end <= BLOCK_COLUMNS;
+        let one_term = block.len() == layout.steps() && end <= BLOCK_COLUMNS && diagonal.is_none();
+        let in_place = accumulate == Accumulate::Replace || one_term;
         let (mut gradients, mut sums) = (gradients, self.sums.each_mut());
         if !in_place {
             for (sum, gradient) in sums.iter_mut().zip(&gradients) {

@@ -1,0 +1,154 @@
+//! The contract of a cell: the equations of one unit for one step.
+//!
+//! A recurrent layer is a cell and a machine. The cell is its equations, forward and backward, in the symbols of its
+//! derivation. The machine, [`Recurrent`](super::Recurrent), has the weights, the loop over the steps, masks, resets, the sums of the
+//! gradients and streaming, and is the same for all cells.
+
+use super::Passes;
+use crate::kernel::{Group, Real};
+use crate::{Scalar, Tensors, sizes};
+use core::fmt::Debug;
+use nalgebra::DMatrix;
+
+/// The equations of one unit for one step.
+///
+/// At each step the machine computes the *pre-activations* of every gate,
+///
+/// ```text
+/// a = W_ih x + b_ih          the input's part
+/// u = W_hh h + b_hh          the state's part, with h the first state before the step
+/// ```
+///
+/// and the cell does the rest, unit by unit: from the pre-activations and the states before the step to the states after it
+/// ([`forward`](Self::forward)), and from the gradients of the states after it back to those of the pre-activations and of
+/// the states before it ([`backward`](Self::backward)). The first state is the output.
+///
+/// | type | what it is | LSTM | GRU |
+/// |---|---|---|---|
+/// | `PreActivations` | `a + u` of each gate, or the two [`Apart`] | `[V; 4]` | `Apart<[V; 3]>` |
+/// | `States` | what goes from step to step; the first one is `h` | `[V; 2]`: `h`, `c` | `[V; 1]` |
+/// | `Kept` | what `backward` needs from `forward`, beside the states before the step | `[V; 4]`: `i`, `f`, `g`, `o` | `[V; 4]` |
+///
+/// The equations are written once, for a type `V` of real numbers, and run on SIMD vectors. States, kept values and
+/// gradients that the cell returns are flushed to zero where they are too small to matter: see
+/// [`vanishing`](crate::vanishing). Both methods must be `#[inline(always)]`, so that they are compiled for the
+/// instructions of the processor.
+pub trait Cell: Copy + Debug + PartialEq + Send + Sync + 'static {
+    /// The layer's name in messages, such as `Lstm`.
+    const NAME: &'static str;
+    /// Whether each unit has one recurrent weight of its own: `u = w_hh * h`, element by element, with
+    /// `weight_hh_l0` of one column.
+    const DIAGONAL: bool = false;
+    /// Whether all that `backward` needs is the output: then it is not stored twice. `Kept` must be `[V; 1]`.
+    const KEEPS_OUTPUT: bool = false;
+
+    /// The pre-activations of the gates, in the order of the rows of the weights.
+    type PreActivations<V: Copy>: PreActivations<V>;
+    /// The states.
+    type States<V: Copy>: Group<V>;
+    /// What `backward` needs from `forward`.
+    type Kept<V: Copy>: Group<V>;
+    /// The states of a batch.
+    type Carry<T: Scalar>: Carry<T>;
+
+    /// A setting to show in messages behind the sizes, such as `, relu`.
+    fn setting(self) -> &'static str {
+        ""
+    }
+
+    /// From the pre-activations and the states before the step to the states after it, and what `backward` needs.
+    fn forward<V: Real>(self, z: Self::PreActivations<V>, before: Self::States<V>) -> (Self::Kept<V>, Self::States<V>);
+
+    /// From the gradients of the states after the step to those of the pre-activations and of the states before it. The
+    /// path from `h` through `u = W_hh h + b_hh` is the machine's: it adds `W_hh' d_u` to the gradient of `h`.
+    fn backward<V: Real>(
+        self,
+        kept: Self::Kept<V>,
+        before: Self::States<V>,
+        d_after: Self::States<V>,
+    ) -> (Self::PreActivations<V>, Self::States<V>);
+
+    /// The passes for `f32`, which a cell of this crate has compiled in this crate.
+    #[doc(hidden)]
+    const SINGLE: Passes<f32, Self> = Passes::GENERIC;
+    /// The passes for `f64`.
+    #[doc(hidden)]
+    const DOUBLE: Passes<f64, Self> = Passes::GENERIC;
+}
+
+/// The pre-activations of the gates of a cell: an array for `a + u`, or [`Apart`] for the two. Implemented by the library
+/// only.
+pub trait PreActivations<V: Copy>: Copy {
+    /// One value a gate.
+    type Gates: Group<V>;
+    /// Whether the two parts are apart.
+    const APART: bool;
+    /// The number of gates.
+    const GATES: usize = <Self::Gates as Group<V>>::COUNT;
+
+    /// From the two parts, or from the sum in place of the first.
+    fn new(input: Self::Gates, state: Self::Gates) -> Self;
+    /// The two parts; the same twice for a sum, whose gradient is that of each part.
+    fn parts(self) -> (Self::Gates, Self::Gates);
+}
+
+impl<V: Copy, const GATES: usize> PreActivations<V> for [V; GATES] {
+    type Gates = [V; GATES];
+    const APART: bool = false;
+
+    #[inline(always)]
+    fn new(sum: [V; GATES], _: [V; GATES]) -> Self {
+        sum
+    }
+
+    #[inline(always)]
+    fn parts(self) -> ([V; GATES], [V; GATES]) {
+        (self, self)
+    }
+}
+
+/// The parts of the input and of the state in the pre-activations, for a cell whose equations have them apart: in a GRU the
+/// reset gate multiplies the state's part alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Apart<G> {
+    /// `a = W_ih x + b_ih`, or its gradient.
+    pub input: G,
+    /// `u = W_hh h + b_hh`, or its gradient.
+    pub state: G,
+}
+
+impl<V: Copy, const GATES: usize> PreActivations<V> for Apart<[V; GATES]> {
+    type Gates = [V; GATES];
+    const APART: bool = true;
+
+    #[inline(always)]
+    fn new(input: [V; GATES], state: [V; GATES]) -> Self {
+        Apart { input, state }
+    }
+
+    #[inline(always)]
+    fn parts(self) -> ([V; GATES], [V; GATES]) {
+        (self.input, self.state)
+    }
+}
+
+/// The states of a batch, `units x batch` each: a matrix for a cell with one state, or a struct of matrices, in the order of
+/// [`Cell::States`].
+pub trait Carry<T: Scalar>: Tensors<T> + 'static {
+    /// All states zero.
+    fn zeros(units: usize, batch: usize) -> Self;
+
+    /// Calls `f` with each state, in order.
+    fn each_state<'a>(&'a mut self, f: impl FnMut(&'a mut DMatrix<T>));
+}
+
+impl<T: Scalar> Carry<T> for DMatrix<T> {
+    fn zeros(units: usize, batch: usize) -> Self {
+        sizes::zero_matrix(units, batch)
+    }
+
+    #[inline(always)]
+    fn each_state<'a>(&'a mut self, mut f: impl FnMut(&'a mut DMatrix<T>)) {
+        f(self);
+    }
+}
