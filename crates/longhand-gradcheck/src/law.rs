@@ -7,7 +7,8 @@
 pub enum Law {
     /// A batch is the sum of its sequences. Leave it out for a layer that normalises over the batch.
     Batch,
-    /// A reset cuts a sequence in two. Leave it out for a layer without a carry that reads several steps at once.
+    /// A reset cuts a sequence in two. Leave it out only for a layer that reads across resets by design: a bidirectional
+    /// layer or attention that respects resets keeps this law.
     Reset,
     /// Windows give what the whole sequence gives. Leave it out for a layer that reads later steps, or that normalises
     /// over time.
@@ -21,8 +22,11 @@ pub enum Law {
     /// Central differences agree with the backward pass where the input is 30 times as large. Leave it out for a layer
     /// whose input is limited to small numbers.
     LargeInputs,
-    /// The same steps are valid in the output as in the input. Leave it out for a layer that changes which steps are valid.
+    /// The output has the marks of the input: valid steps and resets. Leave it out for a layer that changes them.
     Marks,
+    /// Gradients are right where parameters are zero. Leave it out for a layer that has a value but no derivative where a
+    /// parameter is zero.
+    ZeroParameters,
     /// Gradients are right where the carry is zero. Leave it out for a layer that has no derivative at a carry of zero.
     ZeroCarry,
 }
@@ -32,13 +36,14 @@ impl Law {
     pub(crate) fn advice(self) -> String {
         let layers = match self {
             Law::Batch => "for a layer that normalises over the batch",
-            Law::Reset => "for a layer without a carry that reads several steps at once",
+            Law::Reset => "for a layer that reads across resets by design",
             Law::Windows => "for a layer that reads later steps or normalises over time",
             Law::Padding => "for a layer that is only used on batches without padding",
             Law::SinglePrecision => "for a layer that is only used in f64",
             Law::Differences => "for a layer whose forward pass jumps everywhere",
             Law::LargeInputs => "for a layer whose input is limited to small numbers",
-            Law::Marks => "for a layer that changes which steps are valid",
+            Law::Marks => "for a layer that changes which steps are valid or start anew",
+            Law::ZeroParameters => "for a layer that has no derivative where a parameter is zero",
             Law::ZeroCarry => "for a layer that has no derivative at a carry of zero",
         };
         format!("leave this law out with Checker::without(Law::{self:?}) only {layers}")

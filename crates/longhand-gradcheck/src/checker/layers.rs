@@ -109,6 +109,9 @@ impl Checker {
         if self.asks(Law::SinglePrecision) {
             single_precision(setting)?;
             single_precision(&setting.with_zero_carry())?;
+            if !is_large(setting) {
+                single_precision(&setting.in_training())?;
+            }
             let single = &in_single(setting)?;
             Self::laws_in_single(single)?;
             each!(single; silent_steps_within(SINGLE), other_marks, cache, interleaved_with_other_shapes);
@@ -237,6 +240,8 @@ impl Checker {
             same_function(training)?;
             agreement = agreement.and(gradients(training)?);
             self.general_laws(training)?;
+            agreement = agreement.and(self.oracle_laws(training, oracle)?);
+            each!(setting; interleaved_with_training);
         }
         each!(setting; zero_inputs);
         each!(training; zero_inputs);
@@ -275,6 +280,9 @@ impl Checker {
             setting; other_values, other_parameters, other_pass, other_cotangent, interleaved_with_itself, carry_again,
             accumulation(self.doubling), replacing, zero_cotangent, linearity, zero_in_part,
         );
+        if self.asks(Law::ZeroParameters) && !self.keep_parameters {
+            each!(setting; zero_parameters);
+        }
         Ok(())
     }
 
@@ -296,7 +304,7 @@ impl Checker {
             each!(
                 single; contract, repeat, other_values, other_parameters, other_pass, other_cotangent,
                 interleaved_with_itself, carry_again, replacing, zero_cotangent, zero_in_part_within(SINGLE),
-                accumulation_within(Doubling::WithinRounding, SINGLE),
+                accumulation_within(Doubling::WithinRounding, SINGLE), linearity_within(SINGLE),
             );
         }
         Ok(())

@@ -147,7 +147,12 @@ pub fn zero_cotangent<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure
 /// # Errors
 /// If it is not.
 pub fn linearity<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::new("backward is linear in its cotangents", setting);
+    linearity_within(setting, TOLERANCE)
+}
+
+/// [`linearity`] with another tolerance, relative to the largest gradient.
+pub(crate) fn linearity_within<L: Layer<f64>>(setting: &Setting<L>, tolerance: f64) -> Result<(), Failure> {
+    let check = LawCheck::new("backward is linear in its cotangents", setting).within(tolerance);
     let mut other = setting.clone();
     fill_normal(&mut other.d_output, 1.0, &mut generator(8, 8));
     fill_normal(&mut other.d_carry, 1.0, &mut generator(8, 9));

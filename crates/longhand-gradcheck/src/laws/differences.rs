@@ -109,6 +109,9 @@ fn disagreement<L: Layer<f64>>(setting: &Setting<L>, variable: Variable, attempt
         let (output, carry) = along(setting, &direction, s).forward(&mut L::Cache::default());
         dot(&v, &[elements(&output), elements(&carry)].concat())
     };
+    // Inside of the layer there are numbers of the order of 1 even where its outputs are tiny: `ln(1 + exp(x))` far below
+    // zero rounds 1 + exp(x).
+    let inside: f64 = v.iter().map(|v| v.abs()).sum();
     let mut found: Vec<(f64, f64)> = Vec::new();
     for step in STEPS {
         let ((above, magnitude), (below, _)) = (at(step), at(-step));
@@ -116,7 +119,7 @@ fn disagreement<L: Layer<f64>>(setting: &Setting<L>, variable: Variable, attempt
         if !difference.is_finite() {
             return None;
         }
-        let accepted = ACCEPTED * (difference.abs() + size) + ROUNDINGS * f64::EPSILON * magnitude / step;
+        let accepted = ACCEPTED * (difference.abs() + size) + ROUNDINGS * f64::EPSILON * magnitude.max(inside) / step;
         if (difference - analytic).abs() <= accepted {
             return None;
         }

@@ -41,6 +41,11 @@ pub(crate) fn interleaved_with_itself<L: Layer<f64>>(setting: &Setting<L>) -> Re
     interleaved(setting, &with_other_values(setting))
 }
 
+/// [`interleaved`] with a training pass: what training draws does not show in inference.
+pub(crate) fn interleaved_with_training<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    interleaved(setting, &setting.in_training())
+}
+
 /// [`interleaved`] with batches of other shapes, before and after.
 pub(crate) fn interleaved_with_other_shapes<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
     let (steps, batch) = (setting.input.steps(), setting.input.batch());

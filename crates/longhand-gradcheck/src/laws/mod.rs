@@ -24,6 +24,7 @@
 //! | [`interleaved`] | activations stored in the layer |
 //! | [`carry_again`] | a counter in the carry that zero does not reset |
 //! | [`zero_carry`] | a gradient left out because the carry is zero |
+//! | [`zero_parameters()`] | a gradient left out because the parameter is zero |
 //! | [`central_difference`] | work in `f64` that drops the dual part |
 //! | [`large_inputs`] | a wrong branch of a piecewise function |
 //! | [`single_precision`] | `f32` kernels that lose digits |
@@ -38,7 +39,7 @@
 //! | [`features`] | numbers of features that are not those of the input and the output |
 //! | [`first_carry`] | a first carry that is not zero |
 //! | [`marks()`] | an output without the marks of the input, or with those of an earlier call |
-//! | [`zero_inputs()`] | a zero that is taken for a mark |
+//! | [`zero_inputs()`] | a zero, or a step of zeros, that is taken for a mark |
 //! | [`padding`] | a mask that leaks; zero times NaN |
 //! | [`more_padding`] | a mean over all steps in place of the valid ones |
 //! | [`batch`] | sequences mixed up; a mean for a sum |
@@ -61,6 +62,7 @@
 
 mod allocation;
 mod backward;
+mod beside_zero;
 mod cache;
 mod carry;
 mod compare;
@@ -79,10 +81,11 @@ mod ties;
 mod time;
 mod vanishing;
 mod zero_inputs;
+mod zero_parameters;
 
 pub use allocation::allocation;
-pub(crate) use backward::accumulation_within;
 pub use backward::{Doubling, accumulation, linearity, repeat, replacing, zero_cotangent};
+pub(crate) use backward::{accumulation_within, linearity_within};
 pub use cache::cache;
 pub use carry::{carry_again, zero_carry};
 pub use contract::{contract, tensors};
@@ -90,7 +93,7 @@ pub(crate) use contract::{maps, visits};
 pub(crate) use differences::along;
 pub use differences::{central_difference, large_inputs};
 pub use interleaved::interleaved;
-pub(crate) use interleaved::{interleaved_with_itself, interleaved_with_other_shapes};
+pub(crate) use interleaved::{interleaved_with_itself, interleaved_with_other_shapes, interleaved_with_training};
 pub use marks::marks;
 pub(crate) use oracles::same_values;
 pub use oracles::{same_function, windows_held};
@@ -108,3 +111,4 @@ pub use ties::{Side, kink, ties};
 pub use time::{reset, windows_passed};
 pub use vanishing::flushing;
 pub use zero_inputs::zero_inputs;
+pub use zero_parameters::zero_parameters;

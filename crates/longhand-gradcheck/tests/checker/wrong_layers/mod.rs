@@ -11,6 +11,7 @@ mod pointwise;
 mod pool;
 mod stateless;
 mod use_and_sizes;
+mod zeros;
 
 use elman::Wrong;
 use gated::Gated;

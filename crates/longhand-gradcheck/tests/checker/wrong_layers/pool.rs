@@ -41,7 +41,15 @@ impl Pool {
             steps.filter(|&step| step < input.steps()).any(|step| input.is_valid(step, column % batch))
         };
         let valid = (0..blocks * batch).map(valid).collect();
-        Layout::new(blocks, batch).with_valid(valid).expect("one mark for each column")
+        let mut layout = Layout::new(blocks, batch).with_valid(valid).expect("one mark for each column");
+        // A sequence that starts anew at a step starts anew in the next block that begins there or later.
+        for (step, b) in (0..input.steps()).flat_map(|step| (0..batch).map(move |b| (step, b))) {
+            let block = step.div_ceil(self.stride);
+            if input.resets(step, b) && block < blocks {
+                layout = layout.with_reset(block, b);
+            }
+        }
+        layout
     }
 }
 
