@@ -155,6 +155,7 @@ impl Checker {
             || adjoint::check(setting, &setting.passes(), &DualNumbersOfErased),
         )?;
         self.general_laws(setting)?;
+        each!(setting; one_other_parameter);
         agreement = agreement.and(self.oracle_laws(setting, &DualNumbersOfErased)?);
         if self.asks(Law::Differences) {
             each!(setting; central_difference);
@@ -233,7 +234,7 @@ impl Checker {
         };
         let mut agreement = gradients(setting)?;
         self.general_laws(setting)?;
-        each!(setting; other_marks, cache, interleaved_with_other_shapes, silent_steps);
+        each!(setting; other_marks, cache, interleaved_with_other_shapes, silent_steps, one_other_parameter);
         agreement = agreement.and(self.oracle_laws(setting, oracle)?);
         let training = &setting.in_training();
         if !is_large(setting) {

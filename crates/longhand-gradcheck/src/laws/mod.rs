@@ -17,6 +17,7 @@
 //! | [`linearity`] | clipping in backward; small gradients skipped |
 //! | [`zero_in_part`] | steps or elements skipped because their cotangent is zero |
 //! | [`other_parameters`] | parameters copied into the cache, stale after an optimizer's step |
+//! | [`one_other_parameter`] | values computed again only if a certain parameter changes |
 //! | [`optimizer_step`] | values computed from the parameters and stored in the layer |
 //! | [`other_values`] | inputs or carries stored once for a shape |
 //! | [`other_cotangent`] | deltas stored in the cache |
@@ -101,7 +102,8 @@ pub use padding::{more_padding, padding, same_results};
 pub(crate) use precision::precision_of;
 pub use precision::single_precision;
 pub use reuse::{
-    cache_after, optimizer_step, other_cotangent, other_marks, other_parameters, other_pass, other_values,
+    cache_after, one_other_parameter, optimizer_step, other_cotangent, other_marks, other_parameters, other_pass,
+    other_values,
 };
 pub use sequences::{batch, batch_of};
 pub use shapes::{features, first_carry, wrong_shapes};

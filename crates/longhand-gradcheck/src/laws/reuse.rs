@@ -46,6 +46,37 @@ pub fn other_parameters<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failu
     after(&check, setting, &stepped, "with the parameters before a step of the optimizer")
 }
 
+/// A cache that was used when one tensor of the parameters was another leaves nothing behind: the others may be frozen.
+///
+/// Catches values in the cache that are computed again only if a certain parameter changes.
+///
+/// # Errors
+/// If it leaves something behind.
+pub fn one_other_parameter<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let tensors = setting.layer.names();
+    for (changed, name) in tensors.iter().enumerate() {
+        let mut then = setting.clone();
+        let mut index = 0;
+        then.layer.visit_mut(&Path::ROOT, &mut |_, _, values| {
+            if index == changed {
+                values.iter_mut().for_each(|value| *value *= 1.05);
+            }
+            index += 1;
+        });
+        let mut cache = L::Cache::default();
+        // The same layer, as an optimizer changes it in place.
+        let mut layer = setting.layer.clone();
+        let ends = setting.forward_of(&layer, &mut cache);
+        setting.after_forward(&layer, ends, &mut cache);
+        layer.copy_from(&then.layer);
+        let ends = then.forward_of(&layer, &mut cache);
+        let used = then.after_forward(&layer, ends, &mut cache);
+        let what = format!("with a cache used before {name} changed (is the cache stale?)");
+        LawCheck::new(STALE, &then).same_passes(&then, ["with a new cache", &what], &then.passes(), &used)?;
+    }
+    Ok(())
+}
+
 /// After a step of an optimizer on the layer itself, the gradients are those of the new parameters.
 ///
 /// Catches values computed from the parameters (a transposed weight, for example) that are stored in the layer and not
@@ -86,6 +117,13 @@ fn stepped<L: Layer<f64>>(setting: &Setting<L>) -> L {
 pub fn other_values<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     let check = LawCheck::new(STALE, setting);
     after(&check, &with_other_values(setting), setting, "with another input and carry of the same shape")?;
+    let mut half = setting.clone();
+    let (mut index, count) = (0, half.input.count());
+    fill(&mut half.input, &mut |x| {
+        index += 1;
+        if 2 * index > count { -x } else { x }
+    });
+    after(&check, &half, setting, "with an input whose second half was another")?;
     let mut zero = setting.clone();
     zero.carry.set_zero();
     after(&check, &zero, setting, "with a carry of zero")?;

@@ -4,7 +4,7 @@
 use super::bites;
 use longhand::nalgebra::DVector;
 use longhand::{Features, Layer, Pass, Scalar, Sequences};
-use longhand_gradcheck::{check, prove};
+use longhand_gradcheck::{Checker, check, prove};
 use std::any::TypeId;
 use std::cell::Cell;
 
@@ -25,6 +25,14 @@ enum Mistake {
     ResetInvented,
     /// After a training pass, inference is scaled as in training.
     TrainingShowsLater,
+    /// The input is copied into the cache again only if its first element changed.
+    StaleAfterTheFirst,
+    /// The gain is copied into the cache again only if the bias changed.
+    StaleWithTheBias,
+    /// Wrong for 50 features.
+    FiftyFeatures,
+    /// Wrong for 32 sequences.
+    ThirtyTwoSequences,
     /// `f32`: small cotangents are skipped.
     SmallSkippedInSingle,
     /// `f32`: cotangents are clipped.
@@ -58,7 +66,8 @@ impl<T: Scalar> Layer<T> for Affine<T> {
     type Input = Sequences<T>;
     type Output = Sequences<T>;
     type Carry = ();
-    type Cache = (Sequences<T>, bool);
+    /// The output, whether it is of a training pass, and copies of the input, the bias and the gain.
+    type Cache = (Sequences<T>, bool, Sequences<T>, Vec<T>, Vec<T>);
 
     fn name(&self) -> String {
         format!("Affine({})", self.gain.len())
@@ -74,13 +83,21 @@ impl<T: Scalar> Layer<T> for Affine<T> {
         &self,
         x: &Sequences<T>,
         (): &mut (),
-        (y, trains): &'c mut Self::Cache,
+        (y, trains, input, bias, gain): &'c mut Self::Cache,
         pass: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
         let layout = x.layout();
         *trains = matches!(pass, Pass::Train(_));
         if *trains && self.is(Mistake::TrainingShowsLater) {
             self.has_trained.set(true);
+        }
+        let first = |x: &Sequences<T>| x.values().as_slice().first().copied();
+        let same_shape = input.values().shape() == x.values().shape();
+        if !(self.is(Mistake::StaleAfterTheFirst) && same_shape && first(input) == first(x)) {
+            input.clone_from(x);
+        }
+        if !(self.is(Mistake::StaleWithTheBias) && bias.as_slice() == self.bias.as_slice()) {
+            (*bias, *gain) = (self.bias.as_slice().to_vec(), self.gain.as_slice().to_vec());
         }
         let resets = |step, b| match self.mistake {
             Mistake::ResetsLost => false,
@@ -92,7 +109,7 @@ impl<T: Scalar> Layer<T> for Affine<T> {
             for b in 0..layout.batch() {
                 for i in 0..self.gain.len() {
                     let shift = if self.has_trained.get() && !*trains { T::one() } else { T::zero() };
-                    y.at_mut(step, b)[i] = self.gain[i] * x.at(step, b)[i] + self.bias[i] + shift;
+                    y.at_mut(step, b)[i] = gain[i] * input.at(step, b)[i] + self.bias[i] + shift;
                 }
             }
         }
@@ -100,14 +117,14 @@ impl<T: Scalar> Layer<T> for Affine<T> {
         y
     }
 
-    fn output((y, _): &Self::Cache) -> &Sequences<T> {
+    fn output((y, ..): &Self::Cache) -> &Sequences<T> {
         y
     }
 
     fn backward(
         &self,
         x: &Sequences<T>,
-        (y, trains): &mut Self::Cache,
+        (y, trains, ..): &mut Self::Cache,
         d_y: &Sequences<T>,
         (): &mut (),
         gradients: &mut Self,
@@ -145,6 +162,11 @@ impl<T: Scalar> Layer<T> for Affine<T> {
                     if single && *trains && self.is(Mistake::DoubledInSingleTraining) {
                         gradients.bias[i] += d;
                     }
+                    if self.is(Mistake::FiftyFeatures) && self.gain.len() == 50
+                        || self.is(Mistake::ThirtyTwoSequences) && layout.batch() == 32
+                    {
+                        gradients.bias[i] += d;
+                    }
                     if let Some(d_x) = &mut d_x {
                         d_x.at_mut(step, b)[i] = d * self.gain[i];
                     }
@@ -167,11 +189,21 @@ fn mistakes_around_zeros_and_marks_are_rejected() {
         (Mistake::ResetsLost, "starts anew"),
         (Mistake::ResetInvented, "starts anew"),
         (Mistake::TrainingShowsLater, ""),
+        (Mistake::StaleAfterTheFirst, "stale"),
+        (Mistake::StaleWithTheBias, "stale"),
         (Mistake::SmallSkippedInSingle, ""),
         (Mistake::ClippedInSingle, ""),
         (Mistake::DoubledInSingleTraining, ""),
     ];
     bites(&mistakes, |mistake, case| check(&Affine::zeros(case.inputs, mistake), case));
+}
+
+#[test]
+fn mistakes_at_common_sizes_are_rejected() {
+    for mistake in [Mistake::FiftyFeatures, Mistake::ThirtyTwoSequences] {
+        let found = Checker::new().cases(1).try_prove(|case| Affine::zeros(case.hidden.max(case.inputs), mistake));
+        found.expect_err(&format!("{mistake:?} survives"));
+    }
 }
 
 #[test]
