@@ -59,7 +59,9 @@ pub fn one_other_parameter<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Fa
         let mut index = 0;
         then.layer.visit_mut(&Path::ROOT, &mut |_, _, values| {
             if index == changed {
-                values.iter_mut().for_each(|value| *value *= 1.05);
+                for value in values {
+                    *value *= 1.05;
+                }
             }
             index += 1;
         });
