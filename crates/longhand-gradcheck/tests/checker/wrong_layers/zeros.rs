@@ -107,9 +107,9 @@ impl<T: Scalar> Layer<T> for Affine<T> {
         y.reshape_marked(x.features(), layout.steps(), layout.batch(), |step, b| layout.is_valid(step, b), resets);
         for step in 0..layout.steps() {
             for b in 0..layout.batch() {
-                for i in 0..self.gain.len() {
+                for (i, &gain) in gain.iter().enumerate() {
                     let shift = if self.has_trained.get() && !*trains { T::one() } else { T::zero() };
-                    y.at_mut(step, b)[i] = gain[i] * input.at(step, b)[i] + self.bias[i] + shift;
+                    y.at_mut(step, b)[i] = gain * input.at(step, b)[i] + self.bias[i] + shift;
                 }
             }
         }
