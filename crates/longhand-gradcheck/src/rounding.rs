@@ -55,12 +55,12 @@ pub(crate) fn is_rounding(sizes: [f64; 4], differences: &[Vec<f64>]) -> bool {
     })
 }
 
-/// How much the numbers of a setting's passes change under changes of one unit in the last place: the largest change of
-/// any of them.
-pub(crate) fn noise<L: Layer<f64>>(setting: &Setting<L>) -> f64 {
+/// How much the numbers of a setting's passes change under changes of one unit in the last place, `epsilon`: the largest
+/// change of any of them.
+pub(crate) fn noise<L: Layer<f64>>(setting: &Setting<L>, epsilon: f64) -> f64 {
     let plain = setting.passes().parts("");
     let change = |index| {
-        let shaken = shaken(setting, index, f64::EPSILON).passes().parts("");
+        let shaken = shaken(setting, index, epsilon).passes().parts("");
         let pairs = plain.iter().zip(&shaken).flat_map(|((_, a), (_, b))| a.iter().zip(b));
         pairs.map(|(a, b)| (a - b).abs()).filter(|change| change.is_finite()).fold(0.0, f64::max)
     };

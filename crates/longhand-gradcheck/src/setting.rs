@@ -191,15 +191,27 @@ impl<L: SequenceLayer> Setting<L> {
 }
 
 impl<L: Layer<f64>> Passes<L> {
+    /// Every number: of the output, the carry that went out, and the gradients of the parameters, the input and the carry.
+    pub(crate) fn numbers(&self) -> [Vec<f64>; 5] {
+        [
+            elements(&self.output),
+            elements(&self.carry),
+            elements(&self.gradients),
+            elements(&self.d_input),
+            elements(&self.d_carry),
+        ]
+    }
+
     /// Every number, named, for comparisons.
     pub(crate) fn parts(&self, prefix: &str) -> Vec<(Names, Vec<f64>)> {
-        vec![
-            (Names::of("output", &self.output), elements(&self.output)),
-            (Names::of("carry out", &self.carry), elements(&self.carry)),
-            (Names::of(prefix, &self.gradients), elements(&self.gradients)),
-            (Names::of("input", &self.d_input), elements(&self.d_input)),
-            (Names::of("carry", &self.d_carry), elements(&self.d_carry)),
-        ]
+        let names = [
+            Names::of("output", &self.output),
+            Names::of("carry out", &self.carry),
+            Names::of(prefix, &self.gradients),
+            Names::of("input", &self.d_input),
+            Names::of("carry", &self.d_carry),
+        ];
+        names.into_iter().zip(self.numbers()).collect()
     }
 }
 

@@ -48,11 +48,17 @@ pub fn central_difference<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Fai
 /// # Errors
 /// If a derivative does not agree.
 pub fn large_inputs<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let mut large = setting.clone();
-    fill(&mut large.input, &mut |x| 30.0 * x);
-    large.about = format!("the input times 30, {}", setting.about);
+    let large = with_large_inputs(setting, 30.0);
     let law = "central differences of the forward pass agree with the backward pass where the input is large";
     agree(&LawCheck::of(Law::LargeInputs, law, &large), &large, false)
+}
+
+/// The setting with its input that many times as large.
+pub(crate) fn with_large_inputs<L: Layer<f64>>(setting: &Setting<L>, times: f64) -> Setting<L> {
+    let mut large = setting.clone();
+    fill(&mut large.input, &mut |x| times * x);
+    large.about = format!("the input times {times}, {}", setting.about);
+    large
 }
 
 fn agree<L: Layer<f64>>(check: &LawCheck<'_>, setting: &Setting<L>, dual: bool) -> Result<(), Failure> {

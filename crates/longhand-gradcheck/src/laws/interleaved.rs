@@ -55,3 +55,29 @@ pub(crate) fn interleaved_with_other_shapes<L: SequenceLayer>(setting: &Setting<
     }
     Ok(())
 }
+
+/// A layer that was used for a single step first gives what a layer gives that was never used. `unused` is such a layer.
+///
+/// Catches buffers in the layer that get their size at the first call.
+///
+/// # Errors
+/// If it gives something else.
+pub(crate) fn used_before<L: SequenceLayer>(setting: &Setting<L>, unused: &L) -> Result<(), Failure> {
+    let check = LawCheck::new("a layer that was used before gives what a new one gives", setting);
+    let passes_of = |used_for_one_step: bool| -> Passes<L> {
+        let mut layer = unused.clone();
+        layer.copy_from(&setting.layer);
+        if used_for_one_step {
+            let case = Case { inputs: setting.input.features(), ..Case::new(1, 1, 1, 1, 1, 26) };
+            let small = Setting::of_case_as_it_is(&layer, &case);
+            let mut cache = L::Cache::default();
+            let ends = small.forward_of(&layer, &mut cache);
+            small.after_forward(&layer, ends, &mut cache);
+        }
+        let mut cache = L::Cache::default();
+        let ends = setting.forward_of(&layer, &mut cache);
+        setting.after_forward(&layer, ends, &mut cache)
+    };
+    let what = ["by a new layer", "by one that was used for one step before (does a buffer in the layer keep its size?)"];
+    check.same_passes(setting, what, &passes_of(false), &passes_of(true))
+}

@@ -41,6 +41,7 @@
 //! | [`first_carry`] | a first carry that is not zero |
 //! | [`marks()`] | an output without the marks of the input, or with those of an earlier call |
 //! | [`zero_inputs()`] | a zero, or a step of zeros, that is taken for a mark |
+//! | [`equal_steps`] | a step that is skipped because it equals the one before it |
 //! | [`padding`] | a mask that leaks; zero times NaN |
 //! | [`more_padding`] | a mean over all steps in place of the valid ones |
 //! | [`batch`] | sequences mixed up; a mean for a sum |
@@ -93,13 +94,16 @@ pub use contract::{contract, tensors};
 pub(crate) use contract::{maps, visits};
 pub(crate) use differences::along;
 pub use differences::{central_difference, large_inputs};
+pub(crate) use differences::with_large_inputs;
 pub use interleaved::interleaved;
-pub(crate) use interleaved::{interleaved_with_itself, interleaved_with_other_shapes, interleaved_with_training};
+pub(crate) use interleaved::{
+    interleaved_with_itself, interleaved_with_other_shapes, interleaved_with_training, used_before,
+};
 pub use marks::marks;
 pub(crate) use oracles::same_values;
 pub use oracles::{same_function, windows_held};
 pub use padding::{more_padding, padding, same_results};
-pub(crate) use precision::precision_of;
+pub(crate) use precision::{VANISHED, precision_of};
 pub use precision::single_precision;
 pub use reuse::{
     cache_after, one_other_parameter, optimizer_step, other_cotangent, other_marks, other_parameters, other_pass,
@@ -112,5 +116,6 @@ pub(crate) use silent::{silent_steps_within, zero_in_part_within};
 pub use ties::{Side, kink, ties};
 pub use time::{reset, windows_passed};
 pub use vanishing::flushing;
-pub use zero_inputs::zero_inputs;
+pub(crate) use zero_inputs::zero_inputs_in_single;
+pub use zero_inputs::{equal_steps, zero_inputs};
 pub use zero_parameters::zero_parameters;

@@ -17,7 +17,7 @@ const ROUNDINGS: f64 = 64.0;
 const SCATTERS: f64 = 16.0;
 
 /// Numbers below 2^-63 may be zero in `f32`: see [`longhand::vanishing`].
-const VANISHED: f64 = 1.1e-19;
+pub(crate) const VANISHED: f64 = 1.1e-19;
 
 /// `f32` agrees with `f64` within a bound that the precision explains.
 ///
@@ -32,16 +32,21 @@ const VANISHED: f64 = 1.1e-19;
 /// # Errors
 /// If they do not agree.
 pub fn single_precision<L: SingleLayer>(setting: &Setting<L>) -> Result<(), Failure> {
-    precision_of(setting, &|rounded| InSingle::of(rounded).passes().parts(""))
+    precision_of(setting, VANISHED, &|rounded| InSingle::of(rounded).passes().parts(""))
 }
 
-/// The law, with the numbers of the passes in `f32` from `in_single`.
-pub(crate) fn precision_of<L: Layer<f64>>(setting: &Setting<L>, in_single: &InSinglePasses<L>) -> Result<(), Failure> {
+/// The law, with the numbers of the passes in `f32` from `in_single`. Numbers below `floor` may be anything, relative to the
+/// largest number or to one.
+pub(crate) fn precision_of<L: Layer<f64>>(
+    setting: &Setting<L>,
+    floor: f64,
+    in_single: &InSinglePasses<L>,
+) -> Result<(), Failure> {
     let check = LawCheck::of(Law::SinglePrecision, "f32 agrees with f64 within its precision", setting);
     let rounded = rounded(setting);
     let parts = rounded.passes().parts(&setting.prefix());
     let epsilon = f64::from(f32::EPSILON);
-    let vanished = VANISHED * largest_of(&parts).max(1.0);
+    let vanished = floor * largest_of(&parts).max(1.0);
     let bound = |values: &[f64]| (epsilon * largest(values)).max(vanished);
     let mut bounds: Vec<Vec<f64>> = parts.iter().map(|(_, values)| vec![bound(values); values.len()]).collect();
     let mut numbers = generator(14, 14);

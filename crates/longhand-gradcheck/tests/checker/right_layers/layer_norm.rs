@@ -16,6 +16,8 @@
 //! d_gain += d_y * u        d_bias += d_y
 //! ```
 //!
+//! The last term has the factor `2 s ds/dv`, which is one if epsilon is added to the variance `v`.
+//!
 //! Over two features `u` is close to `(1, -1)` and the three terms of `d_x` nearly cancel.
 
 use super::common::{check_backward, check_input, check_parameter, dot, real, sum, valid};
@@ -43,20 +45,57 @@ pub enum Mistake {
     MarksLost,
 }
 
+/// Where epsilon is added.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Epsilon {
+    /// To the variance: `s = sqrt(v + epsilon)`.
+    Inside(f64),
+    /// To the deviation: `s = sqrt(v) + epsilon`.
+    Outside(f64),
+    /// The deviation is at least epsilon: `s = max(sqrt(v), epsilon)`.
+    AtLeast(f64),
+}
+
+impl Epsilon {
+    /// `s` from the variance.
+    fn divisor<T: Scalar>(self, variance: T) -> T {
+        match self {
+            Epsilon::Inside(epsilon) => (variance + real(epsilon)).sqrt(),
+            Epsilon::Outside(epsilon) => variance.sqrt() + real(epsilon),
+            Epsilon::AtLeast(epsilon) => variance.sqrt().max(real(epsilon)),
+        }
+    }
+
+    /// `s` times its derivative by the variance, times 2: one if epsilon is inside, for then `s^2 = v + epsilon`.
+    fn slope<T: Scalar>(self, divisor: T) -> T {
+        match self {
+            Epsilon::Inside(_) => T::one(),
+            Epsilon::Outside(epsilon) => divisor / (divisor - real(epsilon)),
+            Epsilon::AtLeast(epsilon) if divisor > real(epsilon) => T::one(),
+            Epsilon::AtLeast(_) => T::zero(),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct LayerNorm<T> {
     gain: DVector<T>,
     bias: DVector<T>,
+    epsilon: Epsilon,
     mistake: Mistake,
 }
 
-longhand::tensors!(LayerNorm { gain, bias } keep { mistake });
+longhand::tensors!(LayerNorm { gain, bias } keep { epsilon, mistake });
 
 const EPSILON: f64 = 1e-5;
 
 impl<T: Scalar> LayerNorm<T> {
     pub fn zeros(features: usize, mistake: Mistake) -> Self {
-        LayerNorm { gain: DVector::zeros(features), bias: DVector::zeros(features), mistake }
+        LayerNorm { mistake, ..LayerNorm::with_epsilon(features, Epsilon::Inside(EPSILON)) }
+    }
+
+    pub fn with_epsilon(features: usize, epsilon: Epsilon) -> Self {
+        LayerNorm { gain: DVector::zeros(features), bias: DVector::zeros(features), epsilon, mistake: Mistake::None }
     }
 }
 
@@ -106,7 +145,7 @@ impl<T: Scalar> Layer<T> for LayerNorm<T> {
             let x = x.at(t, b);
             let mean = sum(x.iter().copied()) / n;
             let variance = sum(x.iter().map(|&x| (x - mean) * (x - mean))) / n;
-            let deviation = (variance + real(EPSILON)).sqrt();
+            let deviation = self.epsilon.divisor(variance);
             cache.deviation.at_mut(t, b)[0] = deviation;
             for i in 0..features {
                 let u = (x[i] - mean) / deviation;
@@ -157,7 +196,7 @@ impl<T: Scalar> Layer<T> for LayerNorm<T> {
                 let gain = if self.mistake == Mistake::GainForgotten { T::one() } else { self.gain[i] };
                 d_x[i] = gain * d_y[i];
             }
-            let (mean, along) = (sum(d_x.iter().copied()) / n, dot(d_x, u) / n);
+            let (mean, along) = (sum(d_x.iter().copied()) / n, dot(d_x, u) / n * self.epsilon.slope(deviation));
             let (mean, along) = match self.mistake {
                 Mistake::MeanForgotten => (T::zero(), along),
                 Mistake::DeviationForgotten => (mean, T::zero()),

@@ -4,6 +4,7 @@
 
 #![allow(clippy::needless_range_loop, reason = "indices as in the equations")]
 
+mod activations;
 mod attention_pooling;
 mod batch_norm;
 mod bidirectional;
@@ -19,6 +20,7 @@ mod residual;
 mod tied_weights;
 mod variational_dropout;
 
+use activations::{Elementwise, Function};
 use attention_pooling::AttentionPooling;
 use batch_norm::BatchNorm;
 use bidirectional::Bidirectional;
@@ -64,6 +66,30 @@ fn assert_rejected<M: Copy + Debug>(none: M, mistakes: &[M], check: impl Fn(M, &
     assert!(survivors.is_empty(), "{}", survivors.join("\n"));
 }
 
+const FUNCTIONS: [Function; 3] = [Function::Softplus, Function::Mish, Function::LogSigmoid];
+
+/// Far below zero these are the rounding of numbers of the size of 1. The seeds have rejected them once.
+#[test]
+fn activations_with_tails_are_accepted() {
+    for function in FUNCTIONS {
+        for seed in 5001..5013 {
+            let layer = Elementwise { function, mistake: activations::Mistake::None };
+            Checker::new().seed(seed).cases(4).prove(|_| layer.clone());
+        }
+    }
+}
+
+#[test]
+fn wrong_activations_are_rejected() {
+    use activations::Mistake as M;
+    let softplus = |mistake, case: &Case| check(&Elementwise { function: Function::Softplus, mistake }, case);
+    assert_rejected(M::None, &[M::InnerForgotten, M::OneAboveTwenty, M::AtTheOutput], softplus);
+    for function in FUNCTIONS {
+        let any = |mistake, case: &Case| check(&Elementwise { function, mistake }, case);
+        assert_rejected(M::None, &[M::OneAboveTwenty, M::AtTheOutput], any);
+    }
+}
+
 #[test]
 fn layer_norm_is_accepted() {
     prove(|case| LayerNorm::zeros(case.inputs, layer_norm::Mistake::None));
@@ -73,6 +99,17 @@ fn layer_norm_is_accepted() {
 #[test]
 fn layer_norm_over_two_features_is_accepted() {
     prove(|_| LayerNorm::zeros(2, layer_norm::Mistake::None));
+}
+
+/// With a small epsilon, and with one that is added to the deviation, `d_x` is larger than the numbers it is the difference of.
+#[test]
+fn layer_norms_with_small_epsilons_are_accepted() {
+    use layer_norm::Epsilon as E;
+    for epsilon in [E::Inside(1e-12), E::Inside(1e-8), E::Outside(1e-5), E::Outside(1e-8), E::AtLeast(1e-8)] {
+        // Over one feature the deviation is zero, where its square root has no derivative.
+        Checker::new().cases(16).prove(|case| LayerNorm::with_epsilon(case.inputs.max(2), epsilon));
+        Checker::new().cases(16).prove(|_| LayerNorm::with_epsilon(2, epsilon));
+    }
 }
 
 #[test]

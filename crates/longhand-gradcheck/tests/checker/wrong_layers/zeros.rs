@@ -2,11 +2,11 @@
 //! shifts each feature: `y = gain * x + bias`.
 
 use super::bites;
-use longhand::nalgebra::DVector;
+use longhand::nalgebra::{DVector, convert, convert_unchecked};
 use longhand::{Features, Layer, Pass, Scalar, Sequences};
 use longhand_gradcheck::{Checker, check, prove};
 use std::any::TypeId;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mistake {
@@ -29,8 +29,20 @@ enum Mistake {
     StaleAfterTheFirst,
     /// The gain is copied into the cache again only if the bias changed.
     StaleWithTheBias,
+    /// The gain is stored in the layer again only if its first element changed.
+    StoredByTheFirst,
+    /// The gain is stored in the layer again only if the bias changed.
+    StoredWithTheBias,
+    /// A buffer in the layer has room for the columns of the first call; the others give zero.
+    SizedByTheFirstCall,
+    /// A step that equals the one before adds nothing to the bias's gradient.
+    EqualStepSkipped,
     /// Wrong for 50 features.
     FiftyFeatures,
+    /// Wrong for 9 to 15 features left over of 16.
+    HalfRegisterLeftOver,
+    /// Wrong for 5 to 7 sequences left over of 8.
+    SequencesLeftOver,
     /// Wrong for 32 sequences.
     ThirtyTwoSequences,
     /// `f32`: small cotangents are skipped.
@@ -39,6 +51,12 @@ enum Mistake {
     ClippedInSingle,
     /// `f32`, in training: the bias's gradient is doubled.
     DoubledInSingleTraining,
+    /// `f32`: where `x` is zero, the bias has no gradient.
+    ZeroInputSkippedInSingle,
+    /// `f32`: large inputs overflow on the way.
+    OverflowsInSingle,
+    /// `f32`: inputs beyond 10 have no gradient.
+    ClampedInSingle,
 }
 
 #[derive(Debug, Clone)]
@@ -47,14 +65,49 @@ struct Affine<T> {
     bias: DVector<T>,
     mistake: Mistake,
     has_trained: Cell<bool>,
+    columns: Cell<usize>,
+    /// The gain and the bias, if a mistake stores them.
+    stored: RefCell<[Vec<f64>; 2]>,
 }
 
-longhand::tensors!(Affine { gain, bias } keep { mistake, has_trained });
+longhand::tensors!(Affine { gain, bias } keep { mistake, has_trained, columns, stored });
 
 impl<T: Scalar> Affine<T> {
     fn zeros(features: usize, mistake: Mistake) -> Self {
         let zeros = DVector::zeros(features);
-        Affine { gain: zeros.clone(), bias: zeros, mistake, has_trained: Cell::new(false) }
+        Affine {
+            gain: zeros.clone(),
+            bias: zeros,
+            mistake,
+            has_trained: Cell::new(false),
+            columns: Cell::new(0),
+            stored: RefCell::default(),
+        }
+    }
+
+    /// The gain, or in `f64` the stored one, which may be stale.
+    fn gain(&self) -> Vec<T> {
+        if TypeId::of::<T>() != TypeId::of::<f64>() {
+            return self.gain.as_slice().to_vec();
+        }
+        let numbers = |values: &DVector<T>| values.iter().map(|&x| convert_unchecked(x)).collect::<Vec<f64>>();
+        let now = [numbers(&self.gain), numbers(&self.bias)];
+        let mut stored = self.stored.borrow_mut();
+        let is_stored = match self.mistake {
+            Mistake::StoredByTheFirst => stored[0].first() == now[0].first(),
+            Mistake::StoredWithTheBias => stored[1] == now[1],
+            _ => false,
+        };
+        if is_stored && stored[0].len() == now[0].len() {
+            return stored[0].iter().map(|&x| convert(x)).collect();
+        }
+        *stored = now;
+        self.gain.as_slice().to_vec()
+    }
+
+    /// Whether a column has room in the buffer of the layer.
+    fn has_room(&self, column: usize) -> bool {
+        !self.is(Mistake::SizedByTheFirstCall) || column < self.columns.get()
     }
 
     fn is(&self, mistake: Mistake) -> bool {
@@ -87,6 +140,10 @@ impl<T: Scalar> Layer<T> for Affine<T> {
         pass: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
         let layout = x.layout();
+        if self.columns.get() == 0 {
+            self.columns.set(layout.columns());
+        }
+        let is_single = TypeId::of::<T>() == TypeId::of::<f32>();
         *trains = matches!(pass, Pass::Train(_));
         if *trains && self.is(Mistake::TrainingShowsLater) {
             self.has_trained.set(true);
@@ -97,7 +154,7 @@ impl<T: Scalar> Layer<T> for Affine<T> {
             input.clone_from(x);
         }
         if !(self.is(Mistake::StaleWithTheBias) && bias.as_slice() == self.bias.as_slice()) {
-            (*bias, *gain) = (self.bias.as_slice().to_vec(), self.gain.as_slice().to_vec());
+            (*bias, *gain) = (self.bias.as_slice().to_vec(), self.gain());
         }
         let resets = |step, b| match self.mistake {
             Mistake::ResetsLost => false,
@@ -109,7 +166,14 @@ impl<T: Scalar> Layer<T> for Affine<T> {
             for b in 0..layout.batch() {
                 for (i, &gain) in gain.iter().enumerate() {
                     let shift = if self.has_trained.get() && !*trains { T::one() } else { T::zero() };
-                    y.at_mut(step, b)[i] = gain * input.at(step, b)[i] + self.bias[i] + shift;
+                    let mut x = input.at(step, b)[i];
+                    if is_single && self.is(Mistake::OverflowsInSingle) {
+                        x = x * x.exp() / x.exp();
+                    }
+                    y.at_mut(step, b)[i] = gain * x + self.bias[i] + shift;
+                    if !self.has_room(layout.column(step, b)) {
+                        y.at_mut(step, b)[i] = T::zero();
+                    }
                 }
             }
         }
@@ -137,11 +201,19 @@ impl<T: Scalar> Layer<T> for Affine<T> {
         }
         for step in 0..layout.steps() {
             for b in (0..layout.batch()).filter(|&b| layout.is_valid(step, b)) {
+                if !self.has_room(layout.column(step, b)) {
+                    if let Some(d_x) = &mut d_x {
+                        d_x.at_mut(step, b).fill(zero);
+                    }
+                    continue;
+                }
+                let is_equal = step > 0 && x.at(step, b) == x.at(step - 1, b);
+                let left_over = (9..16).contains(&(self.gain.len() % 16));
                 let zero_step = x.at(step, b).iter().all(|&x| x == zero);
                 for i in 0..self.gain.len() {
                     let (x_i, mut d) = (x.at(step, b)[i], d_y.at(step, b)[i]);
-                    let small = longhand::nalgebra::convert::<f64, T>(1e-6);
-                    let large = longhand::nalgebra::convert::<f64, T>(1000.0);
+                    let small = convert::<f64, T>(1e-6);
+                    let large = convert::<f64, T>(1000.0);
                     if single && self.is(Mistake::SmallSkippedInSingle) && d.abs() < small {
                         d = zero;
                     }
@@ -153,6 +225,11 @@ impl<T: Scalar> Layer<T> for Affine<T> {
                     let skipped = match self.mistake {
                         Mistake::ZeroBiasSkipped => self.bias[i] == zero,
                         Mistake::ZeroInputSkipped => x_i == zero,
+                        Mistake::ZeroInputSkippedInSingle => single && x_i == zero,
+                        Mistake::EqualStepSkipped => is_equal,
+                        Mistake::ClampedInSingle => single && x_i.abs() > convert(10.0),
+                        Mistake::HalfRegisterLeftOver => left_over && i % 16 > 8,
+                        Mistake::SequencesLeftOver => layout.batch() % 8 > 4 && b == 4,
                         Mistake::ZeroStepIsPadding => zero_step,
                         _ => false,
                     };
@@ -191,6 +268,12 @@ fn mistakes_around_zeros_and_marks_are_rejected() {
         (Mistake::TrainingShowsLater, ""),
         (Mistake::StaleAfterTheFirst, "stale"),
         (Mistake::StaleWithTheBias, "stale"),
+        (Mistake::StoredByTheFirst, "stored"),
+        (Mistake::StoredWithTheBias, "stored"),
+        (Mistake::SizedByTheFirstCall, "keep its size"),
+        (Mistake::EqualStepSkipped, "step before"),
+        (Mistake::ZeroInputSkippedInSingle, "beside zero"),
+        (Mistake::ClampedInSingle, "in f32"),
         (Mistake::SmallSkippedInSingle, ""),
         (Mistake::ClippedInSingle, ""),
         (Mistake::DoubledInSingleTraining, ""),
@@ -198,9 +281,19 @@ fn mistakes_around_zeros_and_marks_are_rejected() {
     bites(&mistakes, |mistake, case| check(&Affine::zeros(case.inputs, mistake), case));
 }
 
+/// Asked for, because `ln(1 + exp(x))` overflows too.
+#[test]
+fn an_overflow_in_single_precision_is_rejected() {
+    let checker = Checker::new().finite_in_single();
+    bites(&[(Mistake::OverflowsInSingle, "in f32")], |mistake, case| {
+        checker.layer(&Affine::zeros(case.inputs, mistake), case)
+    });
+}
+
 #[test]
 fn mistakes_at_common_sizes_are_rejected() {
-    for mistake in [Mistake::FiftyFeatures, Mistake::ThirtyTwoSequences] {
+    use Mistake as M;
+    for mistake in [M::FiftyFeatures, M::ThirtyTwoSequences, M::HalfRegisterLeftOver, M::SequencesLeftOver] {
         let found = Checker::new().cases(1).try_prove(|case| Affine::zeros(case.hidden.max(case.inputs), mistake));
         found.expect_err(&format!("{mistake:?} survives"));
     }
