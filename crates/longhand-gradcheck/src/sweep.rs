@@ -75,7 +75,8 @@ fn pattern(both: &[(f64, f64)], tensor: &TensorName) -> Option<String> {
     let size = both.iter().fold(0.0_f64, |size, (_, exact)| size.max(exact.abs()));
     let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * size;
     if both.iter().any(|(analytic, exact)| exact.is_nan() && !analytic.is_nan()) {
-        let cause = "the forward pass on dual numbers gives NaN: has a function no derivative there, as sqrt has none at 0?";
+        let cause =
+            "the forward pass on dual numbers gives NaN: has a function no derivative there, as sqrt has none at 0?";
         return Some(cause.to_owned());
     }
     if both.iter().any(|(analytic, _)| analytic.is_nan()) {

@@ -78,6 +78,7 @@ pub(crate) fn used_before<L: SequenceLayer>(setting: &Setting<L>, unused: &L) ->
         let ends = setting.forward_of(&layer, &mut cache);
         setting.after_forward(&layer, ends, &mut cache)
     };
-    let what = ["by a new layer", "by one that was used for one step before (does a buffer in the layer keep its size?)"];
+    let what =
+        ["by a new layer", "by one that was used for one step before (does a buffer in the layer keep its size?)"];
     check.same_passes(setting, what, &passes_of(false), &passes_of(true))
 }

@@ -93,8 +93,8 @@ pub use carry::{carry_again, zero_carry};
 pub use contract::{contract, tensors};
 pub(crate) use contract::{maps, visits};
 pub(crate) use differences::along;
-pub use differences::{central_difference, large_inputs};
 pub(crate) use differences::with_large_inputs;
+pub use differences::{central_difference, large_inputs};
 pub use interleaved::interleaved;
 pub(crate) use interleaved::{
     interleaved_with_itself, interleaved_with_other_shapes, interleaved_with_training, used_before,
@@ -103,8 +103,8 @@ pub use marks::marks;
 pub(crate) use oracles::same_values;
 pub use oracles::{same_function, windows_held};
 pub use padding::{more_padding, padding, same_results};
-pub(crate) use precision::{VANISHED, precision_of};
 pub use precision::single_precision;
+pub(crate) use precision::{VANISHED, precision_of};
 pub use reuse::{
     cache_after, one_other_parameter, optimizer_step, other_cotangent, other_marks, other_parameters, other_pass,
     other_values,

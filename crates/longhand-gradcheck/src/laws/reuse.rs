@@ -94,7 +94,8 @@ pub fn one_other_parameter<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Fa
             let mut new = L::Cache::default();
             let expected = then.after_forward(&fresh, then.forward_of(&fresh, &mut new), &mut new);
             fresh.copy_from(&stepped);
-            let what = format!("after {part}{name} changed (is something computed from the parameters stored, and stale?)");
+            let what =
+                format!("after {part}{name} changed (is something computed from the parameters stored, and stale?)");
             LawCheck::new(STALE, &then).same_passes(&then, ["with a new cache", &what], &expected, &used)?;
         }
     }

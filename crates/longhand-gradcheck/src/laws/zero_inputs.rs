@@ -28,8 +28,7 @@ pub(crate) fn zero_inputs_in_single<L: SequenceLayer>(setting: &Setting<L>) -> R
 }
 
 /// Compares the gradients of a setting with those on its two sides.
-type Beside<L> =
-    fn(&LawCheck<'_>, &dyn Fn(f64) -> Setting<L>, &dyn Fn(usize, usize) -> bool) -> Result<(), Failure>;
+type Beside<L> = fn(&LawCheck<'_>, &dyn Fn(f64) -> Setting<L>, &dyn Fn(usize, usize) -> bool) -> Result<(), Failure>;
 
 fn zeroed<L: SequenceLayer>(setting: &Setting<L>, beside_zero: Beside<L>) -> Result<(), Failure> {
     let (features, steps, batch) = (setting.input.features(), setting.input.steps(), setting.input.batch());
@@ -64,7 +63,8 @@ fn zeroed<L: SequenceLayer>(setting: &Setting<L>, beside_zero: Beside<L>) -> Res
 /// If a gradient is another one.
 pub fn equal_steps<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
     let (steps, batch) = (setting.input.steps(), setting.input.batch());
-    let check = LawCheck::new("where a step equals the one before it, gradients are what they are beside that", setting);
+    let check =
+        LawCheck::new("where a step equals the one before it, gradients are what they are beside that", setting);
     if steps < 2 {
         return Ok(());
     }

@@ -162,7 +162,7 @@ fn relu_at_zero() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// The seeds of `proptest!` are new in each run; those that fail are kept in `proptest-regressions`.
     #[test]

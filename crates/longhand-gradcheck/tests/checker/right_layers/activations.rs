@@ -68,6 +68,7 @@ impl Elementwise {
         match self.function {
             Function::Softplus => s,
             Function::Mish => t + x * (T::one() - t * t) * s,
+            Function::LogSigmoid if self.mistake == Mistake::InnerForgotten => T::one() / sigmoid(x),
             Function::LogSigmoid => T::one() - s,
         }
     }
