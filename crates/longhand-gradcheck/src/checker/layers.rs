@@ -3,7 +3,7 @@
 //! A law comes after the laws that explain it: a stale cache is reported as such, because the laws of the cache come before
 //! the laws that use a cache twice.
 
-use super::Checker;
+use super::{Checker, OnRequest};
 use crate::adjoint::{self, Agreement};
 use crate::case::Case;
 use crate::differences::Differences;
@@ -11,7 +11,7 @@ use crate::dual::{Direction, DualLayer};
 use crate::erased::{DualNumbersOfErased, Erased, ErasedLayer, ErasedSequenceLayer, Visible};
 use crate::failure::Failure;
 use crate::law::Law;
-use crate::laws::{self, Doubling};
+use crate::laws;
 use crate::numbers::elements;
 use crate::oracle::Oracle;
 use crate::panics::caught;
@@ -19,20 +19,12 @@ use crate::setting::{SequenceLayer, Setting};
 use crate::single::SingleLayer;
 use longhand::{Layer, Path, Tensors};
 
-/// The difference that is accepted in `f32` where a law holds within rounding, relative to the largest number.
-const SINGLE: f64 = 1e-4;
-
-/// How many times as large the input is where `f32` is checked far from zero: `exp` overflows there.
-const LARGE_IN_SINGLE: f64 = 100.0;
-/// Where a layer gives larger numbers in `f64`, `f32` need not hold them.
-const LARGEST_IN_SINGLE: f64 = 1e30;
-
 /// A setting with more parameters and inputs, or with more columns, is checked in inference only, and without the laws of the
 /// order of calls, to save time: a mistake that shows only in training, or only in a certain order, shows at small sizes too.
 const LARGE: usize = 4000;
 const MANY_COLUMNS: usize = 100;
 
-fn is_large<L: Layer<f64>>(setting: &Setting<L>) -> bool {
+pub(super) fn is_large<L: Layer<f64>>(setting: &Setting<L>) -> bool {
     let mut columns = 0;
     setting.d_output.visit(&Path::ROOT, &mut |_, shape, _| columns = shape.columns.max(columns));
     setting.layer.count() + setting.input.count() > LARGE || columns > MANY_COLUMNS
@@ -46,8 +38,9 @@ macro_rules! each {
         })?;)*
     };
 }
+pub(super) use each;
 
-fn context<L: Layer<f64>>(setting: &Setting<L>) -> String {
+pub(super) fn context<L: Layer<f64>>(setting: &Setting<L>) -> String {
     format!("{}, {}", setting.layer.name(), setting.about)
 }
 
@@ -61,29 +54,6 @@ fn same_function<V: Visible>(setting: &Setting<Erased<V>>) -> Result<(), Failure
         || context(setting),
         || laws::same_values(setting, &setting.tangent(&Direction::default())),
     )
-}
-
-fn single_precision<V: Visible>(setting: &Setting<Erased<V>>) -> Result<(), Failure> {
-    single_precision_above(setting, laws::VANISHED)
-}
-
-fn single_precision_above<V: Visible>(setting: &Setting<Erased<V>>, floor: f64) -> Result<(), Failure> {
-    caught(
-        "laws::single_precision",
-        || context(setting),
-        || laws::precision_of(setting, floor, &|rounded| rounded.in_single().passes().parts("")),
-    )
-}
-
-/// Whether every number of the passes is smaller than this.
-fn are_below<V: Visible>(setting: &Setting<Erased<V>>, bound: f64) -> Result<bool, Failure> {
-    let parts = || Ok(setting.passes().parts(""));
-    let parts = caught("laws::single_precision", || context(setting), parts)?;
-    Ok(parts.iter().flat_map(|(_, values)| values).all(|x| x.abs() < bound))
-}
-
-fn in_single<V: Visible>(setting: &Setting<Erased<V>>) -> Result<Setting<Erased<V>>, Failure> {
-    caught("InSingle::of", || context(setting), || Ok(setting.in_single()))
 }
 
 impl Checker {
@@ -123,39 +93,9 @@ impl Checker {
             each!(setting; large_inputs);
         }
         if self.asks(Law::SinglePrecision) {
-            single_precision(setting)?;
-            single_precision(&setting.with_zero_carry())?;
-            if self.asks(Law::LargeInputs) {
-                self.large_inputs_in_single(setting)?;
-            }
-            if !is_large(setting) {
-                single_precision(&setting.in_training())?;
-            }
-            let single = &in_single(setting)?;
-            Self::laws_in_single(single)?;
-            each!(single; silent_steps_within(SINGLE));
-            if !is_large(single) {
-                each!(single; other_marks, interleaved_with_other_shapes, zero_inputs_in_single);
-            }
-            each!(single; cache);
-            if self.asks(Law::Padding) {
-                each!(single; padding);
-            }
+            self.sequences_in_single(setting)?;
         }
         Ok(agreement)
-    }
-
-    /// `f32` agrees with `f64` where the input is large, as far as `f32` can hold the numbers. Where it overflows on the way,
-    /// the layer is rejected only if [`Checker::finite_in_single`] asks for that.
-    fn large_inputs_in_single(&self, setting: &Setting<ErasedSequenceLayer>) -> Result<(), Failure> {
-        let large = &laws::with_large_inputs(setting, LARGE_IN_SINGLE);
-        if are_below(large, LARGEST_IN_SINGLE)?
-            && (self.finite_in_single || are_below(&in_single(large)?, f64::INFINITY)?)
-        {
-            // A saturated layer has numbers of the order of 1 inside even where its results are tiny, and multiplies by its input.
-            single_precision_above(large, LARGE_IN_SINGLE * f64::from(f32::EPSILON))?;
-        }
-        Ok(())
     }
 
     /// The same for a layer that runs on `f64` only: against central differences, with a tolerance that follows from
@@ -200,8 +140,7 @@ impl Checker {
             each!(setting; large_inputs);
         }
         if self.asks(Law::SinglePrecision) {
-            single_precision(setting)?;
-            Self::laws_in_single(&in_single(setting)?)?;
+            Self::any_layer_in_single(setting)?;
         }
         Ok(agreement)
     }
@@ -310,10 +249,10 @@ impl Checker {
         if self.asks(Law::Padding) {
             each!(setting; more_padding);
         }
-        if self.flushing {
+        if self.requests(OnRequest::Flushing) {
             each!(setting; flushing);
         }
-        if self.wrong_shapes {
+        if self.requests(OnRequest::WrongShapes) {
             each!(setting; wrong_shapes);
         }
         Ok(agreement)
@@ -343,24 +282,5 @@ impl Checker {
             agreement = agreement.and(caught("laws::zero_carry", || context(setting), zero)?);
         }
         Ok(agreement)
-    }
-
-    /// The laws of every layer in `f32`: bit for bit where they hold bit for bit in `f64`.
-    fn laws_in_single<L: Layer<f64>>(single: &Setting<L>) -> Result<(), Failure> {
-        let both = [single, &single.in_training()];
-        for single in if is_large(single) { &both[..1] } else { &both } {
-            each!(single; contract, repeat);
-            if !is_large(single) {
-                each!(
-                    single; other_values, other_parameters, other_pass, other_cotangent, interleaved_with_itself,
-                    carry_again,
-                );
-            }
-            each!(
-                single; replacing, zero_cotangent, zero_in_part_within(SINGLE),
-                accumulation_within(Doubling::WithinRounding, SINGLE), linearity_within(SINGLE),
-            );
-        }
-        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod layers;
 mod losses;
 mod run;
+mod single_precision;
 
 use crate::case::Case;
 use crate::law::Law;
@@ -23,11 +24,17 @@ pub struct Checker {
     without: Vec<Law>,
     keep_parameters: bool,
     doubling: Doubling,
-    flushing: bool,
-    wrong_shapes: bool,
-    finite_in_single: bool,
+    on_request: Vec<OnRequest>,
     cases: u32,
     seed: u64,
+}
+
+/// Laws that not every correct layer keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OnRequest {
+    Flushing,
+    WrongShapes,
+    FiniteInSingle,
 }
 
 impl Default for Checker {
@@ -47,9 +54,7 @@ impl Checker {
             without: Vec::new(),
             keep_parameters: false,
             doubling: Doubling::WithinRounding,
-            flushing: false,
-            wrong_shapes: false,
-            finite_in_single: false,
+            on_request: Vec::new(),
             cases,
             seed: 1,
         }
@@ -81,7 +86,7 @@ impl Checker {
     /// ensure: see [`laws::flushing`](crate::laws::flushing).
     #[must_use]
     pub fn flushing(mut self) -> Self {
-        self.flushing = true;
+        self.on_request.push(OnRequest::Flushing);
         self
     }
 
@@ -89,7 +94,7 @@ impl Checker {
     /// [`laws::wrong_shapes`](crate::laws::wrong_shapes). Their messages appear on the standard error.
     #[must_use]
     pub fn wrong_shapes(mut self) -> Self {
-        self.wrong_shapes = true;
+        self.on_request.push(OnRequest::WrongShapes);
         self
     }
 
@@ -97,7 +102,7 @@ impl Checker {
     /// does not subtract the largest logit first.
     #[must_use]
     pub fn finite_in_single(mut self) -> Self {
-        self.finite_in_single = true;
+        self.on_request.push(OnRequest::FiniteInSingle);
         self
     }
 
@@ -117,6 +122,10 @@ impl Checker {
 
     fn setting<L: SequenceLayer>(&self, layer: &L, case: &Case) -> Setting<L> {
         if self.keep_parameters { Setting::of_case_as_it_is(layer, case) } else { Setting::of_case(layer, case) }
+    }
+
+    fn requests(&self, law: OnRequest) -> bool {
+        self.on_request.contains(&law)
     }
 
     fn asks(&self, law: Law) -> bool {
