@@ -11,8 +11,8 @@ mod shared;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, Adam, Layer, Linear, Optimizer, Pass, Sequences, Sgd, Stream, Tensors, clip_by_global_norm,
-    clip_by_value,
+    Activation, Adam, Layer, Linear, Optimizer, ParameterGradients, Pass, Sequences, Sgd, Stream, Tensors,
+    clip_by_global_norm, clip_by_value,
 };
 use shared::{SequenceLayer, generator, noise};
 use std::hint::black_box;
@@ -95,7 +95,14 @@ fn products(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(2 * operations));
         group.bench_function(format!("D X' and W' D, {m} x {n} and {k} x {m}"), |bencher| {
             bencher.iter(|| {
-                layer.backward(&x, &mut cache, &d_output, &mut (), &mut gradients, Some(&mut d_input));
+                layer.backward(
+                    &x,
+                    &mut cache,
+                    Some(&d_output),
+                    &mut (),
+                    ParameterGradients::Add(&mut gradients),
+                    Some(&mut d_input),
+                );
                 black_box(&d_input).values()[0]
             });
         });

@@ -3,7 +3,7 @@
 mod shared;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use longhand::{Activation, Elman, Gru, LastStep, Linear, Lstm, MeanOverTime, Pass, Tensors};
+use longhand::{Activation, Elman, Gru, LastStep, Linear, Lstm, MeanOverTime, ParameterGradients, Pass, Tensors};
 use shared::{STEPS, SequenceLayer, generator, noise};
 use std::hint::black_box;
 
@@ -22,7 +22,14 @@ fn passes<L: SequenceLayer>(criterion: &mut Criterion, layer: &L, features: usiz
     let (mut d_carry, mut gradients, mut d_input) = (layer.carry(BATCH), layer.zeros(), x.clone());
     group.bench_function("backward, with the gradient of the input", |bencher| {
         bencher.iter(|| {
-            layer.backward(&x, &mut cache, &d_output, &mut d_carry, &mut gradients, Some(&mut d_input));
+            layer.backward(
+                &x,
+                &mut cache,
+                Some(&d_output),
+                &mut d_carry,
+                ParameterGradients::Add(&mut gradients),
+                Some(&mut d_input),
+            );
             d_carry.set_zero();
             gradients.set_zero();
         });

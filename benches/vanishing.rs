@@ -6,8 +6,8 @@
 mod shared;
 
 use longhand::{
-    Adam, AdamW, Elman, Gru, Linear, LossAt, Lstm, Optimizer, Pass, Path, Reduction, Sequences, Sgd,
-    SigmoidCrossEntropy, Stream, Streaming, Tensors, TruncatedBptt, UpdateEvery, Workspace,
+    Adam, AdamW, Elman, Gru, Linear, LossAt, Lstm, Optimizer, ParameterGradients, Pass, Path, Reduction, Sequences,
+    Sgd, SigmoidCrossEntropy, Stream, Streaming, Tensors, TruncatedBptt, UpdateEvery, Workspace,
 };
 use shared::{CLASSES, FEATURES, STEPS, SequenceLayer, generator, noise};
 use std::hint::black_box;
@@ -106,7 +106,14 @@ fn one_loss<L: SequenceLayer>(layer: &L, batch: usize, steps: usize) {
                 Sequences::from_fn(output.features(), steps, batch, d)
             });
             let mut d_carry = layer.carry(batch);
-            layer.backward_replacing(&x, &mut cache, d_output, &mut d_carry, &mut gradients, None);
+            layer.backward(
+                &x,
+                &mut cache,
+                Some(d_output),
+                &mut d_carry,
+                ParameterGradients::Replace(&mut gradients),
+                None,
+            );
             black_box(&gradients);
         }
     };

@@ -3,7 +3,7 @@
 use crate::case::Case;
 use crate::names::Names;
 use crate::numbers::{elements, fill, fill_normal, filled, generator};
-use longhand::{Features, Layer, Pass, Sequences, Tensors};
+use longhand::{Features, Layer, ParameterGradients, Pass, Sequences, Tensors};
 
 /// A layer from sequences to sequences, as every layer of longhand is. Implemented for every layer that is one.
 pub trait SequenceLayer: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + 'static {}
@@ -119,7 +119,8 @@ impl<L: Layer<f64>> Setting<L> {
     /// A backward pass after a forward pass with this cache, into gradients and an input gradient that exist already.
     pub fn backward(&self, cache: &mut L::Cache, gradients: &mut L, d_input: Option<&mut L::Input>) -> L::Carry {
         let mut d_carry = self.d_carry.clone();
-        self.layer.backward(&self.input, cache, &self.d_output, &mut d_carry, gradients, d_input);
+        let gradients = ParameterGradients::Add(gradients);
+        self.layer.backward(&self.input, cache, Some(&self.d_output), &mut d_carry, gradients, d_input);
         d_carry
     }
 
@@ -135,7 +136,8 @@ impl<L: Layer<f64>> Setting<L> {
         let mut gradients = layer.zeros();
         let mut d_input = filled(&self.input, &mut |_| f64::NAN);
         let mut d_carry = self.d_carry.clone();
-        layer.backward(&self.input, cache, &self.d_output, &mut d_carry, &mut gradients, Some(&mut d_input));
+        let added = ParameterGradients::Add(&mut gradients);
+        layer.backward(&self.input, cache, Some(&self.d_output), &mut d_carry, added, Some(&mut d_input));
         Passes { output, carry, gradients, d_input, d_carry }
     }
 

@@ -2,11 +2,11 @@
 //!
 //! [`InSingle`] rounds every number that goes in to `f32`, runs the layer's passes for `f32`, and widens every number that
 //! comes out, which is exact. So each law of a layer that is promised bit for bit can be checked in `f32` as it is in
-//! `f64`: padding, used caches, `backward_replacing`.
+//! `f64`: padding, used caches, gradients that are replaced.
 
 use crate::numbers::elements;
 use crate::setting::Setting;
-use longhand::{Features, Layer, Pass, Path, Scalar, Shape, Tensors};
+use longhand::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Shape, Tensors};
 
 /// A layer that also runs in single precision. Implemented for every layer that is written for any scalar.
 #[diagnostic::on_unimplemented(
@@ -17,7 +17,7 @@ pub trait SingleLayer: Layer<f64> {
     /// The layer for `f32`.
     type Single: Tensors<f32>;
     /// Its cache.
-    type SingleCache: Default;
+    type SingleCache: Default + Send;
 
     /// The layer with every parameter rounded.
     fn to_single(&self) -> Self::Single;
@@ -37,16 +37,14 @@ pub trait SingleLayer: Layer<f64> {
     /// The output in the cache.
     fn output_in_single(cache: &Self::SingleCache) -> Self::Output;
 
-    /// The backward pass in `f32`. `replacing` selects [`Layer::backward_replacing`].
-    #[expect(clippy::too_many_arguments, reason = "those of `Layer::backward`, and which of the two backward passes")]
+    /// The backward pass in `f32`.
     fn backward_in_single(
         single: &Self::Single,
-        replacing: bool,
         input: &Self::Input,
         cache: &mut Self::SingleCache,
-        d_output: &Self::Output,
+        d_output: Option<&Self::Output>,
         d_carry: &mut Self::Carry,
-        gradients: &mut Self::Single,
+        gradients: ParameterGradients<'_, Self::Single>,
         d_input: Option<&mut Self::Input>,
     );
 }
@@ -101,23 +99,18 @@ where
 
     fn backward_in_single(
         single: &Narrow<L>,
-        replacing: bool,
         input: &L::Input,
         cache: &mut Self::SingleCache,
-        d_output: &L::Output,
+        d_output: Option<&L::Output>,
         d_carry: &mut L::Carry,
-        gradients: &mut Narrow<L>,
+        gradients: ParameterGradients<'_, Narrow<L>>,
         d_input: Option<&mut L::Input>,
     ) {
-        let (input, d_output) = (narrow(input), narrow(d_output));
+        let (input, d_output) = (narrow(input), d_output.map(narrow));
         let mut narrow_carry = narrow(d_carry);
         let mut narrow_input = d_input.as_deref().map(narrow);
         let (d_carry_in, d_input_in) = (&mut narrow_carry, narrow_input.as_mut());
-        if replacing {
-            single.backward_replacing(&input, cache, &d_output, d_carry_in, gradients, d_input_in);
-        } else {
-            single.backward(&input, cache, &d_output, d_carry_in, gradients, d_input_in);
-        }
+        single.backward(&input, cache, d_output.as_ref(), d_carry_in, gradients, d_input_in);
         *d_carry = widen(&narrow_carry);
         if let (Some(d_input), Some(narrow_input)) = (d_input, narrow_input) {
             *d_input = widen(&narrow_input);
@@ -152,23 +145,6 @@ impl<L: SingleLayer> InSingle<L> {
     /// The layer, whose parameters are rounded already.
     pub(crate) fn of_layer(double: L) -> InSingle<L> {
         InSingle { single: double.to_single(), double }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "those of `Layer::backward`, and which of the two backward passes")]
-    fn run_backward(
-        &self,
-        replacing: bool,
-        input: &L::Input,
-        cache: &mut InSingleCache<L>,
-        d_output: &L::Output,
-        d_carry: &mut L::Carry,
-        gradients: &mut Self,
-        d_input: Option<&mut L::Input>,
-    ) {
-        let (single, into) = (&mut cache.single, &mut gradients.single);
-        L::backward_in_single(&self.single, replacing, input, single, d_output, d_carry, into, d_input);
-        gradients.double = L::from_single(into);
-        cache.output = L::output_in_single(single);
     }
 
     /// Copies the parameters to the layer that runs.
@@ -206,8 +182,8 @@ impl<L: SingleLayer> Tensors<f64> for InSingle<L> {
         self.round();
     }
 
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
-        self.double.visit_pair(&other.double, visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
+        self.double.visit_pair(path, &other.double, visitor);
         self.round();
     }
 
@@ -251,23 +227,30 @@ impl<L: SingleLayer> Layer<f64> for InSingle<L> {
         &self,
         input: &L::Input,
         cache: &mut InSingleCache<L>,
-        d_output: &L::Output,
+        d_output: Option<&L::Output>,
         d_carry: &mut L::Carry,
-        gradients: &mut Self,
+        gradients: ParameterGradients<'_, Self>,
         d_input: Option<&mut L::Input>,
     ) {
-        self.run_backward(false, input, cache, d_output, d_carry, gradients, d_input);
-    }
-
-    fn backward_replacing(
-        &self,
-        input: &L::Input,
-        cache: &mut InSingleCache<L>,
-        d_output: &L::Output,
-        d_carry: &mut L::Carry,
-        gradients: &mut Self,
-        d_input: Option<&mut L::Input>,
-    ) {
-        self.run_backward(true, input, cache, d_output, d_carry, gradients, d_input);
+        let (double, into) = gradients.parts(|gradients| (&mut gradients.double, &mut gradients.single));
+        let (single, cache_in_single) = (&self.single, &mut cache.single);
+        match (double, into) {
+            (ParameterGradients::Add(double) | ParameterGradients::Replace(double), into) => {
+                let replaces = matches!(into, ParameterGradients::Replace(_));
+                let (ParameterGradients::Add(into) | ParameterGradients::Replace(into)) = into else { return };
+                let gradients = if replaces {
+                    ParameterGradients::Replace(&mut *into)
+                } else {
+                    ParameterGradients::Add(&mut *into)
+                };
+                L::backward_in_single(single, input, cache_in_single, d_output, d_carry, gradients, d_input);
+                *double = L::from_single(into);
+            }
+            (ParameterGradients::Skip, _) => {
+                let skip = ParameterGradients::Skip;
+                L::backward_in_single(single, input, cache_in_single, d_output, d_carry, skip, d_input);
+            }
+        }
+        cache.output = L::output_in_single(&cache.single);
     }
 }

@@ -1,6 +1,6 @@
 //! One layer after another.
 
-use crate::{Features, Layer, Pass, Path, Scalar, Shape, ShapeError, Tensors};
+use crate::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Shape, ShapeError, Tensors};
 use alloc::{format, string::String};
 
 /// `second` on the output of `first`; made by [`Layer::then`].
@@ -104,31 +104,16 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T, Input = A::Output>> Layer<T> for Chain<
         &self,
         input: &A::Input,
         cache: &mut Self::Cache,
-        d_output: &B::Output,
+        d_output: Option<&B::Output>,
         d_carry: &mut Self::Carry,
-        gradients: &mut Self,
+        gradients: ParameterGradients<'_, Self>,
         d_input: Option<&mut A::Input>,
     ) {
         let ChainCache { first, d_between, second } = cache;
+        let (of_first, of_second) = gradients.parts(|chain| (&mut chain.first, &mut chain.second));
         let between = A::output(first);
-        self.second.backward(between, second, d_output, &mut d_carry.1, &mut gradients.second, Some(d_between));
-        self.first.backward(input, first, d_between, &mut d_carry.0, &mut gradients.first, d_input);
-    }
-
-    fn backward_replacing(
-        &self,
-        input: &A::Input,
-        cache: &mut Self::Cache,
-        d_output: &B::Output,
-        d_carry: &mut Self::Carry,
-        gradients: &mut Self,
-        d_input: Option<&mut A::Input>,
-    ) {
-        let ChainCache { first, d_between, second } = cache;
-        let between = A::output(first);
-        let (d_first, d_second) = (&mut gradients.first, &mut gradients.second);
-        self.second.backward_replacing(between, second, d_output, &mut d_carry.1, d_second, Some(d_between));
-        self.first.backward_replacing(input, first, d_between, &mut d_carry.0, d_first, d_input);
+        self.second.backward(between, second, d_output, &mut d_carry.1, of_second, Some(d_between));
+        self.first.backward(input, first, Some(d_between), &mut d_carry.0, of_first, d_input);
     }
 }
 
@@ -157,9 +142,9 @@ impl<T: Scalar, A: Tensors<T>, B: Tensors<T>> Tensors<T> for Chain<A, B> {
         self.second.visit_mut(&path.place(A::PLACES), visitor);
     }
 
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
-        self.first.visit_pair(&other.first, visitor);
-        self.second.visit_pair(&other.second, visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
+        self.first.visit_pair(Self::path_of_first::<T>(path, &path.place(0)), &other.first, visitor);
+        self.second.visit_pair(&path.place(A::PLACES), &other.second, visitor);
     }
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {

@@ -1,6 +1,6 @@
 //! The contract of a layer.
 
-use crate::{Chain, Scalar, ShapeError, Tensors};
+use crate::{Chain, ParameterGradients, Scalar, ShapeError, Tensors};
 use alloc::string::String;
 use rand::Rng;
 
@@ -42,7 +42,7 @@ impl Features {
 /// |---|---|---|
 /// | *carry* | what crosses from one window of steps to the next; `()` if nothing does | the caller |
 /// | *cache* | what `backward` needs from `forward`, and the buffers of both | the caller, reused from step to step |
-/// | *gradients* | a value of the layer's own shape, added to (`+=`) | the caller |
+/// | *gradients* | a value of the layer's own shape: added to, replaced, or not wanted | the caller |
 ///
 /// Truncating backpropagation through time is passing zero for the gradient of the carry that goes out; passing on
 /// what the next window gave is full backpropagation. Nothing is ever detached.
@@ -54,7 +54,7 @@ impl Features {
 /// zero (see [`vanishing`](crate::vanishing)). The page "Write your own layer" in `docs/` has one in full.
 ///
 /// ```
-/// use longhand::{Elman, LastStep, Layer, Linear, Pass, Sequences, Tensors};
+/// use longhand::{Elman, Gradients, LastStep, Layer, Linear, Pass, Sequences};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 ///
 /// let mut generator = ChaCha8Rng::seed_from_u64(1);
@@ -66,8 +66,8 @@ impl Features {
 /// assert_eq!(logits.values().shape(), (6, 2));
 ///
 /// let d_logits = logits.clone();
-/// let (mut d_carry, mut gradients) = (model.carry(x.batch()), model.zeros());
-/// model.backward(&x, &mut cache, &d_logits, &mut d_carry, &mut gradients, None);
+/// let (mut d_carry, mut gradients) = (model.carry(x.batch()), Gradients::zeros(&model));
+/// model.backward(&x, &mut cache, Some(&d_logits), &mut d_carry, gradients.add(), None);
 /// # Ok::<(), longhand::ShapeError>(())
 /// ```
 pub trait Layer<T: Scalar>: Tensors<T> {
@@ -79,7 +79,7 @@ pub trait Layer<T: Scalar>: Tensors<T> {
     type Carry: Tensors<T>;
     /// What `backward` needs from `forward`; grows to its size at the first call. A tuple of
     /// [`Sequences`](crate::Sequences) often does, for which `Default` is at hand.
-    type Cache: Default;
+    type Cache: Default + Send;
 
     /// What it is, for messages: `Elman(3 -> 50)`.
     fn name(&self) -> String;
@@ -108,41 +108,22 @@ pub trait Layer<T: Scalar>: Tensors<T> {
 
     /// The chain rule, after a `forward` with the same `input` and cache.
     ///
-    /// `d_output` is the gradient of the output. `d_carry` comes in as the gradient of the carry that went out and goes
-    /// out as the gradient of the carry that came in. The gradients of the parameters are *added* to `gradients`;
-    /// the gradient of the input is *written* to `d_input`, or not worked out if nobody wants it.
+    /// - `d_output` is the gradient of the output. `None` means zero: only the carry is used, as in an encoder.
+    /// - `d_carry` comes in as the gradient of the carry that went out, and goes out as the gradient of the carry that came in.
+    /// - `gradients` says whether the gradients of the parameters are added to a value, replace it, or are not wanted.
+    /// - The gradient of the input is written to `d_input`, or not computed if that is `None`.
     ///
     /// # Panics
-    /// If the shapes are not those of that `forward`, if there was none, or if `gradients` has another shape than the layer.
+    /// If the shapes are not those of that `forward`, if there was none, or if the gradients have another shape than the layer.
     fn backward(
         &self,
         input: &Self::Input,
         cache: &mut Self::Cache,
-        d_output: &Self::Output,
+        d_output: Option<&Self::Output>,
         d_carry: &mut Self::Carry,
-        gradients: &mut Self,
+        gradients: ParameterGradients<'_, Self>,
         d_input: Option<&mut Self::Input>,
     );
-
-    /// [`backward`](Self::backward) where the gradients of the parameters *replace* what stands in `gradients`: for the
-    /// first of the backward passes that are summed. What stood there does not matter, not even NaN.
-    ///
-    /// A layer need not write it. One whose gradients are large writes it to save setting them to zero and adding.
-    ///
-    /// # Panics
-    /// As [`backward`](Self::backward).
-    fn backward_replacing(
-        &self,
-        input: &Self::Input,
-        cache: &mut Self::Cache,
-        d_output: &Self::Output,
-        d_carry: &mut Self::Carry,
-        gradients: &mut Self,
-        d_input: Option<&mut Self::Input>,
-    ) {
-        gradients.set_zero();
-        self.backward(input, cache, d_output, d_carry, gradients, d_input);
-    }
 
     /// This layer, and `next` on its output.
     ///

@@ -6,7 +6,7 @@
 //! | the contract of a layer, and what carry, cache and gradients are | [`Layer`] |
 //! | one layer: its equations, its derivation, forward, backward | [`layers::elman`], then [`layers::lstm`], [`layers::gru`] |
 //! | how a batch of sequences lies in a matrix; masks and resets | [`Sequences`], [`Layout`] |
-//! | training by truncated backpropagation through time | [`TruncatedBptt`] |
+//! | training by truncated backpropagation through time | [`Trainer`] |
 //! | one step at a time, for sensors and control loops | [`Stream`] |
 //! | losses from logits | [`Loss`] |
 //! | optimizers, clipping, schedules, initialisers | [`Optimizer`], [`clip_by_global_norm`], [`schedule`], [`initialise`] |
@@ -26,17 +26,16 @@
 //! let mut generator = ChaCha8Rng::seed_from_u64(1);
 //! let mut model = Elman::new(1, 10, &mut generator).then(LastStep)?.then(Linear::new(10, 2, &mut generator))?;
 //! let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
-//! let (mut optimizer, mut workspace) = (Adam::new(), Workspace::new(&model));
-//! let bptt = TruncatedBptt::full(LossAt::LastValidStep);
-//! let mut last = 0.0;
+//! let mut trainer = Trainer::new(&model, loss, TruncatedBptt::full(LossAt::LastValidStep));
+//! let (mut optimizer, mut last) = (Adam::new(), 0.0);
 //! for _ in 0..100 {
-//!     last = bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut Pass::Infer, |model, gradients| {
-//!         clip_by_global_norm(gradients, 1.0);
-//!         optimizer.step(model, gradients, 0.01);
-//!     })?;
+//!     let (loss, gradients) = trainer.gradients(&model, Batch { inputs: &x, targets: &labels })?;
+//!     gradients.clip_by_global_norm(1.0);
+//!     optimizer.step(&mut model, gradients, 0.01);
+//!     last = loss;
 //! }
 //! assert!(last < 0.1);
-//! # Ok::<(), ShapeError>(())
+//! # Ok::<(), TrainingError>(())
 //! ```
 //!
 //! Everything is generic over one [`Scalar`]. `f32` and `f64` run on vector instructions chosen at run time; any other
@@ -51,6 +50,7 @@ mod chain;
 mod clipping;
 mod compensated_sum;
 mod error;
+mod gradients;
 mod hyperparameters;
 pub mod initialise;
 mod kernel;
@@ -72,6 +72,7 @@ pub mod vanishing;
 pub use chain::{Chain, ChainCache};
 pub use clipping::{clip_by_global_norm, clip_by_value, global_norm};
 pub use error::{HyperparameterError, ShapeError};
+pub use gradients::{Gradients, ParameterGradients};
 pub use kernel::{Group, Real};
 pub use layer::{Features, Layer, Pass};
 pub use layers::activation::Activation;
@@ -91,7 +92,5 @@ pub use optimizers::{Adam, AdamW, Optimizer, Sgd};
 pub use scalar::Scalar;
 pub use sequences::Sequences;
 pub use streaming::{Stream, Streaming};
-#[cfg(feature = "rayon")]
-pub use tbptt::ParallelWorkspace;
-pub use tbptt::{LossAt, TruncatedBptt, UpdateEvery, Workspace};
+pub use tbptt::{Batch, LossAt, SequenceInput, Trainer, TrainingError, TruncatedBptt};
 pub use tensors::{Path, Shape, Tensors};

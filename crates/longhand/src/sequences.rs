@@ -299,8 +299,8 @@ impl<T: Scalar> Tensors<T> for Sequences<T> {
         self.values.visit_mut(path, visitor);
     }
 
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
-        self.values.visit_pair(&other.values, visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
+        self.values.visit_pair(path, &other.values, visitor);
     }
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Sequences<U> {

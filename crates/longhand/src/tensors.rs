@@ -73,7 +73,7 @@ impl fmt::Display for Path<'_> {
 /// A value made of named tensors in one fixed order; implemented for a layer by [`tensors!`](crate::tensors).
 ///
 /// Each tensor is handed out as a slice, column by column.
-pub trait Tensors<T: Scalar>: Clone {
+pub trait Tensors<T: Scalar>: Clone + Send {
     /// The same kind of value over another scalar.
     type Over<U: Scalar>: Tensors<U>;
 
@@ -86,11 +86,12 @@ pub trait Tensors<T: Scalar>: Clone {
     /// The same with elements that can be written.
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T]));
 
-    /// Calls `visitor` with each tensor of `self` and the same tensor of `other`.
+    /// Calls `visitor` with the path of each tensor, the tensor of `self` and the same tensor of `other`.
     ///
     /// # Panics
     /// If the two differ in shape.
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T]));
+    #[expect(clippy::type_complexity, reason = "an alias would hide what a visitor is given")]
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T]));
 
     /// The value whose every element is `f` of this one's.
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U>;
@@ -127,24 +128,36 @@ pub trait Tensors<T: Scalar>: Clone {
     /// # Panics
     /// If the two differ in shape.
     fn copy_from(&mut self, other: &Self) {
-        self.visit_pair(other, &mut |to, from| to.copy_from_slice(from));
+        self.visit_pair(&Path::ROOT, other, &mut |_, to, from| to.copy_from_slice(from));
     }
 }
 
-/// Implements [`Tensors`] for a layer `$layer<T>` from the list of its fields that hold tensors (matrices, vectors,
-/// or other layers), and, after `keep`, of those that do not and are carried along; `tensors!(Tanh)` is for a layer
-/// without parameters.
+/// Implements [`Tensors`] for a struct from the list of its fields that hold tensors (matrices, vectors, or other layers),
+/// and, after `keep`, of the fields that do not and are cloned.
+///
+/// | form | for |
+/// |---|---|
+/// | `tensors!(Gain { gain } keep { negative })` | `struct Gain<T>`, whose parameters are over the scalar type `T` |
+/// | `tensors!(Residual<L> { inner })` | a wrapper `struct Residual<L>` around a layer `L`, or several: `Pair<A, B>` |
+/// | `tensors!(Highway<T, L> { gate, inner })` | a wrapper with parameters of its own; `T` comes first |
+/// | `tensors!(Pool)` | a struct without parameters; its fields, if it has any, are cloned |
 ///
 /// ```
-/// use longhand::{Tensors, nalgebra::DVector, Scalar};
+/// use longhand::{Elman, Scalar, Tensors, nalgebra::DVector};
 ///
 /// #[derive(Clone)]
 /// struct Gain<T> { gain: DVector<T>, negative: bool }
 /// longhand::tensors!(Gain { gain } keep { negative });
 ///
+/// #[derive(Clone)]
+/// struct Residual<L> { inner: L }
+/// longhand::tensors!(Residual<L> { inner });
+///
 /// let layer = Gain { gain: DVector::from_element(3, 2.0), negative: true };
 /// assert_eq!(layer.names(), ["gain"]);
 /// assert_eq!(layer.count(), 3);
+/// let wrapper = Residual { inner: Elman::<f32>::zeros(2, 2) };
+/// assert_eq!(wrapper.names()[0], "inner.weight_ih_l0");
 /// ```
 #[macro_export]
 macro_rules! tensors {
@@ -161,24 +174,42 @@ macro_rules! tensors {
             ) {
             }
 
-            fn visit_pair(&mut self, _: &Self, _: &mut dyn FnMut(&mut [T], &[T])) {}
+            fn visit_pair(
+                &mut self,
+                _: &$crate::Path<'_>,
+                _: &Self,
+                _: &mut dyn FnMut(&$crate::Path<'_>, &mut [T], &[T]),
+            ) {
+            }
 
             fn map<U: $crate::Scalar>(&self, _: &mut dyn FnMut(T) -> U) -> $layer {
                 self.clone()
             }
         }
     };
-    ($layer:ident { $($field:ident),* $(,)? }) => { $crate::tensors!($layer { $($field),* } keep {}); };
-    ($layer:ident { $($field:ident),* $(,)? } keep { $($kept:ident),* $(,)? }) => {
-        impl<T: $crate::Scalar> $crate::Tensors<T> for $layer<T> {
-            type Over<U: $crate::Scalar> = $layer<U>;
+    ($layer:ident { $($field:ident),* $(,)? } $(keep { $($kept:ident),* $(,)? })?) => {
+        $crate::tensors!(@ $layer [] [T] { $($field),* } { $($($kept),*)? });
+    };
+    ($layer:ident<T $(, $inner:ident)* $(,)?> { $($field:ident),* $(,)? } $(keep { $($kept:ident),* $(,)? })?) => {
+        $crate::tensors!(@ $layer [$($inner),*] [T] { $($field),* } { $($($kept),*)? });
+    };
+    ($layer:ident<$($inner:ident),+ $(,)?> { $($field:ident),* $(,)? } $(keep { $($kept:ident),* $(,)? })?) => {
+        $crate::tensors!(@ $layer [$($inner),+] [] { $($field),* } { $($($kept),*)? });
+    };
+    // The types of inner layers, and the scalar type if the struct has one.
+    (@ $layer:ident [$($inner:ident),*] [$($scalar:ident)?] { $($field:ident),* } { $($kept:ident),* }) => {
+        impl<T: $crate::Scalar, $($inner: $crate::Tensors<T>),*> $crate::Tensors<T>
+            for $crate::tensors!(@ type $layer [$($scalar)?] [T] [$($inner),*])
+        {
+            type Over<U: $crate::Scalar> =
+                $crate::tensors!(@ type $layer [$($scalar)?] [U] [$(<$inner as $crate::Tensors<T>>::Over<U>),*]);
 
             fn visit(
                 &self,
                 path: &$crate::Path<'_>,
                 visitor: &mut dyn FnMut(&$crate::Path<'_>, $crate::Shape, &[T]),
             ) {
-                $($crate::Tensors::visit(&self.$field, &path.field(stringify!($field)), visitor);)*
+                $($crate::Tensors::<T>::visit(&self.$field, &path.field(stringify!($field)), visitor);)*
             }
 
             fn visit_mut(
@@ -186,21 +217,30 @@ macro_rules! tensors {
                 path: &$crate::Path<'_>,
                 visitor: &mut dyn FnMut(&$crate::Path<'_>, $crate::Shape, &mut [T]),
             ) {
-                $($crate::Tensors::visit_mut(&mut self.$field, &path.field(stringify!($field)), visitor);)*
+                $($crate::Tensors::<T>::visit_mut(&mut self.$field, &path.field(stringify!($field)), visitor);)*
             }
 
-            fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
-                $($crate::Tensors::visit_pair(&mut self.$field, &other.$field, visitor);)*
+            fn visit_pair(
+                &mut self,
+                path: &$crate::Path<'_>,
+                other: &Self,
+                visitor: &mut dyn FnMut(&$crate::Path<'_>, &mut [T], &[T]),
+            ) {
+                $($crate::Tensors::<T>::visit_pair(
+                    &mut self.$field, &path.field(stringify!($field)), &other.$field, visitor,
+                );)*
             }
 
-            fn map<U: $crate::Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> $layer<U> {
+            fn map<U: $crate::Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
                 $layer {
-                    $($field: $crate::Tensors::map(&self.$field, f),)*
+                    $($field: $crate::Tensors::<T>::map(&self.$field, f),)*
                     $($kept: self.$kept.clone(),)*
                 }
             }
         }
     };
+    (@ type $layer:ident [$scalar:ident] [$of:ident] [$($inner:ty),*]) => { $layer<$of, $($inner),*> };
+    (@ type $layer:ident [] [$of:ident] [$($inner:ty),*]) => { $layer<$($inner),*> };
 }
 
 impl<T: Scalar> Tensors<T> for DMatrix<T> {
@@ -214,9 +254,9 @@ impl<T: Scalar> Tensors<T> for DMatrix<T> {
         visitor(path, Shape { rows: self.nrows(), columns: self.ncols() }, self.as_mut_slice());
     }
 
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
         assert_eq!(self.shape(), other.shape(), "two values of different shapes cannot be paired");
-        visitor(self.as_mut_slice(), other.as_slice());
+        visitor(path, self.as_mut_slice(), other.as_slice());
     }
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> DMatrix<U> {
@@ -235,9 +275,9 @@ impl<T: Scalar> Tensors<T> for DVector<T> {
         visitor(path, Shape { rows: self.len(), columns: 1 }, self.as_mut_slice());
     }
 
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
         assert_eq!(self.len(), other.len(), "two values of different shapes cannot be paired");
-        visitor(self.as_mut_slice(), other.as_slice());
+        visitor(path, self.as_mut_slice(), other.as_slice());
     }
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> DVector<U> {
@@ -253,7 +293,7 @@ impl<T: Scalar> Tensors<T> for () {
 
     fn visit_mut(&mut self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {}
 
-    fn visit_pair(&mut self, (): &Self, _: &mut dyn FnMut(&mut [T], &[T])) {}
+    fn visit_pair(&mut self, _: &Path<'_>, (): &Self, _: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {}
 
     fn map<U: Scalar>(&self, _: &mut dyn FnMut(T) -> U) {}
 }
@@ -272,9 +312,9 @@ impl<T: Scalar, A: Tensors<T>, B: Tensors<T>> Tensors<T> for (A, B) {
         self.1.visit_mut(&path.place(1), visitor);
     }
 
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
-        self.0.visit_pair(&other.0, visitor);
-        self.1.visit_pair(&other.1, visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
+        self.0.visit_pair(&path.place(0), &other.0, visitor);
+        self.1.visit_pair(&path.place(1), &other.1, visitor);
     }
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {

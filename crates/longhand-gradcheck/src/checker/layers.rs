@@ -266,7 +266,7 @@ impl Checker {
                 carry_again,
             );
         }
-        each!(setting; accumulation(self.doubling), replacing, zero_cotangent, linearity, zero_in_part);
+        each!(setting; accumulation(self.doubling), replacing, omissions, zero_cotangent, linearity, zero_in_part);
         if self.asks(Law::ZeroParameters) && !self.keep_parameters && !is_large(setting) {
             each!(setting; zero_parameters);
         }

@@ -96,7 +96,7 @@ impl Checker {
                 );
             }
             each!(
-                single; replacing, zero_cotangent, zero_in_part_within(SINGLE),
+                single; replacing, omissions, zero_cotangent, zero_in_part_within(SINGLE),
                 accumulation_within(Doubling::WithinRounding, SINGLE), linearity_within(SINGLE),
             );
         }

@@ -6,7 +6,7 @@ use crate::numbers::dot;
 use crate::oracle::{Derivative, Oracle};
 use crate::setting::Setting;
 use crate::single::{InSingle, SingleLayer, rounded};
-use longhand::{Features, Layer, Pass, Path, Scalar, Shape, Tensors};
+use longhand::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Shape, Tensors};
 use std::any::Any;
 
 /// A layer whose type is forgotten, from `V` to `V`.
@@ -28,12 +28,11 @@ struct Calls<V: Visible> {
 
 /// The arguments of a backward pass.
 struct BackwardPass<'a, V: Visible> {
-    replacing: bool,
     input: &'a V,
     cache: &'a mut ErasedCache<V>,
-    d_output: &'a V,
+    d_output: Option<&'a V>,
     d_carry: &'a mut Values,
-    gradients: &'a mut Values,
+    gradients: ParameterGradients<'a, Values>,
     d_input: Option<&'a mut V>,
 }
 
@@ -70,7 +69,7 @@ impl<V: Visible> Clone for OtherScalars<V> {
 #[derive(Default)]
 pub(crate) struct ErasedCache<V: Visible> {
     /// The layer's own cache, from the first call on.
-    own: Option<Box<dyn Any>>,
+    own: Option<Box<dyn Any + Send>>,
     /// What the last forward pass returned.
     returned: V,
     /// The output in the layer's own cache.
@@ -78,7 +77,7 @@ pub(crate) struct ErasedCache<V: Visible> {
 }
 
 impl<V: Visible> ErasedCache<V> {
-    fn own<C: Default + 'static>(&mut self) -> &mut C {
+    fn own<C: Default + Send + 'static>(&mut self) -> &mut C {
         let own = self.own.get_or_insert_with(|| Box::new(C::default()));
         own.downcast_mut().expect("a cache serves one layer")
     }
@@ -174,15 +173,16 @@ where
     L: Layer<f64> + 'static,
     V: Face<L::Input> + Face<L::Output>,
 {
-    let BackwardPass { replacing, input, cache, d_output, d_carry, gradients, d_input } = pass;
-    let (layer, own) = (layer.get::<L>(), cache.own::<L::Cache>());
-    let (input, d_output, d_input) = (input.value(), d_output.value(), d_input.map(Face::<L::Input>::value_mut));
-    let (d_carry, gradients) = (d_carry.get_mut(), gradients.get_mut::<L>());
-    if replacing {
-        layer.backward_replacing(input, own, d_output, d_carry, gradients, d_input);
-    } else {
-        layer.backward(input, own, d_output, d_carry, gradients, d_input);
-    }
+    let BackwardPass { input, cache, d_output, d_carry, gradients, d_input } = pass;
+    let own = cache.own::<L::Cache>();
+    layer.get::<L>().backward(
+        input.value(),
+        own,
+        d_output.map(Face::<L::Output>::value),
+        d_carry.get_mut(),
+        gradients.part(Values::get_mut),
+        d_input.map(Face::<L::Input>::value_mut),
+    );
     let output = L::output(own).clone();
     cache.output = Face::<L::Output>::of(output);
 }
@@ -216,8 +216,8 @@ impl<V: Visible> Tensors<f64> for Erased<V> {
         self.layer.visit_mut(path, visitor);
     }
 
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
-        self.layer.visit_pair(&other.layer, visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
+        self.layer.visit_pair(path, &other.layer, visitor);
     }
 
     fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
@@ -270,28 +270,13 @@ impl<V: Visible> Layer<f64> for Erased<V> {
         &self,
         input: &V,
         cache: &mut ErasedCache<V>,
-        d_output: &V,
+        d_output: Option<&V>,
         d_carry: &mut Values,
-        gradients: &mut Self,
+        gradients: ParameterGradients<'_, Self>,
         d_input: Option<&mut V>,
     ) {
-        let gradients = &mut gradients.layer;
-        let pass = BackwardPass { replacing: false, input, cache, d_output, d_carry, gradients, d_input };
-        (self.calls.backward)(&self.layer, pass);
-    }
-
-    fn backward_replacing(
-        &self,
-        input: &V,
-        cache: &mut ErasedCache<V>,
-        d_output: &V,
-        d_carry: &mut Values,
-        gradients: &mut Self,
-        d_input: Option<&mut V>,
-    ) {
-        let gradients = &mut gradients.layer;
-        let pass = BackwardPass { replacing: true, input, cache, d_output, d_carry, gradients, d_input };
-        (self.calls.backward)(&self.layer, pass);
+        let gradients = gradients.part(|erased| &mut erased.layer);
+        (self.calls.backward)(&self.layer, BackwardPass { input, cache, d_output, d_carry, gradients, d_input });
     }
 }
 

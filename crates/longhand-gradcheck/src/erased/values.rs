@@ -4,11 +4,14 @@ use crate::numbers::elements;
 use longhand::{Path, Scalar, Sequences, Shape, Tensors};
 use std::any::Any;
 
+/// What [`Tensors::visit_pair`] calls.
+type PairVisitor<'a> = dyn FnMut(&Path<'_>, &mut [f64], &[f64]) + 'a;
+
 /// What is asked of a value, whatever its type. Implemented for every value made of tensors.
-pub(super) trait Object: Any {
+pub(super) trait Object: Any + Send {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64]));
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64]));
-    fn visit_pair(&mut self, other: &dyn Object, visitor: &mut dyn FnMut(&mut [f64], &[f64]));
+    fn visit_pair(&mut self, path: &Path<'_>, other: &dyn Object, visitor: &mut PairVisitor<'_>);
     fn count(&self) -> usize;
     fn set_zero(&mut self);
     fn zeros(&self) -> Values;
@@ -27,8 +30,8 @@ impl<P: Tensors<f64> + 'static> Object for P {
         Tensors::visit_mut(self, path, visitor);
     }
 
-    fn visit_pair(&mut self, other: &dyn Object, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
-        Tensors::visit_pair(self, same_type(other), visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &dyn Object, visitor: &mut PairVisitor<'_>) {
+        Tensors::visit_pair(self, path, same_type(other), visitor);
     }
 
     fn count(&self) -> usize {
@@ -112,8 +115,8 @@ impl Tensors<f64> for Values {
         self.object_mut().visit_mut(path, visitor);
     }
 
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
-        self.object_mut().visit_pair(other.object(), visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
+        self.object_mut().visit_pair(path, other.object(), visitor);
     }
 
     fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}

@@ -3,7 +3,7 @@
 use super::compare::LawCheck;
 use crate::failure::Failure;
 use crate::setting::{Setting, with_pass};
-use longhand::Layer;
+use longhand::{Layer, ParameterGradients};
 
 /// After a first forward and backward pass, the same passes with the same cache, gradients and input gradient allocate
 /// nothing.
@@ -20,30 +20,46 @@ pub fn allocation<L: Layer<f64>>(setting: &Setting<L>, allocations: &dyn Fn() ->
     let check = LawCheck::new("nothing is allocated after the first call at a shape", setting);
     let Setting { layer, input, d_output, .. } = setting;
     let (mut cache, mut gradients, mut d_input) = (L::Cache::default(), layer.zeros(), input.clone());
-    let mut pass = |replacing: bool, with_input: bool| {
+    let mut pass = |kind: Kind, with_input: bool| {
         let (mut carry, mut d_carry) = (setting.carry.clone(), setting.d_carry.clone());
         let before = allocations();
         with_pass(setting.training, |pass| {
             layer.forward(input, &mut carry, &mut cache, pass);
         });
         let forward = allocations() - before;
+        let (gradients, d_output) = match kind {
+            Kind::Adding => (ParameterGradients::Add(&mut gradients), Some(d_output)),
+            Kind::Replacing => (ParameterGradients::Replace(&mut gradients), Some(d_output)),
+            Kind::Skipping => (ParameterGradients::Skip, Some(d_output)),
+            Kind::WithoutCotangent => (ParameterGradients::Add(&mut gradients), None),
+        };
         let asked = with_input.then_some(&mut d_input);
-        if replacing {
-            layer.backward_replacing(input, &mut cache, d_output, &mut d_carry, &mut gradients, asked);
-        } else {
-            layer.backward(input, &mut cache, d_output, &mut d_carry, &mut gradients, asked);
-        }
+        layer.backward(input, &mut cache, d_output, &mut d_carry, gradients, asked);
         (forward, allocations() - before - forward)
     };
-    for (replacing, with_input) in [(false, true), (true, true)] {
-        pass(replacing, with_input);
+    for kind in Kind::ALL {
+        pass(kind, true);
     }
-    for (replacing, with_input) in [(false, true), (false, false), (true, true), (true, false)] {
-        let (forward, backward) = pass(replacing, with_input);
-        let name = if replacing { "backward_replacing" } else { "backward" };
-        check.require(forward + backward == 0, || {
-            format!("{}: {forward} allocations in a later forward, {backward} in {name}", layer.name())
-        })?;
+    for kind in Kind::ALL {
+        for with_input in [true, false] {
+            let (forward, backward) = pass(kind, with_input);
+            check.require(forward + backward == 0, || {
+                format!("{}: {forward} allocations in a later forward, {backward} in backward ({kind:?})", layer.name())
+            })?;
+        }
     }
     Ok(())
+}
+
+/// The kinds of backward passes.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Adding,
+    Replacing,
+    Skipping,
+    WithoutCotangent,
+}
+
+impl Kind {
+    const ALL: [Kind; 4] = [Kind::Adding, Kind::Replacing, Kind::Skipping, Kind::WithoutCotangent];
 }

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::names::Names;
 use crate::numbers::{elements, fill, fill_normal, filled, generator};
 use crate::setting::{Passes, Setting};
-use longhand::{Layer, Tensors};
+use longhand::{Layer, ParameterGradients, Path, Tensors};
 
 /// Forward twice gives the same, bit for bit, with the same cache and with a new one; and so does backward.
 ///
@@ -84,15 +84,15 @@ pub(crate) fn accumulation_within<L: Layer<f64>>(
     check.close(&names, what, &elements(&sum), &expected, largest(&there) + largest_of(&once.parts("")))
 }
 
-/// `backward_replacing` gives what `backward` adds to zero, whatever the gradients contained, with the input's gradient and
-/// without it, and with a cache that other backward passes used.
+/// Gradients that are replaced ([`ParameterGradients::Replace`]) are those that are added to zero, whatever the gradients
+/// contained, with the input's gradient and without it, and with a cache that other backward passes used.
 ///
-/// Catches a layer that writes it and adds in it, leaves out a tensor, or computes something else.
+/// Catches a layer that adds where it must replace, leaves out a tensor, or computes something else.
 ///
 /// # Errors
 /// If it does not.
 pub fn replacing<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::new("backward_replacing gives what backward adds to zero", setting);
+    let check = LawCheck::new("gradients that are replaced are those that are added to zero", setting);
     let Setting { layer, input, d_output, .. } = setting;
     let added = setting.passes();
     let mut used = L::Cache::default();
@@ -108,7 +108,8 @@ pub fn replacing<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
         let mut d_input = filled(input, &mut |_| f64::NAN);
         let mut d_carry = setting.d_carry.clone();
         let asked = with_input.then_some(&mut d_input);
-        layer.backward_replacing(input, cache, d_output, &mut d_carry, &mut gradients, asked);
+        let into = ParameterGradients::Replace(&mut gradients);
+        layer.backward(input, cache, Some(d_output), &mut d_carry, into, asked);
         let asked = if with_input { "with d_input" } else { "without d_input" };
         let replaced = format!("in place of NaN, {asked}, with a {} cache", if fresh { "new" } else { "used" });
         let what = ["added to zero", &replaced];
@@ -118,10 +119,60 @@ pub fn replacing<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
             check.same(&Names::of("input", input), what, &elements(&added.d_input), &elements(&d_input))?;
         }
     }
-    let what = ["before backward_replacing", "after it"];
+    let what = ["before gradients were replaced", "after that"];
     let mut gradients = layer.zeros();
     setting.backward(&mut used, &mut gradients, None);
     check.same(&Names::of(&setting.prefix(), layer), what, &elements(&added.gradients), &elements(&gradients))
+}
+
+/// Where the gradients of the parameters are not wanted ([`ParameterGradients::Skip`]), the others are the same; and no gradient
+/// of the output (`None`) is a gradient of zero.
+///
+/// Catches a frozen layer that stops the gradient, and a `None` that is taken for nothing to do.
+///
+/// # Errors
+/// If they are not.
+pub fn omissions<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
+    let Setting { layer, input, .. } = setting;
+    let names = Names::of(&setting.prefix(), layer);
+    let mut silent = setting.clone();
+    silent.d_output.set_zero();
+    let (whole, expected) = (setting.passes(), silent.passes());
+    for with_input in [true, false] {
+        let check =
+            LawCheck::new("the other gradients are the same if those of the parameters are not wanted", setting);
+        let mut cache = L::Cache::default();
+        setting.forward(&mut cache);
+        let mut d_input = filled(input, &mut |_| f64::NAN);
+        let mut d_carry = setting.d_carry.clone();
+        let asked = with_input.then_some(&mut d_input);
+        layer.backward(input, &mut cache, Some(&setting.d_output), &mut d_carry, ParameterGradients::Skip, asked);
+        let what = ["with the gradients of the parameters", "without"];
+        check.same(&Names::of("carry", &d_carry), what, &elements(&whole.d_carry), &elements(&d_carry))?;
+        if with_input {
+            check.same(&Names::of("input", input), what, &elements(&whole.d_input), &elements(&d_input))?;
+        }
+        for replaces in [false, true] {
+            let check = LawCheck::new("no gradient of the output is a gradient of zero", setting);
+            let mut gradients = filled(layer, &mut |_| if replaces { f64::NAN } else { 0.0 });
+            let into = if replaces {
+                ParameterGradients::Replace(&mut gradients)
+            } else {
+                ParameterGradients::Add(&mut gradients)
+            };
+            let mut d_input = filled(input, &mut |_| f64::NAN);
+            let mut d_carry = setting.d_carry.clone();
+            let asked = with_input.then_some(&mut d_input);
+            layer.backward(input, &mut cache, None, &mut d_carry, into, asked);
+            let what = ["for zeros", "for None"];
+            check.same(&names, what, &elements(&expected.gradients), &elements(&gradients))?;
+            check.same(&Names::of("carry", &d_carry), what, &elements(&expected.d_carry), &elements(&d_carry))?;
+            if with_input {
+                check.same(&Names::of("input", input), what, &elements(&expected.d_input), &elements(&d_input))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Zero cotangents give zero gradients, exactly.
@@ -183,7 +234,7 @@ pub(super) fn scaled<L: Layer<f64>>(setting: &Setting<L>, factor: f64) -> Settin
 }
 
 fn combine<P: Tensors<f64>>(to: &mut P, a: f64, with: &P, b: f64) {
-    to.visit_pair(with, &mut |to, with| {
+    to.visit_pair(&Path::ROOT, with, &mut |_, to, with| {
         for (to, with) in to.iter_mut().zip(with) {
             *to = a * *to + b * with;
         }

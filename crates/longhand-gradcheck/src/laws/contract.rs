@@ -81,8 +81,13 @@ fn visited<P: Tensors<f64>>(check: &LawCheck<'_>, prefix: &str, value: &P) -> Re
     check.same(&names, ["in zeros()", "expected"], &elements(&copy), &vec![0.0; count])?;
     copy.copy_from(&written);
     check.same(&names, ["after visit_pair", "by visit"], &elements(&copy), &expected)?;
-    copy.visit_pair(value, &mut |a, b| pairs.push((a.len(), b.len())));
-    check.require(pairs.iter().all(|(a, b)| a == b), || format!("{prefix}: visit_pair pairs tensors of other lengths"))
+    copy.visit_pair(&Path::ROOT, value, &mut |path, a, b| pairs.push((path.to_string(), a.len(), b.len())));
+    check.require(pairs.iter().all(|(_, a, b)| a == b), || {
+        format!("{prefix}: visit_pair pairs tensors of other lengths")
+    })?;
+    check.require(pairs.iter().map(|(name, ..)| name).eq(seen.iter().map(|(name, _)| name)), || {
+        format!("{prefix}: visit_pair gives other names than visit")
+    })
 }
 
 /// The output is the one in the cache, and a backward pass leaves it unchanged. The gradient of the input has the input's

@@ -12,7 +12,8 @@
 //! | [`same_function`] | a kernel that computes something else than the plain loops |
 //! | [`repeat`] | state hidden in the layer or left in the cache |
 //! | [`accumulation`] | `=` in place of `+=` |
-//! | [`replacing`] | `+=` in place of `=` in a `backward_replacing` of the layer's own, with and without `d_input` |
+//! | [`replacing`] | `+=` in place of `=` where gradients are replaced, with and without `d_input` |
+//! | [`omissions`] | a frozen layer that stops the gradient; a missing gradient of the output taken for nothing to do |
 //! | [`zero_cotangent`] | weight decay in backward |
 //! | [`linearity`] | clipping in backward; small gradients skipped |
 //! | [`zero_in_part`] | steps or elements skipped because their cotangent is zero |
@@ -86,7 +87,7 @@ mod zero_inputs;
 mod zero_parameters;
 
 pub use allocation::allocation;
-pub use backward::{Doubling, accumulation, linearity, repeat, replacing, zero_cotangent};
+pub use backward::{Doubling, accumulation, linearity, omissions, repeat, replacing, zero_cotangent};
 pub(crate) use backward::{accumulation_within, linearity_within};
 pub use cache::cache;
 pub use carry::{carry_again, zero_carry};

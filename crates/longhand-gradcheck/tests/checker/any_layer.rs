@@ -72,11 +72,15 @@ impl<T: Scalar> Layer<T> for Dropout<T> {
         &self,
         input: &Sequences<T>,
         cache: &mut DropoutCache<T>,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         d_input: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         let training = cache.kept.contains(&false);
         let scale = if training && !self.wrong { longhand::nalgebra::convert(4.0 / 3.0) } else { T::one() };
         let rows = self.gain.len();
@@ -126,8 +130,8 @@ impl Tensors<f64> for Sine {
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64])) {
         self.weight.visit_mut(&path.field("weight"), visitor);
     }
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
-        self.weight.visit_pair(&other.weight, visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
+        self.weight.visit_pair(&path.field("weight"), &other.weight, visitor);
     }
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(f64) -> U) {
         for &x in &self.weight {
@@ -174,12 +178,16 @@ impl Layer<f64> for Sine {
     fn backward(
         &self,
         input: &Sequences<f64>,
-        _: &mut Sequences<f64>,
-        d_output: &Sequences<f64>,
+        cache: &mut Sequences<f64>,
+        d_output: Option<&Sequences<f64>>,
         (): &mut (),
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         d_input: Option<&mut Sequences<f64>>,
     ) {
+        let zeros = longhand::Tensors::<f64>::zeros(<Self as Layer<f64>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<f64>::zeros(self);
+        let gradients = gradients.to_add_to::<f64>().unwrap_or(&mut unwanted);
         let (mut x, mut d_y) = (input.clone(), d_output.clone());
         d_y.reshape(input.features(), input.layout());
         x.clear_padding();

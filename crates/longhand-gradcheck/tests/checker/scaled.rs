@@ -1,7 +1,7 @@
 //! A linear layer whose gradients are too large or too small by a factor, and how small a mistake is found.
 
 use longhand::nalgebra::convert;
-use longhand::{Features, Layer, Linear, Pass, Scalar, Sequences, Tensors};
+use longhand::{Features, Layer, Linear, ParameterGradients, Pass, Scalar, Sequences, Tensors};
 use longhand_gradcheck::Checker;
 
 /// The gradient of `weight[0,0]` is multiplied by `first_weight`, that of the bias by `bias`.
@@ -54,13 +54,17 @@ impl<T: Scalar> Layer<T> for Scaled<T> {
         &self,
         input: &Sequences<T>,
         cache: &mut Self::Cache,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         d_carry: &mut (),
-        gradients: &mut Self,
+        gradients: ParameterGradients<'_, Self>,
         d_input: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         let mut own = self.inner.zeros();
-        self.inner.backward(input, cache, d_output, d_carry, &mut own, d_input);
+        self.inner.backward(input, cache, Some(d_output), d_carry, ParameterGradients::Add(&mut own), d_input);
         own.weight[(0, 0)] *= convert::<f64, T>(self.first_weight);
         gradients.inner.weight += own.weight;
         gradients.inner.bias += own.bias * convert::<f64, T>(self.bias);

@@ -44,7 +44,7 @@ impl<T: Scalar> Tensors<T> for Ids {
 
     fn visit(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {}
     fn visit_mut(&mut self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {}
-    fn visit_pair(&mut self, _: &Self, _: &mut dyn FnMut(&mut [T], &[T])) {}
+    fn visit_pair(&mut self, _: &Path<'_>, _: &Self, _: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {}
     fn map<U: Scalar>(&self, _: &mut dyn FnMut(T) -> U) -> Ids {
         self.clone()
     }
@@ -69,8 +69,8 @@ impl<T: Scalar> Tensors<T> for Columns<T> {
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
         self.0.visit_mut(path, visitor);
     }
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
-        self.0.visit_pair(&other.0, visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
+        self.0.visit_pair(path, &other.0, visitor);
     }
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Columns<U> {
         Columns(Tensors::map(&self.0, f))
@@ -136,11 +136,15 @@ impl<T: Scalar> Layer<T> for Embedding<T> {
         &self,
         ids: &Ids,
         cache: &mut Cache<T>,
-        d_output: &Columns<T>,
+        d_output: Option<&Columns<T>>,
         (): &mut (),
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         _: Option<&mut Ids>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         use Mistake as M;
         let stale = matches!(self.mistake, M::StaleIds | M::StaleIdsOfSameLength);
         let ids = cache.ids.as_ref().filter(|_| stale).unwrap_or(ids);

@@ -13,7 +13,7 @@
 
 use super::shapes::{check_backward, check_input};
 use crate::kernel::{Equations, Real, compiled_here, each};
-use crate::{Features, Layer, Pass, Scalar, Sequences};
+use crate::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences};
 use alloc::{format, string::String};
 
 /// An element-wise nonlinearity; see the [module](self) for its equations.
@@ -106,16 +106,19 @@ impl<T: Scalar> Layer<T> for Activation {
         &self,
         input: &Sequences<T>,
         output: &mut Sequences<T>,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        _: &mut Self,
+        _: ParameterGradients<'_, Self>,
         d_input: Option<&mut Sequences<T>>,
     ) {
         check_backward(|| Layer::<T>::name(self), output, input.features(), input.layout(), d_output);
         let Some(d_input) = d_input else { return };
         d_input.reshape(input.features(), input.layout());
         let d_x = d_input.values_mut().as_mut_slice();
-        each(Backward(*self), [output.values().as_slice(), d_output.values().as_slice()], [d_x]);
+        match d_output {
+            Some(d_output) => each(Backward(*self), [output.values().as_slice(), d_output.values().as_slice()], [d_x]),
+            None => d_x.fill(T::zero()),
+        }
         d_input.clear_padding();
     }
 }

@@ -126,7 +126,7 @@ impl Cell for ElmanCell {
 mod tests {
     use super::Elman;
     use crate::layers::recurrent::RecurrentCache;
-    use crate::{Layer, Pass, Sequences, Tensors};
+    use crate::{Layer, ParameterGradients, Pass, Sequences, Tensors};
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;
 
@@ -141,7 +141,14 @@ mod tests {
         let output = layer.forward(&input, &mut carry, &mut cache, &mut Pass::Infer).clone();
         let mut gradients = layer.zeros();
         let mut backward = |gradients: &mut Elman<f64>| {
-            layer.backward(&input, &mut cache, &output, &mut layer.carry(BATCH), gradients, None);
+            layer.backward(
+                &input,
+                &mut cache,
+                Some(&output),
+                &mut layer.carry(BATCH),
+                ParameterGradients::Add(gradients),
+                None,
+            );
         };
         backward(&mut gradients);
         let doubled = gradients.map(&mut |d| 2.0 * d);

@@ -16,7 +16,7 @@
 //! In truncated training each window has its own last step: the output is that of the window it is given.
 
 use super::shapes::{check_backward, check_input};
-use crate::{Features, Layer, Layout, Pass, Scalar, Sequences};
+use crate::{Features, Layer, Layout, ParameterGradients, Pass, Scalar, Sequences};
 use alloc::{borrow::ToOwned, string::String};
 
 /// The last valid step of each sequence; see the [module](self) for its equations.
@@ -76,9 +76,9 @@ impl<T: Scalar> Layer<T> for LastStep {
         &self,
         input: &Sequences<T>,
         output: &mut Sequences<T>,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        _: &mut Self,
+        _: ParameterGradients<'_, Self>,
         d_input: Option<&mut Sequences<T>>,
     ) {
         let layout = input.layout();
@@ -87,6 +87,7 @@ impl<T: Scalar> Layer<T> for LastStep {
         let Some(d_input) = d_input else { return };
         d_input.reshape(input.features(), layout);
         d_input.values_mut().as_mut_slice().fill(T::zero());
+        let Some(d_output) = d_output else { return };
         for sequence in 0..layout.batch() {
             if let Some(last) = layout.last_valid_step(sequence) {
                 d_input.at_mut(last, sequence).copy_from_slice(d_output.at(0, sequence));

@@ -21,7 +21,7 @@
 use super::shapes::{check_backward, check_gradients, check_input, check_tensor};
 use crate::kernel::{self, Accumulate, Operand, Workspace};
 use crate::sequences::without_padding;
-use crate::{Features, Layer, Pass, Scalar, Sequences, initialise, sizes};
+use crate::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences, Tensors, initialise, sizes};
 use alloc::{format, string::String};
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
@@ -137,51 +137,40 @@ impl<T: Scalar> Layer<T> for Linear<T> {
         &self,
         input: &Sequences<T>,
         cache: &mut LinearCache<T>,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        gradients: &mut Self,
-        d_input: Option<&mut Sequences<T>>,
-    ) {
-        self.backward_onto(input, cache, d_output, (gradients, Accumulate::Add), d_input);
-    }
-
-    fn backward_replacing(
-        &self,
-        input: &Sequences<T>,
-        cache: &mut LinearCache<T>,
-        d_output: &Sequences<T>,
-        (): &mut (),
-        gradients: &mut Self,
-        d_input: Option<&mut Sequences<T>>,
-    ) {
-        self.backward_onto(input, cache, d_output, (gradients, Accumulate::Replace), d_input);
-    }
-}
-
-impl<T: Scalar> Linear<T> {
-    /// The backward pass, with gradients that are added to or replaced.
-    fn backward_onto(
-        &self,
-        input: &Sequences<T>,
-        cache: &mut LinearCache<T>,
-        d_output: &Sequences<T>,
-        (gradients, accumulate): (&mut Self, Accumulate<'_, T>),
+        gradients: ParameterGradients<'_, Self>,
         d_input: Option<&mut Sequences<T>>,
     ) {
         let layout = input.layout();
         self.check_parameters();
         check_backward(|| self.name(), &cache.output, self.outputs(), layout, d_output);
         check_input(|| self.name(), self.inputs(), input);
-        let [parameters, of_gradients] = [self, &*gradients].map(|layer| [layer.weight.shape(), layer.bias.shape()]);
-        check_gradients(|| self.name(), ["weight", "bias"], parameters, of_gradients);
+        let gradients = gradients.accumulated();
+        if let Some((gradients, _)) = &gradients {
+            let shapes = |layer: &Self| [layer.weight.shape(), layer.bias.shape()];
+            check_gradients(|| self.name(), ["weight", "bias"], shapes(self), shapes(gradients));
+        }
+        let Some(d_output) = d_output else {
+            // Every gradient is a product with zero.
+            if let Some((gradients, Accumulate::Replace)) = gradients {
+                gradients.set_zero();
+            }
+            if let Some(d_input) = d_input {
+                d_input.reshape(self.inputs(), layout);
+                d_input.values_mut().fill(T::zero());
+            }
+            return;
+        };
         let LinearCache { cleared_input, cleared_d_output, workspace, .. } = cache;
-        let x = Operand::from(without_padding(input, layout, cleared_input).values());
         let d_y = without_padding(d_output, layout, cleared_d_output).values();
-        let d_weight = gradients.weight.as_mut_slice();
-        kernel::product(d_weight, accumulate, d_y.into(), x.transposed(), workspace);
-        let one = [T::one()];
-        let ones = Operand::repeated(&one, layout.columns());
-        kernel::product(gradients.bias.as_mut_slice(), accumulate, d_y.into(), ones, workspace);
+        if let Some((gradients, accumulate)) = gradients {
+            let x = Operand::from(without_padding(input, layout, cleared_input).values());
+            kernel::product(gradients.weight.as_mut_slice(), accumulate, d_y.into(), x.transposed(), workspace);
+            let one = [T::one()];
+            let ones = Operand::repeated(&one, layout.columns());
+            kernel::product(gradients.bias.as_mut_slice(), accumulate, d_y.into(), ones, workspace);
+        }
         if let Some(d_input) = d_input {
             d_input.reshape(self.inputs(), layout);
             let weight = Operand::from(&self.weight).transposed();

@@ -21,7 +21,7 @@
 use super::shapes::{check_backward, check_input};
 use crate::kernel::{self, Equations, Real, compiled_here, each};
 use crate::scalar::{count, flush_to_zero, real};
-use crate::{Features, Layer, Layout, Pass, Scalar, Sequences};
+use crate::{Features, Layer, Layout, ParameterGradients, Pass, Scalar, Sequences};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 /// The mean over the valid steps of each sequence; see the [module](self) for its equations.
@@ -156,9 +156,9 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
         &self,
         input: &Sequences<T>,
         cache: &mut MeanOverTimeCache<T>,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        _: &mut Self,
+        _: ParameterGradients<'_, Self>,
         d_input: Option<&mut Sequences<T>>,
     ) {
         let layout = input.layout();
@@ -166,6 +166,7 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
         check_backward(|| Layer::<T>::name(self), &cache.output, input.features(), &one_step, d_output);
         let Some(d_input) = d_input else { return };
         d_input.reshape(input.features(), layout);
+        let Some(d_output) = d_output else { return d_input.values_mut().fill(T::zero()) };
         let d_y = d_output.values().as_slice();
         let d_x = d_input.values_mut().as_mut_slice();
         if !layout.has_padding() && !d_x.is_empty() {

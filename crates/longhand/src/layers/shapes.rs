@@ -102,10 +102,11 @@ pub(crate) fn check_backward<T: Scalar>(
     output: &Sequences<T>,
     features: usize,
     layout: &Layout,
-    d_output: &Sequences<T>,
+    d_output: Option<&Sequences<T>>,
 ) {
     // In a chain the input is another cache's output: before any forward pass both are empty, and agree.
-    let is_new = output.layout().has_size_of(&Layout::default()) && !d_output.layout().has_size_of(output.layout());
+    let is_new = output.layout().has_size_of(&Layout::default())
+        && d_output.is_some_and(|d_output| !d_output.layout().has_size_of(output.layout()));
     assert!(
         !is_new && output.features() == features && output.layout().has_size_of(layout),
         "call `forward` with this input and cache before `backward` (layer `{}`): the output must be {}, but the \
@@ -114,6 +115,7 @@ pub(crate) fn check_backward<T: Scalar>(
         size(features, layout),
         size(output.features(), output.layout())
     );
+    let Some(d_output) = d_output else { return };
     let shape = d_output.values().shape();
     assert!(
         shape == (features, layout.columns()) && d_output.layout().has_size_of(layout),

@@ -4,7 +4,7 @@ use super::{Optimizer, check_learning_rate, sized};
 use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
 use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::{as_f64, is, real};
-use crate::{HyperparameterError, Scalar, Tensors};
+use crate::{Gradients, HyperparameterError, Path, Scalar, Tensors};
 use alloc::{format, vec::Vec};
 use core::any::type_name;
 use num_traits::Float;
@@ -95,7 +95,7 @@ impl<T: Scalar> Moments<T> {
             second_scale: real(1.0 / power(self.beta2)),
         };
         let (mut first, mut second) = (self.first.as_mut_slice(), self.second.as_mut_slice());
-        parameters.visit_pair(gradients, &mut |w, g| {
+        parameters.visit_pair(&Path::ROOT, gradients, &mut |_, w, g| {
             let (m, rest) = core::mem::take(&mut first).split_at_mut(w.len());
             first = rest;
             let (v, rest) = core::mem::take(&mut second).split_at_mut(w.len());
@@ -187,18 +187,18 @@ adam!(AdamW, 0.01);
 
 impl<T: Scalar> Optimizer<T> for Adam<T> {
     #[track_caller]
-    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T) {
+    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &Gradients<P>, learning_rate: T) {
         check_learning_rate(learning_rate);
         let weight_decay = real(self.weight_decay);
-        self.moments.step(parameters, gradients, learning_rate, weight_decay, T::one());
+        self.moments.step(parameters, gradients.values(), learning_rate, weight_decay, T::one());
     }
 }
 
 impl<T: Scalar> Optimizer<T> for AdamW<T> {
     #[track_caller]
-    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T) {
+    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &Gradients<P>, learning_rate: T) {
         check_learning_rate(learning_rate);
         let kept = T::one() - learning_rate * real(self.weight_decay);
-        self.moments.step(parameters, gradients, learning_rate, T::zero(), kept);
+        self.moments.step(parameters, gradients.values(), learning_rate, T::zero(), kept);
     }
 }

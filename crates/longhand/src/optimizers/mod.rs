@@ -6,7 +6,7 @@ mod sgd;
 pub use adam::{Adam, AdamW};
 pub use sgd::Sgd;
 
-use crate::{Scalar, Tensors};
+use crate::{Gradients, Scalar, Tensors};
 use alloc::vec::Vec;
 
 /// Turns gradients into a step of the parameters.
@@ -16,10 +16,10 @@ use alloc::vec::Vec;
 /// [`schedule`](crate::schedule)).
 ///
 /// ```
-/// use longhand::{Adam, Linear, Optimizer, Tensors};
+/// use longhand::{Adam, Gradients, Linear, Optimizer};
 /// let mut layer = Linear::<f64>::zeros(1, 1);
-/// let mut gradients = layer.zeros();
-/// gradients.weight[(0, 0)] = 3.0;
+/// let mut gradients = Gradients::zeros(&layer);
+/// gradients.values_mut().weight[(0, 0)] = 3.0;
 /// let mut optimizer = Adam::new();
 /// optimizer.step(&mut layer, &gradients, 0.1);
 /// // Adam's first step has the length of the learning rate.
@@ -32,7 +32,7 @@ pub trait Optimizer<T: Scalar> {
     /// If `learning_rate` is NaN, infinite or negative, if `parameters` and `gradients` differ in shape, or if they differ
     /// in count from those of earlier steps.
     #[track_caller]
-    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T);
+    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &Gradients<P>, learning_rate: T);
 }
 
 /// Panics unless the learning rate makes sense.

@@ -5,7 +5,7 @@ use crate::clipping::hold;
 use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
 use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::real;
-use crate::{HyperparameterError, Scalar, Tensors};
+use crate::{Gradients, HyperparameterError, Path, Scalar, Tensors};
 use alloc::vec::Vec;
 
 /// Stochastic gradient descent with optional momentum, Nesterov momentum, weight decay and clipping by value, in PyTorch's
@@ -133,11 +133,13 @@ impl<T: Scalar> Equations<T, 1, 2> for WithMomentum<T> {
 
 impl<T: Scalar> Optimizer<T> for Sgd<T> {
     #[track_caller]
-    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T) {
+    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &Gradients<P>, learning_rate: T) {
         check_learning_rate(learning_rate);
         let clip_value = real(self.clip_value);
         if self.momentum == 0.0 && self.weight_decay == 0.0 {
-            parameters.visit_pair(gradients, &mut |w, g| each(Plain { learning_rate, clip_value }, [g], [w]));
+            parameters.visit_pair(&Path::ROOT, gradients.values(), &mut |_, w, g| {
+                each(Plain { learning_rate, clip_value }, [g], [w]);
+            });
             return;
         }
         let step = WithMomentum {
@@ -149,7 +151,7 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
         };
         sized(&mut self.velocity, parameters.count());
         let mut velocity = self.velocity.as_mut_slice();
-        parameters.visit_pair(gradients, &mut |w, g| {
+        parameters.visit_pair(&Path::ROOT, gradients.values(), &mut |_, w, g| {
             let (v, rest) = core::mem::take(&mut velocity).split_at_mut(w.len());
             velocity = rest;
             each(step, [g], [w, v]);

@@ -6,8 +6,9 @@ use crate::chain::ChainCache;
 use crate::layers::recurrent::RecurrentCache;
 use crate::scalar::real;
 use crate::{
-    Activation, Adam, AdamW, Elman, Gru, LastStep, Layer, Layout, Linear, Loss, Lstm, Nonlinearity, Optimizer, Pass,
-    Path, Reduction, Scalar, Sequences, Sgd, SigmoidCrossEntropy, Stream, Streaming, Tensors, initialise,
+    Activation, Adam, AdamW, Elman, Gradients, Gru, LastStep, Layer, Layout, Linear, Loss, Lstm, Nonlinearity,
+    Optimizer, ParameterGradients, Pass, Path, Reduction, Scalar, Sequences, Sgd, SigmoidCrossEntropy, Stream,
+    Streaming, Tensors, initialise,
 };
 use alloc::{format, string::String, vec, vec::Vec};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -80,7 +81,14 @@ where
             is_last = false;
         }
         let mut d_inputs = Sequences::default();
-        layer.backward(inputs, cache, &d_output, &mut d_carry, &mut gradients, Some(&mut d_inputs));
+        layer.backward(
+            inputs,
+            cache,
+            Some(&d_output),
+            &mut d_carry,
+            ParameterGradients::Add(&mut gradients),
+            Some(&mut d_inputs),
+        );
         for deltas in cache.deltas() {
             assert_none(&format!("{about}, deltas"), deltas);
         }
@@ -130,7 +138,7 @@ fn no_subnormals_in_the_loop_of_the_study() {
     initialise::uniform(&mut model, -0.01, 0.01, g).expect("the bounds are ordered");
     let loss = SigmoidCrossEntropy::new(Reduction::Sum);
     let mut optimizer = Sgd::new().with_value_clipping(1.0).expect("the limit is positive");
-    let (mut cache, mut gradients) = (ChainCache::default(), Tensors::<f32>::zeros(&model));
+    let (mut cache, mut gradients) = (ChainCache::default(), Gradients::zeros::<f32>(&model));
     let (whole, mut x, mut d_output) = (noise::<f32>(3, 150, 60), Sequences::default(), Sequences::default());
     let mut vanished = false;
     for sequence in (0..60).cycle().take(600) {
@@ -143,12 +151,12 @@ fn no_subnormals_in_the_loop_of_the_study() {
             assert_no_subnormal("carry", &carry);
             loss.evaluate(output, &target, Some(&mut d_output));
             let mut d_carry = model.carry(1);
-            model.backward_replacing(&x, &mut cache, &d_output, &mut d_carry, &mut gradients, None);
+            model.backward(&x, &mut cache, Some(&d_output), &mut d_carry, gradients.replace(), None);
             let deltas = cache.first.first.deltas()[0];
             assert_none("deltas", deltas);
             vanished |= deltas[..50].iter().all(|&delta| delta == 0.0);
             assert_no_subnormal("d_carry", &d_carry);
-            assert_no_subnormal("gradients", &gradients);
+            assert_no_subnormal("gradients", gradients.values());
             optimizer.step(&mut model, &gradients, 0.1);
             assert_no_subnormal("parameters", &model);
         }
@@ -213,9 +221,9 @@ fn check_optimizer<T: Scalar, O: Optimizer<T>>(
     let mut layer = Linear::<T>::new(3, 2, &mut ChaCha8Rng::seed_from_u64(4));
     // A parameter without any gradient, and one that only weight decay changes.
     layer.bias.fill(T::zero());
-    let mut gradients = layer.zeros();
+    let mut gradients = Gradients::zeros(&layer);
     for step in 0..100_020 {
-        gradients.visit_mut(&Path::ROOT, &mut |_, _, values| {
+        gradients.values_mut().visit_mut(&Path::ROOT, &mut |_, _, values| {
             for (index, gradient) in values.iter_mut().enumerate() {
                 let ordinary = if index == 0 { 0.0 } else { 1e-3 * index as f64 };
                 *gradient = real(if step < 20 { ordinary } else { small });
@@ -266,9 +274,10 @@ fn no_subnormals_in_optimizers() {
 fn adam_survives_a_huge_gradient() {
     let mut messages: Vec<String> = Vec::new();
     for huge in [1e20_f32, -3e38] {
-        let (mut layer, mut gradient) = (Linear::<f32>::zeros(1, 1), Linear::<f32>::zeros(1, 1));
+        let mut layer = Linear::<f32>::zeros(1, 1);
+        let mut gradient = Gradients::zeros(&layer);
         let mut optimizer = Adam::new();
-        gradient.weight[(0, 0)] = huge;
+        gradient.values_mut().weight[(0, 0)] = huge;
         optimizer.step(&mut layer, &gradient, 0.1);
         let first = layer.weight[(0, 0)];
         if (first + 0.1 * huge.signum()).abs() > 1e-6 {
@@ -281,8 +290,9 @@ fn adam_survives_a_huge_gradient() {
         }
     }
     for invisible in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
-        let (mut layer, mut gradient) = (Linear::<f32>::zeros(1, 1), Linear::<f32>::zeros(1, 1));
-        gradient.weight[(0, 0)] = invisible;
+        let mut layer = Linear::<f32>::zeros(1, 1);
+        let mut gradient = Gradients::zeros(&layer);
+        gradient.values_mut().weight[(0, 0)] = invisible;
         Adam::new().step(&mut layer, &gradient, 0.1);
         if layer.weight[(0, 0)].is_finite() {
             messages.push(format!("a gradient of {invisible} is hidden"));

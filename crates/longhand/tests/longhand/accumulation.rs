@@ -9,7 +9,7 @@ use crate::common::{ragged_layout, random_ends, random_layout, random_like, rand
 use longhand::layers::linear::LinearCache;
 use longhand::layers::recurrent::RecurrentCache;
 use longhand::nalgebra::DMatrix;
-use longhand::{Layer, Layout, Path, Sequences, Shape, Tensors};
+use longhand::{Layer, Layout, ParameterGradients, Path, Sequences, Shape, Tensors};
 use proptest::prelude::proptest;
 
 #[test]
@@ -33,20 +33,34 @@ fn backward_twice_doubles(layer: &AnyLayer, x: &Sequences<f64>) {
     let mut cache = AnyCache::default();
     let once = passes(layer, x, &carry, &d_output, &d_carry, &mut cache);
     let (mut gradients, mut again, mut d_input) = (once.gradients.clone(), d_carry.clone(), x.zeros());
-    layer.backward(x, &mut cache, &d_output, &mut again, &mut gradients, Some(&mut d_input));
+    layer.backward(
+        x,
+        &mut cache,
+        Some(&d_output),
+        &mut again,
+        ParameterGradients::Add(&mut gradients),
+        Some(&mut d_input),
+    );
     let doubled: Vec<f64> = elements(&once.gradients).iter().map(|g| 2.0 * g).collect();
     assert_eq!(elements(&gradients), doubled, "{}", layer.name());
     assert_eq!(bits(&again), bits(&once.d_carry), "{}", layer.name());
     assert_eq!(bits(&d_input), bits(&once.d_input), "{}", layer.name());
     gradients.visit_mut(&Path::ROOT, &mut |_, _, values| values.fill(f64::NAN));
     again.copy_from(&d_carry);
-    layer.backward_replacing(x, &mut cache, &d_output, &mut again, &mut gradients, Some(&mut d_input));
+    layer.backward(
+        x,
+        &mut cache,
+        Some(&d_output),
+        &mut again,
+        ParameterGradients::Replace(&mut gradients),
+        Some(&mut d_input),
+    );
     assert_eq!(elements(&gradients), elements(&once.gradients), "{}", layer.name());
     assert_eq!(bits(&again), bits(&once.d_carry), "{}", layer.name());
     assert_eq!(bits(&d_input), bits(&once.d_input), "{}", layer.name());
     // Not asking for the gradient of the input changes nothing else.
     let (mut gradients, mut again) = (layer.zeros(), d_carry);
-    layer.backward(x, &mut cache, &d_output, &mut again, &mut gradients, None);
+    layer.backward(x, &mut cache, Some(&d_output), &mut again, ParameterGradients::Add(&mut gradients), None);
     assert_eq!(bits(&gradients), bits(&once.gradients), "{}", layer.name());
     assert_eq!(bits(&again), bits(&once.d_carry), "{}", layer.name());
 }
@@ -89,7 +103,7 @@ fn backward_twice_doubles_exactly_at_f32() {
     let carry = || DMatrix::<f32>::zeros(50, 5);
     let y = layer.forward(&x, &mut carry(), &mut cache, &mut longhand::Pass::Infer).clone();
     for _ in 0..2 {
-        layer.backward(&x, &mut cache, &y, &mut carry(), &mut gradients, None);
+        layer.backward(&x, &mut cache, Some(&y), &mut carry(), ParameterGradients::Add(&mut gradients), None);
         once.get_or_insert_with(|| gradients.clone());
     }
     let mut doubled = once.expect("it was set");
@@ -100,7 +114,7 @@ fn backward_twice_doubles_exactly_at_f32() {
 /// `a + factor * b`.
 fn combined<P: Tensors<f64>>(a: &P, factor: f64, b: &P) -> P {
     let mut sum = a.clone();
-    sum.visit_pair(b, &mut |a, b| a.iter_mut().zip(b).for_each(|(a, b)| *a += factor * b));
+    sum.visit_pair(&Path::ROOT, b, &mut |_, a, b| a.iter_mut().zip(b).for_each(|(a, b)| *a += factor * b));
     sum
 }
 
@@ -182,6 +196,6 @@ fn gradients_are_added_to_what_stands_there() {
     let given = passes(&layer, &x, &(), &d_output, &(), &mut cache).gradients;
     let before = random_like(&layer, g);
     let mut gradients = before.clone();
-    layer.backward(&x, &mut cache, &d_output, &mut (), &mut gradients, None);
+    layer.backward(&x, &mut cache, Some(&d_output), &mut (), ParameterGradients::Add(&mut gradients), None);
     assert_eq!(bits(&gradients), bits(&combined(&before, 1.0, &given)));
 }

@@ -8,7 +8,7 @@ use crate::common::{
 };
 use crate::common::{random_ends, random_layout, random_like, random_sequences};
 use longhand::layers::recurrent::RecurrentCache;
-use longhand::{Layer, Layout, Pass, Path, Sequences, Tensors};
+use longhand::{Layer, Layout, ParameterGradients, Pass, Path, Sequences, Tensors};
 
 fn window(x: &Sequences<f64>, start: usize, steps: usize) -> Sequences<f64> {
     let mut window = Sequences::default();
@@ -35,7 +35,14 @@ fn windows_are_full_bptt(layer: &AnyLayer, x: &Sequences<f64>, lengths: &[usize]
     for ((start, input), mut cache) in inputs.into_iter().zip(caches).rev() {
         let d_y = window(&d_output, start, input.steps());
         let mut d_x = Sequences::default();
-        layer.backward(&input, &mut cache, &d_y, &mut back, &mut gradients, Some(&mut d_x));
+        layer.backward(
+            &input,
+            &mut cache,
+            Some(&d_y),
+            &mut back,
+            ParameterGradients::Add(&mut gradients),
+            Some(&mut d_x),
+        );
         assert_close("gradient of the input", &d_x, &window(&full.d_input, start, input.steps()), 1e-12);
     }
     assert_close("gradient of", &gradients, &full.gradients, 1e-12);
@@ -111,7 +118,7 @@ fn a_reset_cuts_a_sequence_in_two() {
         let first = passes(layer, &unmarked(&x, 0, 4), &carry, &d_first, &zero, &mut M::Cache::default());
         let second = passes(layer, &unmarked(&x, 4, 5), &zero, &d_second, &d_carry, &mut M::Cache::default());
         let mut sum = first.gradients.clone();
-        sum.visit_pair(&second.gradients, &mut |a, b| a.iter_mut().zip(b).for_each(|(a, b)| *a += b));
+        sum.visit_pair(&Path::ROOT, &second.gradients, &mut |_, a, b| a.iter_mut().zip(b).for_each(|(a, b)| *a += b));
         assert_close("gradient of", &whole.gradients, &sum, 1e-13);
         assert_close("gradient of the carry", &whole.d_carry, &first.d_carry, 1e-13);
         assert_close("carry", &whole.carry, &second.carry, 1e-13);
@@ -182,7 +189,14 @@ fn nothing_to_do() {
             // Gradients that are replaced are those of nothing.
             let (mut gradients, mut d_carry) = (given.gradients, d_carry);
             gradients.visit_mut(&Path::ROOT, &mut |_, _, values| values.fill(1.0));
-            layer.backward_replacing(&x, &mut cache, &d_output, &mut d_carry, &mut gradients, None);
+            layer.backward(
+                &x,
+                &mut cache,
+                Some(&d_output),
+                &mut d_carry,
+                ParameterGradients::Replace(&mut gradients),
+                None,
+            );
             assert!(elements(&gradients).iter().all(|&g| g == 0.0), "{} at {steps} x {batch}", layer.name());
         }
     }
@@ -237,7 +251,14 @@ fn a_cache_used_at_another_shape_leaves_nothing_behind() {
     }
     fn passes_unchecked<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, d_y: &Sequences<f64>, cache: &mut M::Cache) {
         layer.forward(x, &mut layer.carry(x.batch()), cache, &mut Pass::Infer);
-        layer.backward(x, cache, d_y, &mut layer.carry(x.batch()), &mut layer.zeros(), Some(&mut x.clone()));
+        layer.backward(
+            x,
+            cache,
+            Some(d_y),
+            &mut layer.carry(x.batch()),
+            ParameterGradients::Add(&mut layer.zeros()),
+            Some(&mut x.clone()),
+        );
     }
     every_layer().iter().for_each(check);
 }
@@ -291,7 +312,14 @@ fn f32_agrees_with_f64() {
         let (mut carry, mut d_carry, mut cache) = (narrow(&carry), narrow(&d_carry), N::Cache::default());
         let y = small.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
         let (mut gradients, mut d_input) = (small.zeros(), Sequences::default());
-        small.backward(&x, &mut cache, &d_output, &mut d_carry, &mut gradients, Some(&mut d_input));
+        small.backward(
+            &x,
+            &mut cache,
+            Some(&d_output),
+            &mut d_carry,
+            ParameterGradients::Add(&mut gradients),
+            Some(&mut d_input),
+        );
 
         let name = model.name();
         close(&format!("{name}: output"), &widened(&y), &elements(&wide.output));

@@ -3,13 +3,20 @@
 mod precision;
 
 use crate::common::{assert_close, elements, elman, generator, linear, random_like};
-use longhand::{Adam, AdamW, Chain, Elman, Layer, Linear, Optimizer, Path, Sgd, Tensors, clip_by_value};
+use longhand::{Adam, AdamW, Chain, Elman, Gradients, Layer, Linear, Optimizer, Path, Sgd, Tensors};
 
 type Model = Chain<Elman<f64>, Linear<f64>>;
 
 fn model() -> Model {
     let g = &mut generator(1);
     elman(3, 5, g).then(linear(5, 2, g)).expect("5 meets 5")
+}
+
+/// Gradients of any size for a model.
+fn random_gradients<M: Tensors<f64>>(model: &M, seed: u64) -> Gradients<M> {
+    let mut gradients = Gradients::zeros(model);
+    *gradients.values_mut() = random_like(model, &mut generator(seed));
+    gradients
 }
 
 /// Steps an optimizer and a plain update of one weight, `(w, g, state, t, rate)`, side by side on the same gradients.
@@ -22,15 +29,15 @@ where
     let mut expected: Vec<(f64, S)> = elements(&model).into_iter().map(|w| (w, state.clone())).collect();
     for t in 1..=25 {
         // Gradients of very different sizes, some of them zero, and a learning rate that changes.
-        let mut gradients = random_like(&model, &mut generator(100 + t as u64));
-        gradients.visit_mut(&Path::ROOT, &mut |_, _, values| {
+        let mut gradients = random_gradients(&model, 100 + t as u64);
+        gradients.values_mut().visit_mut(&Path::ROOT, &mut |_, _, values| {
             for (i, g) in values.iter_mut().enumerate() {
                 *g *= [1.0, 1e-6, 30.0, 0.0][i % 4];
             }
         });
         let rate = 0.1 / f64::from(t);
         optimizer.step(&mut model, &gradients, rate);
-        for ((w, state), g) in expected.iter_mut().zip(elements(&gradients)) {
+        for ((w, state), g) in expected.iter_mut().zip(elements(gradients.values())) {
             plain(w, g, state, t, rate);
         }
         for (given, (expected, _)) in elements(&model).iter().zip(&expected) {
@@ -56,10 +63,10 @@ fn sgd_that_clips_takes_the_step_that_clipped_gradients_give() {
         let (mut clipping, mut clipped_before) = (of().with_value_clipping(0.3).expect("positive"), of());
         let (mut given, mut expected) = (model(), model());
         for seed in 0..3 {
-            let mut gradients = random_like(&given, &mut generator(seed));
-            assert!(elements(&gradients).iter().any(|g| g.abs() > 0.3), "nothing to clip");
+            let mut gradients = random_gradients(&given, seed);
+            assert!(elements(gradients.values()).iter().any(|g| g.abs() > 0.3), "nothing to clip");
             clipping.step(&mut given, &gradients, 0.1);
-            clip_by_value(&mut gradients, 0.3);
+            gradients.clip_by_value(0.3);
             clipped_before.step(&mut expected, &gradients, 0.1);
             assert_eq!(elements(&given), elements(&expected));
         }
@@ -131,11 +138,11 @@ fn adam_w() {
 fn adam_after_many_steps() {
     let (mut w, mut adam) = (Linear::<f64>::zeros(1, 1), Adam::new());
     let (mut expected, mut state, plain) = (0.0, (0.0, 0.0), plain_adam((0.9, 0.999, 1e-8), 0.0, false));
-    let mut g = w.zeros();
+    let mut g = Gradients::zeros(&w);
     for t in 1..=10_000 {
-        g.weight[(0, 0)] = (f64::from(t) * 0.7).sin() + 0.1;
+        g.values_mut().weight[(0, 0)] = (f64::from(t) * 0.7).sin() + 0.1;
         adam.step(&mut w, &g, 1e-3);
-        plain(&mut expected, g.weight[(0, 0)], &mut state, t, 1e-3);
+        plain(&mut expected, g.values().weight[(0, 0)], &mut state, t, 1e-3);
     }
     assert!((w.weight[(0, 0)] - expected).abs() < 1e-12, "{} against {expected}", w.weight[(0, 0)]);
 }
@@ -146,8 +153,10 @@ fn f32_follows_f64() {
     let mut narrow = Tensors::map(&wide, &mut |w| w as f32);
     let (mut adam, mut adam32) = (Adam::<f64>::new(), Adam::<f32>::new());
     for seed in 0..20 {
-        let gradients = random_like(&wide, &mut generator(seed));
-        adam32.step(&mut narrow, &Tensors::map(&gradients, &mut |g| g as f32), 0.01);
+        let gradients = random_gradients(&wide, seed);
+        let mut rounded = Gradients::zeros::<f32>(&narrow);
+        *rounded.values_mut() = Tensors::map(gradients.values(), &mut |g| g as f32);
+        adam32.step(&mut narrow, &rounded, 0.01);
         adam.step(&mut wide, &gradients, 0.01);
     }
     assert_close("parameter", &Tensors::<f32>::map(&narrow, &mut f64::from), &wide, 1e-5);
@@ -180,13 +189,16 @@ fn bad_hyperparameters_are_errors_that_name_them() {
 #[should_panic(expected = "an optimizer serves one model")]
 fn an_optimizer_of_another_model_panics() {
     let mut adam = Adam::new();
-    adam.step(&mut model(), &model(), 0.1);
-    adam.step(&mut linear(2, 2, &mut generator(2)), &linear(2, 2, &mut generator(3)), 0.1);
+    adam.step(&mut model(), &random_gradients(&model(), 1), 0.1);
+    let mut other = linear(2, 2, &mut generator(2));
+    let gradients = random_gradients(&other, 3);
+    adam.step(&mut other, &gradients, 0.1);
 }
 
 #[test]
 #[should_panic(expected = "different shapes")]
 fn gradients_of_another_shape_panic() {
     let g = &mut generator(4);
-    Sgd::new().step(&mut linear(2, 3, g), &linear(3, 2, g), 0.1);
+    let gradients = random_gradients(&linear(3, 2, g), 5);
+    Sgd::new().step(&mut linear(2, 3, g), &gradients, 0.1);
 }

@@ -2,11 +2,11 @@
 
 use crate::common;
 use crate::common::any_layer::{AnyCache, AnyLayer};
+use crate::common::bptt::{Bptt, UpdateEvery};
 use crate::common::{SequenceLayer, assert_close, cases, every_layer, generator, passes, ragged_layout, random_ends};
 use crate::common::{random_layout, random_sequences};
 use longhand::{
-    Labels, Layer, Layout, LossAt, MeanOverTime, Optimizer, Pass, Reduction, Sequences, Sgd, SoftmaxCrossEntropy,
-    TruncatedBptt, UpdateEvery, Workspace,
+    Labels, Layer, Layout, LossAt, MeanOverTime, Optimizer, Reduction, Sequences, Sgd, SoftmaxCrossEntropy,
 };
 use proptest::prelude::proptest;
 
@@ -140,16 +140,16 @@ fn not_a_number_in_the_padding_of_training() {
     let mut x = random_sequences(3, &layout, g);
     let mut train = |padding| {
         fill_padding(&mut x, &layout, padding);
-        let (mut model, mut workspace) = (begin.clone(), Workspace::new(&begin));
+        let (mut model, mut workspace) = (begin.clone(), None);
         let (loss, labels) = (SoftmaxCrossEntropy::new(Reduction::MeanOverSteps), Labels::per_sequence(&[0, 1, 2]));
         for (at, every) in [
             (LossAt::WindowEnd, UpdateEvery::Window),
             (LossAt::LastValidStep, UpdateEvery::Sequence),
             (LossAt::WindowEnd, UpdateEvery::Sequence),
         ] {
-            let bptt = TruncatedBptt::new(3, at, every).expect("at least one step");
+            let bptt = Bptt::new(3, at, every).expect("at least one step");
             let update = |model: &mut _, gradients: &mut _| Sgd::new().step(model, gradients, 0.1);
-            bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut Pass::Infer, update).expect("they fit");
+            bptt.train(&mut model, &loss, &x, &labels, &mut workspace, update).expect("they fit");
         }
         common::bits(&model)
     };

@@ -1,9 +1,10 @@
 //! Training on several threads gives the bits of one thread, and the gradients of one workspace but for rounding.
 
+use crate::common::bptt::{Bptt, UpdateEvery};
 use crate::common::{elements, generator, ragged_layout, random_sequences};
 use longhand::{
-    Adam, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, ParallelWorkspace, Pass, Reduction,
-    Sequences, Sgd, ShapeError, SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm,
+    Adam, Batch, Elman, Gradients, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Reduction, Sequences,
+    Sgd, ShapeError, SoftmaxCrossEntropy, Trainer, TrainingError, TruncatedBptt,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -11,11 +12,11 @@ fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(threads).build().expect("the threads start")
 }
 
-fn modes() -> [TruncatedBptt; 3] {
+fn modes() -> [Bptt; 3] {
     [
-        TruncatedBptt::full(LossAt::LastValidStep),
-        TruncatedBptt::new(2, LossAt::WindowEnd, UpdateEvery::Window).expect("not 0"),
-        TruncatedBptt::new(3, LossAt::WindowEnd, UpdateEvery::Sequence).expect("not 0"),
+        Bptt::full(LossAt::LastValidStep),
+        Bptt::new(2, LossAt::WindowEnd, UpdateEvery::Window).expect("not 0"),
+        Bptt::new(3, LossAt::WindowEnd, UpdateEvery::Sequence).expect("not 0"),
     ]
 }
 
@@ -30,20 +31,20 @@ fn loss() -> SoftmaxCrossEntropy {
 }
 
 /// Losses and parameters after some updates on `shards` shards, run by `threads` threads.
-fn trained<M>(mut model: M, bptt: TruncatedBptt, shards: usize, threads: usize) -> (Vec<f64>, Vec<f64>)
+fn trained<M>(mut model: M, bptt: Bptt, shards: usize, threads: usize) -> (Vec<f64>, Vec<f64>)
 where
-    M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Sync + Send,
-    Workspace<f64, M, Labels>: Send,
+    M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Sync,
 {
     let (x, labels) = batch();
     pool(threads).install(|| {
-        let (mut workspace, mut adam) = (ParallelWorkspace::new(&model, shards), Adam::new());
+        let trainer = Trainer::new(&model, loss(), bptt.truncation).with_generator(generator(1));
+        let (mut trainer, mut adam) = (Some(trainer.in_parallel(&model, shards)), Adam::new());
         let losses = (0..4).map(|_| {
-            let update = |model: &mut M, gradients: &mut M| {
-                clip_by_global_norm(gradients, 0.5);
+            let update = |model: &mut M, gradients: &mut Gradients<M>| {
+                gradients.clip_by_global_norm(0.5);
                 adam.step(model, gradients, 0.01);
             };
-            bptt.train_parallel(&mut model, &loss(), &x, &labels, &mut workspace, update).expect("they fit")
+            bptt.train(&mut model, &loss(), &x, &labels, &mut trainer, update).expect("they fit")
         });
         (losses.collect(), elements(&model))
     })
@@ -51,8 +52,7 @@ where
 
 fn check_bits<M>(model: &M)
 where
-    M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Sync + Send,
-    Workspace<f64, M, Labels>: Send,
+    M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Sync,
 {
     let bits = |(losses, parameters): (Vec<f64>, Vec<f64>)| -> Vec<u64> {
         losses.iter().chain(&parameters).map(|x| x.to_bits()).collect()
@@ -76,20 +76,21 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
     check_bits(&Gru::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(head(g))).expect("they meet"));
 }
 
-/// One shard is the same as a workspace, bit for bit; several give the same but for rounding.
+/// One shard is the same as no shards, bit for bit; several give the same but for rounding.
 #[test]
 fn shards_add_up_to_the_batch() {
     let g = &mut generator(2);
     let model = Gru::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(Linear::new(9, 4, g))).expect("they meet");
     let (x, labels) = batch();
     for bptt in modes() {
-        let (mut expected, mut workspace) = (model.clone(), Workspace::new(&model));
+        let (mut expected, mut workspace) = (model.clone(), None);
         let update = |model: &mut _, gradients: &mut _| Sgd::new().step(model, gradients, 0.1);
-        let whole = bptt.train(&mut expected, &loss(), &x, &labels, &mut workspace, &mut Pass::Infer, update);
+        let whole = bptt.train(&mut expected, &loss(), &x, &labels, &mut workspace, update);
         let whole = whole.expect("they fit");
         for shards in 1..=9 {
-            let (mut given, mut workspace) = (model.clone(), ParallelWorkspace::new(&model, shards));
-            let sum = bptt.train_parallel(&mut given, &loss(), &x, &labels, &mut workspace, update).expect("they fit");
+            let trainer = Trainer::new(&model, loss(), bptt.truncation).in_parallel(&model, shards);
+            let mut given = model.clone();
+            let sum = bptt.train(&mut given, &loss(), &x, &labels, &mut Some(trainer), update).expect("they fit");
             let distance = |(a, b): (&f64, &f64)| (a - b).abs();
             let worst = elements(&given).iter().zip(&elements(&expected)).map(distance).fold(0.0, f64::max);
             assert!((sum - whole).abs() < 1e-13 && worst < 1e-13, "{bptt:?}, {shards} shards: {worst:e}");
@@ -107,14 +108,15 @@ fn batches_of_changing_size() {
     let model =
         Elman::new(3, 5, g).then(LastStep).and_then(|chain| chain.then(Linear::new(5, 4, g))).expect("they meet");
     let (mut parallel, mut alone) = (model.clone(), model.clone());
-    let (mut shards, mut workspace) = (ParallelWorkspace::new(&model, 2), Workspace::new(&model));
-    let bptt = TruncatedBptt::full(LossAt::WindowEnd);
+    let bptt = Bptt::full(LossAt::WindowEnd);
+    let mut shards = Some(Trainer::new(&model, loss(), bptt.truncation).in_parallel(&model, 2));
+    let mut workspace = None;
     for batch in [5, 1, 4, 6, 2] {
         let x = random_sequences(3, &longhand::Layout::new(6, batch), g);
         let labels = Labels::per_sequence(&vec![1; batch]);
         let update = |model: &mut _, gradients: &mut _| Sgd::new().step(model, gradients, 0.1);
-        bptt.train_parallel(&mut parallel, &loss(), &x, &labels, &mut shards, update).expect("they fit");
-        bptt.train(&mut alone, &loss(), &x, &labels, &mut workspace, &mut Pass::Infer, update).expect("they fit");
+        bptt.train(&mut parallel, &loss(), &x, &labels, &mut shards, update).expect("they fit");
+        bptt.train(&mut alone, &loss(), &x, &labels, &mut workspace, update).expect("they fit");
     }
     let worst = elements(&parallel).iter().zip(&elements(&alone)).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     assert!(worst < 1e-13, "{worst:e}");
@@ -122,10 +124,9 @@ fn batches_of_changing_size() {
 
 #[test]
 fn targets_that_do_not_fit_are_an_error() {
-    let mut model = Elman::<f64>::zeros(3, 4);
-    let mut workspace = ParallelWorkspace::new(&model, 2);
+    let model = Elman::<f64>::zeros(3, 4);
+    let mut trainer = Trainer::new(&model, loss(), TruncatedBptt::full(LossAt::WindowEnd)).in_parallel(&model, 2);
     let (x, labels) = (batch().0, Labels::per_sequence(&[1]));
-    let bptt = TruncatedBptt::full(LossAt::WindowEnd);
-    let result = bptt.train_parallel(&mut model, &loss(), &x, &labels, &mut workspace, |_, _| {});
-    assert!(matches!(result, Err(ShapeError::Targets { target_batch: 1, .. })));
+    let result = trainer.gradients(&model, Batch { inputs: &x, targets: &labels });
+    assert!(matches!(result, Err(TrainingError::Shape(ShapeError::Targets { target_batch: 1, .. }))));
 }

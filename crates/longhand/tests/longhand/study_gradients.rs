@@ -2,11 +2,12 @@
 //! against the library. The numbers it prints (`cargo test --test longhand study_gradients -- --nocapture`) stand in
 //! `docs/the-study-rebuilt.md`.
 
+use crate::common::bptt::{Bptt, UpdateEvery};
 use crate::common::{elements, generator, random_sequences, randomise};
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{
-    Chain, Elman, LastStep, Layer, Layout, Linear, Loss, LossAt, Optimizer, Pass, Path, Reduction, Scalar, Sequences,
-    Sgd, SigmoidCrossEntropy, Tensors, TruncatedBptt, UpdateEvery, Workspace,
+    Chain, Elman, LastStep, Layer, Layout, Linear, Loss, LossAt, Optimizer, Path, Reduction, Scalar, Sequences, Sgd,
+    SigmoidCrossEntropy, Tensors,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
@@ -204,12 +205,13 @@ fn longhand_gradients(weights: &Weights<f64>, x: &Sequences<f64>) -> Vec<Weights
 
     let loss = SigmoidCrossEntropy::new(Reduction::Sum);
     let target = SigmoidCrossEntropy::one_hot(CLASSES, &[CLASS]);
-    let bptt = TruncatedBptt::new(WINDOW, LossAt::WindowEnd, UpdateEvery::Window).expect("at least one step");
-    let (mut workspace, mut all) = (Workspace::new(&model), Vec::new());
-    bptt.train(&mut model, &loss, x, &target, &mut workspace, &mut Pass::Infer, |_, gradients| {
+    let bptt = Bptt::new(WINDOW, LossAt::WindowEnd, UpdateEvery::Window).expect("at least one step");
+    let (mut workspace, mut all) = (None, Vec::new());
+    bptt.train(&mut model, &loss, x, &target, &mut workspace, |_, gradients| {
         let extended = |w: &DMatrix<f64>, b: &DVector<f64>| {
             DMatrix::from_fn(w.nrows(), w.ncols() + 1, |i, j| if j < w.ncols() { w[(i, j)] } else { b[i] })
         };
+        let gradients = gradients.values();
         let (recurrent, readout) = (gradients.first().first(), gradients.second());
         all.push(Weights {
             ih: extended(&recurrent.weight_ih_l0, &recurrent.bias_ih_l0),
@@ -351,8 +353,8 @@ fn train_bias_only(rate: f64, window: usize) -> BiasOnly {
         let logits = Sequences::single(DMatrix::from_column_slice(CLASSES, 1, model.second().bias.as_slice()));
         loss.evaluate(&logits, &targets[class], None)
     };
-    let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, UpdateEvery::Window).expect("at least one step");
-    let (mut optimizer, mut workspace) = (Sgd::new(), Workspace::new(&model));
+    let bptt = Bptt::new(window, LossAt::WindowEnd, UpdateEvery::Window).expect("at least one step");
+    let (mut optimizer, mut workspace) = (Sgd::new(), None);
 
     let mut labels: Vec<usize> = (0..CLASSES * PER_CLASS).map(|i| i % CLASSES).collect();
     let windows = STEPS / window;
@@ -363,7 +365,7 @@ fn train_bias_only(rate: f64, window: usize) -> BiasOnly {
         for &class in &labels {
             let (mut index, before) = (0, model.second().bias[class]);
             training += bptt
-                .train(&mut model, &loss, &x, &targets[class], &mut workspace, &mut Pass::Infer, |model, gradients| {
+                .train(&mut model, &loss, &x, &targets[class], &mut workspace, |model, gradients| {
                     by_window[index] += loss_of(model, class);
                     index += 1;
                     optimizer.step(model, gradients, rate);

@@ -1,14 +1,15 @@
 //! Truncated backpropagation through time: what it computes, against definitions.
 
 use crate::common;
+use crate::common::bptt::{Bptt, UpdateEvery};
 use crate::common::windows::{self, StepLabels, descend};
 use crate::common::{
     SequenceLayer, assert_gradient, bits, cases, elements, elman, generator, gru, linear, lstm, passes, ragged_layout,
 };
 use crate::common::{random_layout, random_sequences};
 use longhand::{
-    Chain, Elman, Labels, LastStep, Layer, Layout, Linear, Loss, LossAt, MeanOverTime, MeanSquaredError, Pass,
-    Reduction, Sequences, ShapeError, SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace,
+    Batch, Chain, Elman, Gradients, Labels, LastStep, Layer, Layout, Linear, Loss, LossAt, MeanOverTime,
+    MeanSquaredError, Reduction, Sequences, ShapeError, SoftmaxCrossEntropy, Trainer, TruncatedBptt,
 };
 use proptest::prelude::{ProptestConfig, proptest};
 use rand_chacha::rand_core::Rng;
@@ -55,16 +56,16 @@ fn flat(labels: &StepLabels) -> Labels {
 
 /// Trains by gradient descent and gives the total loss and the gradient of each update.
 fn train<M: SequenceLayer>(
-    bptt: TruncatedBptt,
+    bptt: Bptt,
     model: &mut M,
     x: &Sequences<f64>,
     labels: &Labels,
     rate: f64,
 ) -> (f64, Vec<Vec<f64>>) {
-    let (mut workspace, mut updates) = (Workspace::new(model), vec![]);
-    let total = bptt.train(model, &softmax(), x, labels, &mut workspace, &mut Pass::Infer, |model, gradients| {
-        updates.push(elements(gradients));
-        descend(model, gradients, rate);
+    let (mut workspace, mut updates) = (None, vec![]);
+    let total = bptt.train(model, &softmax(), x, labels, &mut workspace, |model, gradients| {
+        updates.push(elements(gradients.values()));
+        descend(model, gradients.values(), rate);
     });
     (total.expect("the labels fit"), updates)
 }
@@ -74,7 +75,7 @@ fn compare<M: SequenceLayer>(model: &M, x: &Sequences<f64>, labels: &StepLabels,
     for every in RHYTHMS {
         let windows = windows::windows(x, labels, size, at, every);
         let (mut ours, mut theirs) = (model.clone(), model.clone());
-        let bptt = TruncatedBptt::new(size, at, every).expect("at least one step");
+        let bptt = Bptt::new(size, at, every).expect("at least one step");
         let (total, updates) = train(bptt, &mut ours, x, &flat(labels), 0.1);
         let (expected_total, expected) = windows::train(&mut theirs, x, &windows, every, 0.1);
         assert!((total - expected_total).abs() < 1e-12, "{at:?} {every:?}: {total} against {expected_total}");
@@ -134,7 +135,7 @@ fn gradients_are_those_of_the_windows_with_their_carries_held() {
                 let output = |(window, carry)| common::forward(model, &windows::cut(&x, window), carry).0;
                 windows.iter().zip(&carries).map(|(w, c)| windows::loss_of(w, &output((w, c))).0).sum()
             };
-            let bptt = TruncatedBptt::new(size, at, every).expect("at least one step");
+            let bptt = Bptt::new(size, at, every).expect("at least one step");
             let (_, updates) = train(bptt, &mut model.clone(), &x, &flat(&labels), 0.0);
             let mut sum = model.zeros();
             for update in &updates {
@@ -167,9 +168,9 @@ fn long_windows_are_full_backpropagation_bit_for_bit() {
         let value: f64 = softmax().evaluate(&output, counted, Some(&mut d_output));
         let zero = model.carry(3);
         let full = passes(model, x, &zero, &d_output, &zero, &mut M::Cache::default()).gradients;
-        let mut choices = vec![TruncatedBptt::full(at)];
+        let mut choices = vec![Bptt::full(at)];
         for size in [7, 8, 1000, usize::MAX] {
-            choices.extend(RHYTHMS.map(|every| TruncatedBptt::new(size, at, every).expect("at least one step")));
+            choices.extend(RHYTHMS.map(|every| Bptt::new(size, at, every).expect("at least one step")));
         }
         for bptt in choices {
             let (total, updates) = train(bptt, &mut model.clone(), x, given, 0.1);
@@ -200,7 +201,7 @@ fn how_often_the_parameters_are_updated() {
     let x = random_sequences(2, &layout, &mut generator(16));
     let labels = Labels::per_sequence(&[0, 1]);
     let count = |at, every, labels: &Labels| {
-        let bptt = TruncatedBptt::new(4, at, every).expect("at least one step");
+        let bptt = Bptt::new(4, at, every).expect("at least one step");
         train(bptt, &mut per_step_model(17), &x, labels, 0.1).1.len()
     };
     for at in [LossAt::EveryStep, LossAt::WindowEnd] {
@@ -220,13 +221,13 @@ fn how_often_the_parameters_are_updated() {
 #[test]
 fn the_carry_goes_on_through_windows_without_a_loss() {
     let (mut model, x) = (per_step_model(18), random_sequences(2, &ragged_layout(), &mut generator(19)));
-    let mut workspace = Workspace::new(&model);
-    let bptt = TruncatedBptt::new(3, LossAt::EveryStep, UpdateEvery::Window).expect("at least one step");
+    let mut workspace = None;
+    let bptt = Bptt::new(3, LossAt::EveryStep, UpdateEvery::Window).expect("at least one step");
     let none = Labels::per_step(vec![None; 21], 3);
-    let total = bptt.train(&mut model, &softmax(), &x, &none, &mut workspace, &mut Pass::Infer, |_, _| panic!());
+    let total = bptt.train(&mut model, &softmax(), &x, &none, &mut workspace, |_, _| panic!());
     assert!(total.is_ok_and(|total| total == 0.0));
     let expected = common::forward(&model, &x, &model.carry(3)).1;
-    common::assert_close("carry", workspace.carry(), &expected, 1e-13);
+    common::assert_close("carry", workspace.as_ref().expect("a trainer").carry(), &expected, 1e-13);
 }
 
 /// One update a sequence comes after its last window, even if that has no loss: the whole sequence sees one model.
@@ -237,46 +238,49 @@ fn an_update_a_sequence_comes_after_the_last_window() {
     let mut labels = vec![None; 18];
     labels[3] = Some(1);
     let labels = Labels::per_step(labels, 2);
-    let bptt = TruncatedBptt::new(3, LossAt::EveryStep, UpdateEvery::Sequence).expect("at least one step");
-    let (mut workspace, mut updates) = (Workspace::new(&model), 0);
-    let update = |model: &mut _, gradients: &mut _| {
+    let bptt = Bptt::new(3, LossAt::EveryStep, UpdateEvery::Sequence).expect("at least one step");
+    let (mut workspace, mut updates) = (None, 0);
+    let update = |model: &mut _, gradients: &mut Gradients<_>| {
         updates += 1;
-        descend(model, gradients, 1.0);
+        descend(model, gradients.values(), 1.0);
     };
-    bptt.train(&mut model, &softmax(), &x, &labels, &mut workspace, &mut Pass::Infer, update).expect("fits");
+    bptt.train(&mut model, &softmax(), &x, &labels, &mut workspace, update).expect("fits");
     assert_eq!(updates, 1);
-    common::assert_close("carry", workspace.carry(), &expected, 1e-12);
+    common::assert_close("carry", workspace.as_ref().expect("a trainer").carry(), &expected, 1e-12);
 }
 
-/// A stream in two pieces is the stream in one, and `train` begins anew.
+/// A stream in two pieces is the stream in one, and a forgotten carry begins anew.
 #[test]
 fn a_stream_in_pieces_is_one_long_sequence() {
     let whole = random_sequences(2, &random_layout(12, 3, &mut generator(20)), &mut generator(21));
     let labels = some_labels(12, 3, 22);
-    let bptt = TruncatedBptt::new(3, LossAt::EveryStep, UpdateEvery::Window).expect("at least one step");
+    let bptt = Bptt::new(3, LossAt::EveryStep, UpdateEvery::Window).expect("at least one step");
     let mut model = per_step_model(23);
     let (total, updates) = train(bptt, &mut model, &whole, &flat(&labels), 0.1);
 
     let (mut pieces, mut sum, mut seen) = (per_step_model(23), 0.0, vec![]);
-    let mut workspace = Workspace::new(&pieces);
-    // Something else first: it must leave nothing behind.
+    let mut trainer = Trainer::new(&pieces, softmax(), bptt.truncation).continuing();
+    // Something else first: after `forget_carry` it must leave nothing behind.
     let other = random_sequences(2, &ragged_layout(), &mut generator(24));
     let nothing = flat(&some_labels(7, 3, 25));
-    bptt.train(&mut pieces, &softmax(), &other, &nothing, &mut workspace, &mut Pass::Infer, |_, _| {}).expect("fits");
+    trainer.train_windows(&mut pieces, Batch { inputs: &other, targets: &nothing }, |_, _| {}).expect("fits");
+    trainer.forget_carry();
+    let losses = |steps: &[Vec<Option<usize>>], start: usize| -> usize {
+        let has_loss = |(t, b): (usize, usize)| steps[t][b].is_some() && whole.layout().is_valid(start + t, b);
+        (0..steps.len()).flat_map(|t| (0..3).map(move |b| (t, b))).filter(|at| has_loss(*at)).count()
+    };
+    let all = losses(&labels, 0);
     for start in [0, 6] {
         let mut x = Sequences::default();
         x.copy_steps(&whole, start, 6);
-        let labels = flat(&labels[start..start + 6].to_vec());
-        let update = |model: &mut _, gradients: &mut _| {
-            seen.push(elements(gradients));
-            descend(model, gradients, 0.1);
+        let steps = labels[start..start + 6].to_vec();
+        let update = |model: &mut _, gradients: &mut Gradients<_>| {
+            seen.push(elements(gradients.values()));
+            descend(model, gradients.values(), 0.1);
         };
-        let (loss, pass, workspace) = (softmax(), &mut Pass::Infer, &mut workspace);
-        sum += if start == 0 {
-            bptt.train(&mut pieces, &loss, &x, &labels, workspace, pass, update).expect("fits")
-        } else {
-            bptt.continue_training(&mut pieces, &loss, &x, &labels, workspace, pass, update).expect("fits")
-        };
+        let batch = Batch { inputs: &x, targets: &flat(&steps) };
+        let loss: f64 = trainer.train_windows(&mut pieces, batch, update).expect("fits");
+        sum += loss * losses(&steps, start) as f64 / all as f64;
     }
     assert!((sum - total).abs() < 1e-13, "{sum} against {total}");
     assert_eq!(seen, updates);
@@ -285,7 +289,7 @@ fn a_stream_in_pieces_is_one_long_sequence() {
 
 #[test]
 fn real_targets_at_every_step() {
-    // Under a sum and held parameters the windows' losses add up to the loss of the whole.
+    // With held parameters the loss of a batch is the loss of the whole, however it is cut.
     let (mut model, g) = (elman(2, CLASSES, &mut generator(26)), &mut generator(27));
     let x = random_sequences(2, &ragged_layout(), g);
     let targets = random_sequences(CLASSES, &random_layout(7, 3, g), g);
@@ -294,22 +298,22 @@ fn real_targets_at_every_step() {
         (Reduction::Sum, UpdateEvery::Window),
         (Reduction::Sum, UpdateEvery::Sequence),
         (Reduction::MeanOverElements, UpdateEvery::Sequence),
+        (Reduction::MeanOverElements, UpdateEvery::Window),
+        (Reduction::MeanOverSteps, UpdateEvery::Window),
         (Reduction::MeanOverSteps, UpdateEvery::Sequence),
     ] {
         let loss = MeanSquaredError::new(reduction);
         let expected: f64 = loss.evaluate(&y, &targets, None);
-        let bptt = TruncatedBptt::new(3, LossAt::EveryStep, every).expect("at least one step");
-        let mut workspace = Workspace::new(&model);
-        let total = bptt
-            .train(&mut model, &loss, &x, &targets, &mut workspace, &mut Pass::Infer, |_, _| {})
-            .expect("the targets fit");
+        let bptt = Bptt::new(3, LossAt::EveryStep, every).expect("at least one step");
+        let mut workspace = None;
+        let total = bptt.train(&mut model, &loss, &x, &targets, &mut workspace, |_, _| {}).expect("the targets fit");
         assert!((total - expected).abs() < 1e-12, "{reduction:?} {every:?}: {total} against {expected}");
     }
 }
 
 #[test]
 fn what_does_not_fit_is_an_error() {
-    let error = TruncatedBptt::new(0, LossAt::WindowEnd, UpdateEvery::Window).expect_err("no step");
+    let error = Bptt::new(0, LossAt::WindowEnd, UpdateEvery::Window).expect_err("no step");
     assert_eq!(error.to_string(), "window is 0, but it must be at least 1 step");
     let (mut model, x) = (per_step_model(28), random_sequences(2, &ragged_layout(), &mut generator(29)));
     let before = bits(&model);
@@ -319,9 +323,9 @@ fn what_does_not_fit_is_an_error() {
         Labels::per_step(vec![Some(0); 14], 2),
         Labels::default(),
     ] {
-        let (bptt, mut workspace) = (TruncatedBptt::full(LossAt::EveryStep), Workspace::new(&model));
+        let (bptt, mut workspace) = (Bptt::full(LossAt::EveryStep), None);
         let error = bptt
-            .train(&mut model, &softmax(), &x, &labels, &mut workspace, &mut Pass::Infer, |_, _| panic!())
+            .train(&mut model, &softmax(), &x, &labels, &mut workspace, |_, _| panic!())
             .expect_err("the labels do not fit");
         assert!(error.to_string().contains("inputs of 7 steps of 3 sequences"), "{error}");
     }
@@ -332,7 +336,7 @@ fn what_does_not_fit_is_an_error() {
 #[should_panic(expected = "a loss at every step needs an output at every step")]
 fn a_loss_at_every_step_of_a_model_that_gives_one_a_window_panics() {
     let x = random_sequences(2, &ragged_layout(), &mut generator(30));
-    let bptt = TruncatedBptt::full(LossAt::EveryStep);
+    let bptt = Bptt::full(LossAt::EveryStep);
     train(bptt, &mut with_reduction(31, LastStep), &x, &Labels::per_sequence(&[0, 1, 2]), 0.1);
 }
 
@@ -344,13 +348,13 @@ fn training_learns_what_its_window_can_see() {
         let x = random_sequences(2, &longhand::Layout::new(6, 64), &mut generator(33));
         let classes: Vec<usize> = (0..64).map(|b| usize::from(x.at(0, b)[0] > 0.0)).collect();
         let labels = Labels::per_sequence(&classes);
-        let bptt = TruncatedBptt::new(size, LossAt::LastValidStep, UpdateEvery::Sequence).expect("at least one step");
-        let (mut losses, mut optimizer, mut workspace) = (vec![], longhand::Adam::new(), Workspace::new(&model));
+        let bptt = Bptt::new(size, LossAt::LastValidStep, UpdateEvery::Sequence).expect("at least one step");
+        let (mut losses, mut optimizer, mut workspace) = (vec![], longhand::Adam::new(), None);
         for _ in 0..400 {
             let update = |model: &mut _, gradients: &mut _| {
                 longhand::Optimizer::step(&mut optimizer, model, gradients, 0.02);
             };
-            let value = bptt.train(&mut model, &softmax(), &x, &labels, &mut workspace, &mut Pass::Infer, update);
+            let value = bptt.train(&mut model, &softmax(), &x, &labels, &mut workspace, update);
             losses.push(value.expect("the labels fit"));
         }
         let logits = common::forward(&model, &x, &model.carry(64)).0;
@@ -372,15 +376,14 @@ fn cases_can_be_raised() {
 
 #[test]
 fn a_stream_keeps_its_number_of_sequences() {
-    let mut model = per_step_model(60);
-    let mut workspace = Workspace::new(&model);
-    let bptt = TruncatedBptt::full(LossAt::EveryStep);
+    let model = per_step_model(60);
+    let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::EveryStep)).continuing();
     let mut continue_with = |batch: usize| {
         let (x, labels) =
             (random_sequences(2, &Layout::new(3, batch), &mut generator(61)), Labels::per_sequence(&vec![0; batch]));
-        bptt.continue_training(&mut model, &softmax(), &x, &labels, &mut workspace, &mut Pass::Infer, |_, _| {})
+        trainer.gradients(&model, Batch { inputs: &x, targets: &labels }).map(|_| ())
     };
-    assert!(continue_with(2).is_ok());
-    assert_eq!(continue_with(3), Err(ShapeError::Batch { given: 3, carried: 2 }));
-    assert!(continue_with(2).is_ok());
+    assert_eq!(continue_with(2), Ok(()));
+    assert_eq!(continue_with(3), Err(ShapeError::Batch { given: 3, carried: 2 }.into()));
+    assert_eq!(continue_with(2), Ok(()));
 }

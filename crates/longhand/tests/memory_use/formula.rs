@@ -1,9 +1,10 @@
 //! The memory that training keeps is that of the formula in "How fast, and why".
 
+use crate::bptt::{Bptt, UpdateEvery};
 use crate::bytes_held;
 use longhand::{
-    Adam, Elman, Features, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Pass, Reduction, Sequences,
-    SoftmaxCrossEntropy, TruncatedBptt, UpdateEvery, Workspace,
+    Adam, Elman, Features, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Reduction, Sequences,
+    SoftmaxCrossEntropy,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -19,16 +20,16 @@ where
     let x = Sequences::from_fn(INPUTS, STEPS, batch, |_, step, _| (step as f32).sin());
     let labels = Labels::per_sequence(&vec![2; batch]);
     let (loss, g) = (SoftmaxCrossEntropy::new(Reduction::MeanOverSteps), &mut ChaCha8Rng::seed_from_u64(1));
-    let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, update_every).expect("not 0");
+    let bptt = Bptt::new(window, LossAt::WindowEnd, update_every).expect("not 0");
 
     let before = bytes_held();
     // A copy, so that the parameters are counted.
     let head = Linear::new(units, 6, g);
     let mut model = recurrent.clone().then(LastStep).and_then(|chain| chain.then(head)).expect("they meet");
-    let (mut adam, mut workspace) = (Adam::new(), Workspace::new(&model));
+    let (mut adam, mut workspace) = (Adam::new(), None);
     for _ in 0..2 {
         let update = |model: &mut _, gradients: &mut _| adam.step(model, gradients, 1e-3);
-        bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut Pass::Infer, update).expect("they fit");
+        bptt.train(&mut model, &loss, &x, &labels, &mut workspace, update).expect("they fit");
     }
     let held = usize::try_from(bytes_held() - before).expect("training holds something");
 

@@ -1,5 +1,7 @@
 //! Memory: no allocation after the first step, and as many bytes as the formula says.
 
+#[path = "../longhand/common/bptt.rs"]
+mod bptt;
 mod formula;
 mod no_allocation;
 

@@ -1,11 +1,11 @@
 //! After the first step neither training nor inference touches the heap.
 
 use crate::allocator_calls;
+use crate::bptt::{Bptt, UpdateEvery};
 use longhand::nalgebra::DMatrix;
 use longhand::{
     Activation, Adam, AdamW, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, MeanOverTime, Optimizer, Pass,
-    Reduction, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stream, Streaming, TruncatedBptt, UpdateEvery,
-    Workspace, clip_by_global_norm, clip_by_value,
+    Reduction, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stream, Streaming,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -70,26 +70,26 @@ fn batches() -> Vec<Sequences<f32>> {
     ]
 }
 
-fn bptt(window: usize, at: LossAt, every: UpdateEvery) -> TruncatedBptt {
-    TruncatedBptt::new(window, at, every).expect("at least one step")
+fn bptt(window: usize, at: LossAt, every: UpdateEvery) -> Bptt {
+    Bptt::new(window, at, every).expect("at least one step")
 }
 
 /// Two rounds to warm up, then three that must not allocate.
-fn training_allocates_nothing<M>(model: &M, bptt: TruncatedBptt)
+fn training_allocates_nothing<M>(model: &M, bptt: Bptt)
 where
     M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
 {
     for x in batches() {
         let labels = Labels::per_sequence(&vec![2; x.batch()]);
         let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps).with_label_smoothing(0.1).expect("in range");
-        let (mut model, mut workspace) = (model.clone(), Workspace::new(model));
+        let (mut model, mut workspace) = (model.clone(), None);
         let (mut adam, mut adam_w) = (Adam::new(), AdamW::new());
         let mut sgd = Sgd::new().with_nesterov_momentum(0.9).expect("in range");
         let (mut updates, mut plain) = (0, Sgd::new());
         let mut round = || {
-            bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut Pass::Infer, |model, gradients| {
-                clip_by_global_norm(gradients, 1.0);
-                clip_by_value(gradients, 0.5);
+            bptt.train(&mut model, &loss, &x, &labels, &mut workspace, |model, gradients| {
+                gradients.clip_by_global_norm(1.0);
+                gradients.clip_by_value(0.5);
                 adam.step(model, gradients, 1e-3);
                 adam_w.step(model, gradients, 1e-3);
                 sgd.step(model, gradients, 1e-3);
@@ -110,28 +110,28 @@ where
 fn a_training_step_with_the_last_step() {
     training_allocates_nothing(&with_last_step(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
     training_allocates_nothing(&with_last_step(), bptt(40, LossAt::LastValidStep, UpdateEvery::Sequence));
-    training_allocates_nothing(&with_last_step(), TruncatedBptt::full(LossAt::LastValidStep));
+    training_allocates_nothing(&with_last_step(), Bptt::full(LossAt::LastValidStep));
 }
 
 #[test]
 fn a_training_step_with_the_mean_over_time() {
     training_allocates_nothing(&with_mean_over_time(), bptt(30, LossAt::WindowEnd, UpdateEvery::Window));
     training_allocates_nothing(&with_mean_over_time(), bptt(40, LossAt::WindowEnd, UpdateEvery::Sequence));
-    training_allocates_nothing(&with_mean_over_time(), TruncatedBptt::full(LossAt::WindowEnd));
+    training_allocates_nothing(&with_mean_over_time(), Bptt::full(LossAt::WindowEnd));
 }
 
 #[test]
 fn a_training_step_with_gates() {
     training_allocates_nothing(&lstm(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
-    training_allocates_nothing(&lstm(), TruncatedBptt::full(LossAt::LastValidStep));
+    training_allocates_nothing(&lstm(), Bptt::full(LossAt::LastValidStep));
     training_allocates_nothing(&gru(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
-    training_allocates_nothing(&gru(), TruncatedBptt::full(LossAt::LastValidStep));
+    training_allocates_nothing(&gru(), Bptt::full(LossAt::LastValidStep));
 }
 
 #[test]
 fn a_training_step_with_a_loss_at_every_step() {
     training_allocates_nothing(&at_every_step(), bptt(40, LossAt::EveryStep, UpdateEvery::Window));
-    training_allocates_nothing(&at_every_step(), TruncatedBptt::full(LossAt::EveryStep));
+    training_allocates_nothing(&at_every_step(), Bptt::full(LossAt::EveryStep));
 }
 
 /// The same with the fused sigmoid and real targets.
@@ -141,10 +141,10 @@ fn a_training_step_with_real_targets() {
         let targets = SigmoidCrossEntropy::one_hot(6, &vec![3; x.batch()]);
         let loss = SigmoidCrossEntropy::new(Reduction::Sum);
         let (mut model, bptt) = (with_last_step(), bptt(30, LossAt::WindowEnd, UpdateEvery::Window));
-        let (mut workspace, mut sgd) = (Workspace::new(&model), Sgd::new());
+        let (mut workspace, mut sgd) = (None, Sgd::new());
         let mut round = || {
-            bptt.train(&mut model, &loss, &x, &targets, &mut workspace, &mut Pass::Infer, |model, gradients| {
-                clip_by_value(gradients, 1.0);
+            bptt.train(&mut model, &loss, &x, &targets, &mut workspace, |model, gradients| {
+                gradients.clip_by_value(1.0);
                 sgd.step(model, gradients, 0.01);
             })
             .expect("the targets fit");
@@ -158,14 +158,14 @@ fn a_training_step_with_real_targets() {
 #[test]
 fn batches_of_changing_length() {
     let (mut model, mut adam) = (with_mean_over_time(), Adam::new());
-    let (mut workspace, bptt) = (Workspace::new(&model), bptt(40, LossAt::WindowEnd, UpdateEvery::Sequence));
+    let (mut workspace, bptt) = (None, bptt(40, LossAt::WindowEnd, UpdateEvery::Sequence));
     let batches = [[150, 20, 77], [33, 40, 1], [150, 150, 150], [80, 2, 81]]
         .map(|lengths| Sequences::ragged(&lengths.map(waves)).expect("the same features"));
     let (labels, loss) = (Labels::per_sequence(&[0, 1, 2]), SoftmaxCrossEntropy::new(Reduction::MeanOverSteps));
     let mut round = || {
         for x in &batches {
             let update = |model: &mut _, gradients: &mut _| adam.step(model, gradients, 1e-3);
-            bptt.train(&mut model, &loss, x, &labels, &mut workspace, &mut Pass::Infer, update).expect("fits");
+            bptt.train(&mut model, &loss, x, &labels, &mut workspace, update).expect("fits");
         }
     };
     round();
@@ -178,14 +178,14 @@ fn batches_of_changing_length() {
 fn a_training_step_in_shards() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("the thread starts");
     let (mut model, mut adam) = (gru_model(), Adam::new());
-    let mut workspace = longhand::ParallelWorkspace::new(&model, 3);
     let (x, labels) =
         (Sequences::ragged(&[150, 20, 77, 1, 140].map(waves)).expect("the same features"), [0, 1, 2, 3, 4]);
     let (labels, loss) = (Labels::per_sequence(&labels), SoftmaxCrossEntropy::new(Reduction::MeanOverSteps));
     let bptt = bptt(40, LossAt::WindowEnd, UpdateEvery::Window);
+    let mut trainer = Some(longhand::Trainer::new(&model, loss, bptt.truncation).in_parallel(&model, 3));
     let mut round = || {
         let update = |model: &mut _, gradients: &mut _| adam.step(model, gradients, 1e-3);
-        bptt.train_parallel(&mut model, &loss, &x, &labels, &mut workspace, update).expect("fits");
+        bptt.train(&mut model, &loss, &x, &labels, &mut trainer, update).expect("fits");
     };
     pool.install(|| {
         round();

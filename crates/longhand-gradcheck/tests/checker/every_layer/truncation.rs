@@ -1,13 +1,13 @@
 //! The trainer of longhand, whose gradient is a composition: model, windows, targets, loss and reduction.
 //!
-//! `TruncatedBptt` with one update a sequence gives the gradient of the sum of the windows' losses, each incoming carry
+//! `Trainer::gradients` gives the gradient of the sum of the windows' losses, each incoming carry
 //! held constant. Here that sum is written out on dual numbers, with the derivative of the carry dropped between
 //! windows, or kept for full backpropagation.
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Chain, Elman, Labels, Layer, Layout, Linear, Loss, LossAt, Pass, Path, Reduction, Sequences, SoftmaxCrossEntropy,
-    Tensors, TruncatedBptt, UpdateEvery, Workspace,
+    Batch, Chain, Elman, Labels, Layer, Layout, Linear, Loss, LossAt, Pass, Path, Reduction, Sequences,
+    SoftmaxCrossEntropy, Tensors, Trainer, TruncatedBptt,
 };
 use longhand_gradcheck::{Case, Dual, Setting};
 use proptest::prelude::*;
@@ -42,14 +42,12 @@ fn derivative(setting: &Setting<Model<f64>>, labels: &[usize], length: usize, he
 }
 
 fn trained(setting: &Setting<Model<f64>>, labels: &[usize], bptt: TruncatedBptt) -> Vec<f64> {
-    let (mut model, mut gradient) = (setting.layer.clone(), Vec::new());
     let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
-    let mut workspace = Workspace::new(&model);
-    let labels = Labels::per_sequence(labels);
-    bptt.train(&mut model, &loss, &setting.input, &labels, &mut workspace, &mut Pass::Infer, |_, gradients| {
-        gradients.visit(&Path::ROOT, &mut |_, _, values| gradient.extend_from_slice(values));
-    })
-    .expect("a label for each sequence");
+    let mut trainer = Trainer::new(&setting.layer, loss, bptt);
+    let batch = Batch { inputs: &setting.input, targets: &Labels::per_sequence(labels) };
+    let (_, gradients) = trainer.gradients(&setting.layer, batch).expect("a label for each sequence");
+    let mut gradient = Vec::new();
+    gradients.values().visit(&Path::ROOT, &mut |_, _, values| gradient.extend_from_slice(values));
     gradient
 }
 
@@ -59,7 +57,7 @@ proptest! {
         let model = Elman::zeros(case.inputs, case.hidden).then(Linear::zeros(case.hidden, case.outputs))?;
         let setting = Setting::of_case(&model, &case);
         let labels: Vec<usize> = (0..case.batch()).map(|b| (b + 1) % case.outputs).collect();
-        let windows = TruncatedBptt::new(length, LossAt::EveryStep, UpdateEvery::Sequence)?;
+        let windows = TruncatedBptt::new(length, LossAt::EveryStep)?;
         let full = TruncatedBptt::full(LossAt::EveryStep);
         for (bptt, length, held) in [(windows, length, true), (full, length, false)] {
             let gradient = trained(&setting, &labels, bptt);
@@ -80,8 +78,7 @@ fn truncation_makes_a_difference() {
     let case = Case::new(6, 2, 3, 4, 5, 1).with_layout(Layout::new(6, 2));
     let model = Elman::zeros(3, 4).then(Linear::zeros(4, 5)).expect("4 meets 4");
     let setting = Setting::of_case(&model, &case);
-    let windows =
-        |length| TruncatedBptt::new(length, LossAt::EveryStep, UpdateEvery::Sequence).expect("at least 1 step");
+    let windows = |length| TruncatedBptt::new(length, LossAt::EveryStep).expect("at least 1 step");
     let full = trained(&setting, &[0, 1], TruncatedBptt::full(LossAt::EveryStep));
     assert_eq!(trained(&setting, &[0, 1], windows(6)), full);
     let norm = |a: &[f64], b: &[f64]| DMatrix::from_iterator(a.len(), 1, a.iter().zip(b).map(|(a, b)| a - b)).norm();

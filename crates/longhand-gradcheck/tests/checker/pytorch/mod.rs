@@ -5,8 +5,8 @@
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    ChainCache, Elman, Labels, Layer, Linear, Loss, MeanSquaredError, Nonlinearity, Pass, Path, Reduction, Sequences,
-    SigmoidCrossEntropy, SoftmaxCrossEntropy, Tensors,
+    ChainCache, Elman, Labels, Layer, Linear, Loss, MeanSquaredError, Nonlinearity, ParameterGradients, Pass, Path,
+    Reduction, Sequences, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tensors,
 };
 use serde_json::Value;
 
@@ -87,7 +87,14 @@ fn elman_and_linear_are_those_of_pytorch() {
         let (mut d_carry, mut gradients) = ((steps(&case["d_hidden"]), ()), model.zeros());
         let mut d_x = Sequences::default();
         let d_output = ragged(&case["d_output"]);
-        model.backward(&x, &mut cache, &d_output, &mut d_carry, &mut gradients, Some(&mut d_x));
+        model.backward(
+            &x,
+            &mut cache,
+            Some(&d_output),
+            &mut d_carry,
+            ParameterGradients::Add(&mut gradients),
+            Some(&mut d_x),
+        );
         let mut tensors = 0;
         gradients.visit(&Path::ROOT, &mut |path, _, values| {
             tensors += 1;

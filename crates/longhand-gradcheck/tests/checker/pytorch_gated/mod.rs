@@ -3,7 +3,7 @@
 //! `reference.py` made `reference.json` from `nn.LSTM`, `nn.GRU` and `nn.Linear`.
 
 use longhand::nalgebra::DMatrix;
-use longhand::{ChainCache, Gru, Layer, Linear, Lstm, Pass, Path, Sequences, Tensors};
+use longhand::{ChainCache, Gru, Layer, Linear, Lstm, ParameterGradients, Pass, Path, Sequences, Tensors};
 use serde_json::Value;
 
 fn list(value: &Value) -> &Vec<Value> {
@@ -87,7 +87,14 @@ where
 
     let (mut d_carry, mut gradients) = (state(&case["d_last_state"]), model.zeros());
     let mut d_x = Sequences::default();
-    model.backward(&x, &mut cache, &ragged(&case["d_output"]), &mut d_carry, &mut gradients, Some(&mut d_x));
+    model.backward(
+        &x,
+        &mut cache,
+        Some(&ragged(&case["d_output"])),
+        &mut d_carry,
+        ParameterGradients::Add(&mut gradients),
+        Some(&mut d_x),
+    );
     assert_eq!(gradients.names().len(), 6, "both biases of both layers and all three weights");
     gradients.visit(&Path::ROOT, &mut |path, _, values| {
         assert_close(&format!("{about}: {path}"), values, &by_column(&case["gradients"][path.to_string()]));

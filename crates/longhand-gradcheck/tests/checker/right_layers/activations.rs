@@ -111,11 +111,15 @@ impl<T: Scalar> Layer<T> for Elementwise {
         &self,
         x: &Sequences<T>,
         y: &mut Sequences<T>,
-        d_y: &Sequences<T>,
+        d_y: Option<&Sequences<T>>,
         (): &mut (),
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         d_x: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(y));
+        let d_y = d_y.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         check_backward::<T, _>(self, (x.features(), x.layout()), y, d_y, gradients);
         let Some(d_x) = d_x else { return };
         d_x.reshape(x.features(), x.layout());

@@ -20,8 +20,8 @@
 //! A step depends on later steps of its window, so windows are not the whole sequence: the layer cannot keep
 //! `Law::Windows`. Resets cut in both directions: it keeps `Law::Reset`.
 
-use super::common::{check_backward, check_input};
-use longhand::{Features, Layer, Layout, Pass, Path, Scalar, Sequences, Shape, Tensors};
+use super::common::{check_input, check_output};
+use longhand::{Features, Layer, Layout, Pass, Scalar, Sequences, Tensors};
 
 /// What is wrong with the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,28 +69,7 @@ impl<L: Clone> Bidirectional<L> {
     }
 }
 
-impl<T: Scalar, L: Tensors<T>> Tensors<T> for Bidirectional<L> {
-    type Over<U: Scalar> = Bidirectional<L::Over<U>>;
-
-    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
-        self.forth.visit(&path.field("forth"), visitor);
-        self.back.visit(&path.field("back"), visitor);
-    }
-
-    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
-        self.forth.visit_mut(&path.field("forth"), visitor);
-        self.back.visit_mut(&path.field("back"), visitor);
-    }
-
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
-        self.forth.visit_pair(&other.forth, visitor);
-        self.back.visit_pair(&other.back, visitor);
-    }
-
-    fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
-        Bidirectional { forth: self.forth.map(f), back: self.back.map(f), mistake: self.mistake }
-    }
-}
+longhand::tensors!(Bidirectional<L> { forth, back } keep { mistake });
 
 pub struct Cache<T: Scalar, L: Layer<T>> {
     output: Sequences<T>,
@@ -194,14 +173,17 @@ impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<
         &self,
         x: &Sequences<T>,
         cache: &mut Self::Cache,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         d_carry: &mut L::Carry,
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         mut d_x: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
         check_input(self, x);
         let features = L::output(&cache.forth).features();
-        check_backward(self, (2 * features, x.layout()), &cache.output, d_output, gradients);
+        check_output(self, (2 * features, x.layout()), &cache.output, Some(d_output));
+        let (d_forth_layer, d_back_layer) = gradients.parts(|gradients| (&mut gradients.forth, &mut gradients.back));
         cache.d_forth.reshape(features, x.layout());
         copy_rows(d_output, 0, &mut cache.d_forth, false);
         cache.d_back.reshape(features, &cache.layout);
@@ -210,9 +192,9 @@ impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<
         d_back_carry.set_zero();
         let (d_forth, d_back) = (&cache.d_forth, &cache.d_back);
         let d_reversed = d_x.is_some().then_some(&mut cache.d_x);
-        self.back.backward(&cache.x, &mut cache.back, d_back, d_back_carry, &mut gradients.back, d_reversed);
+        self.back.backward(&cache.x, &mut cache.back, Some(d_back), d_back_carry, d_back_layer, d_reversed);
         let d_straight = d_x.as_deref_mut();
-        self.forth.backward(x, &mut cache.forth, d_forth, d_carry, &mut gradients.forth, d_straight);
+        self.forth.backward(x, &mut cache.forth, Some(d_forth), d_carry, d_forth_layer, d_straight);
         let Some(d_x) = d_x else { return };
         for t in 0..x.steps() {
             let reverse = self.mistake != Mistake::InputGradientNotReversed;

@@ -168,11 +168,15 @@ impl<T: Scalar> Layer<T> for CausalConvolution<T> {
         &self,
         x: &Sequences<T>,
         cache: &mut Self::Cache,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         d_carry: &mut DMatrix<T>,
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         mut d_x: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         let (inputs, layout) = (self.inputs(), x.layout());
         check_input(self, x);
         check_backward(self, (self.bias.len(), layout), &cache.output, d_output, gradients);

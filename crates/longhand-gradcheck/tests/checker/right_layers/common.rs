@@ -2,7 +2,7 @@
 //! for.
 
 use longhand::nalgebra::DMatrix;
-use longhand::{Features, Layer, Layout, Scalar, Sequences};
+use longhand::{Features, Layer, Layout, Path, Scalar, Sequences};
 
 /// A constant in any scalar type.
 pub fn real<T: Scalar>(x: f64) -> T {
@@ -64,15 +64,29 @@ pub fn check_carry<T: Scalar, L: Layer<T>>(layer: &L, carry: &DMatrix<T>, rows: 
     assert_eq!(given, expected, "the carry must be {expected:?} (layer `{}`), but it is {given:?}", layer.name());
 }
 
-/// Checks what a backward pass is given. `output` is the output in the cache; `layout` and `features` are those that the
-/// output for this input has.
+/// Checks the gradient of the output, and the gradients of the parameters that a backward pass is given; see
+/// [`check_output`].
 #[track_caller]
 pub fn check_backward<T: Scalar, L: Layer<T>>(
     layer: &L,
-    (features, layout): (usize, &Layout),
+    expected: (usize, &Layout),
     output: &Sequences<T>,
     d_output: &Sequences<T>,
     gradients: &mut L,
+) {
+    check_output(layer, expected, output, Some(d_output));
+    // Panics if a gradient has another shape than its parameter.
+    gradients.visit_pair(&Path::ROOT, layer, &mut |_, _, _| {});
+}
+
+/// Checks the gradient of the output. `output` is the output in the cache; `features` and `layout` are those that the output
+/// for this input has.
+#[track_caller]
+pub fn check_output<T: Scalar, L: Layer<T>>(
+    layer: &L,
+    (features, layout): (usize, &Layout),
+    output: &Sequences<T>,
+    d_output: Option<&Sequences<T>>,
 ) {
     assert!(
         output.features() == features && output.layout() == layout,
@@ -80,13 +94,11 @@ pub fn check_backward<T: Scalar, L: Layer<T>>(
         layer.name()
     );
     let size = |x: &Sequences<T>| (x.features(), x.steps(), x.batch());
-    let (given, expected) = (size(d_output), size(output));
+    let (given, expected) = (size(d_output.unwrap_or(output)), size(output));
     assert_eq!(
         given,
         expected,
         "`d_output` must have the output's (features, steps, sequences) (layer `{}`)",
         layer.name()
     );
-    // Panics if a gradient has another shape than its parameter.
-    gradients.visit_pair(layer, &mut |_, _| {});
 }

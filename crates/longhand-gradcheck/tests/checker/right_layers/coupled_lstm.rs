@@ -165,11 +165,15 @@ impl<T: Scalar> Layer<T> for CoupledLstm<T> {
         &self,
         x: &Sequences<T>,
         cache: &mut Self::Cache,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         d_state: &mut State<T>,
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         mut d_x: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         let (units, layout, one) = (self.units(), x.layout(), T::one());
         check_input(self, x);
         check_backward(self, (units, layout), &cache.output, d_output, gradients);

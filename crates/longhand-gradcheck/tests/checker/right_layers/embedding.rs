@@ -133,11 +133,15 @@ impl<T: Scalar> Layer<T> for Embedding<T> {
         &self,
         tokens: &Tokens,
         output: &mut Sequences<T>,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         _: Option<&mut Tokens>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(output));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         self.check(tokens);
         check_backward(self, (self.weight.nrows(), &tokens.layout), output, d_output, gradients);
         let all = matches!(self.mistake, Mistake::NoMask | Mistake::InvalidStepsCount);

@@ -164,11 +164,15 @@ impl<T: Scalar> Layer<T> for LayerNorm<T> {
         &self,
         x: &Sequences<T>,
         cache: &mut Self::Cache,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         mut d_x: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         let (features, layout) = (self.gain.len(), x.layout());
         check_input(self, x);
         if self.mistake != Mistake::MarksLost {

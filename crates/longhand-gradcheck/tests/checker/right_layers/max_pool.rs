@@ -130,11 +130,15 @@ impl<T: Scalar> Layer<T> for MaxPool {
         &self,
         x: &Sequences<T>,
         cache: &mut Self::Cache,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         d_x: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         check_input(self, x);
         assert_eq!(cache.of, *x.layout(), "call `forward` with this input and cache before `backward`");
         let layout = cache.output.layout();

@@ -9,8 +9,8 @@
 //! The input is used twice: `d_x = d_y + (d_x of the inner layer for d_y)`, and zero at an invalid step. The parameters
 //! and the carry are the inner layer's.
 
-use super::common::{check_backward, check_input, valid};
-use longhand::{Features, Layer, Layout, Pass, Path, Scalar, Sequences, Shape, Tensors};
+use super::common::{check_input, check_output, valid};
+use longhand::{Features, Layer, Layout, ParameterGradients, Pass, Scalar, Sequences, Tensors};
 
 /// What is wrong with the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,25 +47,7 @@ impl<L> Residual<L> {
     }
 }
 
-impl<T: Scalar, L: Tensors<T>> Tensors<T> for Residual<L> {
-    type Over<U: Scalar> = Residual<L::Over<U>>;
-
-    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
-        self.inner.visit(&path.field("inner"), visitor);
-    }
-
-    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
-        self.inner.visit_mut(&path.field("inner"), visitor);
-    }
-
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
-        self.inner.visit_pair(&other.inner, visitor);
-    }
-
-    fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
-        Residual { inner: self.inner.map(f), mistake: self.mistake }
-    }
-}
+longhand::tensors!(Residual<L> { inner } keep { mistake });
 
 #[derive(Default)]
 pub struct Cache<C, S> {
@@ -137,38 +119,20 @@ impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<
         &self,
         x: &Sequences<T>,
         cache: &mut Self::Cache,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         d_carry: &mut L::Carry,
-        gradients: &mut Self,
+        gradients: ParameterGradients<'_, Self>,
         mut d_x: Option<&mut Sequences<T>>,
     ) {
-        check_backward(self, (x.features(), x.layout()), &cache.output, d_output, gradients);
-        let gradients = &mut gradients.inner;
+        let adds = matches!(self.mistake, Mistake::ReplacingAdds);
+        let gradients = match gradients {
+            ParameterGradients::Replace(gradients) if adds => ParameterGradients::Add(gradients),
+            gradients => gradients,
+        };
+        check_output(self, (x.features(), x.layout()), &cache.output, d_output);
+        let gradients = gradients.part(|gradients| &mut gradients.inner);
         self.inner.backward(x, &mut cache.inner, d_output, d_carry, gradients, d_x.as_deref_mut());
-        if let Some(d_x) = d_x {
-            self.skip(x.layout(), d_output, d_x);
-        }
-        if self.mistake == Mistake::CarryNotPassed {
-            d_carry.set_zero();
-        }
-    }
-
-    fn backward_replacing(
-        &self,
-        x: &Sequences<T>,
-        cache: &mut Self::Cache,
-        d_output: &Sequences<T>,
-        d_carry: &mut L::Carry,
-        gradients: &mut Self,
-        mut d_x: Option<&mut Sequences<T>>,
-    ) {
-        if self.mistake == Mistake::ReplacingAdds {
-            return self.backward(x, cache, d_output, d_carry, gradients, d_x);
-        }
-        check_backward(self, (x.features(), x.layout()), &cache.output, d_output, gradients);
-        let gradients = &mut gradients.inner;
-        self.inner.backward_replacing(x, &mut cache.inner, d_output, d_carry, gradients, d_x.as_deref_mut());
-        if let Some(d_x) = d_x {
+        if let (Some(d_output), Some(d_x)) = (d_output, d_x) {
             self.skip(x.layout(), d_output, d_x);
         }
         if self.mistake == Mistake::CarryNotPassed {

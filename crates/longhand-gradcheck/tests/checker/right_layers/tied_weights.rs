@@ -17,7 +17,7 @@
 
 use super::common::{check_backward, check_input, check_parameter, dot, row_times, valid};
 use longhand::nalgebra::{DMatrix, DVector};
-use longhand::{Features, Layer, Pass, Scalar, Sequences};
+use longhand::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences, Tensors};
 
 /// What is wrong with the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,34 +161,27 @@ impl<T: Scalar> Layer<T> for TiedWeights<T> {
         &self,
         x: &Sequences<T>,
         cache: &mut Self::Cache,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        gradients: &mut Self,
+        gradients: ParameterGradients<'_, Self>,
         d_x: Option<&mut Sequences<T>>,
     ) {
+        let zeros = d_output.is_none().then(|| Tensors::<T>::zeros(&cache.output));
+        let d_output = d_output.or(zeros.as_ref()).expect("one of the two");
+        let replaces = matches!(gradients, ParameterGradients::Replace(_));
+        let mut unwanted = None;
+        let gradients = match gradients {
+            ParameterGradients::Add(gradients) | ParameterGradients::Replace(gradients) => gradients,
+            ParameterGradients::Skip => unwanted.insert(self.zeros()),
+        };
         self.check(x, &cache.output, d_output, gradients);
+        if replaces {
+            gradients.set_zero();
+        }
         self.decode_backward(cache, d_output, gradients);
-        Self::encode_backward(x, &cache.d_code, gradients);
-        self.input_backward(&cache.d_code, d_x);
-    }
-
-    fn backward_replacing(
-        &self,
-        x: &Sequences<T>,
-        cache: &mut Self::Cache,
-        d_output: &Sequences<T>,
-        (): &mut (),
-        gradients: &mut Self,
-        d_x: Option<&mut Sequences<T>>,
-    ) {
-        self.check(x, &cache.output, d_output, gradients);
-        gradients.weight.fill(T::zero());
-        gradients.bias_output.fill(T::zero());
-        self.decode_backward(cache, d_output, gradients);
-        if self.mistake == Mistake::ReplacedTwice {
+        if replaces && self.mistake == Mistake::ReplacedTwice {
             gradients.weight.fill(T::zero());
         }
-        gradients.bias_code.fill(T::zero());
         Self::encode_backward(x, &cache.d_code, gradients);
         self.input_backward(&cache.d_code, d_x);
     }

@@ -99,11 +99,15 @@ impl<T: Scalar> Layer<T> for VariationalDropout {
         &self,
         x: &Sequences<T>,
         cache: &mut Self::Cache,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         d_x: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         check_backward(self, (x.features(), x.layout()), &cache.output, d_output, gradients);
         let Some(d_x) = d_x else { return };
         d_x.reshape(x.features(), x.layout());

@@ -108,11 +108,15 @@ impl<T: Scalar> Layer<T> for Counting<T> {
         &self,
         x: &Sequences<T>,
         cache: &mut Cache<T>,
-        d_y: &Sequences<T>,
+        d_y: Option<&Sequences<T>>,
         d: &mut State<T>,
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         mut d_x: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_y = d_y.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         let layout = x.layout();
         if let Some(d_x) = &mut d_x {
             d_x.reshape(x.features(), layout);

@@ -5,7 +5,7 @@
 
 pub use super::elman_mistake::Mistake;
 use longhand::nalgebra::{DMatrix, DVector};
-use longhand::{Features, Layer, Pass, Scalar, Sequences, Tensors};
+use longhand::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences};
 
 /// The layer.
 #[derive(Debug, Clone)]
@@ -125,11 +125,18 @@ impl<T: Scalar> Layer<T> for Wrong<T> {
         &self,
         input: &Sequences<T>,
         cache: &mut Cache<T>,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         d_carry: &mut DMatrix<T>,
-        gradients: &mut Self,
+        gradients: ParameterGradients<'_, Self>,
         d_input: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = match gradients {
+            ParameterGradients::Replace(gradients) if self.mistake == Mistake::AddedWhereReplaced => gradients,
+            gradients => gradients.to_add_to().unwrap_or(&mut unwanted),
+        };
         use Mistake as M;
         let (is, layout) = (|mistake: M| self.mistake == mistake, input.layout());
         let (steps, batch, units) = (layout.steps(), layout.batch(), self.weight_hh_l0.nrows());
@@ -256,21 +263,6 @@ impl<T: Scalar> Layer<T> for Wrong<T> {
                 d_input.values_mut().copy_from(d_x.values());
             }
         }
-    }
-
-    fn backward_replacing(
-        &self,
-        input: &Sequences<T>,
-        cache: &mut Cache<T>,
-        d_output: &Sequences<T>,
-        d_carry: &mut DMatrix<T>,
-        gradients: &mut Self,
-        d_input: Option<&mut Sequences<T>>,
-    ) {
-        if self.mistake != Mistake::AddedWhereReplaced {
-            gradients.set_zero();
-        }
-        self.backward(input, cache, d_output, d_carry, gradients, d_input);
     }
 }
 

@@ -102,11 +102,13 @@ impl<T: Scalar> Layer<T> for Pool {
         &self,
         x: &Sequences<T>,
         y: &mut Sequences<T>,
-        d_y: &Sequences<T>,
+        d_y: Option<&Sequences<T>>,
         (): &mut (),
-        _: &mut Self,
+        _: longhand::ParameterGradients<'_, Self>,
         d_x: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(y));
+        let d_y = d_y.unwrap_or(&zeros);
         let Some(d_x) = d_x else { return };
         d_x.reshape(x.features(), x.layout());
         d_x.values_mut().fill(T::zero());

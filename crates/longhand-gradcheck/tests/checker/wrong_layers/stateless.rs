@@ -116,12 +116,16 @@ impl<T: Scalar> Layer<T> for Normalise<T> {
     fn backward(
         &self,
         input: &Sequences<T>,
-        _: &mut Sequences<T>,
-        d_output: &Sequences<T>,
+        cache: &mut Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         mut d_input: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_output = d_output.unwrap_or(&zeros);
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         use Mistake as M;
         let layout = input.layout();
         if let Some(d_input) = &mut d_input {

@@ -188,12 +188,17 @@ impl<T: Scalar> Layer<T> for Affine<T> {
     fn backward(
         &self,
         x: &Sequences<T>,
-        (y, trains, ..): &mut Self::Cache,
-        d_y: &Sequences<T>,
+        cache: &mut Self::Cache,
+        d_y: Option<&Sequences<T>>,
         (): &mut (),
-        gradients: &mut Self,
+        gradients: longhand::ParameterGradients<'_, Self>,
         mut d_x: Option<&mut Sequences<T>>,
     ) {
+        let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
+        let d_y = d_y.unwrap_or(&zeros);
+        let (y, trains, ..) = cache;
+        let mut unwanted = longhand::Tensors::<T>::zeros(self);
+        let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
         let (layout, zero) = (x.layout(), T::zero());
         let single = TypeId::of::<T>() == TypeId::of::<f32>();
         if let Some(d_x) = &mut d_x {

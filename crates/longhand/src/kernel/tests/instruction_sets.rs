@@ -3,8 +3,8 @@
 use super::bits;
 use crate::kernel::instruction_set::{InstructionSet, with};
 use crate::{
-    Elman, Gru, Labels, LastStep, Layer, Layout, Linear, LossAt, Lstm, Pass, Path, Reduction, Sequences,
-    SoftmaxCrossEntropy, TruncatedBptt, Workspace, initialise,
+    Batch, Elman, Gru, Labels, LastStep, Layer, Layout, Linear, LossAt, Lstm, Path, Reduction, Sequences,
+    SoftmaxCrossEntropy, Trainer, TruncatedBptt, initialise,
 };
 use alloc::vec::Vec;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -16,13 +16,12 @@ where
 {
     let labels = Labels::per_sequence(&(0..x.batch()).map(|sequence| sequence % 6).collect::<Vec<_>>());
     let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
-    let (mut model, mut workspace) = (model.clone(), Workspace::new(model));
+    let mut trainer = Trainer::new(model, loss, TruncatedBptt::full(LossAt::LastValidStep));
+    let result = trainer.gradients(model, Batch { inputs: x, targets: &labels });
+    let (loss, gradients) = result.expect("the labels fit");
     let mut all = Vec::new();
-    let bptt = TruncatedBptt::full(LossAt::LastValidStep);
-    let value = bptt.train(&mut model, &loss, x, &labels, &mut workspace, &mut Pass::Infer, |_, gradients| {
-        gradients.visit(&Path::ROOT, &mut |_, _, values| all.extend_from_slice(values));
-    });
-    all.push(value.expect("the labels fit"));
+    gradients.values().visit(&Path::ROOT, &mut |_, _, values| all.extend_from_slice(values));
+    all.push(loss);
     all
 }
 

@@ -21,7 +21,7 @@ pub use streaming::RecurrentPrepared;
 
 use super::shapes;
 use crate::kernel::Group;
-use crate::{Features, Layer, Pass, Path, Scalar, Sequences, Shape, Tensors, initialise, sizes};
+use crate::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Sequences, Shape, Tensors, initialise, sizes};
 use alloc::{format, string::String, vec::Vec};
 use nalgebra::{DMatrix, DVector};
 
@@ -150,6 +150,8 @@ pub struct RecurrentCache<T: Scalar> {
     pub(crate) d_input_part: DMatrix<T>,
     /// The same of the state's part, if it is apart.
     pub(crate) d_state_part: DMatrix<T>,
+    /// Zeros in place of the output's gradient in one step, if there is none.
+    no_d_output: Vec<T>,
 }
 
 impl<T: Scalar> Default for RecurrentCache<T> {
@@ -164,6 +166,7 @@ impl<T: Scalar> Default for RecurrentCache<T> {
             extra: empty(),
             d_input_part: empty(),
             d_state_part: empty(),
+            no_d_output: Vec::new(),
         }
     }
 }
@@ -205,24 +208,12 @@ impl<T: Scalar, C: Cell> Layer<T> for Recurrent<T, C> {
         &self,
         input: &Sequences<T>,
         cache: &mut RecurrentCache<T>,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         d_carry: &mut C::Carry<T>,
-        gradients: &mut Self,
+        gradients: ParameterGradients<'_, Self>,
         d_input: Option<&mut Sequences<T>>,
     ) {
-        (passes::<T, C>().backward)(self, input, cache, d_output, d_carry, (gradients, false), d_input);
-    }
-
-    fn backward_replacing(
-        &self,
-        input: &Sequences<T>,
-        cache: &mut RecurrentCache<T>,
-        d_output: &Sequences<T>,
-        d_carry: &mut C::Carry<T>,
-        gradients: &mut Self,
-        d_input: Option<&mut Sequences<T>>,
-    ) {
-        (passes::<T, C>().backward)(self, input, cache, d_output, d_carry, (gradients, true), d_input);
+        (passes::<T, C>().backward)(self, input, cache, d_output, d_carry, gradients, d_input);
     }
 }
 
@@ -243,11 +234,11 @@ impl<T: Scalar, C: Cell> Tensors<T> for Recurrent<T, C> {
         self.bias_hh_l0.visit_mut(&path.field("bias_hh_l0"), visitor);
     }
 
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [T], &[T])) {
-        self.weight_ih_l0.visit_pair(&other.weight_ih_l0, visitor);
-        self.weight_hh_l0.visit_pair(&other.weight_hh_l0, visitor);
-        self.bias_ih_l0.visit_pair(&other.bias_ih_l0, visitor);
-        self.bias_hh_l0.visit_pair(&other.bias_hh_l0, visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
+        self.weight_ih_l0.visit_pair(&path.field("weight_ih_l0"), &other.weight_ih_l0, visitor);
+        self.weight_hh_l0.visit_pair(&path.field("weight_hh_l0"), &other.weight_hh_l0, visitor);
+        self.bias_ih_l0.visit_pair(&path.field("bias_ih_l0"), &other.bias_ih_l0, visitor);
+        self.bias_hh_l0.visit_pair(&path.field("bias_hh_l0"), &other.bias_hh_l0, visitor);
     }
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Recurrent<U, C> {

@@ -6,7 +6,7 @@ use super::{Recurrent, RecurrentCache};
 use crate::kernel::{Accumulate, BackwardStep, ForwardStep};
 use crate::layers::shapes;
 use crate::sequences::reshape;
-use crate::{Layer, Path, Scalar, Sequences, Tensors};
+use crate::{Layer, ParameterGradients, Path, Scalar, Sequences, Tensors};
 use alloc::format;
 use core::any::Any;
 
@@ -16,9 +16,9 @@ type Backward<T, C> = fn(
     &Recurrent<T, C>,
     &Sequences<T>,
     &mut RecurrentCache<T>,
-    &Sequences<T>,
+    Option<&Sequences<T>>,
     &mut <C as Cell>::Carry<T>,
-    (&mut Recurrent<T, C>, bool),
+    ParameterGradients<'_, Recurrent<T, C>>,
     Option<&mut Sequences<T>>,
 );
 
@@ -70,9 +70,9 @@ macro_rules! compiled_passes {
             layer: &Recurrent<$scalar, $cell>,
             input: &$crate::Sequences<$scalar>,
             cache: &mut RecurrentCache<$scalar>,
-            d_output: &$crate::Sequences<$scalar>,
+            d_output: Option<&$crate::Sequences<$scalar>>,
             d_carry: &mut <$cell as Cell>::Carry<$scalar>,
-            gradients: (&mut Recurrent<$scalar, $cell>, bool),
+            gradients: $crate::ParameterGradients<'_, Recurrent<$scalar, $cell>>,
             d_input: Option<&mut $crate::Sequences<$scalar>>,
         ) {
             passes::backward(layer, input, cache, d_output, d_carry, gradients, d_input);
@@ -172,23 +172,26 @@ pub(crate) fn forward<T: Scalar, C: Cell>(
     });
 }
 
-/// The backward pass. The gradients of the parameters are replaced or added to.
+/// The backward pass.
 pub(crate) fn backward<T: Scalar, C: Cell>(
     layer: &Recurrent<T, C>,
     input: &Sequences<T>,
     cache: &mut RecurrentCache<T>,
-    d_output: &Sequences<T>,
+    d_output: Option<&Sequences<T>>,
     d_carry: &mut C::Carry<T>,
-    (gradients, replaces): (&mut Recurrent<T, C>, bool),
+    gradients: ParameterGradients<'_, Recurrent<T, C>>,
     mut d_input: Option<&mut Sequences<T>>,
 ) {
     layer.check_parameters();
-    shapes::check_recurrent_gradients(|| layer.name(), layer.shapes(), gradients.shapes());
+    let mut gradients = gradients.accumulated();
+    if let Some((gradients, _)) = &gradients {
+        shapes::check_recurrent_gradients(|| layer.name(), layer.shapes(), gradients.shapes());
+    }
     let (gates_per_unit, extra_per_unit) = (Recurrent::<T, C>::GATES, Recurrent::<T, C>::EXTRA);
     let apart = Recurrent::<T, C>::APART;
     let (units, layout) = (layer.units(), input.layout());
     let batch = layout.batch();
-    let RecurrentCache { recurrence, states, gates, extra, d_input_part, d_state_part, .. } = cache;
+    let RecurrentCache { recurrence, states, gates, extra, d_input_part, d_state_part, no_d_output, .. } = cache;
     let weights = [&layer.weight_ih_l0, &layer.weight_hh_l0];
     recurrence.begin_backward(layer, weights, input, d_output, units, d_input.as_deref_mut());
     check_carry(layer, "d_carry", d_carry, batch);
@@ -196,6 +199,9 @@ pub(crate) fn backward<T: Scalar, C: Cell>(
     reshape(d_input_part, gates_per_unit * units, block_columns);
     if apart {
         reshape(d_state_part, gates_per_unit * units, block_columns);
+    }
+    if d_output.is_none() {
+        no_d_output.resize(units * batch, T::zero());
     }
 
     for block in recurrence::blocks(layout).rev() {
@@ -207,7 +213,10 @@ pub(crate) fn backward<T: Scalar, C: Cell>(
                 &gates.as_slice()[step_of(step, layout, gates_per_unit * units)]
             };
             let extra = &extra.as_slice()[step_of(step, layout, extra_per_unit * units)];
-            let d_output = &d_output.values().as_slice()[columns];
+            let d_output = match d_output {
+                Some(d_output) => &d_output.values().as_slice()[columns],
+                None => &no_d_output[..units * batch],
+            };
             let in_block = step_of(step - block.start, layout, gates_per_unit * units);
             let d_input_part = &mut d_input_part.as_mut_slice()[in_block.clone()];
             let d_state_part: &mut [T] =
@@ -239,14 +248,16 @@ pub(crate) fn backward<T: Scalar, C: Cell>(
                 recurrence::reset(d_state.as_mut_slice(), layout, step);
             });
         }
-        let gradients = [
-            gradients.weight_ih_l0.as_mut_slice(),
-            gradients.weight_hh_l0.as_mut_slice(),
-            gradients.bias_ih_l0.as_mut_slice(),
-            gradients.bias_hh_l0.as_mut_slice(),
-        ];
-        let accumulate = if replaces { Accumulate::Replace } else { Accumulate::Add };
+        let gradients = gradients.as_mut().map(|(gradients, accumulate)| {
+            let tensors = [
+                gradients.weight_ih_l0.as_mut_slice(),
+                gradients.weight_hh_l0.as_mut_slice(),
+                gradients.bias_ih_l0.as_mut_slice(),
+                gradients.bias_hh_l0.as_mut_slice(),
+            ];
+            (tensors, *accumulate)
+        });
         let d_parts = [&*d_input_part, if apart { &*d_state_part } else { &*d_input_part }];
-        recurrence.block_backward(block, input, &states[0], d_parts, (gradients, accumulate), d_input.as_deref_mut());
+        recurrence.block_backward(block, input, &states[0], d_parts, gradients, d_input.as_deref_mut());
     }
 }

@@ -207,7 +207,7 @@ impl<T: Scalar> Recurrence<T> {
         layer: &L,
         weights: [&DMatrix<T>; 2],
         input: &Sequences<T>,
-        d_output: &Sequences<T>,
+        d_output: Option<&Sequences<T>>,
         units: usize,
         d_input: Option<&mut Sequences<T>>,
     ) {
@@ -232,18 +232,37 @@ impl<T: Scalar> Recurrence<T> {
     ///
     /// over the steps of the block, where `D_ih` and `D_hh` are the gradients of `W_ih x + b_ih` and of
     /// `W_hh h + b_hh`, zero at invalid steps, and `1` is a column of ones. `gradients` are `d_W_ih`, `d_W_hh`, `d_b_ih`
-    /// and `d_b_hh`.
-    ///
-    /// They are replaced by the sum over all blocks, or that sum is added to them once, so that a second backward pass
-    /// doubles them exactly.
+    /// and `d_b_hh`, if they are wanted.
     pub(crate) fn block_backward(
         &mut self,
         block: Range<usize>,
         input: &Sequences<T>,
         state: &States<T>,
+        d_parts: [&DMatrix<T>; 2],
+        gradients: Option<([&mut [T]; 4], Accumulate<'_, T>)>,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        if let Some(gradients) = gradients {
+            self.add_block(&block, input, state, d_parts, gradients);
+        }
+        if let Some(d_input) = d_input {
+            let (features, batch) = (d_input.features(), input.batch());
+            let (start, end) = (block.start * batch, block.end * batch);
+            let d_x = &mut d_input.values_mut().as_mut_slice()[start * features..end * features];
+            let d_ih = Operand::from(d_parts[0]).columns_from(0, end - start);
+            self.weight_ih_transposed.product_with(d_x, Accumulate::Replace, d_ih);
+        }
+    }
+
+    /// The parameters' gradients of a block. They are replaced by the sum over all blocks, or that sum is added to them once,
+    /// so that a second backward pass doubles them exactly.
+    fn add_block(
+        &mut self,
+        block: &Range<usize>,
+        input: &Sequences<T>,
+        state: &States<T>,
         [d_ih, d_hh]: [&DMatrix<T>; 2],
         (gradients, accumulate): ([&mut [T]; 4], Accumulate<'_, T>),
-        d_input: Option<&mut Sequences<T>>,
     ) {
         let layout = input.layout();
         let (start, end) = (block.start * layout.batch(), block.end * layout.batch());
@@ -297,12 +316,6 @@ impl<T: Scalar> Recurrence<T> {
             for (gradient, sum) in gradients.into_iter().zip(sums) {
                 kernel::add(gradient, sum);
             }
-        }
-        if let Some(d_input) = d_input {
-            let features = d_input.features();
-            let d_x = &mut d_input.values_mut().as_mut_slice()[start * features..end * features];
-            let d_ih = Operand::from(d_ih).columns_from(0, end - start);
-            self.weight_ih_transposed.product_with(d_x, Accumulate::Replace, d_ih);
         }
     }
 }

@@ -1,14 +1,19 @@
 //! A layer whose type is forgotten, so that a test of every layer is compiled once and not once for each layer.
 
 use super::SequenceLayer;
-use longhand::{Features, Layer, Pass, Path, Scalar, Sequences, Shape, Tensors};
+use longhand::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Sequences, Shape, Tensors};
 use std::any::Any;
 
 /// What is asked of a value made of tensors. Implemented for all of them.
-trait Object: Any {
+trait Object: Any + Send {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64]));
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64]));
-    fn visit_pair(&mut self, other: &dyn Object, visitor: &mut dyn FnMut(&mut [f64], &[f64]));
+    fn visit_pair(
+        &mut self,
+        path: &Path<'_>,
+        other: &dyn Object,
+        visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64]),
+    );
     fn duplicate(&self) -> AnyTensors;
 }
 
@@ -21,9 +26,14 @@ impl<P: Tensors<f64> + 'static> Object for P {
         Tensors::visit_mut(self, path, visitor);
     }
 
-    fn visit_pair(&mut self, other: &dyn Object, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
+    fn visit_pair(
+        &mut self,
+        path: &Path<'_>,
+        other: &dyn Object,
+        visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64]),
+    ) {
         let other: &dyn Any = other;
-        Tensors::visit_pair(self, other.downcast_ref().expect("two values of one type"), visitor);
+        Tensors::visit_pair(self, path, other.downcast_ref().expect("two values of one type"), visitor);
     }
 
     fn duplicate(&self) -> AnyTensors {
@@ -67,8 +77,8 @@ impl Tensors<f64> for AnyTensors {
         self.0.visit_mut(path, visitor);
     }
 
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
-        self.0.visit_pair(&*other.0, visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
+        self.0.visit_pair(path, &*other.0, visitor);
     }
 
     fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
@@ -91,24 +101,23 @@ struct Calls {
 }
 
 struct BackwardPass<'a> {
-    replacing: bool,
     input: &'a Sequences<f64>,
     cache: &'a mut AnyCache,
-    d_output: &'a Sequences<f64>,
+    d_output: Option<&'a Sequences<f64>>,
     d_carry: &'a mut AnyTensors,
-    gradients: &'a mut AnyTensors,
+    gradients: ParameterGradients<'a, AnyTensors>,
     d_input: Option<&'a mut Sequences<f64>>,
 }
 
 /// The layer's own cache, and the output in it after the last pass.
 #[derive(Default)]
 pub struct AnyCache {
-    own: Option<Box<dyn Any>>,
+    own: Option<Box<dyn Any + Send>>,
     output: Sequences<f64>,
 }
 
 impl AnyCache {
-    fn own<C: Default + 'static>(&mut self) -> &mut C {
+    fn own<C: Default + Send + 'static>(&mut self) -> &mut C {
         let own = self.own.get_or_insert_with(|| Box::new(C::default()));
         own.downcast_mut().expect("a cache serves one layer")
     }
@@ -124,14 +133,10 @@ impl AnyLayer {
                 let output = layer.get::<M>().forward(input, carry.get_mut(), cache.own(), pass).clone();
                 cache.output = output;
             },
-            backward: |layer, BackwardPass { replacing, input, cache, d_output, d_carry, gradients, d_input }| {
+            backward: |layer, BackwardPass { input, cache, d_output, d_carry, gradients, d_input }| {
                 let (layer, own) = (layer.get::<M>(), cache.own::<M::Cache>());
-                let (d_carry, gradients) = (d_carry.get_mut(), gradients.get_mut());
-                if replacing {
-                    layer.backward_replacing(input, own, d_output, d_carry, gradients, d_input);
-                } else {
-                    layer.backward(input, own, d_output, d_carry, gradients, d_input);
-                }
+                let gradients = gradients.part(AnyTensors::get_mut);
+                layer.backward(input, own, d_output, d_carry.get_mut(), gradients, d_input);
                 let output = M::output(own).clone();
                 cache.output = output;
             },
@@ -151,8 +156,8 @@ impl Tensors<f64> for AnyLayer {
         Tensors::visit_mut(&mut self.layer, path, visitor);
     }
 
-    fn visit_pair(&mut self, other: &Self, visitor: &mut dyn FnMut(&mut [f64], &[f64])) {
-        Tensors::visit_pair(&mut self.layer, &other.layer, visitor);
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
+        Tensors::visit_pair(&mut self.layer, path, &other.layer, visitor);
     }
 
     fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
@@ -195,27 +200,12 @@ impl Layer<f64> for AnyLayer {
         &self,
         input: &Sequences<f64>,
         cache: &mut AnyCache,
-        d_output: &Sequences<f64>,
+        d_output: Option<&Sequences<f64>>,
         d_carry: &mut AnyTensors,
-        gradients: &mut Self,
+        gradients: ParameterGradients<'_, Self>,
         d_input: Option<&mut Sequences<f64>>,
     ) {
-        let gradients = &mut gradients.layer;
-        let pass = BackwardPass { replacing: false, input, cache, d_output, d_carry, gradients, d_input };
-        (self.calls.backward)(&self.layer, pass);
-    }
-
-    fn backward_replacing(
-        &self,
-        input: &Sequences<f64>,
-        cache: &mut AnyCache,
-        d_output: &Sequences<f64>,
-        d_carry: &mut AnyTensors,
-        gradients: &mut Self,
-        d_input: Option<&mut Sequences<f64>>,
-    ) {
-        let gradients = &mut gradients.layer;
-        let pass = BackwardPass { replacing: true, input, cache, d_output, d_carry, gradients, d_input };
-        (self.calls.backward)(&self.layer, pass);
+        let gradients = gradients.part(|any| &mut any.layer);
+        (self.calls.backward)(&self.layer, BackwardPass { input, cache, d_output, d_carry, gradients, d_input });
     }
 }

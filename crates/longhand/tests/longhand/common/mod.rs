@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 pub mod any_layer;
+pub mod bptt;
 pub mod naive;
 pub mod naive_gated;
 pub mod windows;
@@ -12,7 +13,7 @@ use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::nalgebra::DMatrix;
 use longhand::{
     Activation, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, LstmCarry, MeanOverTime, MinimalGatedUnit,
-    Nonlinearity, Pass, Path, Recurrent, Sequences, Tensors, initialise,
+    Nonlinearity, ParameterGradients, Pass, Path, Recurrent, Sequences, Tensors, initialise,
 };
 use proptest::prelude::ProptestConfig;
 use rand_chacha::ChaCha8Rng;
@@ -198,7 +199,7 @@ pub fn passes<M: SequenceLayer>(
     let mut gradients = layer.zeros();
     // What stood in `d_input` before must not matter, so it begins as something else.
     let mut d_input = Sequences::from_fn(2, 3, 1, |_, _, _| f64::NAN);
-    layer.backward(x, cache, d_output, &mut d_carry, &mut gradients, Some(&mut d_input));
+    layer.backward(x, cache, Some(d_output), &mut d_carry, ParameterGradients::Add(&mut gradients), Some(&mut d_input));
     assert_eq!(bits(M::output(cache)), bits(&output), "backward changed the output in the cache");
     Passes { output, carry, gradients, d_input, d_carry }
 }

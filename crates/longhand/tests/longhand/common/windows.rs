@@ -1,8 +1,9 @@
 //! Truncated backpropagation through time written out by hand, as second opinion.
 
 use super::SequenceLayer;
+use super::bptt::UpdateEvery;
 use longhand::nalgebra::DMatrix;
-use longhand::{LossAt, Pass, Path, Sequences, UpdateEvery};
+use longhand::{LossAt, ParameterGradients, Pass, Path, Sequences};
 
 /// One label a step and sequence, `labels[step][sequence]`.
 pub type StepLabels = Vec<Vec<Option<usize>>>;
@@ -83,15 +84,25 @@ pub fn train<M: SequenceLayer>(
     every: UpdateEvery,
     rate: f64,
 ) -> (f64, Vec<Vec<f64>>) {
+    let all: usize = windows.iter().map(|window| window.losses.len()).sum();
     let last = windows.iter().rposition(|window| !window.losses.is_empty());
     let (mut carry, mut gradients, mut total, mut updates) = (model.carry(x.batch()), model.zeros(), 0.0, vec![]);
     for (index, window) in windows.iter().enumerate() {
         let (input, mut cache) = (cut(x, window), M::Cache::default());
         let output = model.forward(&input, &mut carry, &mut cache, &mut Pass::Infer).clone();
         let (value, d_output) = loss_of(window, &output);
-        total += value;
+        // The loss of the batch is the mean over all of its losses.
+        let part = if every == UpdateEvery::Window { window.losses.len() as f64 / all as f64 } else { 1.0 };
+        total += if window.losses.is_empty() { 0.0 } else { part * value };
         let mut nothing_from_later = model.carry(x.batch());
-        model.backward(&input, &mut cache, &d_output, &mut nothing_from_later, &mut gradients, None);
+        model.backward(
+            &input,
+            &mut cache,
+            Some(&d_output),
+            &mut nothing_from_later,
+            ParameterGradients::Add(&mut gradients),
+            None,
+        );
         let due = match every {
             UpdateEvery::Window => !window.losses.is_empty(),
             UpdateEvery::Sequence => Some(index) == last,

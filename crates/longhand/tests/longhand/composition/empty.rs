@@ -1,11 +1,12 @@
 //! Sizes of zero: no features, no units, no steps and no sequences are all right in every layer, in training and in streams.
 
 use crate::common::any_layer::{AnyCache, AnyLayer};
+use crate::common::bptt::{Bptt, UpdateEvery};
 use crate::common::{SequenceLayer, elman, forward, generator, gru, linear, lstm, random_ends, random_sequences};
 use longhand::layers::mean_over_time::MeanOverTimeCache;
 use longhand::{
-    Activation, Labels, LastStep, Layer, Layout, Linear, LossAt, MeanOverTime, MeanSquaredError, Pass, Reduction,
-    Sequences, ShapeError, SoftmaxCrossEntropy, Stream, Streaming, Tensors, TruncatedBptt, UpdateEvery, Workspace,
+    Activation, Labels, LastStep, Layer, Layout, Linear, LossAt, MeanOverTime, MeanSquaredError, ParameterGradients,
+    Pass, Reduction, Sequences, ShapeError, SoftmaxCrossEntropy, Stream, Streaming, Tensors,
 };
 
 /// Forward, backward and backward with replacement run, and give outputs and gradients of the right shapes.
@@ -24,7 +25,14 @@ fn passes<L: SequenceLayer>(layer: &L, inputs: usize, steps: usize, batch: usize
         crate::common::randomise(&mut replaced, 1.0, g);
         let (mut cache, mut out) = (AnyCache::default(), carry.clone());
         layer.forward(&x, &mut out, &mut cache, &mut Pass::Infer);
-        layer.backward_replacing(&x, &mut cache, &d_output, &mut d_carry.clone(), &mut replaced, None);
+        layer.backward(
+            &x,
+            &mut cache,
+            Some(&d_output),
+            &mut d_carry.clone(),
+            ParameterGradients::Replace(&mut replaced),
+            None,
+        );
         crate::common::assert_close("replaced", &replaced, &given.gradients, 1e-14);
     }
 }
@@ -89,20 +97,19 @@ fn training_runs_without_features_and_refuses_an_empty_batch() {
     for (inputs, units) in [(0, 0), (0, 4), (3, 0)] {
         let mut model =
             elman(inputs, units, g).then(LastStep).and_then(|c| c.then(Linear::new(units, 2, g))).expect("they meet");
-        let mut workspace = Workspace::new(&model);
-        let bptt = TruncatedBptt::new(2, LossAt::LastValidStep, UpdateEvery::Window).expect("not 0");
+        let mut workspace = None;
+        let bptt = Bptt::new(2, LossAt::LastValidStep, UpdateEvery::Window).expect("not 0");
         let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
         let mut train = |steps: usize, batch: usize| {
             let (x, labels) =
                 (Sequences::zeros(inputs, Layout::new(steps, batch)), Labels::per_sequence(&vec![1; batch]));
             let mut updates = 0;
-            let total =
-                bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut Pass::Infer, |_, _| updates += 1);
+            let total = bptt.train(&mut model, &loss, &x, &labels, &mut workspace, |_, _| updates += 1);
             (total, updates)
         };
         assert!(matches!(train(5, 2), (Ok(total), 1) if total.is_finite()));
         for (steps, batch) in [(5, 0), (0, 2), (0, 0)] {
-            assert_eq!(train(steps, batch), (Err(ShapeError::EmptyBatch { steps, batch }), 0));
+            assert_eq!(train(steps, batch), (Err(ShapeError::EmptyBatch { steps, batch }.into()), 0));
         }
     }
     let text = ShapeError::EmptyBatch { steps: 5, batch: 0 }.to_string();
@@ -113,10 +120,10 @@ fn training_runs_without_features_and_refuses_an_empty_batch() {
 fn training_an_output_without_features() {
     let g = &mut generator(35);
     let mut model = gru(3, 0, g);
-    let mut workspace = Workspace::new(&model);
-    let (bptt, loss) = (TruncatedBptt::full(LossAt::EveryStep), MeanSquaredError::new(Reduction::MeanOverElements));
+    let mut workspace = None;
+    let (bptt, loss) = (Bptt::full(LossAt::EveryStep), MeanSquaredError::new(Reduction::MeanOverElements));
     let (x, y) = (random_sequences(3, &Layout::new(4, 2), g), Sequences::zeros(0, Layout::new(4, 2)));
-    let total = bptt.train(&mut model, &loss, &x, &y, &mut workspace, &mut Pass::Infer, |_, _| {});
+    let total = bptt.train(&mut model, &loss, &x, &y, &mut workspace, |_, _| {});
     assert_eq!(total, Ok(0.0));
 }
 

@@ -6,8 +6,8 @@ use longhand::layers::linear::LinearCache;
 use longhand::layers::recurrent::RecurrentCache;
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{
-    Activation, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, MeanOverTime, Pass, Sequences, Stream, Streaming,
-    Tensors,
+    Activation, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, MeanOverTime, ParameterGradients, Pass, Sequences,
+    Stream, Streaming, Tensors,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -32,14 +32,22 @@ where
     refused(says, || bad.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone());
     let output = good.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
     let mut gradients = good.zeros();
-    refused(says, || bad.backward(&x, &mut cache, &output, &mut carry, &mut gradients, None));
-    refused(says, || bad.backward_replacing(&x, &mut cache, &output, &mut carry, &mut gradients, None));
+    refused(says, || {
+        bad.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Add(&mut gradients), None)
+    });
+    refused(says, || {
+        bad.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Replace(&mut gradients), None)
+    });
     refused(says, || Stream::new(bad, 3));
     // The same shapes, as gradients.
     let says = says.replace(": ", ": the gradient of ");
     let mut gradients = bad.zeros();
-    refused(&says, || good.backward(&x, &mut cache, &output, &mut carry, &mut gradients, None));
-    refused(&says, || good.backward_replacing(&x, &mut cache, &output, &mut carry, &mut gradients, None));
+    refused(&says, || {
+        good.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Add(&mut gradients), None)
+    });
+    refused(&says, || {
+        good.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Replace(&mut gradients), None)
+    });
 }
 
 #[test]
@@ -88,7 +96,7 @@ fn gradients_of_another_number_of_inputs_are_named() {
     let (mut cache, mut gradients) = (LinearCache::default(), Linear::zeros(5, 4));
     let output = layer.forward(&x, &mut (), &mut cache, &mut Pass::Infer).clone();
     refused("Linear(3 -> 4): the gradient of weight is 4 x 5, but it must be 4 x 3", || {
-        layer.backward(&x, &mut cache, &output, &mut (), &mut gradients, None);
+        layer.backward(&x, &mut cache, Some(&output), &mut (), ParameterGradients::Add(&mut gradients), None);
     });
 }
 
@@ -100,7 +108,14 @@ where
     let (x, mut carry, mut cache) = (zeros(3, 2, 3), layer.carry(3), L::Cache::default());
     let mut gradients = layer.zeros();
     refused("call `forward` with this input and cache before `backward`", || {
-        layer.backward(&x, &mut cache, &zeros(4, 2, 3), &mut layer.carry(3), &mut gradients, None);
+        layer.backward(
+            &x,
+            &mut cache,
+            Some(&zeros(4, 2, 3)),
+            &mut layer.carry(3),
+            ParameterGradients::Add(&mut gradients),
+            None,
+        );
     });
     let output = layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
     let (features, steps) = (output.features(), output.steps());
@@ -108,7 +123,7 @@ where
         for wanted in [false, true] {
             let mut d_x = Sequences::default();
             let d_input = wanted.then_some(&mut d_x);
-            layer.backward(x, &mut cache, d_output, d_carry, &mut gradients, d_input);
+            layer.backward(x, &mut cache, Some(d_output), d_carry, ParameterGradients::Add(&mut gradients), d_input);
         }
     };
     backward(&x, &output, &mut layer.carry(3));
@@ -150,7 +165,7 @@ fn the_gradient_of_a_carry_of_another_batch_is_refused() {
     let mut d_carry = random_like(&carry, g);
     d_carry.c = DMatrix::zeros(4, 2);
     refused("Lstm(3 -> 4): d_carry's c is 4 x 2, but it must be 4 x 3", || {
-        layer.backward(&x, &mut cache, &output, &mut d_carry, &mut gradients, None);
+        layer.backward(&x, &mut cache, Some(&output), &mut d_carry, ParameterGradients::Add(&mut gradients), None);
     });
     carry.c = DMatrix::zeros(5, 3);
     refused("Lstm(3 -> 4): the carry's c is 5 x 3, but it must be 4 x 3", || {

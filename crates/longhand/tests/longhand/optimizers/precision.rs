@@ -2,7 +2,7 @@
 
 #![allow(clippy::float_cmp, reason = "what is compared exactly is meant to be exact")]
 
-use longhand::{Adam, AdamW, HyperparameterError, Linear, Optimizer, Sgd, Tensors};
+use longhand::{Adam, AdamW, Gradients, HyperparameterError, Linear, Optimizer, Sgd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[track_caller]
@@ -51,8 +51,8 @@ fn an_epsilon_below_which_moments_are_lost_is_refused() {
 #[test]
 fn decay_rates_near_one_are_corrected_as_they_are_used() {
     let mut layer = Linear::<f32>::zeros(1, 1);
-    let mut gradients = layer.zeros();
-    gradients.weight[0] = 3.0;
+    let mut gradients = Gradients::zeros(&layer);
+    gradients.values_mut().weight[0] = 3.0;
     let mut adam = Adam::new().with_betas(0.999_999_9, 0.999_999_9).expect("below 1 in f32");
     adam.step(&mut layer, &gradients, 0.1);
     assert!((layer.weight[0] + 0.1).abs() < 1e-6, "{}", layer.weight[0]);
@@ -62,7 +62,8 @@ fn decay_rates_near_one_are_corrected_as_they_are_used() {
 fn learning_rates_that_make_no_sense_panic_and_change_nothing() {
     fn check(optimizer: &mut impl Optimizer<f32>) {
         for bad in [f32::NAN, f32::INFINITY, -0.1] {
-            let (mut layer, gradients) = (Linear::<f32>::zeros(2, 2), Linear::<f32>::zeros(2, 2));
+            let mut layer = Linear::<f32>::zeros(2, 2);
+            let gradients = Gradients::zeros(&layer);
             layer.weight.fill(1.0);
             let panic = catch_unwind(AssertUnwindSafe(|| optimizer.step(&mut layer, &gradients, bad)));
             let message = panic.expect_err("a bad learning rate").downcast::<String>().expect("a message");
@@ -70,7 +71,7 @@ fn learning_rates_that_make_no_sense_panic_and_change_nothing() {
             assert!(layer.weight.iter().all(|&w| w == 1.0));
         }
         let mut layer = Linear::<f32>::zeros(2, 2);
-        let gradients = layer.clone();
+        let gradients = Gradients::zeros(&layer);
         optimizer.step(&mut layer, &gradients, 0.0);
     }
     check(&mut Sgd::new());

@@ -27,13 +27,13 @@ pub enum Mistake {
     SilentStep,
     /// Backward returns at once if the whole cotangent of the output is zero.
     SilentPass,
-    /// `backward_replacing` doubles a bias if nobody asks for the input's gradient.
+    /// Replaced, a bias is doubled if nobody asks for the input's gradient.
     ReplacingWithoutInput,
-    /// `backward_replacing` does not replace one tensor if nobody asks for the input's gradient.
+    /// Replaced, one tensor keeps its gradient if nobody asks for the input's gradient.
     AddedWithoutInput,
-    /// `backward_replacing` writes another gradient of the carry.
+    /// Replaced, the gradient of the carry is another one.
     ReplacingCarry,
-    /// In `f32`: `backward_replacing` doubles a bias.
+    /// In `f32`: Replaced, a bias is doubled.
     SingleReplacing,
     /// In `f32`: gradients are overwritten, not added to.
     SingleOverwritten,

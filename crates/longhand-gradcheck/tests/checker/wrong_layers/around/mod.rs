@@ -5,7 +5,7 @@ mod mistake;
 mod spoil;
 
 use longhand::nalgebra::{DMatrix, convert, convert_unchecked};
-use longhand::{Elman, Features, Layer, Layout, Pass, Scalar, Sequences, Tensors};
+use longhand::{Elman, Features, Layer, Layout, ParameterGradients, Pass, Path, Scalar, Sequences, Tensors};
 pub use mistake::Mistake;
 use spoil::without_sixteens;
 use std::any::TypeId;
@@ -124,6 +124,45 @@ impl<T: Scalar> Layer<T> for Around<T> {
         &self,
         input: &Sequences<T>,
         cache: &mut Cache<T>,
+        d_output: Option<&Sequences<T>>,
+        d_carry: &mut DMatrix<T>,
+        gradients: ParameterGradients<'_, Self>,
+        d_input: Option<&mut Sequences<T>>,
+    ) {
+        use Mistake as M;
+        let zeros = Self::output(cache).zeros();
+        let d_output = d_output.unwrap_or(&zeros);
+        let gradients = match gradients {
+            ParameterGradients::Add(gradients) => gradients,
+            ParameterGradients::Skip => &mut self.zeros(),
+            ParameterGradients::Replace(gradients) => {
+                let asked = d_input.is_some();
+                let before = gradients.inner.bias_hh_l0.clone();
+                gradients.set_zero();
+                self.add(input, cache, d_output, d_carry, gradients, d_input);
+                let in_single = is_single::<T>() && self.has(M::SingleReplacing);
+                if in_single || (self.has(M::ReplacingWithoutInput) && !asked) {
+                    gradients.inner.bias_hh_l0 *= convert::<f64, T>(2.0);
+                }
+                if self.has(M::AddedWithoutInput) && !asked {
+                    gradients.inner.bias_hh_l0 += before;
+                }
+                if self.has(M::ReplacingCarry) && !asked {
+                    d_carry.fill(T::zero());
+                }
+                return;
+            }
+        };
+        self.add(input, cache, d_output, d_carry, gradients, d_input);
+    }
+}
+
+impl<T: Scalar> Around<T> {
+    /// The backward pass that adds to the gradients of the parameters.
+    fn add(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut Cache<T>,
         d_output: &Sequences<T>,
         d_carry: &mut DMatrix<T>,
         gradients: &mut Self,
@@ -151,7 +190,9 @@ impl<T: Scalar> Layer<T> for Around<T> {
         if is_single::<T>() && self.has(M::SingleOverwritten) {
             gradients.inner.bias_hh_l0.fill(T::zero());
         }
-        gradients.inner.visit_pair(&own, &mut |sum, own| sum.iter_mut().zip(own).for_each(|(sum, &g)| *sum += g));
+        gradients
+            .inner
+            .visit_pair(&Path::ROOT, &own, &mut |_, sum, own| sum.iter_mut().zip(own).for_each(|(sum, &g)| *sum += g));
         if let Some(d_input) = d_input {
             let layout = input.layout();
             d_input.reshape(input.features(), layout);
@@ -166,34 +207,6 @@ impl<T: Scalar> Layer<T> for Around<T> {
         }
     }
 
-    fn backward_replacing(
-        &self,
-        input: &Sequences<T>,
-        cache: &mut Cache<T>,
-        d_output: &Sequences<T>,
-        d_carry: &mut DMatrix<T>,
-        gradients: &mut Self,
-        d_input: Option<&mut Sequences<T>>,
-    ) {
-        use Mistake as M;
-        let asked = d_input.is_some();
-        let before = gradients.inner.bias_hh_l0.clone();
-        gradients.set_zero();
-        self.backward(input, cache, d_output, d_carry, gradients, d_input);
-        let in_single = is_single::<T>() && self.has(M::SingleReplacing);
-        if in_single || (self.has(M::ReplacingWithoutInput) && !asked) {
-            gradients.inner.bias_hh_l0 *= convert::<f64, T>(2.0);
-        }
-        if self.has(M::AddedWithoutInput) && !asked {
-            gradients.inner.bias_hh_l0 += before;
-        }
-        if self.has(M::ReplacingCarry) && !asked {
-            d_carry.fill(T::zero());
-        }
-    }
-}
-
-impl<T: Scalar> Around<T> {
     /// The backward pass of the layer, with the mistakes in what it is given.
     fn whole(
         &self,
@@ -226,10 +239,10 @@ impl<T: Scalar> Around<T> {
             }
             let mut other = Inner::<T>::default();
             layer.forward(&given, &mut carry, &mut other, &mut Pass::Infer);
-            layer.backward(&given, &mut other, d_output, d_carry, own, Some(d_x));
+            layer.backward(&given, &mut other, Some(d_output), d_carry, ParameterGradients::Add(own), Some(d_x));
             *d_x = std::mem::take(d_x).with_layout(layout.clone()).expect("the same size");
         } else {
-            layer.backward(&given, &mut cache.inner, d_output, d_carry, own, Some(d_x));
+            layer.backward(&given, &mut cache.inner, Some(d_output), d_carry, ParameterGradients::Add(own), Some(d_x));
         }
     }
 
@@ -265,7 +278,8 @@ impl<T: Scalar> Around<T> {
             }
             let (x, mut cache, mut d) = (window(input, step), Inner::<T>::default(), Sequences::default());
             self.inner.forward(&x, &mut carries[step].clone(), &mut cache, &mut Pass::Infer);
-            self.inner.backward(&x, &mut cache, &d_y, d_carry, own, Some(&mut d));
+            let own = ParameterGradients::Add(&mut *own);
+            self.inner.backward(&x, &mut cache, Some(&d_y), d_carry, own, Some(&mut d));
             for b in 0..input.batch() {
                 d_x.at_mut(step, b).copy_from_slice(d.at(0, b));
             }

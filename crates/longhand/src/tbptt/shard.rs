@@ -1,41 +1,68 @@
 //! The buffers of training, for all sequences of a batch or for some of them.
 
-use super::LossAt;
-use crate::{Layer, Layout, Scalar, Sequences, ShapeError, Target, Tensors, kernel};
-use alloc::vec::Vec;
+use super::{LossAt, SequenceInput};
+use crate::{Gradients, Layer, Layout, Path, Scalar, ShapeError, Target, Tensors, kernel};
+use alloc::{boxed::Box, vec::Vec};
+use core::convert::Infallible;
 use core::ops::Range;
+use rand::{Rng, TryRng};
 
-/// The buffers of training: one for a model, reused from batch to batch, so that training allocates nothing after its
-/// first batch.
-#[derive(Debug)]
-pub struct Workspace<T: Scalar, M: Layer<T>, Y> {
+/// The generator of a trainer that was given none.
+struct NoGenerator;
+
+const NO_GENERATOR: &str = "a layer of this model draws at random in training: give the trainer a generator with \
+                            `Trainer::with_generator`";
+
+impl TryRng for NoGenerator {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        panic!("{NO_GENERATOR}")
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        panic!("{NO_GENERATOR}")
+    }
+
+    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Infallible> {
+        panic!("{NO_GENERATOR}")
+    }
+}
+
+/// The sequences of a batch that one thread trains on, and its buffers, which are reused from batch to batch.
+pub(super) struct Shard<T: Scalar, M: Layer<T>, Y> {
     /// The sequences of the batch that are this one's.
     pub(super) sequences: Range<usize>,
-    pub(super) inputs: Sequences<T>,
+    pub(super) inputs: M::Input,
     pub(super) targets: Y,
     pub(super) carry: M::Carry,
     pub(super) d_carry: M::Carry,
-    /// Whether the carry is that of the batch before.
-    continues: bool,
+    /// Whether the next batch continues from this carry.
+    pub(super) continues: bool,
     /// The last valid step of each sequence.
     last_valid_steps: Vec<Option<usize>>,
     /// Which columns of the window have a loss.
     pub(super) has_loss: Vec<bool>,
     pub(super) cache: M::Cache,
-    pub(super) gradients: M,
-    /// Whether the next backward pass replaces the gradients, because an update has had what stands there.
+    pub(super) gradients: Gradients<M>,
+    /// Whether the next backward pass replaces the gradients, because an update has used them.
     pub(super) replaces: bool,
+    /// Layers that draw at random in training draw from this.
+    pub(super) generator: Box<dyn Rng + Send>,
     pub(super) d_output: M::Output,
     /// The loss of the last window.
     pub(super) loss: T,
 }
 
-impl<T: Scalar, M: Layer<T>, Y: Target> Workspace<T, M, Y> {
+impl<T: Scalar, M: Layer<T>, Y: Target> Shard<T, M, Y>
+where
+    M::Input: SequenceInput,
+{
     /// Buffers for a model, which take their size at the first batch.
-    pub fn new(model: &M) -> Self {
-        Workspace {
+    pub(super) fn new(model: &M) -> Self {
+        Shard {
             sequences: 0..0,
-            inputs: Sequences::default(),
+            inputs: M::Input::default(),
             targets: Y::default(),
             carry: model.carry(0),
             d_carry: model.carry(0),
@@ -43,21 +70,12 @@ impl<T: Scalar, M: Layer<T>, Y: Target> Workspace<T, M, Y> {
             last_valid_steps: Vec::new(),
             has_loss: Vec::new(),
             cache: M::Cache::default(),
-            gradients: model.zeros(),
+            gradients: Gradients::zeros(model),
             replaces: true,
+            generator: Box::new(NoGenerator),
             d_output: M::Output::default(),
             loss: T::zero(),
         }
-    }
-
-    /// The carry after the last window.
-    pub fn carry(&self) -> &M::Carry {
-        &self.carry
-    }
-
-    /// The next batch starts from a zero carry.
-    pub(super) fn forget_carry(&mut self) {
-        self.continues = false;
     }
 
     /// Divides the sequences of a batch among shards, and makes each ready for its part.
@@ -79,7 +97,7 @@ impl<T: Scalar, M: Layer<T>, Y: Target> Workspace<T, M, Y> {
             }
             shard.last_valid_steps.clear();
             shard.last_valid_steps.extend(sequences.clone().map(|sequence| layout.last_valid_step(sequence)));
-            (shard.sequences, shard.continues, shard.replaces) = (sequences, true, true);
+            (shard.sequences, shard.replaces) = (sequences, true);
         }
         Ok(())
     }
@@ -108,10 +126,11 @@ impl<T: Scalar, M: Layer<T>, Y: Target> Workspace<T, M, Y> {
     }
 
     /// The gradients of all shards, added to those of the first in the shards' order.
-    pub(super) fn sum_gradients(shards: &mut [Self]) -> &mut M {
+    pub(super) fn sum_gradients(shards: &mut [Self]) -> &mut Gradients<M> {
         let (first, others) = shards.split_first_mut().expect("there is at least one shard");
         for other in others.iter().filter(|other| !other.sequences.is_empty()) {
-            first.gradients.visit_pair(&other.gradients, &mut |sum, gradient| kernel::add(sum, gradient));
+            let sum = first.gradients.values_mut();
+            sum.visit_pair(&Path::ROOT, other.gradients.values(), &mut |_, sum, gradient| kernel::add(sum, gradient));
         }
         &mut first.gradients
     }
@@ -125,13 +144,13 @@ pub(super) fn target_column(layout: &Layout, targets: &impl Target, step: usize,
 
 #[cfg(test)]
 mod tests {
-    use super::Workspace;
+    use super::Shard;
     use crate::{Labels, LastStep, Layout};
     use alloc::vec::Vec;
 
     fn sizes(batch: usize, shards: usize) -> Vec<usize> {
-        let mut all: Vec<_> = (0..shards).map(|_| Workspace::<f64, LastStep, Labels>::new(&LastStep)).collect();
-        Workspace::divide(&mut all, &LastStep, &Layout::new(1, batch)).expect("nothing was carried");
+        let mut all: Vec<_> = (0..shards).map(|_| Shard::<f64, LastStep, Labels>::new(&LastStep)).collect();
+        Shard::divide(&mut all, &LastStep, &Layout::new(1, batch)).expect("nothing was carried");
         let mut next = 0;
         for shard in &all {
             assert_eq!(shard.sequences.start, next, "the shards are consecutive");

@@ -1,0 +1,338 @@
+//! The training call.
+
+use super::shard::Shard;
+use super::window::Window;
+use super::{Batch, SequenceInput, TrainingError, TruncatedBptt};
+use crate::{Gradients, Layer, Layout, Loss, LossAt, Path, Reduction, Scalar, Sequences, ShapeError, Target, Tensors};
+use crate::{kernel, scalar::count};
+use alloc::{boxed::Box, format, string::ToString, vec::Vec};
+use core::ops::Range;
+use rand::{Rng, SeedableRng};
+
+/// Trains a model of type `M` with a loss `L`: the loss, the truncation, and the buffers, which are allocated with the first
+/// batch.
+///
+/// There are two ways to train, and both return the loss of the batch: the loss's reduction over *all* losses of the batch,
+/// however it is cut into windows. A mean is the mean over all steps that have a loss.
+///
+/// - [`gradients`](Self::gradients): the gradients of a whole batch; clipping and the update are steps of your own loop.
+/// - [`train_windows`](Self::train_windows): an update after each truncation window.
+///
+/// ```
+/// use longhand::*;
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// // Tell which of two sequences rises.
+/// let x = Sequences::from_fn(1, 20, 2, |_, step, sequence| if sequence == 0 { step as f32 / 20.0 } else { 0.2 });
+/// let labels = Labels::per_sequence(&[1, 0]);
+/// let mut generator = ChaCha8Rng::seed_from_u64(1);
+/// let mut model = Elman::new(1, 10, &mut generator).then(LastStep)?.then(Linear::new(10, 2, &mut generator))?;
+///
+/// let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
+/// let mut trainer = Trainer::new(&model, loss, TruncatedBptt::full(LossAt::LastValidStep));
+/// let mut optimizer = Adam::new();
+/// let mut losses = Vec::new();
+/// for _ in 0..50 {
+///     let (loss, gradients) = trainer.gradients(&model, Batch { inputs: &x, targets: &labels })?;
+///     gradients.clip_by_global_norm(1.0);
+///     optimizer.step(&mut model, gradients, 0.01);
+///     losses.push(loss);
+/// }
+/// assert!(losses[49] < 0.5 * losses[0]);
+///
+/// // An update after each window of 10 steps.
+/// let mut trainer = Trainer::new(&model, loss, TruncatedBptt::new(10, LossAt::WindowEnd)?);
+/// trainer.train_windows(&mut model, Batch { inputs: &x, targets: &labels }, |model, gradients| {
+///     optimizer.step(model, gradients, 0.01);
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Trainer<T: Scalar, M: Layer<T>, L: Loss<T>> {
+    loss: L,
+    truncation: TruncatedBptt,
+    shards: Vec<Shard<T, M, L::Target>>,
+    /// Runs a window on all shards.
+    run: Run<T, M, L>,
+    /// Makes the generators of the shards, if the trainer was given one.
+    seeds: Option<Box<dyn FnMut() -> Box<dyn Rng + Send> + Send>>,
+    continues: bool,
+    skips: bool,
+    skipped: usize,
+}
+
+type Run<T, M, L> = fn(&mut [Shard<T, M, <L as Loss<T>>::Target>], &Window<'_, T, M, L>);
+
+impl<T, M, L> Trainer<T, M, L>
+where
+    T: Scalar,
+    M: Layer<T, Input: SequenceInput, Output = Sequences<T>>,
+    L: Loss<T>,
+{
+    /// A trainer for models of the shape of `model`.
+    pub fn new(model: &M, loss: L, truncation: TruncatedBptt) -> Self {
+        Trainer {
+            loss,
+            truncation,
+            shards: Vec::from([Shard::new(model)]),
+            run: |shards, window| shards.iter_mut().for_each(|shard| window.pass(shard)),
+            seeds: None,
+            continues: false,
+            skips: false,
+            skipped: 0,
+        }
+    }
+
+    /// Layers that draw at random in training (dropout) draw from generators that are seeded from this one. Without a
+    /// generator, such a layer panics.
+    #[must_use]
+    pub fn with_generator<R: Rng + SeedableRng + Send + 'static>(mut self, mut generator: R) -> Self {
+        self.seeds = Some(Box::new(move || Box::new(R::from_rng(&mut generator))));
+        self.seed_shards();
+        self
+    }
+
+    /// Each batch starts from the carry that the batch before it left, for streams that are longer than a batch (stateful
+    /// training). [`forget_carry`](Self::forget_carry) starts from zero again.
+    #[must_use]
+    pub fn continuing(mut self) -> Self {
+        self.continues = true;
+        self
+    }
+
+    /// Windows whose loss or gradients are NaN or infinite change nothing, in place of an error:
+    /// [`train_windows`](Self::train_windows) skips their updates, and the gradients that [`gradients`](Self::gradients)
+    /// returns are zero then. [`skipped`](Self::skipped) counts them.
+    #[must_use]
+    pub fn skipping_not_finite(mut self) -> Self {
+        self.skips = true;
+        self
+    }
+
+    /// How many updates were skipped because a loss or a gradient was NaN or infinite.
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// Uses `count` shards, which `run` runs a window on.
+    #[cfg_attr(not(feature = "rayon"), expect(dead_code, reason = "only threads use several shards"))]
+    pub(super) fn with_shards(mut self, model: &M, count: usize, run: Run<T, M, L>) -> Self {
+        self.shards = (0..count).map(|_| Shard::new(model)).collect();
+        self.run = run;
+        self.seed_shards();
+        self
+    }
+
+    fn seed_shards(&mut self) {
+        if let Some(next) = &mut self.seeds {
+            self.shards.iter_mut().for_each(|shard| shard.generator = next());
+        }
+    }
+
+    /// The next batch starts from a carry of zero.
+    pub fn forget_carry(&mut self) {
+        self.shards.iter_mut().for_each(|shard| shard.continues = false);
+    }
+
+    /// The carry after the last window of the last batch. With several shards it is that of the first shard's sequences.
+    pub fn carry(&self) -> &M::Carry {
+        &self.shards[0].carry
+    }
+
+    /// The loss of a batch and the gradients of the parameters, summed over all windows.
+    ///
+    /// # Errors
+    /// If the targets do not fit the inputs, if there is no step or no sequence, or if the loss or a gradient is NaN or
+    /// infinite. With [`continuing`](Self::continuing), if the batch before had another number of sequences.
+    ///
+    /// # Panics
+    /// If the model does not take these inputs, if its outputs are neither one per step nor one per window, or if every step
+    /// has a loss and the outputs are one per window.
+    pub fn gradients(
+        &mut self,
+        model: &M,
+        batch: Batch<'_, M::Input, L::Target>,
+    ) -> Result<(T, &mut Gradients<M>), TrainingError> {
+        let layout = self.begin(model, batch)?;
+        let loss = self.all_windows(model, batch, layout, None)?;
+        Ok((loss, &mut self.shards[0].gradients))
+    }
+
+    /// [`gradients`](Self::gradients) from a given carry, with the gradient of the carry: for a model that continues what
+    /// another one began, such as a decoder.
+    ///
+    /// `carry` comes in before the first step and goes out after the last one. `d_carry` comes in as the gradient of the carry
+    /// that goes out (zero if nothing follows), and goes out as the gradient of the carry that came in. Between truncation
+    /// windows the gradient of the carry is zero, so give the last window the whole sequence
+    /// ([`TruncatedBptt::full`]) to train both models through each other.
+    ///
+    /// # Errors
+    /// As [`gradients`](Self::gradients).
+    ///
+    /// # Panics
+    /// As [`gradients`](Self::gradients), if the carry is that of another number of sequences, or if the trainer runs in
+    /// parallel.
+    #[track_caller]
+    pub fn gradients_with_carry(
+        &mut self,
+        model: &M,
+        batch: Batch<'_, M::Input, L::Target>,
+        carry: &mut M::Carry,
+        d_carry: &mut M::Carry,
+    ) -> Result<(T, &mut Gradients<M>), TrainingError> {
+        assert!(
+            self.shards.len() == 1,
+            "a carry can be given to a trainer with one shard, not with {}",
+            self.shards.len()
+        );
+        let layout = self.begin(model, batch)?;
+        core::mem::swap(&mut self.shards[0].carry, carry);
+        let result = self.all_windows(model, batch, layout, Some(d_carry));
+        core::mem::swap(&mut self.shards[0].carry, carry);
+        let loss = result?;
+        Ok((loss, &mut self.shards[0].gradients))
+    }
+
+    /// Trains on one batch with an update after each window that has a loss. `update` is given the model and the gradients of
+    /// the window: clip them and let an optimizer step there. Returns the loss of the batch.
+    ///
+    /// # Errors
+    /// As [`gradients`](Self::gradients). The updates of the windows before stay.
+    ///
+    /// # Panics
+    /// As [`gradients`](Self::gradients).
+    pub fn train_windows(
+        &mut self,
+        model: &mut M,
+        batch: Batch<'_, M::Input, L::Target>,
+        mut update: impl FnMut(&mut M, &mut Gradients<M>),
+    ) -> Result<T, TrainingError> {
+        let layout = self.begin(model, batch)?;
+        // The weighted sum of the windows' losses, and the number of losses.
+        let (mut total, mut losses) = (T::zero(), 0);
+        let mut only = None;
+        for steps in self.truncation.windows(layout) {
+            let in_window = self.mark_losses(layout, batch.targets, &steps);
+            let loss = self.run_window(model, batch, steps.clone(), [in_window; 2], false);
+            if in_window == 0 {
+                continue;
+            }
+            only = if losses == 0 { Some(loss) } else { None };
+            losses += in_window;
+            let is_mean = self.loss.reduction() != Reduction::Sum;
+            total += if is_mean { loss * count(in_window) } else { loss };
+            let gradients = Shard::sum_gradients(&mut self.shards);
+            match not_finite(loss, gradients.values(), &steps) {
+                Some(error) if !self.skips => return Err(error),
+                Some(_) => self.skipped += 1,
+                None => update(model, gradients),
+            }
+            self.shards.iter_mut().for_each(|shard| shard.replaces = true);
+        }
+        let is_mean = self.loss.reduction() != Reduction::Sum && losses > 0;
+        // The loss of a single window is exact; the quotient could be rounded.
+        Ok(only.unwrap_or(if is_mean { total / count(losses) } else { total }))
+    }
+
+    /// Checks the shapes of a batch and divides it among the shards.
+    fn begin<'b>(&mut self, model: &M, batch: Batch<'b, M::Input, L::Target>) -> Result<&'b Layout, ShapeError> {
+        let (layout, targets) = (batch.inputs.layout(), batch.targets);
+        if layout.columns() == 0 {
+            return Err(ShapeError::EmptyBatch { steps: layout.steps(), batch: layout.batch() });
+        }
+        if targets.batch() != layout.batch() || !(targets.steps() == 1 || targets.steps() == layout.steps()) {
+            return Err(ShapeError::Targets {
+                target_steps: targets.steps(),
+                target_batch: targets.batch(),
+                steps: layout.steps(),
+                batch: layout.batch(),
+            });
+        }
+        Shard::divide(&mut self.shards, model, layout)?;
+        self.shards.iter_mut().for_each(|shard| shard.continues = self.continues);
+        Ok(layout)
+    }
+
+    /// Runs all windows of a batch, sums their gradients in the first shard and returns the loss. The last window starts from
+    /// `d_carry`, which goes out as the gradient of the carry that came in.
+    fn all_windows(
+        &mut self,
+        model: &M,
+        batch: Batch<'_, M::Input, L::Target>,
+        layout: &Layout,
+        mut d_carry: Option<&mut M::Carry>,
+    ) -> Result<T, TrainingError> {
+        let windows = self.truncation.windows(layout);
+        let losses = windows.map(|steps| self.mark_losses(layout, batch.targets, &steps)).sum();
+        let mut loss = T::zero();
+        let mut d_first = None;
+        for steps in self.truncation.windows(layout) {
+            let (is_first, is_last) = (steps.start == 0, steps.end == layout.steps());
+            let given = d_carry.as_deref().filter(|_| is_last);
+            if let Some(d_carry) = given {
+                self.shards[0].d_carry.copy_from(d_carry);
+            }
+            let in_window = self.mark_losses(layout, batch.targets, &steps);
+            loss += self.run_window(model, batch, steps, [in_window, losses], given.is_some());
+            if let Some(d_carry) = d_carry.as_deref_mut().filter(|_| is_first) {
+                if is_last {
+                    d_carry.copy_from(&self.shards[0].d_carry);
+                } else {
+                    d_first = Some(self.shards[0].d_carry.clone());
+                }
+            }
+        }
+        if let (Some(d_carry), Some(d_first)) = (d_carry.as_deref_mut(), &d_first) {
+            d_carry.copy_from(d_first);
+        }
+        let is_trained = losses > 0 || d_carry.is_some();
+        let gradients = Shard::sum_gradients(&mut self.shards);
+        if !is_trained {
+            gradients.set_zero();
+        }
+        match not_finite(loss, gradients.values(), &(0..layout.steps())) {
+            Some(error) if !self.skips => return Err(error),
+            Some(_) => {
+                self.skipped += 1;
+                gradients.set_zero();
+            }
+            None => {}
+        }
+        Ok(loss)
+    }
+
+    /// Marks the steps of a window that have a loss, and counts them.
+    fn mark_losses(&mut self, layout: &Layout, targets: &L::Target, steps: &Range<usize>) -> usize {
+        let at = self.truncation.loss_at;
+        self.shards.iter_mut().map(|shard| shard.mark_losses(at, layout, targets, steps)).sum()
+    }
+
+    /// Runs a window on all shards; returns its loss. A mean is taken over `span` losses.
+    fn run_window(
+        &mut self,
+        model: &M,
+        batch: Batch<'_, M::Input, L::Target>,
+        steps: Range<usize>,
+        [losses, span]: [usize; 2],
+        has_d_carry: bool,
+    ) -> T {
+        let (loss, inputs, targets) = (&self.loss, batch.inputs, batch.targets);
+        let every_step = self.truncation.loss_at == LossAt::EveryStep;
+        let window = Window { model, loss, inputs, targets, steps, every_step, losses, span, has_d_carry };
+        (self.run)(&mut self.shards, &window);
+        self.shards.iter().fold(T::zero(), |sum, shard| sum + shard.loss)
+    }
+}
+
+/// The error for a loss or a gradient that is NaN or infinite.
+fn not_finite<T: Scalar, M: Tensors<T>>(loss: T, gradients: &M, steps: &Range<usize>) -> Option<TrainingError> {
+    if !loss.is_finite() {
+        return Some(TrainingError::Loss { loss: format!("{loss}"), steps: steps.clone() });
+    }
+    let mut first = None;
+    gradients.visit(&Path::ROOT, &mut |path, _, values| {
+        if first.is_none() && !kernel::all_finite(values) {
+            first = Some(path.to_string());
+        }
+    });
+    first.map(|tensor| TrainingError::Gradient { tensor, steps: steps.clone() })
+}
