@@ -11,7 +11,7 @@ mod shared;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, Adam, Layer, Linear, Optimizer, ParameterGradients, Pass, Sequences, Sgd, Stream, Tensors,
+    Activation, Adam, Gradients, Layer, Linear, Optimizer, ParameterGradients, Pass, Sequences, Sgd, Stream, Tensors,
     clip_by_global_norm, clip_by_value,
 };
 use shared::{SequenceLayer, generator, noise};
@@ -143,9 +143,10 @@ fn element_wise(criterion: &mut Criterion) {
     let (mut w, mut g) = (DMatrix::from_element(64, 64, 0.5_f32), DMatrix::from_element(64, 64, 1e-3_f32));
     group.bench_function("clip_by_value", |bencher| bencher.iter(|| clip_by_value(black_box(&mut g), 1.0)));
     group.bench_function("clip_by_global_norm", |bencher| bencher.iter(|| clip_by_global_norm(black_box(&mut g), 1.0)));
-    let (mut sgd, mut adam) = (Sgd::new(), Adam::new());
-    group.bench_function("Sgd", |bencher| bencher.iter(|| sgd.step(black_box(&mut w), &g, 1e-6)));
-    group.bench_function("Adam", |bencher| bencher.iter(|| adam.step(black_box(&mut w), &g, 1e-6)));
+    let (mut sgd, mut adam, mut gradients) = (Sgd::new(), Adam::new(), Gradients::zeros::<f32>(&w));
+    gradients.values_mut().copy_from(&g);
+    group.bench_function("Sgd", |bencher| bencher.iter(|| sgd.step(black_box(&mut w), &gradients, 1e-6)));
+    group.bench_function("Adam", |bencher| bencher.iter(|| adam.step(black_box(&mut w), &gradients, 1e-6)));
     group.finish();
 }
 

@@ -5,8 +5,8 @@ mod shared;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use longhand::{
-    Adam, Labels, LossAt, Optimizer, ParallelWorkspace, Pass, Reduction, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy,
-    TruncatedBptt, UpdateEvery, Workspace, clip_by_global_norm,
+    Adam, Batch, LossAt, Optimizer, Pass, Reduction, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Trainer,
+    TruncatedBptt,
 };
 use shared::{CLASSES, FEATURES, STEPS, SequenceLayer, Training, elman, gru, labels, lstm, noise};
 use std::hint::black_box;
@@ -19,15 +19,13 @@ fn study(criterion: &mut Criterion) {
         let (mut model, x) = (elman(units), noise(FEATURES, STEPS, 1));
         let target = SigmoidCrossEntropy::one_hot(CLASSES, &[3]);
         let loss = SigmoidCrossEntropy::new(Reduction::Sum);
-        let bptt = TruncatedBptt::new(window, LossAt::WindowEnd, UpdateEvery::Window).expect("not 0");
+        let bptt = TruncatedBptt::new(window, LossAt::WindowEnd).expect("not 0");
         let mut optimizer = Sgd::new().with_value_clipping(1.0).expect("positive");
-        let mut workspace = Workspace::new(&model);
+        let mut trainer = Trainer::new(&model, loss, bptt);
         group.bench_function(format!("{units} units, window {window}"), |bencher| {
             bencher.iter(|| {
-                let mut infer = Pass::Infer;
-                let loss = bptt.train(&mut model, &loss, &x, &target, &mut workspace, &mut infer, |model, g| {
-                    optimizer.step(model, g, 1e-3);
-                });
+                let batch = Batch { inputs: &x, targets: &target };
+                let loss = trainer.train_windows(&mut model, batch, |model, g| optimizer.step(model, g, 1e-3));
                 black_box(loss)
             });
         });
@@ -72,18 +70,17 @@ fn threads(criterion: &mut Criterion) {
 
 fn on_two_threads<M>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut model: M, units: usize, batch: usize)
 where
-    M: SequenceLayer + Send + Sync,
-    Workspace<f32, M, Labels>: Send,
+    M: SequenceLayer + Sync,
 {
     group.throughput(Throughput::Elements(batch as u64));
     let (x, labels) = (noise(FEATURES, STEPS, batch), labels(batch));
     let (bptt, loss) = (TruncatedBptt::full(LossAt::WindowEnd), SoftmaxCrossEntropy::new(Reduction::MeanOverSteps));
-    let (mut optimizer, mut workspace) = (Adam::new(), ParallelWorkspace::new(&model, 2));
+    let (mut optimizer, mut trainer) = (Adam::new(), Trainer::new(&model, loss, bptt).in_parallel(&model, 2));
     let mut step = || {
-        bptt.train_parallel(&mut model, &loss, &x, &labels, &mut workspace, |model, g| {
-            clip_by_global_norm(g, 1.0);
-            optimizer.step(model, g, 1e-3);
-        })
+        let (loss, gradients) = trainer.gradients(&model, Batch { inputs: &x, targets: &labels }).expect("they fit");
+        gradients.clip_by_global_norm(1.0);
+        optimizer.step(&mut model, gradients, 1e-3);
+        loss
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("the threads start");
     let mut seconds = |times: u64| {

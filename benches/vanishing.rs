@@ -6,8 +6,8 @@
 mod shared;
 
 use longhand::{
-    Adam, AdamW, Elman, Gru, Linear, LossAt, Lstm, Optimizer, ParameterGradients, Pass, Path, Reduction, Sequences,
-    Sgd, SigmoidCrossEntropy, Stream, Streaming, Tensors, TruncatedBptt, UpdateEvery, Workspace,
+    Adam, AdamW, Batch, Elman, Gradients, Gru, Linear, LossAt, Lstm, Optimizer, Pass, Path, Reduction, Sequences, Sgd,
+    SigmoidCrossEntropy, Stream, Streaming, Tensors, Trainer, TruncatedBptt,
 };
 use shared::{CLASSES, FEATURES, STEPS, SequenceLayer, generator, noise};
 use std::hint::black_box;
@@ -80,12 +80,13 @@ fn study() {
         });
         let (x, target) = (noise(FEATURES, STEPS, 1), SigmoidCrossEntropy::one_hot(CLASSES, &[3]));
         let loss = SigmoidCrossEntropy::new(Reduction::Sum);
-        let bptt = TruncatedBptt::new(30, LossAt::WindowEnd, UpdateEvery::Window).expect("the window is not empty");
+        let bptt = TruncatedBptt::new(30, LossAt::WindowEnd).expect("the window is not empty");
         let mut optimizer = Sgd::new().with_value_clipping(1.0).expect("the limit is positive");
-        let mut workspace = Workspace::new(&model);
+        let mut trainer = Trainer::new(&model, loss, bptt);
         move || {
-            let update = |model: &mut _, gradients: &mut _| optimizer.step(model, gradients, 1e-6);
-            let loss = bptt.train(&mut model, &loss, &x, &target, &mut workspace, &mut Pass::Infer, update);
+            let batch = Batch { inputs: &x, targets: &target };
+            let loss =
+                trainer.train_windows(&mut model, batch, |model, gradients| optimizer.step(model, gradients, 1e-6));
             black_box(loss.expect("one target for each sequence"));
         }
     };
@@ -95,7 +96,8 @@ fn study() {
 /// Forward and backward, with an output gradient at every step or at the last step only.
 fn one_loss<L: SequenceLayer>(layer: &L, batch: usize, steps: usize) {
     let pass = |every_step: bool| {
-        let (x, mut cache, mut gradients) = (noise(FEATURES, steps, batch), L::Cache::default(), layer.zeros());
+        let (x, mut cache, mut gradients) =
+            (noise(FEATURES, steps, batch), L::Cache::default(), Gradients::zeros(layer));
         let mut d_output: Option<Sequences<f32>> = None;
         move || {
             let mut carry = layer.carry(batch);
@@ -106,14 +108,7 @@ fn one_loss<L: SequenceLayer>(layer: &L, batch: usize, steps: usize) {
                 Sequences::from_fn(output.features(), steps, batch, d)
             });
             let mut d_carry = layer.carry(batch);
-            layer.backward(
-                &x,
-                &mut cache,
-                Some(d_output),
-                &mut d_carry,
-                ParameterGradients::Replace(&mut gradients),
-                None,
-            );
+            layer.backward(&x, &mut cache, Some(d_output), &mut d_carry, gradients.replace(), None);
             black_box(&gradients);
         }
     };
@@ -152,9 +147,9 @@ fn silence<L: Streaming<f32>>(layer: &L) {
 fn optimizer(name: &str, optimizer: &mut impl Optimizer<f32>) {
     const REPEATS: usize = 64;
     let mut model = Linear::<f32>::zeros(512, 512);
-    let mut gradients = model.zeros();
+    let mut gradients = Gradients::zeros(&model);
     let mut round = |gradient: f32, steps_before: usize| {
-        gradients.weight.fill(gradient);
+        gradients.values_mut().weight.fill(gradient);
         let mut step = || optimizer.step(&mut model, &gradients, 1e-3);
         (0..steps_before).for_each(|_| step());
         time(REPEATS, &mut step)

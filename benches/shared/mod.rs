@@ -3,8 +3,8 @@
 
 use criterion::Criterion;
 use longhand::{
-    Adam, Chain, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Pass, Reduction, Sequences,
-    SoftmaxCrossEntropy, TruncatedBptt, Workspace, clip_by_global_norm, initialise,
+    Adam, Batch, Chain, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Reduction, Sequences,
+    SoftmaxCrossEntropy, Trainer, TruncatedBptt, initialise,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use std::time::Duration;
@@ -80,25 +80,23 @@ pub struct Training<M: SequenceLayer> {
     x: Sequences<f32>,
     labels: Labels,
     optimizer: Adam<f32>,
-    workspace: Workspace<f32, M, Labels>,
+    trainer: Trainer<f32, M, SoftmaxCrossEntropy>,
 }
 
 impl<M: SequenceLayer> Training<M> {
     /// Of a model, on `batch` sequences of `steps` steps.
     pub fn new(model: M, steps: usize, batch: usize) -> Self {
-        let (optimizer, workspace) = (Adam::new(), Workspace::new(&model));
-        Training { model, x: noise(FEATURES, steps, batch), labels: labels(batch), optimizer, workspace }
+        let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
+        let trainer = Trainer::new(&model, loss, TruncatedBptt::full(LossAt::WindowEnd));
+        Training { model, x: noise(FEATURES, steps, batch), labels: labels(batch), optimizer: Adam::new(), trainer }
     }
 
     /// One step; its loss.
     pub fn step(&mut self) -> f32 {
-        let Training { model, x, labels, optimizer, workspace } = self;
-        let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
-        let bptt = TruncatedBptt::full(LossAt::WindowEnd);
-        let update = |model: &mut M, gradients: &mut M| {
-            clip_by_global_norm(gradients, 1.0);
-            optimizer.step(model, gradients, 1e-3);
-        };
-        bptt.train(model, &loss, x, labels, workspace, &mut Pass::Infer, update).expect("the labels fit")
+        let Training { model, x, labels, optimizer, trainer } = self;
+        let (loss, gradients) = trainer.gradients(model, Batch { inputs: x, targets: labels }).expect("the labels fit");
+        gradients.clip_by_global_norm(1.0);
+        optimizer.step(model, gradients, 1e-3);
+        loss
     }
 }

@@ -19,8 +19,8 @@ use crate::evaluation::{Fault, Scores, evaluate};
 use crate::progress::Reporter;
 use crate::recurrent::Recurrent;
 use longhand::{
-    Adam, Chain, Labels, Layer, Linear, LossAt, MeanOverTime, Optimizer, Pass, Reduction, Sequences,
-    SoftmaxCrossEntropy, Tensors, TruncatedBptt, Workspace, clip_by_global_norm, initialise, schedule,
+    Adam, Batch, Chain, Labels, Layer, Linear, LossAt, MeanOverTime, Optimizer, Reduction, Sequences,
+    SoftmaxCrossEntropy, Tensors, Trainer, TruncatedBptt, initialise, schedule,
 };
 use longhand_data::Windows;
 use preparation::Preparation;
@@ -133,8 +133,8 @@ where
     let mut preparation = Preparation::fit(training, generator)?;
     let loss =
         SoftmaxCrossEntropy::new(Reduction::MeanOverSteps).with_label_smoothing(hyperparameters.label_smoothing)?;
-    let bptt = TruncatedBptt::full(LossAt::WindowEnd);
-    let (mut optimizer, mut workspace) = (Adam::new(), Workspace::new(&model));
+    let mut trainer = Trainer::new(&model, loss, TruncatedBptt::full(LossAt::WindowEnd)).skipping_not_finite();
+    let mut optimizer = Adam::new();
     let (mut x, mut labels) = (Sequences::default(), Labels::default());
 
     let warm_up = updates / WARM_UP_PART;
@@ -152,11 +152,9 @@ where
         for chosen in order.chunks(BATCH).take(updates - update) {
             preparation.training(training, chosen, &mut x, generator);
             labels.set_per_sequence(chosen.iter().map(|&i| training.labels[i]));
-            let mut pass = Pass::Train(generator);
-            let mean = bptt.train(&mut model, &loss, &x, &labels, &mut workspace, &mut pass, |model, gradients| {
-                clip_by_global_norm(gradients, hyperparameters.max_norm);
-                optimizer.step(model, gradients, learning_rate(update));
-            })?;
+            let (mean, gradients) = trainer.gradients(&model, Batch { inputs: &x, targets: &labels })?;
+            gradients.clip_by_global_norm(hyperparameters.max_norm);
+            optimizer.step(&mut model, gradients, learning_rate(update));
             update += 1;
             total += f64::from(mean) * chosen.len() as f64;
             trained += chosen.len();

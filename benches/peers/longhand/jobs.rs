@@ -3,9 +3,9 @@
 use crate::generator::{Tensor, bound, uniform};
 use crate::protocol::{CLASSES, FEATURES, Job, STEPS, Workload};
 use longhand::{
-    Adam, Elman, Gru, Labels, LastStep, Layer, Linear, Loss, LossAt, Lstm, Optimizer, Pass, Path, Reduction, Sequences,
-    Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stream, Streaming, Tensors, TruncatedBptt, UpdateEvery, Workspace,
-    clip_by_global_norm,
+    Adam, Batch, Elman, Gradients, Gru, Labels, LastStep, Layer, Linear, Loss, LossAt, Lstm, Optimizer, Pass, Path,
+    Reduction, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stream, Streaming, Tensors, Trainer,
+    TruncatedBptt,
 };
 
 /// A workload made ready.
@@ -30,7 +30,7 @@ where
     });
     match workload.kind.as_str() {
         "study" => {
-            let bptt = TruncatedBptt::new(workload.window, LossAt::WindowEnd, UpdateEvery::Window).ok()?;
+            let bptt = TruncatedBptt::new(workload.window, LossAt::WindowEnd).ok()?;
             let loss = SigmoidCrossEntropy::new(Reduction::Sum);
             let target = SigmoidCrossEntropy::one_hot(CLASSES, &[3]);
             Some(Box::new(Training::new(model(), bptt, loss, x, target, Update::study())))
@@ -96,13 +96,13 @@ impl Update {
         };
     }
 
-    fn apply<M: Tensors<f32>>(&mut self, model: &mut M, gradients: &mut M) {
+    fn apply<M: Tensors<f32>>(&mut self, model: &mut M, gradients: &mut Gradients<M>) {
         match self {
             Update::Study(sgd) => {
                 sgd.step(model, gradients, 1e-3);
             }
             Update::Adam(adam) => {
-                clip_by_global_norm(gradients, 1.0);
+                gradients.clip_by_global_norm(1.0);
                 adam.step(model, gradients, 1e-3);
             }
         }
@@ -112,19 +112,21 @@ impl Update {
 struct Training<M: Layer<f32>, L: Loss<f32>> {
     initial: M,
     model: M,
-    bptt: TruncatedBptt,
-    loss: L,
+    trainer: Trainer<f32, M, L>,
     x: Sequences<f32>,
     target: L::Target,
     update: Update,
-    workspace: Workspace<f32, M, L::Target>,
     value: f32,
 }
 
-impl<M: Layer<f32>, L: Loss<f32>> Training<M, L> {
+impl<M, L> Training<M, L>
+where
+    M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+    L: Loss<f32>,
+{
     fn new(model: M, bptt: TruncatedBptt, loss: L, x: Sequences<f32>, target: L::Target, update: Update) -> Self {
-        let workspace = Workspace::new(&model);
-        Training { initial: model.clone(), model, bptt, loss, x, target, update, workspace, value: 0.0 }
+        let trainer = Trainer::new(&model, loss, bptt);
+        Training { initial: model.clone(), model, trainer, x, target, update, value: 0.0 }
     }
 }
 
@@ -139,10 +141,15 @@ where
     }
 
     fn step(&mut self) {
-        let Training { model, bptt, loss, x, target, update, workspace, .. } = self;
-        let value = bptt.train(model, loss, x, target, workspace, &mut Pass::Infer, |model, gradients| {
-            update.apply(model, gradients);
-        });
+        let Training { model, trainer, x, target, update, .. } = self;
+        let batch = Batch { inputs: &*x, targets: &*target };
+        let value = match update {
+            Update::Study(_) => trainer.train_windows(model, batch, |model, gradients| update.apply(model, gradients)),
+            Update::Adam(_) => trainer.gradients(model, batch).map(|(loss, gradients)| {
+                update.apply(model, gradients);
+                loss
+            }),
+        };
         self.value = value.expect("the targets fit the inputs");
     }
 

@@ -3,9 +3,7 @@
 use super::{Learner, Model, Settings};
 use crate::Failure;
 use crate::evaluation::one_hot;
-use longhand::{
-    LossAt, Optimizer, Pass, Reduction, Sequences, Sgd, SigmoidCrossEntropy, TruncatedBptt, UpdateEvery, Workspace,
-};
+use longhand::{Batch, LossAt, Optimizer, Reduction, Sequences, Sgd, SigmoidCrossEntropy, Trainer, TruncatedBptt};
 use longhand_data::Windows;
 use rand_chacha::ChaCha8Rng;
 
@@ -13,10 +11,8 @@ use rand_chacha::ChaCha8Rng;
 pub struct Exact {
     model: Model,
     learning_rate: f32,
-    loss: SigmoidCrossEntropy,
-    bptt: TruncatedBptt,
+    trainer: Trainer<f32, Model, SigmoidCrossEntropy>,
     optimizer: Sgd<f32>,
-    workspace: Workspace<f32, Model, Sequences<f32>>,
     /// The one-hot target of each class.
     targets: Vec<Sequences<f32>>,
 }
@@ -24,12 +20,13 @@ pub struct Exact {
 impl Exact {
     /// Starts from the weights of `model`.
     pub fn new(model: Model, settings: Settings, training: &Windows) -> Result<Self, Failure> {
+        let loss = SigmoidCrossEntropy::new(Reduction::Sum);
+        let bptt = TruncatedBptt::new(settings.window, LossAt::WindowEnd)?;
         Ok(Exact {
             learning_rate: settings.learning_rate,
-            loss: SigmoidCrossEntropy::new(Reduction::Sum),
-            bptt: TruncatedBptt::new(settings.window, LossAt::WindowEnd, UpdateEvery::Window)?,
+            // A loss that is NaN or infinite ends the study's training too, at the end of the epoch.
+            trainer: Trainer::new(&model, loss, bptt).skipping_not_finite(),
             optimizer: Sgd::new().with_value_clipping(1.0)?,
-            workspace: Workspace::new(&model),
             targets: (0..training.classes.len()).map(|class| one_hot(training, &[class])).collect(),
             model,
         })
@@ -37,10 +34,10 @@ impl Exact {
 }
 
 impl Learner for Exact {
-    fn train(&mut self, x: &Sequences<f32>, class: usize, generator: &mut ChaCha8Rng) -> Result<f64, Failure> {
-        let Exact { model, learning_rate, loss, bptt, optimizer, workspace, targets } = self;
-        let mut pass = Pass::Train(generator);
-        let sum = bptt.train(model, loss, x, &targets[class], workspace, &mut pass, |model, gradients| {
+    fn train(&mut self, x: &Sequences<f32>, class: usize, _: &mut ChaCha8Rng) -> Result<f64, Failure> {
+        let Exact { model, learning_rate, trainer, optimizer, targets } = self;
+        let batch = Batch { inputs: x, targets: &targets[class] };
+        let sum = trainer.train_windows(model, batch, |model, gradients| {
             optimizer.step(model, gradients, *learning_rate);
         })?;
         Ok(f64::from(sum))

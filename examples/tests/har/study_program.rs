@@ -7,8 +7,7 @@ use crate::common::{Options, Results, numbers};
 use by_hand::{PROGRAM, Rules, Weights, bias, extended, without_bias};
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{
-    Elman, LastStep, Layer, Linear, LossAt, Pass, Reduction, Sequences, SigmoidCrossEntropy, TruncatedBptt,
-    UpdateEvery, Workspace,
+    Batch, Elman, LastStep, Layer, Linear, LossAt, Reduction, Sequences, SigmoidCrossEntropy, Trainer, TruncatedBptt,
 };
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -68,11 +67,12 @@ fn by_the_exact_rules_the_gradient_equals_the_librarys() {
 
         let loss = SigmoidCrossEntropy::new(Reduction::Sum);
         let target = SigmoidCrossEntropy::one_hot(CLASSES, &[CLASS]);
-        let bptt = TruncatedBptt::new(WINDOW, LossAt::WindowEnd, UpdateEvery::Window).unwrap();
-        let (mut workspace, mut librarys) = (Workspace::new(&model), Vec::new());
+        let bptt = TruncatedBptt::new(WINDOW, LossAt::WindowEnd).unwrap();
+        let (mut trainer, mut librarys) = (Trainer::new(&model, loss, bptt), Vec::new());
         let x_of_library = Sequences::single(x.clone());
-        let total = bptt.train(&mut model, &loss, &x_of_library, &target, &mut workspace, &mut Pass::Infer, |_, d| {
-            let (recurrent, readout) = (d.first().first(), d.second());
+        let batch = Batch { inputs: &x_of_library, targets: &target };
+        let total = trainer.train_windows(&mut model, batch, |_, gradients| {
+            let (recurrent, readout) = (gradients.values().first().first(), gradients.values().second());
             librarys.push(Weights {
                 ih: extended(recurrent.weight_ih_l0.clone(), &recurrent.bias_ih_l0),
                 hh: extended(recurrent.weight_hh_l0.clone(), &recurrent.bias_hh_l0),

@@ -141,11 +141,11 @@ impl<T: Scalar> Layer<T> for Embedding<T> {
         gradients: longhand::ParameterGradients<'_, Self>,
         _: Option<&mut Ids>,
     ) {
+        use Mistake as M;
         let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
         let d_output = d_output.unwrap_or(&zeros);
         let mut unwanted = longhand::Tensors::<T>::zeros(self);
         let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
-        use Mistake as M;
         let stale = matches!(self.mistake, M::StaleIds | M::StaleIdsOfSameLength);
         let ids = cache.ids.as_ref().filter(|_| stale).unwrap_or(ids);
         if self.mistake == M::SingleOverwritten && TypeId::of::<T>() == TypeId::of::<f32>() {

@@ -130,6 +130,7 @@ impl<T: Scalar> Layer<T> for Wrong<T> {
         gradients: ParameterGradients<'_, Self>,
         d_input: Option<&mut Sequences<T>>,
     ) {
+        use Mistake as M;
         let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
         let d_output = d_output.unwrap_or(&zeros);
         let mut unwanted = longhand::Tensors::<T>::zeros(self);
@@ -137,7 +138,6 @@ impl<T: Scalar> Layer<T> for Wrong<T> {
             ParameterGradients::Replace(gradients) if self.mistake == Mistake::AddedWhereReplaced => gradients,
             gradients => gradients.to_add_to().unwrap_or(&mut unwanted),
         };
-        use Mistake as M;
         let (is, layout) = (|mistake: M| self.mistake == mistake, input.layout());
         let (steps, batch, units) = (layout.steps(), layout.batch(), self.weight_hh_l0.nrows());
         let mut sums = Wrong { mistake: self.mistake, ..Wrong::zeros(input.features(), units, self.mistake) };

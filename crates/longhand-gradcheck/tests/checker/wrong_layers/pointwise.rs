@@ -186,11 +186,11 @@ impl<T: Scalar> Layer<T> for Pointwise<T> {
         gradients: longhand::ParameterGradients<'_, Self>,
         mut d_x: Option<&mut Sequences<T>>,
     ) {
+        use Mistake as M;
         let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
         let d_y = d_y.unwrap_or(&zeros);
         let mut unwanted = longhand::Tensors::<T>::zeros(self);
         let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
-        use Mistake as M;
         let (layout, features) = (x.layout(), x.features());
         if let Some(d_x) = &mut d_x {
             d_x.reshape(features, layout);

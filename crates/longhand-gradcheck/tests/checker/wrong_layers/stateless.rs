@@ -122,11 +122,11 @@ impl<T: Scalar> Layer<T> for Normalise<T> {
         gradients: longhand::ParameterGradients<'_, Self>,
         mut d_input: Option<&mut Sequences<T>>,
     ) {
+        use Mistake as M;
         let zeros = longhand::Tensors::<T>::zeros(<Self as Layer<T>>::output(cache));
         let d_output = d_output.unwrap_or(&zeros);
         let mut unwanted = longhand::Tensors::<T>::zeros(self);
         let gradients = gradients.to_add_to::<T>().unwrap_or(&mut unwanted);
-        use Mistake as M;
         let layout = input.layout();
         if let Some(d_input) = &mut d_input {
             d_input.reshape(input.features(), layout);
