@@ -117,7 +117,7 @@ fn single_columns(criterion: &mut Criterion) {
     group.bench_function("roof: fused multiply-adds", |bencher| bencher.iter(peak));
     for (rows, columns) in [(50, 50), (64, 64), (100, 100), (192, 64), (512, 128)] {
         let layer = Linear::<f32>::new(columns, rows, &mut generator());
-        let (mut stream, x) = (Stream::new(&layer, columns), vec![0.1; columns]);
+        let (mut stream, x) = (Stream::with_features(&layer, columns), vec![0.1; columns]);
         group.throughput(Throughput::Elements((2 * rows * columns) as u64));
         group.bench_function(format!("W x + b, {rows} x {columns}"), |bencher| {
             bencher.iter(|| black_box(stream.step(black_box(&x), &mut ()))[0]);

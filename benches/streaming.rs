@@ -13,7 +13,7 @@ use std::time::Instant;
 const STEPS: usize = 1_000_000;
 
 fn step<M: Streaming<f32>>(criterion: &mut Criterion, model: &M) {
-    let (mut stream, mut carry) = (Stream::new(model, FEATURES), model.carry(1));
+    let (mut stream, mut carry) = (Stream::with_features(model, FEATURES), model.carry(1));
     let sample = [0.3, -0.2, 0.9];
     let mut group = criterion.benchmark_group("one step");
     group.bench_function(model.name(), |bencher| {

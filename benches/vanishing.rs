@@ -117,7 +117,7 @@ fn one_loss<L: SequenceLayer>(layer: &L, batch: usize, steps: usize) {
 }
 
 /// A stream of noise, or of silence after an impulse.
-fn silence<L: Streaming<f32>>(layer: &L) {
+fn silence<L: Streaming<f32, Step = [f32]>>(layer: &L) {
     // Without biases, the state decays in silence.
     let mut layer = layer.clone();
     layer.visit_mut(&Path::ROOT, &mut |path, _, values| {
@@ -127,7 +127,7 @@ fn silence<L: Streaming<f32>>(layer: &L) {
     });
     let inputs: Vec<f32> = noise(1, 1024, 1).values().as_slice().to_vec();
     let stream_of = |silent: bool| {
-        let (mut stream, mut carry, inputs) = (Stream::new(&layer, 1), layer.carry(1), inputs.clone());
+        let (mut stream, mut carry, inputs) = (Stream::with_features(&layer, 1), layer.carry(1), inputs.clone());
         let mut step = 0;
         move || {
             let input = if silent && step > 0 { 0.0 } else { inputs[step % inputs.len()] };

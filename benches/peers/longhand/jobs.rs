@@ -196,7 +196,7 @@ struct Steps<M: Streaming<f32>> {
 
 impl<M: Streaming<f32>> Steps<M> {
     fn new(model: &M, x: Sequences<f32>) -> Self {
-        let (stream, carry) = (Stream::new(model, FEATURES), model.carry(1));
+        let (stream, carry) = (Stream::with_features(model, FEATURES), model.carry(1));
         Steps { stream, x, at: 0, carry, logits: [0.0; CLASSES] }
     }
 }

@@ -18,6 +18,32 @@ pub enum ShapeError {
         /// How many features it takes.
         takes: usize,
     },
+    /// A layer inside of a residual connection changes the number of features.
+    #[error(
+        "{layer} takes {takes} features and gives {gives}, but a residual connection adds both; make the numbers equal"
+    )]
+    Residual {
+        /// The layer.
+        layer: String,
+        /// How many features it takes.
+        takes: usize,
+        /// How many features it gives.
+        gives: usize,
+    },
+    /// The two directions of a bidirectional layer take different inputs.
+    #[error(
+        "{forward} takes {takes} features, but {backward}, which runs backwards in time, takes {other}; make the numbers equal"
+    )]
+    Directions {
+        /// The layer that runs forwards in time.
+        forward: String,
+        /// How many features it takes.
+        takes: usize,
+        /// The layer that runs backwards in time.
+        backward: String,
+        /// How many features that one takes.
+        other: usize,
+    },
     /// A matrix does not have a column for each step of each sequence.
     #[error("{columns} columns cannot hold {steps} steps of {batch} sequences; there must be {}", steps.saturating_mul(*batch))]
     Columns {

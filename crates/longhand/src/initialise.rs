@@ -45,6 +45,23 @@ pub fn uniform<T: Scalar, P: Tensors<T>, R: Rng + ?Sized>(
     Ok(())
 }
 
+/// Draws every parameter of a layer or model from the normal distribution of mean 0 and this deviation.
+///
+/// # Errors
+/// If `deviation` is negative or not finite, or `T` cannot represent it as a normal number.
+pub fn normal<T: Scalar, P: Tensors<T>, R: Rng + ?Sized>(
+    parameters: &mut P,
+    deviation: f64,
+    generator: &mut R,
+) -> Result<(), HyperparameterError> {
+    check_not_negative::<T>("deviation", deviation)?;
+    fill(parameters, &mut || {
+        let normal: f64 = StandardNormal.sample(generator);
+        deviation * normal
+    });
+    Ok(())
+}
+
 /// Uniform in `[-1/sqrt(fan), 1/sqrt(fan))`, PyTorch's default for its linear and recurrent layers.
 pub(crate) fn uniform_fan<T: Scalar, P: Tensors<T>, R: Rng + ?Sized>(
     parameters: &mut P,

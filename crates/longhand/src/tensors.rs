@@ -36,6 +36,7 @@ enum Part<'a> {
     Root,
     Field(&'a str),
     Place(usize),
+    Frozen,
 }
 
 impl<'a> Path<'a> {
@@ -53,17 +54,40 @@ impl<'a> Path<'a> {
     pub fn place(&'a self, index: usize) -> Path<'a> {
         Path { within: Some(self), part: Part::Place(index) }
     }
+
+    /// The same place, whose parameters are frozen: optimizers leave them as they are. The name stays.
+    #[must_use]
+    pub fn frozen(&'a self) -> Path<'a> {
+        Path { within: Some(self), part: Part::Frozen }
+    }
+
+    /// Whether a parameter here is frozen.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self.part, Part::Frozen) || self.within.is_some_and(Path::is_frozen)
+    }
+
+    /// Whether the name here is empty.
+    fn is_root(&self) -> bool {
+        match self.part {
+            Part::Root => true,
+            Part::Frozen => self.within.is_none_or(Path::is_root),
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Part::Frozen, Some(within)) = (self.part, self.within) {
+            return write!(f, "{within}");
+        }
         if let Some(within) = self.within
-            && !matches!(within.part, Part::Root)
+            && !within.is_root()
         {
             write!(f, "{within}.")?;
         }
         match self.part {
-            Part::Root => Ok(()),
+            Part::Root | Part::Frozen => Ok(()),
             Part::Field(name) => f.write_str(name),
             Part::Place(index) => write!(f, "{index}"),
         }

@@ -1,7 +1,11 @@
 //! The layers: one file each, with its equations, shapes and derivation, then forward, then backward.
 
 pub mod activation;
+pub mod bidirectional;
+pub mod dropout;
 pub mod elman;
+pub mod embedding;
+pub mod frozen;
 pub mod gru;
 pub mod ind_rnn;
 pub mod last_step;
@@ -10,4 +14,5 @@ pub mod lstm;
 pub mod mean_over_time;
 pub mod minimal_gated_unit;
 pub mod recurrent;
+pub mod residual;
 pub(crate) mod shapes;

@@ -9,32 +9,37 @@ mod stateless;
 use crate::{Features, Layer, Scalar};
 use alloc::{vec, vec::Vec};
 
-/// A layer that can run one step of one sequence at a time: its output at a step depends on its input there and on
-/// what it carries.
+/// A layer that can run one step of one sequence at a time: its output at a step depends on its input at that step and on its
+/// carry.
 ///
-/// All recurrent layers, [`Linear`](crate::Linear), [`Activation`](crate::Activation) and chains of these are.
-/// [`LastStep`](crate::LastStep) is, too: the last step so far is the one at hand. A mean over time is not.
+/// All recurrent layers, [`Linear`](crate::Linear), [`Activation`](crate::Activation), [`Dropout`](crate::Dropout),
+/// [`Embedding`](crate::Embedding), [`LastStep`](crate::LastStep) (which passes the current step through), and chains and
+/// residual connections of these can be streamed. [`MeanOverTime`](crate::MeanOverTime) and
+/// [`Bidirectional`](crate::Bidirectional) cannot: they need later steps.
 pub trait Streaming<T: Scalar>: Layer<T> {
-    /// The parameters as the kernels want them, and buffers for one step.
+    /// The input of a step: `[T]`, one scalar per feature, or `usize` for a token id.
+    type Step: StepInput + ?Sized;
+    /// The parameters in the order of the kernels, and buffers for one step.
     type Prepared;
 
-    /// Packs the parameters as they are now, for input of so many features.
+    /// Packs the parameters as they are now, for input of `inputs` features.
     ///
     /// # Panics
     /// If the parameters do not agree with one another in shape.
     fn prepare(&self, inputs: usize) -> Self::Prepared;
 
-    /// One step of one sequence, from `inputs` scalars to `outputs` scalars; `carry` comes in and goes out.
+    /// Runs one step of one sequence; `carry` comes in and goes out.
     ///
     /// # Panics
     /// If the input, the output or the carry have another shape.
-    fn step(prepared: &mut Self::Prepared, input: &[T], carry: &mut Self::Carry, output: &mut [T]);
+    fn step(prepared: &mut Self::Prepared, input: &Self::Step, carry: &mut Self::Carry, output: &mut [T]);
 }
 
 /// A model, prepared to run one step of one sequence at a time.
 ///
-/// It holds the parameters as they were when it was made: after more training, make another. The carry stays with the
-/// caller, so one stream can serve several sequences in turn, and starting anew is taking a new carry.
+/// It holds the parameters as they were when it was made: after more training, make another one. The carry stays with the
+/// caller, so one stream can serve several sequences in turn. To restart, create a new carry. Outputs equal those of
+/// [`Layer::forward`] up to rounding.
 ///
 /// ```
 /// use longhand::{Layer, Linear, Lstm, Stream};
@@ -43,7 +48,7 @@ pub trait Streaming<T: Scalar>: Layer<T> {
 /// let mut generator = ChaCha8Rng::seed_from_u64(1);
 /// let model = Lstm::<f32>::new(3, 16, &mut generator).then(Linear::new(16, 6, &mut generator))?;
 ///
-/// let (mut stream, mut carry) = (Stream::new(&model, 3), model.carry(1));
+/// let (mut stream, mut carry) = (Stream::new(&model), model.carry(1));
 /// for sample in [[0.1, -0.3, 0.9], [0.2, -0.2, 0.8]] {
 ///     let logits: &[f32] = stream.step(&sample, &mut carry);
 ///     assert_eq!(logits.len(), 6);
@@ -58,12 +63,25 @@ pub struct Stream<T: Scalar, M: Streaming<T>> {
 }
 
 impl<T: Scalar, M: Streaming<T>> Stream<T, M> {
-    /// Prepares a model for input of so many features.
+    /// Prepares a model with a fixed number of features.
+    ///
+    /// # Panics
+    /// If the model takes any number of features (use [`with_features`](Self::with_features)), or its parameters do not agree
+    /// with one another in shape.
+    #[track_caller]
+    pub fn new(model: &M) -> Self {
+        match model.features() {
+            Features::Fixed { input, .. } => Stream::with_features(model, input),
+            Features::Any => panic!("`{}` takes any number of features: use `Stream::with_features`", model.name()),
+        }
+    }
+
+    /// Prepares a model for input of `inputs` features.
     ///
     /// # Panics
     /// If the model takes another number of features, or its parameters do not agree with one another in shape.
     #[track_caller]
-    pub fn new(model: &M, inputs: usize) -> Self {
+    pub fn with_features(model: &M, inputs: usize) -> Self {
         let features = model.features();
         if let Features::Fixed { input, .. } = features {
             assert!(input == inputs, "expected {input} features (layer `{}`), got {inputs}", model.name());
@@ -71,16 +89,37 @@ impl<T: Scalar, M: Streaming<T>> Stream<T, M> {
         Stream { inputs, prepared: model.prepare(inputs), output: vec![T::zero(); features.of_output(inputs)] }
     }
 
-    /// One step: the output for `input`. `carry` is that of one sequence ([`Layer::carry`] of a batch of 1); it comes in
-    /// and goes out.
+    /// Runs one step and returns the output for `input`. `carry` is that of one sequence ([`Layer::carry`] of a batch of 1); it
+    /// comes in and goes out.
     ///
     /// # Panics
-    /// If the input has another number of features, or the carry is that of another number of sequences.
+    /// If the input has another number of features or is not in the table of an [`Embedding`](crate::Embedding), or if the carry
+    /// is that of another number of sequences.
     #[track_caller]
-    pub fn step(&mut self, input: &[T], carry: &mut M::Carry) -> &[T] {
-        let (given, expected) = (input.len(), self.inputs);
-        assert!(given == expected, "expected {expected} features in a step, got {given}");
+    pub fn step(&mut self, input: &M::Step, carry: &mut M::Carry) -> &[T] {
+        if let Some(given) = input.features() {
+            let expected = self.inputs;
+            assert!(given == expected, "expected {expected} features in a step, got {given}");
+        }
         M::step(&mut self.prepared, input, carry, &mut self.output);
         &self.output
+    }
+}
+
+/// The input of one step.
+pub trait StepInput {
+    /// Number of features; `None` for a token id.
+    fn features(&self) -> Option<usize>;
+}
+
+impl<T: Scalar> StepInput for [T] {
+    fn features(&self) -> Option<usize> {
+        Some(self.len())
+    }
+}
+
+impl StepInput for usize {
+    fn features(&self) -> Option<usize> {
+        None
     }
 }

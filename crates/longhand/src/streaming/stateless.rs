@@ -1,12 +1,14 @@
-//! The layers that carry nothing, one step at a time, and chains.
+//! The layers without a carry, one step at a time, and the layers around other layers.
 
 use super::Streaming;
+use crate::kernel;
 use crate::kernel::{Accumulate, PackedForColumn, each};
 use crate::layers::activation;
-use crate::{Activation, Chain, LastStep, Layer, Linear, Scalar};
+use crate::{Activation, Chain, Dropout, Embedding, Frozen, LastStep, Layer, Linear, Residual, Scalar, Sequences};
 use alloc::{vec, vec::Vec};
 
 impl<T: Scalar> Streaming<T> for Linear<T> {
+    type Step = [T];
     type Prepared = LinearPrepared<T>;
 
     fn prepare(&self, _: usize) -> LinearPrepared<T> {
@@ -29,6 +31,7 @@ pub struct LinearPrepared<T> {
 }
 
 impl<T: Scalar> Streaming<T> for Activation {
+    type Step = [T];
     type Prepared = Activation;
 
     fn prepare(&self, _: usize) -> Activation {
@@ -42,12 +45,69 @@ impl<T: Scalar> Streaming<T> for Activation {
 
 /// The last step so far is the one at hand.
 impl<T: Scalar> Streaming<T> for LastStep {
+    type Step = [T];
     type Prepared = ();
 
     fn prepare(&self, _: usize) {}
 
     fn step((): &mut (), input: &[T], (): &mut (), output: &mut [T]) {
         output.copy_from_slice(input);
+    }
+}
+
+/// Streaming is inference, where dropout does nothing.
+impl<T: Scalar> Streaming<T> for Dropout {
+    type Step = [T];
+    type Prepared = ();
+
+    fn prepare(&self, _: usize) {}
+
+    fn step((): &mut (), input: &[T], (): &mut (), output: &mut [T]) {
+        output.copy_from_slice(input);
+    }
+}
+
+impl<T: Scalar> Streaming<T> for Embedding<T> {
+    type Step = usize;
+    type Prepared = Embedding<T>;
+
+    fn prepare(&self, _: usize) -> Embedding<T> {
+        self.clone()
+    }
+
+    fn step(table: &mut Embedding<T>, &id: &usize, (): &mut (), output: &mut [T]) {
+        output.copy_from_slice(table.column(id));
+    }
+}
+
+impl<T: Scalar, L: Streaming<T>> Streaming<T> for Frozen<L> {
+    type Step = L::Step;
+    type Prepared = L::Prepared;
+
+    fn prepare(&self, inputs: usize) -> L::Prepared {
+        self.inner.prepare(inputs)
+    }
+
+    fn step(prepared: &mut L::Prepared, input: &L::Step, carry: &mut L::Carry, output: &mut [T]) {
+        L::step(prepared, input, carry, output);
+    }
+}
+
+impl<T, L> Streaming<T> for Residual<L>
+where
+    T: Scalar,
+    L: Streaming<T, Step = [T]> + Layer<T, Input = Sequences<T>, Output = Sequences<T>>,
+{
+    type Step = [T];
+    type Prepared = L::Prepared;
+
+    fn prepare(&self, inputs: usize) -> L::Prepared {
+        self.inner().prepare(inputs)
+    }
+
+    fn step(prepared: &mut L::Prepared, input: &[T], carry: &mut L::Carry, output: &mut [T]) {
+        L::step(prepared, input, carry, output);
+        kernel::add(output, input);
     }
 }
 
@@ -63,8 +123,9 @@ impl<T, A, B> Streaming<T> for Chain<A, B>
 where
     T: Scalar,
     A: Streaming<T>,
-    B: Streaming<T> + Layer<T, Input = A::Output>,
+    B: Streaming<T, Step = [T]> + Layer<T, Input = A::Output>,
 {
+    type Step = A::Step;
     type Prepared = ChainPrepared<A::Prepared, T, B::Prepared>;
 
     fn prepare(&self, inputs: usize) -> Self::Prepared {
@@ -76,7 +137,7 @@ where
         }
     }
 
-    fn step(prepared: &mut Self::Prepared, input: &[T], carry: &mut Self::Carry, output: &mut [T]) {
+    fn step(prepared: &mut Self::Prepared, input: &A::Step, carry: &mut Self::Carry, output: &mut [T]) {
         let ChainPrepared { first, between, second } = prepared;
         A::step(first, input, &mut carry.0, between);
         B::step(second, between, &mut carry.1, output);

@@ -25,7 +25,7 @@ where
     });
     let (mut carry, mut cache) = (model.carry(1), M::Cache::default());
     let whole = model.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
-    let (mut stream, mut streamed_carry) = (Stream::new(model, inputs), model.carry(1));
+    let (mut stream, mut streamed_carry) = (Stream::with_features(model, inputs), model.carry(1));
     let close = |a: &[T], b: &[T]| {
         assert_eq!(a.len(), b.len());
         let distance = |(&a, &b): (&T, &T)| (a - b).abs().to_subset().unwrap_or(f64::NAN);
@@ -71,7 +71,7 @@ fn the_last_step_so_far() {
         .and_then(|chain| chain.then(Linear::new(9, 3, g)))
         .expect("they meet");
     let x = DMatrix::from_fn(2, 12, |row, column| ((row + 2 * column) as f64).cos());
-    let (mut stream, mut carry) = (Stream::new(&model, 2), model.carry(1));
+    let (mut stream, mut carry) = (Stream::with_features(&model, 2), model.carry(1));
     for step in 0..12 {
         let so_far = Sequences::single(x.columns(0, step + 1).into_owned());
         let mut cache = ChainCache::default();
@@ -93,7 +93,7 @@ fn another_number_of_features() {
 #[should_panic(expected = "the carry is for 2 sequences of 4 units; `Stream` needs that of one sequence of 4 units")]
 fn the_carry_of_two_sequences() {
     let model = Gru::<f32>::zeros(3, 4);
-    Stream::new(&model, 3).step(&[0.0; 3], &mut model.carry(2));
+    Stream::with_features(&model, 3).step(&[0.0; 3], &mut model.carry(2));
 }
 
 /// Each layer by itself: a chain is checked by its first.
@@ -102,7 +102,7 @@ fn input_of_another_length_is_refused() {
     fn check<M: Streaming<f32>>(model: &M) {
         for length in [0, 2, 4, 6] {
             let step = || {
-                let (mut stream, mut carry) = (Stream::new(model, 3), model.carry(1));
+                let (mut stream, mut carry) = (Stream::with_features(model, 3), model.carry(1));
                 stream.step(&vec![0.5; length], &mut carry).len()
             };
             assert!(
@@ -126,5 +126,5 @@ fn no_input_features() {
     check_all::<f64>(0, 5, 4, 11, 1e-12);
     let mut linear = Linear::<f64>::zeros(0, 2);
     linear.bias[1] = 3.0;
-    assert_eq!(Stream::new(&linear, 0).step(&[], &mut ()), [0.0, 3.0]);
+    assert_eq!(Stream::with_features(&linear, 0).step(&[], &mut ()), [0.0, 3.0]);
 }

@@ -5,11 +5,12 @@ mod truncation;
 
 use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::{
-    Activation, Elman, Gru, IndRnn, LastStep, Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinimalGatedUnit,
-    Nonlinearity, Recurrent, Reduction, ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy,
+    Activation, Bidirectional, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep, Layer, Linear, Lstm,
+    MeanOverTime, MeanSquaredError, MinimalGatedUnit, Nonlinearity, Recurrent, Reduction, Residual, ShapeError,
+    SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
 };
 use longhand_gradcheck::laws::{self, Doubling, Side};
-use longhand_gradcheck::{Case, Checker, DualLayer, SequenceLayer, Setting, SingleLayer, prove_loss};
+use longhand_gradcheck::{Case, Checker, DualLayer, Law, SequenceLayer, Setting, SingleLayer, prove_loss};
 use proptest::prelude::*;
 
 /// A layer of this crate doubles its gradients to the last bit.
@@ -159,6 +160,84 @@ fn relu_at_zero() {
     let mut setting = Setting::of_case_as_it_is(&elman, &case);
     setting.d_carry.fill(0.0);
     assert!(setting.passes().gradients.bias_hh_l0.iter().all(|&d| d == 0.0));
+}
+
+#[test]
+fn dropout() {
+    for probability in [0.0, 0.4] {
+        prove(|_| Dropout::new(probability).expect("a probability"));
+    }
+}
+
+#[test]
+fn residual_connections() {
+    prove(|case| Residual::new::<f64>(Elman::zeros(case.inputs, case.inputs)).expect("equal numbers"));
+    prove(|case| {
+        let inner = Lstm::zeros(case.inputs, case.hidden).then(Linear::zeros(case.hidden, case.inputs));
+        Residual::new::<f64>(inner.expect("the features agree")).expect("equal numbers")
+    });
+}
+
+/// Windows do not give what the whole sequence gives: a step depends on later steps of its window.
+#[test]
+fn bidirectional_layers() {
+    let checker = || Checker::new().without(Law::Windows).wrong_shapes().flushing();
+    checker().prove(|case| {
+        let layer = || Gru::zeros(case.inputs, case.hidden);
+        Bidirectional::new::<f64>(layer(), layer()).expect("the same inputs")
+    });
+    checker().cases(8).prove(|case| {
+        let [first, second] = [(case.inputs, case.hidden), (2 * case.hidden, case.outputs)].map(|(inputs, units)| {
+            let layer = || Lstm::zeros(inputs, units);
+            Bidirectional::new::<f64>(layer(), layer()).expect("the same inputs")
+        });
+        let dropout = Dropout::new(0.3).expect("a probability");
+        first.then(dropout).and_then(|chain| chain.then(second)).expect("the features agree")
+    });
+}
+
+#[test]
+fn embedding() {
+    let mut generator = Case::from_seed(3).generator();
+    for seed in 0..20 {
+        let mut table = Embedding::zeros(7, 3);
+        longhand::initialise::normal(&mut table, 1.0, &mut generator).expect("a deviation");
+        let mut ids = |lengths: &[usize]| -> Tokens {
+            let mut id = || rand::RngExt::random_range(&mut generator, 0..7);
+            Tokens::ragged(
+                &lengths.iter().map(|&steps| (0..steps).map(|_| id()).collect()).collect::<Vec<Vec<usize>>>(),
+            )
+        };
+        let (first, same_shape, other) = (ids(&[5, 2, 4]), ids(&[5, 2, 4]), ids(&[9, 3]));
+        let setting = |ids: &Tokens| Setting::new(table.clone(), ids.clone(), ids.batch(), seed);
+        for other in [&same_shape, &other] {
+            Checker::new().any_layer_with(&setting(&first), &setting(other)).unwrap_or_else(|e| panic!("{e}"));
+        }
+        // Sequences of the same length, so that a sequence alone has as many steps.
+        let sequences = [vec![1, 6, 1], vec![2, 0, 5]];
+        let alone = sequences.clone().map(Tokens::single);
+        laws::batch_of(&setting(&Tokens::ragged(&sequences)), &alone).unwrap_or_else(|e| panic!("{e}"));
+    }
+}
+
+/// The gradient of the input is that of the inner layer; the parameters have none.
+#[test]
+fn frozen_layers_pass_the_gradient_on() {
+    for seed in 0..20 {
+        let case = Case::from_seed(seed);
+        let setting = Setting::of_case(&Gru::zeros(case.inputs, case.hidden), &case);
+        let inner = setting.passes();
+        let Setting { layer, input, carry, d_output, d_carry, training, about } = setting;
+        let frozen = Frozen::new(layer);
+        let setting = Setting { layer: frozen, input, carry, d_output, d_carry, training, about };
+        let passes = setting.passes();
+        assert_eq!((&passes.output, &passes.d_input, &passes.d_carry), (&inner.output, &inner.d_input, &inner.d_carry));
+        assert!(longhand::global_norm(&passes.gradients) == 0.0);
+        let laws = [laws::contract, laws::repeat, laws::replacing, laws::omissions, laws::other_pass];
+        for law in laws {
+            law(&setting).unwrap_or_else(|failure| panic!("{failure}"));
+        }
+    }
 }
 
 proptest! {

@@ -33,6 +33,7 @@ enum Weights<T> {
 }
 
 impl<T: Scalar, C: Cell> Streaming<T> for Recurrent<T, C> {
+    type Step = [T];
     type Prepared = RecurrentPrepared<T, C>;
 
     fn prepare(&self, _: usize) -> RecurrentPrepared<T, C> {

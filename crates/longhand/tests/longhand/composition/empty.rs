@@ -67,7 +67,7 @@ fn every_layer_runs_at_sizes_of_zero() {
 fn streams<M: SequenceLayer + Streaming<f64>>(model: &M, inputs: usize) {
     let x = random_sequences(inputs, &Layout::new(2, 1), &mut generator(32));
     let expected = forward(model, &x, &model.carry(1)).0;
-    let (mut stream, mut carry) = (Stream::new(model, inputs), model.carry(1));
+    let (mut stream, mut carry) = (Stream::with_features(model, inputs), model.carry(1));
     for step in 0..2 {
         let given = stream.step(x.at(step, 0), &mut carry);
         let expected = expected.at(step, 0);

@@ -38,7 +38,7 @@ where
     refused(says, || {
         bad.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Replace(&mut gradients), None)
     });
-    refused(says, || Stream::new(bad, 3));
+    refused(says, || Stream::with_features(bad, 3));
     // The same shapes, as gradients.
     let says = says.replace(": ", ": the gradient of ");
     let mut gradients = bad.zeros();
