@@ -15,5 +15,8 @@ pub mod write_your_own_layer {}
 #[doc = include_str!("write-your-own-cell.md")]
 pub mod write_your_own_cell {}
 
+#[doc = include_str!("cookbook.md")]
+pub mod cookbook {}
+
 #[doc = include_str!("prove-your-layer.md")]
 pub mod prove_your_layer {}

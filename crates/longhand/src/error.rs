@@ -18,6 +18,14 @@ pub enum ShapeError {
         /// How many features it takes.
         takes: usize,
     },
+    /// A slice does not have as many numbers as its sizes ask for.
+    #[error("{given} numbers cannot have the sizes {sizes:?}; there must be the product of the three")]
+    Elements {
+        /// Numbers that were given.
+        given: usize,
+        /// The sizes, in the order of the numbers.
+        sizes: [usize; 3],
+    },
     /// A layer inside of a residual connection changes the number of features.
     #[error(
         "{layer} takes {takes} features and gives {gives}, but a residual connection adds both; make the numbers equal"
@@ -111,6 +119,20 @@ pub enum ShapeError {
         given: usize,
         /// That of the first sequence.
         expected: usize,
+    },
+    /// The outputs of a model cannot be compared with the targets.
+    #[error(
+        "{model} gives {} steps of {} sequences for a window of {} steps of {} sequences; training needs an output at every \
+         step, or, unless every step has a loss, one per window",
+        given[0], given[1], expected[0], expected[1]
+    )]
+    Outputs {
+        /// The model.
+        model: String,
+        /// Steps and sequences of the output.
+        given: [usize; 2],
+        /// Steps and sequences of the window.
+        expected: [usize; 2],
     },
     /// Targets do not belong to the inputs.
     #[error(

@@ -94,7 +94,7 @@ pub use layers::residual::Residual;
 pub use layout::Layout;
 pub use losses::{Labels, Loss, MeanSquaredError, Reduction, SigmoidCrossEntropy, SoftmaxCrossEntropy, Target};
 pub use nalgebra;
-pub use optimizers::{Adam, AdamW, Optimizer, Sgd};
+pub use optimizers::{Adam, AdamW, Optimizer, ParameterGroup, Sgd};
 pub use scalar::Scalar;
 pub use sequences::Sequences;
 pub use streaming::{StepInput, Stream, Streaming};

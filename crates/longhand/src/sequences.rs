@@ -95,6 +95,74 @@ impl<T: Scalar> Sequences<T> {
         Ok(padded)
     }
 
+    /// Sequences from numbers in the order batch, steps, features, with the features of a step next to each other: that of a
+    /// PyTorch tensor with `batch_first=True` and of a NumPy array of that shape.
+    ///
+    /// ```
+    /// use longhand::Sequences;
+    /// // Two sequences of two steps of one feature.
+    /// let x = Sequences::from_batch_first(&[1.0, 2.0, 3.0, 4.0], [2, 2, 1])?;
+    /// assert_eq!((x.at(0, 1), x.at(1, 0)), ([3.0].as_slice(), [2.0].as_slice()));
+    /// # Ok::<(), longhand::ShapeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are not `batch * steps * features` numbers.
+    ///
+    /// # Panics
+    /// If the elements do not fit in the address space.
+    #[track_caller]
+    pub fn from_batch_first(values: &[T], [batch, steps, features]: [usize; 3]) -> Result<Self, ShapeError> {
+        let layout = Layout::new(steps, batch);
+        check_count(values, [batch, steps, features])?;
+        let mut sequences = Sequences::zeros(features, layout);
+        for sequence in 0..batch {
+            for step in 0..steps {
+                let first = (sequence * steps + step) * features;
+                sequences.at_mut(step, sequence).copy_from_slice(&values[first..first + features]);
+            }
+        }
+        Ok(sequences)
+    }
+
+    /// Sequences from numbers in the order steps, batch, features: that of a PyTorch tensor with `batch_first=False`, and of the
+    /// memory of this type.
+    ///
+    /// # Errors
+    /// If there are not `steps * batch * features` numbers.
+    ///
+    /// # Panics
+    /// If the elements do not fit in the address space.
+    #[track_caller]
+    pub fn from_time_first(values: &[T], [steps, batch, features]: [usize; 3]) -> Result<Self, ShapeError> {
+        check_count(values, [steps, batch, features])?;
+        Sequences::new(DMatrix::from_column_slice(features, steps * batch, values), Layout::new(steps, batch))
+    }
+
+    /// Some of the sequences, in this order: a mini-batch.
+    ///
+    /// # Panics
+    /// If there is no such sequence.
+    #[must_use]
+    #[track_caller]
+    pub fn select(&self, sequences: &[usize]) -> Self {
+        let mut selected = Sequences::default();
+        let layout = &self.layout;
+        selected.reshape_marked(
+            self.features(),
+            self.steps(),
+            sequences.len(),
+            |step, b| layout.is_valid(step, sequences[b]),
+            |step, b| layout.resets(step, sequences[b]),
+        );
+        for step in 0..self.steps() {
+            for (b, &sequence) in sequences.iter().enumerate() {
+                selected.at_mut(step, b).copy_from_slice(self.at(step, sequence));
+            }
+        }
+        selected
+    }
+
     /// Number of features: rows.
     pub fn features(&self) -> usize {
         self.values.nrows()
@@ -268,6 +336,12 @@ impl<T: Scalar> Sequences<T> {
         let features = self.features();
         &mut self.values.as_mut_slice()[column * features..(column + 1) * features]
     }
+}
+
+/// The error of a slice with another number of elements than these sizes have.
+fn check_count<T>(values: &[T], sizes: [usize; 3]) -> Result<(), ShapeError> {
+    let expected = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
+    if expected == Some(values.len()) { Ok(()) } else { Err(ShapeError::Elements { given: values.len(), sizes }) }
 }
 
 /// `values` with zeros where `layout` has padding: `values` itself where it has none, and otherwise a copy in `cleared`.

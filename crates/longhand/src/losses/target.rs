@@ -28,7 +28,7 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// One label a sequence.
+    /// One label per sequence, which holds at every step of it.
     pub fn per_sequence(classes: &[usize]) -> Labels {
         Labels { classes: classes.iter().copied().map(Some).collect(), steps: 1, batch: classes.len() }
     }
@@ -48,7 +48,42 @@ impl Labels {
         Labels { steps: classes.len().checked_div(batch).unwrap_or(0), classes, batch }
     }
 
-    /// Takes over one label a sequence, reusing the memory.
+    /// One label per step, sequence by sequence, for sequences of different lengths: the labels of
+    /// [`Sequences::ragged`].
+    ///
+    /// ```
+    /// use longhand::Labels;
+    /// let labels = Labels::ragged(&[vec![1, 0, 2], vec![1]]);
+    /// // The label of step 1 of both sequences: the second sequence has ended.
+    /// assert_eq!((labels.class(2), labels.class(3)), (Some(0), None));
+    /// ```
+    pub fn ragged<S: AsRef<[usize]>>(sequences: &[S]) -> Labels {
+        let steps = sequences.iter().map(|labels| labels.as_ref().len()).max().unwrap_or(0);
+        let mut classes = Vec::with_capacity(steps * sequences.len());
+        for step in 0..steps {
+            classes.extend(sequences.iter().map(|labels| labels.as_ref().get(step).copied()));
+        }
+        Labels { classes, steps, batch: sequences.len() }
+    }
+
+    /// The labels of some of the sequences, in this order.
+    ///
+    /// # Panics
+    /// If there is no such sequence.
+    #[must_use]
+    #[track_caller]
+    pub fn select(&self, sequences: &[usize]) -> Labels {
+        let mut classes = Vec::with_capacity(self.steps * sequences.len());
+        for step in 0..self.steps {
+            for &sequence in sequences {
+                assert!(sequence < self.batch, "there is no sequence {sequence} in labels of {} sequences", self.batch);
+                classes.push(self.classes[step * self.batch + sequence]);
+            }
+        }
+        Labels { classes, steps: self.steps, batch: sequences.len() }
+    }
+
+    /// Replaces the labels by one label per sequence, reusing the memory.
     pub fn set_per_sequence(&mut self, classes: impl Iterator<Item = usize>) {
         self.classes.clear();
         self.classes.extend(classes.map(Some));

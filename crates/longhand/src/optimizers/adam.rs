@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba, 2015, algorithm 1) and AdamW (Loshchilov and Hutter, 2019, algorithm 2).
 
-use super::{Optimizer, check_learning_rate, sized};
+use super::parameter_group::Groups;
+use super::{Optimizer, ParameterGroup, check_learning_rate, sized};
 use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
 use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::{as_f64, is, real};
@@ -41,13 +42,22 @@ pub(crate) struct Moments<T> {
     beta2: f64,
     epsilon: f64,
     steps: u32,
+    groups: Groups,
     pub(crate) first: Vec<T>,
     pub(crate) second: Vec<T>,
 }
 
 impl<T: Scalar> Moments<T> {
     fn new() -> Self {
-        Moments { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, steps: 0, first: Vec::new(), second: Vec::new() }
+        Moments {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            steps: 0,
+            groups: Groups::default(),
+            first: Vec::new(),
+            second: Vec::new(),
+        }
     }
 
     fn set_betas(&mut self, beta1: f64, beta2: f64) -> Result<(), HyperparameterError> {
@@ -73,8 +83,8 @@ impl<T: Scalar> Moments<T> {
         Ok(())
     }
 
-    /// The step, with `weight_decay` through the moments and the weights first shrunk by the factor `kept`.
-    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, learning_rate: T, weight_decay: T, kept: T) {
+    /// The step. The weight decay goes through the moments, or, if it is `decoupled`, shrinks the weights first.
+    fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &P, settings: (T, f64), decoupled: bool) {
         let count = parameters.count();
         sized(&mut self.first, count);
         sized(&mut self.second, count);
@@ -83,23 +93,24 @@ impl<T: Scalar> Moments<T> {
         // Of the decay rate as the moments have it, rounded to T: with rates near 1 the difference counts.
         let rounded = |beta: f64| as_f64(real::<T>(beta));
         let power = |beta: f64| 1.0 - Float::powi(rounded(beta), steps);
-        let step = AdamStep {
-            beta1: real(self.beta1),
-            beta2: real(self.beta2),
-            gradient_scale: real(Float::sqrt(1.0 - rounded(self.beta2))),
-            epsilon: real(self.epsilon),
-            weight_decay,
-            kept,
-            // The corrections of both moments, moved out of the loop.
-            step_size: learning_rate / real(power(self.beta1)),
-            second_scale: real(1.0 / power(self.beta2)),
-        };
+        // The corrections of both moments, moved out of the loop.
+        let (correction, second_scale) = (real::<T>(power(self.beta1)), real(1.0 / power(self.beta2)));
+        let (beta1, beta2, epsilon) = (real(self.beta1), real(self.beta2), real(self.epsilon));
+        let gradient_scale = real(Float::sqrt(1.0 - rounded(self.beta2)));
         let (mut first, mut second) = (self.first.as_mut_slice(), self.second.as_mut_slice());
-        parameters.visit_pair(&Path::ROOT, gradients, &mut |_, w, g| {
+        let (groups, mut index) = (&mut self.groups, 0..);
+        parameters.visit_pair(&Path::ROOT, gradients, &mut |path, w, g| {
             let (m, rest) = core::mem::take(&mut first).split_at_mut(w.len());
             first = rest;
             let (v, rest) = core::mem::take(&mut second).split_at_mut(w.len());
             second = rest;
+            let index = index.next().unwrap_or_default();
+            let Some((learning_rate, weight_decay)) = groups.settings(index, path, settings) else { return };
+            let decay = real::<T>(weight_decay);
+            let (weight_decay, kept) =
+                if decoupled { (T::zero(), T::one() - learning_rate * decay) } else { (decay, T::one()) };
+            let step_size = learning_rate / correction;
+            let step = AdamStep { beta1, beta2, gradient_scale, epsilon, weight_decay, kept, step_size, second_scale };
             each(step, [g], [w, m, v]);
         });
     }
@@ -178,6 +189,15 @@ macro_rules! adam {
                 self.weight_decay = weight_decay;
                 Ok(self)
             }
+
+            /// With other settings for some of the parameters.
+            ///
+            /// # Errors
+            /// If a setting of the group is negative or not finite, or `T` cannot represent it as a normal number.
+            pub fn with_group(mut self, group: ParameterGroup) -> Result<Self, HyperparameterError> {
+                self.moments.groups.add::<T>(group)?;
+                Ok(self)
+            }
         }
     };
 }
@@ -189,8 +209,7 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
     #[track_caller]
     fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &Gradients<P>, learning_rate: T) {
         check_learning_rate(learning_rate);
-        let weight_decay = real(self.weight_decay);
-        self.moments.step(parameters, gradients.values(), learning_rate, weight_decay, T::one());
+        self.moments.step(parameters, gradients.values(), (learning_rate, self.weight_decay), false);
     }
 }
 
@@ -198,7 +217,6 @@ impl<T: Scalar> Optimizer<T> for AdamW<T> {
     #[track_caller]
     fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &Gradients<P>, learning_rate: T) {
         check_learning_rate(learning_rate);
-        let kept = T::one() - learning_rate * real(self.weight_decay);
-        self.moments.step(parameters, gradients.values(), learning_rate, T::zero(), kept);
+        self.moments.step(parameters, gradients.values(), (learning_rate, self.weight_decay), true);
     }
 }

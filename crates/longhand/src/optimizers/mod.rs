@@ -1,9 +1,11 @@
 //! Optimizers: from gradients to a step of the parameters.
 
 mod adam;
+mod parameter_group;
 mod sgd;
 
 pub use adam::{Adam, AdamW};
+pub use parameter_group::ParameterGroup;
 pub use sgd::Sgd;
 
 use crate::{Gradients, Scalar, Tensors};
@@ -11,7 +13,8 @@ use alloc::vec::Vec;
 
 /// Turns gradients into a step of the parameters.
 ///
-/// Its state stands in the tensors' fixed order and takes its size at the first step; one optimizer serves one model.
+/// State is allocated at the first step, in the order of the tensors; use one optimizer per model. Frozen parameters
+/// ([`Frozen`](crate::Frozen)) stay as they are.
 /// The learning rate is an argument, so that a schedule is a pure function of the step (see
 /// [`schedule`](crate::schedule)).
 ///

@@ -1,6 +1,7 @@
 //! Stochastic gradient descent.
 
-use super::{Optimizer, check_learning_rate, sized};
+use super::parameter_group::Groups;
+use super::{Optimizer, ParameterGroup, check_learning_rate, sized};
 use crate::clipping::hold;
 use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
 use crate::kernel::{Equations, Real, compiled_here, each};
@@ -22,6 +23,7 @@ pub struct Sgd<T> {
     nesterov: bool,
     weight_decay: f64,
     clip_value: f64,
+    groups: Groups,
     pub(crate) velocity: Vec<T>,
 }
 
@@ -34,7 +36,14 @@ impl<T: Scalar> Default for Sgd<T> {
 impl<T: Scalar> Sgd<T> {
     /// Without momentum and weight decay.
     pub fn new() -> Self {
-        Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0, clip_value: f64::INFINITY, velocity: Vec::new() }
+        Sgd {
+            momentum: 0.0,
+            nesterov: false,
+            weight_decay: 0.0,
+            clip_value: f64::INFINITY,
+            groups: Groups::default(),
+            velocity: Vec::new(),
+        }
     }
 
     /// With momentum.
@@ -72,10 +81,11 @@ impl<T: Scalar> Sgd<T> {
     /// each few steps, to go over its gradients once more is a good part of the work.
     ///
     /// ```
-    /// use longhand::{Linear, Optimizer, Sgd};
-    /// let (mut model, mut gradient) = (Linear::<f64>::zeros(1, 1), Linear::<f64>::zeros(1, 1));
-    /// gradient.bias[0] = 7.0;
-    /// Sgd::new().with_value_clipping(1.0)?.step(&mut model, &gradient, 0.1);
+    /// use longhand::{Gradients, Linear, Optimizer, Sgd};
+    /// let mut model = Linear::<f64>::zeros(1, 1);
+    /// let mut gradients = Gradients::zeros(&model);
+    /// gradients.values_mut().bias[0] = 7.0;
+    /// Sgd::new().with_value_clipping(1.0)?.step(&mut model, &gradients, 0.1);
     /// assert_eq!(model.bias[0], -0.1);
     /// # Ok::<(), longhand::HyperparameterError>(())
     /// ```
@@ -87,6 +97,15 @@ impl<T: Scalar> Sgd<T> {
             check_positive::<T>("value clipping", limit)?;
         }
         self.clip_value = limit;
+        Ok(self)
+    }
+
+    /// With other settings for some of the parameters.
+    ///
+    /// # Errors
+    /// If a setting of the group is negative or not finite, or `T` cannot represent it as a normal number.
+    pub fn with_group(mut self, group: ParameterGroup) -> Result<Self, HyperparameterError> {
+        self.groups.add::<T>(group)?;
         Ok(self)
     }
 }
@@ -136,25 +155,26 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
     fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &Gradients<P>, learning_rate: T) {
         check_learning_rate(learning_rate);
         let clip_value = real(self.clip_value);
-        if self.momentum == 0.0 && self.weight_decay == 0.0 {
-            parameters.visit_pair(&Path::ROOT, gradients.values(), &mut |_, w, g| {
+        let (settings, mut index) = ((learning_rate, self.weight_decay), 0..);
+        if self.momentum == 0.0 && self.weight_decay == 0.0 && self.groups.are_empty() {
+            parameters.visit_pair(&Path::ROOT, gradients.values(), &mut |path, w, g| {
+                if path.is_frozen() {
+                    return;
+                }
                 each(Plain { learning_rate, clip_value }, [g], [w]);
             });
             return;
         }
-        let step = WithMomentum {
-            learning_rate,
-            momentum: real(self.momentum),
-            weight_decay: real(self.weight_decay),
-            clip_value,
-            nesterov: self.nesterov,
-        };
+        let (momentum, nesterov, groups) = (real(self.momentum), self.nesterov, &mut self.groups);
         sized(&mut self.velocity, parameters.count());
         let mut velocity = self.velocity.as_mut_slice();
-        parameters.visit_pair(&Path::ROOT, gradients.values(), &mut |_, w, g| {
+        parameters.visit_pair(&Path::ROOT, gradients.values(), &mut |path, w, g| {
             let (v, rest) = core::mem::take(&mut velocity).split_at_mut(w.len());
             velocity = rest;
-            each(step, [g], [w, v]);
+            let index = index.next().unwrap_or_default();
+            let Some((learning_rate, weight_decay)) = groups.settings(index, path, settings) else { return };
+            let weight_decay = real(weight_decay);
+            each(WithMomentum { learning_rate, momentum, weight_decay, clip_value, nesterov }, [g], [w, v]);
         });
     }
 }

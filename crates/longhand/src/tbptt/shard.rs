@@ -8,7 +8,7 @@ use core::ops::Range;
 use rand::{Rng, TryRng};
 
 /// The generator of a trainer that was given none.
-struct NoGenerator;
+pub(super) struct NoGenerator;
 
 const NO_GENERATOR: &str = "a layer of this model draws at random in training: give the trainer a generator with \
                             `Trainer::with_generator`";
@@ -52,6 +52,8 @@ pub(super) struct Shard<T: Scalar, M: Layer<T>, Y> {
     pub(super) d_output: M::Output,
     /// The loss of the last window.
     pub(super) loss: T,
+    /// Why the last window could not be trained on.
+    pub(super) error: Option<ShapeError>,
 }
 
 impl<T: Scalar, M: Layer<T>, Y: Target> Shard<T, M, Y>
@@ -75,6 +77,7 @@ where
             generator: Box::new(NoGenerator),
             d_output: M::Output::default(),
             loss: T::zero(),
+            error: None,
         }
     }
 

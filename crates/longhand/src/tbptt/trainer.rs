@@ -3,7 +3,9 @@
 use super::shard::Shard;
 use super::window::Window;
 use super::{Batch, SequenceInput, TrainingError, TruncatedBptt};
-use crate::{Gradients, Layer, Layout, Loss, LossAt, Path, Reduction, Scalar, Sequences, ShapeError, Target, Tensors};
+use crate::{
+    Gradients, Layer, Layout, Loss, LossAt, Pass, Path, Reduction, Scalar, Sequences, ShapeError, Target, Tensors,
+};
 use crate::{kernel, scalar::count};
 use alloc::{boxed::Box, format, string::ToString, vec::Vec};
 use core::ops::Range;
@@ -51,6 +53,8 @@ pub struct Trainer<T: Scalar, M: Layer<T>, L: Loss<T>> {
     loss: L,
     truncation: TruncatedBptt,
     shards: Vec<Shard<T, M, L::Target>>,
+    /// The buffers of evaluation.
+    evaluation: Shard<T, M, L::Target>,
     /// Runs a window on all shards.
     run: Run<T, M, L>,
     /// Makes the generators of the shards, if the trainer was given one.
@@ -74,6 +78,7 @@ where
             loss,
             truncation,
             shards: Vec::from([Shard::new(model)]),
+            evaluation: Shard::new(model),
             run: |shards, window| shards.iter_mut().for_each(|shard| window.pass(shard)),
             seeds: None,
             continues: false,
@@ -141,12 +146,12 @@ where
     /// The loss of a batch and the gradients of the parameters, summed over all windows.
     ///
     /// # Errors
-    /// If the targets do not fit the inputs, if there is no step or no sequence, or if the loss or a gradient is NaN or
-    /// infinite. With [`continuing`](Self::continuing), if the batch before had another number of sequences.
+    /// If the targets do not fit the inputs, if there is no step or no sequence, if the outputs of the model are neither one per
+    /// step nor (unless every step has a loss) one per window, or if the loss or a gradient is NaN or infinite. With
+    /// [`continuing`](Self::continuing), if the batch before had another number of sequences.
     ///
     /// # Panics
-    /// If the model does not take these inputs, if its outputs are neither one per step nor one per window, or if every step
-    /// has a loss and the outputs are one per window.
+    /// If the model does not take these inputs.
     pub fn gradients(
         &mut self,
         model: &M,
@@ -212,7 +217,7 @@ where
         let mut only = None;
         for steps in self.truncation.windows(layout) {
             let in_window = self.mark_losses(layout, batch.targets, &steps);
-            let loss = self.run_window(model, batch, steps.clone(), [in_window; 2], false);
+            let loss = self.run_window(model, batch, steps.clone(), [in_window; 2], false)?;
             if in_window == 0 {
                 continue;
             }
@@ -233,20 +238,32 @@ where
         Ok(only.unwrap_or(if is_mean { total / count(losses) } else { total }))
     }
 
+    /// The loss of a batch in inference, over whole sequences and from a carry of zero: for validation. Nothing is trained, and
+    /// nothing random is drawn.
+    ///
+    /// # Errors
+    /// If the targets do not fit the inputs, or there is no step or no sequence.
+    ///
+    /// # Panics
+    /// As [`gradients`](Self::gradients).
+    pub fn evaluate(&mut self, model: &M, batch: Batch<'_, M::Input, L::Target>) -> Result<T, TrainingError> {
+        let layout = check_shapes(batch)?;
+        let shard = &mut self.evaluation;
+        Shard::divide(core::slice::from_mut(shard), model, layout)?;
+        let steps = 0..layout.steps();
+        let losses = shard.mark_losses(self.truncation.loss_at, layout, batch.targets, &steps);
+        shard.inputs.copy_part(batch.inputs, steps.clone(), 0..layout.batch());
+        let (loss, inputs, targets) = (&self.loss, batch.inputs, batch.targets);
+        let every_step = self.truncation.loss_at == LossAt::EveryStep;
+        let window =
+            Window { model, loss, inputs, targets, steps, every_step, losses, span: losses, has_d_carry: false };
+        window.forward(shard, &mut Pass::Infer);
+        shard.error.take().map_or(Ok(shard.loss), |error| Err(error.into()))
+    }
+
     /// Checks the shapes of a batch and divides it among the shards.
     fn begin<'b>(&mut self, model: &M, batch: Batch<'b, M::Input, L::Target>) -> Result<&'b Layout, ShapeError> {
-        let (layout, targets) = (batch.inputs.layout(), batch.targets);
-        if layout.columns() == 0 {
-            return Err(ShapeError::EmptyBatch { steps: layout.steps(), batch: layout.batch() });
-        }
-        if targets.batch() != layout.batch() || !(targets.steps() == 1 || targets.steps() == layout.steps()) {
-            return Err(ShapeError::Targets {
-                target_steps: targets.steps(),
-                target_batch: targets.batch(),
-                steps: layout.steps(),
-                batch: layout.batch(),
-            });
-        }
+        let layout = check_shapes(batch)?;
         Shard::divide(&mut self.shards, model, layout)?;
         self.shards.iter_mut().for_each(|shard| shard.continues = self.continues);
         Ok(layout)
@@ -272,7 +289,7 @@ where
                 self.shards[0].d_carry.copy_from(d_carry);
             }
             let in_window = self.mark_losses(layout, batch.targets, &steps);
-            loss += self.run_window(model, batch, steps, [in_window, losses], given.is_some());
+            loss += self.run_window(model, batch, steps, [in_window, losses], given.is_some())?;
             if let Some(d_carry) = d_carry.as_deref_mut().filter(|_| is_first) {
                 if is_last {
                     d_carry.copy_from(&self.shards[0].d_carry);
@@ -314,13 +331,33 @@ where
         steps: Range<usize>,
         [losses, span]: [usize; 2],
         has_d_carry: bool,
-    ) -> T {
+    ) -> Result<T, ShapeError> {
         let (loss, inputs, targets) = (&self.loss, batch.inputs, batch.targets);
         let every_step = self.truncation.loss_at == LossAt::EveryStep;
         let window = Window { model, loss, inputs, targets, steps, every_step, losses, span, has_d_carry };
         (self.run)(&mut self.shards, &window);
-        self.shards.iter().fold(T::zero(), |sum, shard| sum + shard.loss)
+        if let Some(error) = self.shards.iter_mut().find_map(|shard| shard.error.take()) {
+            return Err(error);
+        }
+        Ok(self.shards.iter().fold(T::zero(), |sum, shard| sum + shard.loss))
     }
+}
+
+/// The layout of a batch whose targets fit its inputs and that is not empty.
+fn check_shapes<X: SequenceInput, Y: Target>(batch: Batch<'_, X, Y>) -> Result<&Layout, ShapeError> {
+    let (layout, targets) = (batch.inputs.layout(), batch.targets);
+    if layout.columns() == 0 {
+        return Err(ShapeError::EmptyBatch { steps: layout.steps(), batch: layout.batch() });
+    }
+    if targets.batch() != layout.batch() || !(targets.steps() == 1 || targets.steps() == layout.steps()) {
+        return Err(ShapeError::Targets {
+            target_steps: targets.steps(),
+            target_batch: targets.batch(),
+            steps: layout.steps(),
+            batch: layout.batch(),
+        });
+    }
+    Ok(layout)
 }
 
 /// The error for a loss or a gradient that is NaN or infinite.

@@ -165,7 +165,7 @@ fn no_subnormals_in_the_loop_of_the_study() {
 }
 
 /// An impulse, then silence: the state decays to exactly zero.
-fn check_silence<T: Scalar, L: Streaming<T>>(layer: &L, steps: usize) {
+fn check_silence<T: Scalar, L: Streaming<T, Step = [T]>>(layer: &L, steps: usize) {
     let mut stream = Stream::with_features(layer, 1);
     let mut carry = layer.carry(1);
     let mut output: Vec<T> = stream.step(&[T::one()], &mut carry).to_vec();

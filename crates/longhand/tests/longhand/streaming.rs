@@ -18,7 +18,7 @@ fn values<T: Scalar, P: Tensors<T>>(tensors: &P) -> Vec<T> {
 fn check<T, M>(model: &M, inputs: usize, steps: usize, tolerance: f64)
 where
     T: Scalar,
-    M: Streaming<T> + Layer<T, Input = Sequences<T>, Output = Sequences<T>>,
+    M: Streaming<T, Step = [T]> + Layer<T, Input = Sequences<T>, Output = Sequences<T>>,
 {
     let x = Sequences::from_fn(inputs, steps, 1, |feature, step, _| {
         longhand::nalgebra::convert(((step * 3 + feature * 7) as f64 * 0.37).sin())
@@ -86,7 +86,7 @@ fn the_last_step_so_far() {
 #[test]
 #[should_panic(expected = "expected 3 features (layer `Elman(3 -> 4)`), got 2")]
 fn another_number_of_features() {
-    let _stream = Stream::new(&Elman::<f32>::zeros(3, 4), 2);
+    let _stream = Stream::with_features(&Elman::<f32>::zeros(3, 4), 2);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn the_carry_of_two_sequences() {
 /// Each layer by itself: a chain is checked by its first.
 #[test]
 fn input_of_another_length_is_refused() {
-    fn check<M: Streaming<f32>>(model: &M) {
+    fn check<M: Streaming<f32, Step = [f32]>>(model: &M) {
         for length in [0, 2, 4, 6] {
             let step = || {
                 let (mut stream, mut carry) = (Stream::with_features(model, 3), model.carry(1));

@@ -9,7 +9,8 @@ use crate::common::{
 use crate::common::{random_layout, random_sequences};
 use longhand::{
     Batch, Chain, Elman, Gradients, Labels, LastStep, Layer, Layout, Linear, Loss, LossAt, MeanOverTime,
-    MeanSquaredError, Reduction, Sequences, ShapeError, SoftmaxCrossEntropy, Trainer, TruncatedBptt,
+    MeanSquaredError, Pass, Reduction, Sequences, ShapeError, SoftmaxCrossEntropy, Trainer, TrainingError,
+    TruncatedBptt,
 };
 use proptest::prelude::{ProptestConfig, proptest};
 use rand_chacha::rand_core::Rng;
@@ -332,12 +333,94 @@ fn what_does_not_fit_is_an_error() {
     assert_eq!(bits(&model), before);
 }
 
+/// Outputs that cannot be paired with the targets are an error, never a wrong pairing.
 #[test]
-#[should_panic(expected = "a loss at every step needs an output at every step")]
-fn a_loss_at_every_step_of_a_model_that_gives_one_a_window_panics() {
+fn outputs_with_another_number_of_steps_are_an_error() {
     let x = random_sequences(2, &ragged_layout(), &mut generator(30));
-    let bptt = Bptt::full(LossAt::EveryStep);
-    train(bptt, &mut with_reduction(31, LastStep), &x, &Labels::per_sequence(&[0, 1, 2]), 0.1);
+    let labels = Labels::per_sequence(&[0, 1, 2]);
+    let batch = Batch { inputs: &x, targets: &labels };
+    let model = with_reduction(31, LastStep);
+    let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::EveryStep));
+    let expected = ShapeError::Outputs { model: model.name(), given: [1, 3], expected: [7, 3] };
+    assert_eq!(trainer.gradients(&model, batch).map(|_| ()), Err(expected.clone().into()));
+    assert_eq!(trainer.train_windows(&mut model.clone(), batch, |_, _| panic!()), Err(expected.clone().into()));
+    assert_eq!(trainer.evaluate(&model, batch), Err(expected.into()));
+    // One output per window is enough for one loss per window, also after the error.
+    let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::WindowEnd));
+    assert!(trainer.gradients(&model, batch).is_ok());
+}
+
+#[test]
+fn evaluation_is_the_loss_of_inference_and_leaves_the_carry() {
+    let (model, x) = (per_step_model(70), random_sequences(2, &ragged_layout(), &mut generator(71)));
+    let labels = flat(&some_labels(7, 3, 72));
+    let batch = Batch { inputs: &x, targets: &labels };
+    let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::EveryStep)).continuing();
+    let (trained, _) = trainer.gradients(&model, batch).expect("fits");
+    let carry = trainer.carry().clone();
+    assert_eq!(trainer.evaluate(&model, batch), Ok(trained));
+    assert_eq!(trainer.carry(), &carry);
+}
+
+/// The gradient of a decoder's carry reaches the encoder: both together are one model.
+#[test]
+fn a_carry_and_its_gradient_are_handed_between_models() {
+    let g = &mut generator(73);
+    let (encoder, decoder) = (elman(2, 4, g), elman(2, 4, g));
+    let (x, y) = (random_sequences(2, &Layout::new(5, 3), g), random_sequences(2, &Layout::new(4, 3), g));
+    let targets = random_sequences(4, &Layout::new(4, 3), g);
+    let loss = MeanSquaredError::new(Reduction::Sum);
+    let (mut carry, mut cache) = (encoder.carry(3), Default::default());
+    encoder.forward(&x, &mut carry, &mut cache, &mut Pass::Infer);
+    let mut trainer = Trainer::new(&decoder, loss, TruncatedBptt::full(LossAt::EveryStep));
+    let (mut end, mut d_carry) = (carry.clone(), decoder.carry(3));
+    let batch = Batch { inputs: &y, targets: &targets };
+    let (value, _) = trainer.gradients_with_carry(&decoder, batch, &mut end, &mut d_carry).expect("fits");
+    let mut gradients = Gradients::zeros(&encoder);
+    encoder.backward(&x, &mut cache, None, &mut d_carry, gradients.replace(), None);
+
+    let functional = |encoder: &Elman<f64>| -> f64 {
+        let carry = common::forward(encoder, &x, &encoder.carry(3)).1;
+        loss.evaluate(&common::forward(&decoder, &y, &carry).0, &targets, None)
+    };
+    assert!((value - functional(&encoder)).abs() < 1e-12);
+    assert_gradient("encoder", &encoder, gradients.values(), &mut |encoder| functional(encoder));
+    common::assert_close("carry", &end, &common::forward(&decoder, &y, &carry).1, 1e-15);
+}
+
+#[test]
+fn what_is_not_finite_is_an_error_with_its_steps_or_skipped() {
+    let model = per_step_model(74);
+    let mut x = random_sequences(2, &Layout::new(9, 2), &mut generator(75));
+    x.at_mut(4, 1)[0] = f64::NAN;
+    let labels = Labels::per_sequence(&[0, 1]);
+    let batch = Batch { inputs: &x, targets: &labels };
+    let windows = TruncatedBptt::new(3, LossAt::EveryStep).expect("not 0");
+    let mut trainer = Trainer::new(&model, softmax(), windows);
+    let mut updates = 0;
+    let result = trainer.train_windows(&mut model.clone(), batch, |_, _| updates += 1);
+    assert_eq!(result, Err(TrainingError::Loss { loss: "NaN".to_owned(), steps: 3..6 }));
+    assert_eq!(updates, 1);
+    let text = result.expect_err("not finite").to_string();
+    assert!(text.starts_with("the loss of steps 3 to 5 is NaN; lower the learning rate"), "{text}");
+    assert!(matches!(trainer.gradients(&model, batch), Err(TrainingError::Loss { steps, .. }) if steps == (0..9)));
+
+    let mut trainer = Trainer::new(&model, softmax(), windows).skipping_not_finite();
+    let mut updates = 0;
+    let loss = trainer.train_windows(&mut model.clone(), batch, |_, _| updates += 1).expect("skipped");
+    // The windows after it have the NaN in their carry.
+    assert_eq!((updates, trainer.skipped(), loss.is_nan()), (1, 2, true));
+    let (_, gradients) = trainer.gradients(&model, batch).expect("skipped");
+    assert!(gradients.global_norm() == 0.0);
+
+    // A gradient that overflows although the loss is finite.
+    let linear = Linear::<f64>::zeros(2, CLASSES);
+    let x = Sequences::from_fn(2, 1, 1, |_, _, _| 1e160);
+    let loss = MeanSquaredError::new(Reduction::Sum);
+    let targets = Sequences::from_fn(CLASSES, 1, 1, |_, _, _| 1e150);
+    let mut trainer = Trainer::new(&linear, loss, TruncatedBptt::full(LossAt::EveryStep));
+    let error = trainer.gradients(&linear, Batch { inputs: &x, targets: &targets }).expect_err("it overflows");
+    assert_eq!(error, TrainingError::Gradient { tensor: "weight".to_owned(), steps: 0..1 });
 }
 
 /// Recalling the sign of the first of six inputs: full backpropagation learns it, truncation to one step does not.

@@ -195,7 +195,7 @@ fn a_training_step_in_shards() {
 
 #[test]
 fn one_step_at_a_time() {
-    fn check<M: Streaming<f32>>(model: &M) {
+    fn check<M: Streaming<f32, Step = [f32]>>(model: &M) {
         let (mut stream, mut carry) = (Stream::with_features(model, 3), model.carry(1));
         let mut all_finite = true;
         let calls = calls_during(|| {

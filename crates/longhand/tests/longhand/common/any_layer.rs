@@ -4,16 +4,14 @@ use super::SequenceLayer;
 use longhand::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Sequences, Shape, Tensors};
 use std::any::Any;
 
+/// What [`Tensors::visit_pair`] calls.
+type PairVisitor<'a> = dyn FnMut(&Path<'_>, &mut [f64], &[f64]) + 'a;
+
 /// What is asked of a value made of tensors. Implemented for all of them.
 trait Object: Any + Send {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64]));
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64]));
-    fn visit_pair(
-        &mut self,
-        path: &Path<'_>,
-        other: &dyn Object,
-        visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64]),
-    );
+    fn visit_pair(&mut self, path: &Path<'_>, other: &dyn Object, visitor: &mut PairVisitor<'_>);
     fn duplicate(&self) -> AnyTensors;
 }
 
@@ -26,12 +24,7 @@ impl<P: Tensors<f64> + 'static> Object for P {
         Tensors::visit_mut(self, path, visitor);
     }
 
-    fn visit_pair(
-        &mut self,
-        path: &Path<'_>,
-        other: &dyn Object,
-        visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64]),
-    ) {
+    fn visit_pair(&mut self, path: &Path<'_>, other: &dyn Object, visitor: &mut PairVisitor<'_>) {
         let other: &dyn Any = other;
         Tensors::visit_pair(self, path, other.downcast_ref().expect("two values of one type"), visitor);
     }

@@ -64,7 +64,7 @@ fn every_layer_runs_at_sizes_of_zero() {
     }
 }
 
-fn streams<M: SequenceLayer + Streaming<f64>>(model: &M, inputs: usize) {
+fn streams<M: SequenceLayer + Streaming<f64, Step = [f64]>>(model: &M, inputs: usize) {
     let x = random_sequences(inputs, &Layout::new(2, 1), &mut generator(32));
     let expected = forward(model, &x, &model.carry(1)).0;
     let (mut stream, mut carry) = (Stream::with_features(model, inputs), model.carry(1));

@@ -26,27 +26,27 @@ fn zeros(features: usize, steps: usize, batch: usize) -> Sequences<f64> {
 #[track_caller]
 fn bad_parameters<L>(good: &L, bad: &L, says: &str)
 where
-    L: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Streaming<f64>,
+    L: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Streaming<f64, Step = [f64]>,
 {
     let (x, mut carry, mut cache) = (zeros(3, 2, 2), good.carry(2), L::Cache::default());
     refused(says, || bad.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone());
     let output = good.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
     let mut gradients = good.zeros();
     refused(says, || {
-        bad.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Add(&mut gradients), None)
+        bad.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Add(&mut gradients), None);
     });
     refused(says, || {
-        bad.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Replace(&mut gradients), None)
+        bad.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Replace(&mut gradients), None);
     });
     refused(says, || Stream::with_features(bad, 3));
     // The same shapes, as gradients.
     let says = says.replace(": ", ": the gradient of ");
     let mut gradients = bad.zeros();
     refused(&says, || {
-        good.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Add(&mut gradients), None)
+        good.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Add(&mut gradients), None);
     });
     refused(&says, || {
-        good.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Replace(&mut gradients), None)
+        good.backward(&x, &mut cache, Some(&output), &mut carry, ParameterGradients::Replace(&mut gradients), None);
     });
 }
 
