@@ -59,8 +59,8 @@ impl Dataset {
     ///
     /// - [`DataError::ZeroWindow`] if `steps` or `stride` is 0;
     /// - [`DataError::NoWindows`] if every recording is shorter than a window;
-    /// - [`DataError::AlreadyCut`] if the data consist of windows of another length. The default `options` accept windows
-    ///   of any length;
+    /// - [`DataError::AlreadyCut`] if the data consist of windows of another length. The default `options` accept
+    ///   windows of any length;
     /// - [`DataError::Inconsistent`] if the parts of the data set contradict each other.
     pub fn windows(&self, options: &WindowOptions) -> Result<Windows, DataError> {
         let WindowOptions { steps, stride } = *options;

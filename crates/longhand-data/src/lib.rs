@@ -1,9 +1,9 @@
 //! Loads recordings of human activity, cuts them into windows, splits and normalises them, or generates synthetic ones.
 //!
 //! [`read`] detects the layout of a path: `MotionSense`, UCI HAPT, or an HDF5 file in the study's own layout.
-//! [`synthetic()`] needs no files. Both return a [`Dataset`]. [`Dataset::split`] turns it into a training and a test part
-//! of labelled [`Windows`]. [`hold_out`] splits a validation part off the training part. A [`Normaliser`] fitted on the
-//! remaining training part scales all three parts.
+//! [`synthetic()`] needs no files. Both return a [`Dataset`]. [`Dataset::split`] turns it into a training and a test
+//! part of labelled [`Windows`]. [`hold_out`] splits a validation part off the training part. A [`Normaliser`] fitted
+//! on the remaining training part scales all three parts.
 //!
 //! ```
 //! use longhand_data::{Normaliser, SplitRule, WindowOptions, hold_out, synthetic};
@@ -25,8 +25,8 @@
 //! # Ok::<(), longhand_data::DataError>(())
 //! ```
 //!
-//! Every error is a [`DataError`], whose message is a single line that names file, line and cause. All random numbers come
-//! from `ChaCha8` with a seed. Results do not depend on the platform or on the order in which it lists files.
+//! Every error is a [`DataError`], whose message is a single line that names file, line and cause. All random numbers
+//! come from `ChaCha8` with a seed. Results do not depend on the platform or on the order in which it lists files.
 #![deny(missing_docs)]
 
 mod activity;

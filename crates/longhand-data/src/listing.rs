@@ -1,5 +1,5 @@
-//! Finds the recordings of a folder. A file that looks like a recording but cannot be used is an error: skipping it would
-//! change the results silently.
+//! Finds the recordings of a folder. A file that looks like a recording but cannot be used is an error: skipping it
+//! would change the results silently.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,8 +18,8 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
 
 /// Maps the keys parsed from file names to the paths of recordings or trials.
 ///
-/// `parse` turns a lower-case name into a key and the rest of the name, which must be `ending`. Names that `parse` rejects
-/// are ignored.
+/// `parse` turns a lower-case name into a key and the rest of the name, which must be `ending`. Names that `parse`
+/// rejects are ignored.
 ///
 /// # Errors
 ///

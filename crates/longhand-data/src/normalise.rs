@@ -4,8 +4,8 @@ use crate::Windows;
 
 /// Mean and standard deviation of each channel. Fit them on the training part and apply them to every part.
 ///
-/// A channel whose deviation is within the rounding of 32-bit floats is centred but not scaled: dividing by its deviation
-/// would amplify rounding errors, or produce infinity. All sums are in double precision.
+/// A channel whose deviation is within the rounding of 32-bit floats is centred but not scaled: dividing by its
+/// deviation would amplify rounding errors, or produce infinity. All sums are in double precision.
 ///
 /// ```
 /// use longhand_data::{Normaliser, SplitRule, WindowOptions, synthetic};

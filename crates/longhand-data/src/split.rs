@@ -55,8 +55,8 @@ impl Dataset {
     /// Cuts the recordings into windows and splits the windows.
     ///
     /// The same data, options and seed produce the same split on every machine. Each part keeps the order of the data;
-    /// shuffling is left to the training loop. With the rules [`SplitRule::RandomWindows`] and [`SplitRule::People`], the
-    /// parts of a given split are pooled and split again.
+    /// shuffling is left to the training loop. With the rules [`SplitRule::RandomWindows`] and [`SplitRule::People`],
+    /// the parts of a given split are pooled and split again.
     ///
     /// # Errors
     ///

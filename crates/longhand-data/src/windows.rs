@@ -58,8 +58,8 @@ impl Windows {
     /// # Errors
     ///
     /// - [`DataError::ZeroWindow`] if `steps` is 0;
-    /// - [`DataError::Inconsistent`] if there are no channels, the lengths do not match, or a label is not the index of a
-    ///   class.
+    /// - [`DataError::Inconsistent`] if there are no channels, the lengths do not match, or a label is not the index of
+    ///   a class.
     pub fn new(
         classes: Vec<String>,
         channels: Vec<Channel>,

@@ -128,8 +128,8 @@ fn losses(model: usize, lift: f64) -> Vec<f64> {
         .collect()
 }
 
-/// A confusion matrix of 100 samples per class: about the fraction `accuracy` is predicted correctly, the others as nearby
-/// classes.
+/// A confusion matrix of 100 samples per class: about the fraction `accuracy` is predicted correctly, the others as
+/// nearby classes.
 fn confusion(model: usize, accuracy: f64) -> Confusion {
     let classes = CLASSES.map(String::from);
     let (mut labels, mut predictions) = (Vec::new(), Vec::new());

@@ -30,8 +30,8 @@ impl Confusion {
     ///
     /// # Errors
     ///
-    /// If there are no classes or no labels, if the numbers of labels and predictions differ, or if a label or prediction
-    /// is not the index of a class.
+    /// If there are no classes or no labels, if the numbers of labels and predictions differ, or if a label or
+    /// prediction is not the index of a class.
     pub fn from_predictions(classes: &[String], labels: &[usize], predictions: &[usize]) -> Result<Self, ReportError> {
         if classes.is_empty() {
             return Err(ReportError::NoClasses);
@@ -55,9 +55,9 @@ impl Confusion {
     /// Predicts the class with the highest logit of each sample. `logits` has the layout of
     /// [`TopK::from_logits`](crate::TopK::from_logits).
     ///
-    /// If the true class ties with another class for the highest logit, or a NaN is present, the prediction is a wrong class:
-    /// the first of the other classes with the highest logit, NaN counting as highest. So [`accuracy`](Self::accuracy)
-    /// equals the top-1 score.
+    /// If the true class ties with another class for the highest logit, or a NaN is present, the prediction is a wrong
+    /// class: the first of the other classes with the highest logit, NaN counting as highest. So
+    /// [`accuracy`](Self::accuracy) equals the top-1 score.
     ///
     /// # Errors
     ///
@@ -105,7 +105,8 @@ impl Confusion {
         self.fraction_of_true(class, class)
     }
 
-    /// Precision: of the samples predicted as `class`, the fraction whose true class is `class`; `None` if there are none.
+    /// Precision: of the samples predicted as `class`, the fraction whose true class is `class`; `None` if there are
+    /// none.
     pub fn precision(&self, class: usize) -> Option<f64> {
         let predicted = (0..self.classes.len()).map(|truth| self.count(truth, class)).sum();
         fraction(self.count(class, class), predicted)

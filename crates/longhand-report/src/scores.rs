@@ -30,8 +30,8 @@ pub struct TopK {
 }
 
 impl TopK {
-    /// Computes the scores of `logits` against the true classes `labels`. `logits` is `labels.len() x classes`, row-major:
-    /// one row per sample. Log-probabilities or probabilities work as well, because only the order matters.
+    /// Computes the scores of `logits` against the true classes `labels`. `logits` is `labels.len() x classes`,
+    /// row-major: one row per sample. Log-probabilities or probabilities work as well, because only the order matters.
     ///
     /// # Errors
     ///
@@ -65,8 +65,8 @@ impl TopK {
     }
 }
 
-/// Lists the classes other than `label` whose logit is not below that of `label`. NaN is never below and has nothing below
-/// it.
+/// Lists the classes other than `label` whose logit is not below that of `label`. NaN is never below and has nothing
+/// below it.
 pub(crate) fn classes_not_below(row: &[f32], label: usize) -> impl Iterator<Item = usize> {
     let own = row[label];
     (0..row.len()).filter(move |&class| {

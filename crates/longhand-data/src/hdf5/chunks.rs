@@ -1,8 +1,8 @@
 //! Chunked datasets: finds, decodes and places the chunks.
 //!
-//! The HDF5 crate reads the chunk indexes and decodes the filters. The chunks are placed here, because the crate numbers
-//! the chunks of a fixed array or an implicit index over the current shape, but the format numbers them over the maximum
-//! shape.
+//! The HDF5 crate reads the chunk indexes and decodes the filters. The chunks are placed here, because the crate
+//! numbers the chunks of a fixed array or an implicit index over the current shape, but the format numbers them over
+//! the maximum shape.
 
 use hdf5_reader::btree_v1::{BTreeV1Key, collect_btree_v1_leaves_storage};
 use hdf5_reader::chunk_index::{
@@ -49,8 +49,8 @@ pub(super) struct ChunkLayout<'a> {
 }
 
 impl Chunks {
-    /// Reads the chunk index. The caller must have checked the chunk's shape: it has the dataset's rank, no extent is 0,
-    /// and the number of its bytes fits into `usize`.
+    /// Reads the chunk index. The caller must have checked the chunk's shape: it has the dataset's rank, no extent is
+    /// 0, and the number of its bytes fits into `usize`.
     pub(super) fn open(file: &Hdf5File, layout: &ChunkLayout) -> Result<Self> {
         let mut entries = entries(file, layout)?;
         for entry in &entries {
@@ -124,8 +124,8 @@ impl Chunks {
         for source in values.chunks_exact(stride) {
             let inside = index.iter().zip(offsets).zip(&self.shape).all(|((i, offset), n)| offset + i < *n);
             if inside {
-                // Along axis 0, `rows` starts at the chunk's first row. `index` lacks the last axis, whose run starts at the
-                // chunk's offset.
+                // Along axis 0, `rows` starts at the chunk's first row. `index` lacks the last axis, whose run starts
+                // at the chunk's offset.
                 let coordinate = |axis: usize| {
                     let inner = index.get(axis).copied().unwrap_or(0);
                     if axis == 0 { inner } else { offsets[axis] + inner }

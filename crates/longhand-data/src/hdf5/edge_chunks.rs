@@ -28,8 +28,8 @@ struct ObjectHeader {
     frame: u64,
 }
 
-/// Returns whether chunks on the edge are stored unfiltered, according to the object header at `address`. The dataset must
-/// have a layout of version 4 or newer; older versions do not have the flag.
+/// Returns whether chunks on the edge are stored unfiltered, according to the object header at `address`. The dataset
+/// must have a layout of version 4 or newer; older versions do not have the flag.
 pub(super) fn are_unfiltered(file: &Hdf5File, address: u64) -> Result<bool> {
     let (offset_size, length_size) = (file.superblock().offset_size, file.superblock().length_size);
     let ObjectHeader { mut blocks, prefix, frame } = read_header_start(file, address)?;

@@ -21,9 +21,9 @@ pub(super) fn registry() -> FilterRegistry {
 
 /// Decompresses LZF data; returns `None` if they are truncated or corrupt.
 ///
-/// A control byte `n` below 32 is followed by `n + 1` literal bytes. Any other control byte is a reference to bytes that
-/// are already decompressed. Its upper three bits are the length minus 2; if they are 7, the next byte is added to the
-/// length. Its lower five bits and the following byte are the distance minus 1.
+/// A control byte `n` below 32 is followed by `n + 1` literal bytes. Any other control byte is a reference to bytes
+/// that are already decompressed. Its upper three bits are the length minus 2; if they are 7, the next byte is added to
+/// the length. Its lower five bits and the following byte are the distance minus 1.
 ///
 /// Three bytes encode at most 264 bytes, so the output is at most 88 times as long as the input.
 fn decompress(compressed: &[u8]) -> Option<Vec<u8>> {

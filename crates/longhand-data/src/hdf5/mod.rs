@@ -1,8 +1,9 @@
 //! The study's own layout: one HDF5 file with `trX`, `trY`, `tstX` and `tstY`.
 //!
-//! `trX` and `tstX` have the shape `windows x steps x channels`. `trY` and `tstY` have the shape `windows x classes`, with
-//! a single 1 per row. Elements are integers or IEEE 754 floats of any size and byte order; labels may also be booleans.
-//! Datasets may be contiguous or chunked. The supported filters are gzip, LZF, shuffle, scale-offset and Fletcher-32.
+//! `trX` and `tstX` have the shape `windows x steps x channels`. `trY` and `tstY` have the shape `windows x classes`,
+//! with a single 1 per row. Elements are integers or IEEE 754 floats of any size and byte order; labels may also be
+//! booleans. Datasets may be contiguous or chunked. The supported filters are gzip, LZF, shuffle, scale-offset and
+//! Fletcher-32.
 
 mod chunks;
 mod edge_chunks;

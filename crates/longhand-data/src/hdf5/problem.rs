@@ -60,7 +60,8 @@ pub(super) fn classify(error: Error) -> Problem {
         }
         // The crate returns these for a valid file that is newer than the crate or needs much memory.
         Error::UnsupportedEncoding(feature) | Error::ResourceLimit(feature) => Problem::Unsupported(feature),
-        // The version is the first number of the file, so another value more likely means a corrupt file than a new one.
+        // The version is the first number of the file, so another value more likely means a corrupt file than a new
+        // one.
         Error::UnsupportedSuperblockVersion(_) => {
             Problem::Corrupt(format!("{error}, unless the file is newer than the supported versions"))
         }

@@ -30,7 +30,8 @@ impl Draws {
     }
 
     /// Draws a log-normal factor around 1, with the logarithm truncated as in
-    /// [`truncated_normal`](Self::truncated_normal). `spread` is the standard deviation of the logarithm before truncation.
+    /// [`truncated_normal`](Self::truncated_normal). `spread` is the standard deviation of the logarithm before
+    /// truncation.
     pub(crate) fn factor(&mut self, spread: f64) -> f64 {
         libm::exp(self.truncated_normal(0.0, spread))
     }

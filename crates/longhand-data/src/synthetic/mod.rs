@@ -1,22 +1,22 @@
 //! Synthetic recordings of a 3-axis accelerometer, for use without real recordings.
 //!
-//! Twenty-four people carry a phone in a front trouser pocket during the study's six activities. The readings are computed
-//! from a model of their motion:
+//! Twenty-four people carry a phone in a front trouser pocket during the study's six activities. The readings are
+//! computed from a model of their motion:
 //!
 //! - **Orientation.** At rest the sensor reads 1 g upwards (specific force), so its three axes show the phone's
-//!   orientation. The phone lies along the thigh: upside down or not, screen inwards or outwards, in the left or the right
-//!   pocket, and slightly tilted. The orientation depends on the person and varies slightly between trials. The thigh is
-//!   upright in standing and level in sitting. Some people sit on stools or rest a leg while standing, so the postures of
-//!   the two classes overlap.
+//!   orientation. The phone lies along the thigh: upside down or not, screen inwards or outwards, in the left or the
+//!   right pocket, and slightly tilted. The orientation depends on the person and varies slightly between trials. The
+//!   thigh is upright in standing and level in sitting. Some people sit on stools or rest a leg while standing, so the
+//!   postures of the two classes overlap.
 //! - **Gait.** A stride is two steps. People take about 1.6 to 2 steps per second in walking, 2.3 to 3 in jogging, and
 //!   fewer in climbing stairs. The thigh swings with the stride, which rotates gravity between the axes and adds the
 //!   pocket's acceleration around the hip. The trunk moves up and down and back and forth with the steps, and sideways
-//!   with the stride. Each of these movements is a sum of four harmonics of the stride. Upstairs, the thigh is lifted high
-//!   and the foot lands softly. Downstairs, the thigh hardly swings and the foot lands hard.
-//! - **Impacts.** A heel strike causes a damped oscillation of about 10 Hz. The strike of the phone's leg is stronger than
-//!   that of the other leg. Strikes are strong in jogging and downstairs, and weak upstairs.
-//! - **Interruptions.** On landings between stairs, people walk a few steps on level ground. Walkers and joggers slow down
-//!   for a few steps. So a window may look like another class.
+//!   with the stride. Each of these movements is a sum of four harmonics of the stride. Upstairs, the thigh is lifted
+//!   high and the foot lands softly. Downstairs, the thigh hardly swings and the foot lands hard.
+//! - **Impacts.** A heel strike causes a damped oscillation of about 10 Hz. The strike of the phone's leg is stronger
+//!   than that of the other leg. Strikes are strong in jogging and downstairs, and weak upstairs.
+//! - **Interruptions.** On landings between stairs, people walk a few steps on level ground. Walkers and joggers slow
+//!   down for a few steps. So a window may look like another class.
 //! - **Small movements at rest.** Slow sway (larger in standing), breathing, tremor, occasional shifts of posture, and
 //!   sometimes a bouncing leg.
 //! - **Variation.** People differ in cadence, vigour, strength of heel strikes and every harmonic. Trials of one person

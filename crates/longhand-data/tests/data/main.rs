@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use longhand_data::{Channel, DataError, Dataset, ReadOptions, Windows, read};
 
-/// Finds a folder or file of the real samples, which are not part of the project: in `HAR_DATA_DIR` if set, otherwise next
-/// to the workspace. Returns `None` and prints a note if it is missing.
+/// Finds a folder or file of the real samples, which are not part of the project: in `HAR_DATA_DIR` if set, otherwise
+/// next to the workspace. Returns `None` and prints a note if it is missing.
 fn sample(name: &str) -> Option<PathBuf> {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let path = std::env::var_os("HAR_DATA_DIR").map_or(default, PathBuf::from).join(name);

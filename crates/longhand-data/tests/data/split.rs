@@ -6,7 +6,9 @@ use longhand_data::{Channel, Dataset, Recording, Source, SplitRule, WindowOption
 
 use super::{assert_message, numbered};
 
-/// A data set with one channel and the recordings `(person, class, steps)`. Sample `t` of recording `r` is `1000 r + t`.
+/// A data set with one channel and the recordings `(person, class, steps)`.
+///
+/// Sample `t` of recording `r` is `1000 r + t`.
 fn recorded(recordings: &[(u32, usize, usize)]) -> Dataset {
     let recordings = recordings.iter().enumerate().map(|(r, &(person, class, steps))| Recording {
         source: "here".into(),

@@ -5,8 +5,8 @@
     python random_files.py FOLDER [COUNT] [FIRST_SEED]
     LONGHAND_HDF5_FILES=FOLDER cargo test -p longhand-data --test data hdf5_random -- --nocapture
 
-The seed of each file is in its name. `case-0007.txt` contains the values that h5py reads from `case-0007.h5`: the options
-that created the file, then for each of the two parts the shape, the samples as hexadecimal 32-bit floats and the labels.
+The seed of each file is in its name. `case-0007.txt` contains the options that created `case-0007.h5` and the values
+that h5py reads from it: for each of the two parts the shape, the samples as hexadecimal 32-bit floats and the labels.
 The test fails if one value differs, and counts the files it rejects by cause.
 """
 import ctypes

@@ -67,8 +67,8 @@ pub fn confusion_grid(caption: &Caption, columns: usize, panels: &[(&str, &Confu
     Ok(page.finish())
 }
 
-/// Draws pairs of confusion matrices, `columns` pairs (at least 1) per row: the study's figure 7. `left` and `right` are
-/// the headings of the matrices of a pair, such as `part b` and `part c`.
+/// Draws pairs of confusion matrices, `columns` pairs (at least 1) per row: the study's figure 7. `left` and `right`
+/// are the headings of the matrices of a pair, such as `part b` and `part c`.
 ///
 /// # Errors
 ///

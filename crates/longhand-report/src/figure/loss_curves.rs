@@ -19,8 +19,8 @@ impl LossCurve {
         Self { label: label.into(), values, style: None }
     }
 
-    /// Sets the line style (colour, dashes and marker), from 0 to 5. The default is the curve's index in its panel. Curves
-    /// with the same meaning in different panels should have the same style.
+    /// Sets the line style (colour, dashes and marker), from 0 to 5. The default is the curve's index in its panel.
+    /// Curves with the same meaning in different panels should have the same style.
     #[must_use]
     pub fn style(self, index: usize) -> Self {
         Self { style: Some(index), ..self }
@@ -48,7 +48,8 @@ impl LossPanel {
         self
     }
 
-    /// Marks the epoch of early stopping (counted from 1) by a vertical line and a line of text below the panel's title.
+    /// Marks the epoch of early stopping (counted from 1) by a vertical line and a line of text below the panel's
+    /// title.
     #[must_use]
     pub fn early_stop(self, epoch: usize) -> Self {
         Self { stop_epoch: Some(epoch), ..self }
@@ -94,8 +95,8 @@ impl LossAxes {
 /// Draws loss curves: the study's figures 2 to 4 (two panels of four curves each), and figure 6 (eight panels with
 /// training loss, validation loss and the epoch of early stopping).
 ///
-/// All panels have the same range of both axes. A legend that is the same for all panels is drawn once. Losses that are not
-/// finite leave gaps; a line below the figure states their number.
+/// All panels have the same range of both axes. A legend that is the same for all panels is drawn once. Losses that are
+/// not finite leave gaps; a line below the figure states their number.
 ///
 /// # Errors
 ///

@@ -1,9 +1,9 @@
 //! Figures of a study, as SVG and as PNG.
 //!
-//! Every figure has a [`Caption`] with a title and optional lines, for example about the data. All figures are legible in
-//! greyscale: curves differ in dashes and markers as well as in colour, and the colours of cells darken monotonically. The
-//! PNG is rendered with built-in fonts, so it looks the same on machines without fonts. The SVG uses the fonts of the viewer
-//! and references no other files.
+//! Every figure has a [`Caption`] with a title and optional lines, for example about the data. All figures are legible
+//! in greyscale: curves differ in dashes and markers as well as in colour, and the colours of cells darken
+//! monotonically. The PNG is rendered with built-in fonts, so it looks the same on machines without fonts. The SVG uses
+//! the fonts of the viewer and references no other files.
 
 mod confusion_grid;
 mod loss_curves;

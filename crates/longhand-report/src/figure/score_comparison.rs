@@ -45,8 +45,8 @@ const AXIS: f64 = 560.0;
 /// Height of a row.
 const ROW: f64 = 46.0;
 
-/// Draws the scores of models, one row per model: a dot per seed, a bar at the mean, and a text with mean, sample standard
-/// deviation and number of seeds. Scores that are not finite are omitted; the text then states how many remain
+/// Draws the scores of models, one row per model: a dot per seed, a bar at the mean, and a text with mean, sample
+/// standard deviation and number of seeds. Scores that are not finite are omitted; the text then states how many remain
 /// (`n = 2 of 3`).
 ///
 /// # Errors

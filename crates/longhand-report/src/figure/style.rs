@@ -28,7 +28,8 @@ pub(crate) struct Stroke {
     pub marker: Marker,
 }
 
-/// The line style of curve `index`, repeating after six. Consecutive styles differ in hue, lightness, dashes and marker.
+/// The line style of curve `index`, repeating after six. Consecutive styles differ in hue, lightness, dashes and
+/// marker.
 pub(crate) fn stroke(index: usize) -> &'static Stroke {
     const STROKES: [Stroke; 6] = [
         Stroke { colour: "#0b3c6f", dash: None, marker: Marker::Circle },
@@ -41,8 +42,8 @@ pub(crate) fn stroke(index: usize) -> &'static Stroke {
     &STROKES[index % STROKES.len()]
 }
 
-/// Estimates the width of a line of text in units of the SVG. The estimate is rather too large than too small: DejaVu Sans,
-/// the widest of the fonts, has about 0.57 em per character in mixed text.
+/// Estimates the width of a line of text in units of the SVG. The estimate is rather too large than too small: DejaVu
+/// Sans, the widest of the fonts, has about 0.57 em per character in mixed text.
 pub(crate) fn text_width(text: &str, size: u32) -> f64 {
     0.6 * f64::from(size) * text.chars().count() as f64
 }
@@ -62,13 +63,14 @@ pub(crate) fn wrap(text: &str, size: u32, room: f64) -> Vec<String> {
     lines
 }
 
-/// The largest font size from `size` down to 11 at which a line of text is estimated to fit into `room`; 11 if none does.
+/// The largest font size from `size` down to 11 at which a line of text is estimated to fit into `room`; 11 if none
+/// does.
 pub(crate) fn fit_size(text: &str, size: u32, room: f64) -> u32 {
     (11..=size).rev().find(|&size| text_width(text, size) <= room).unwrap_or(11)
 }
 
-/// A colour from white to dark blue for a fraction from 0 to 1. The lightness decreases monotonically, so the order is also
-/// visible in greyscale.
+/// A colour from white to dark blue for a fraction from 0 to 1. The lightness decreases monotonically, so the order is
+/// also visible in greyscale.
 ///
 /// Interpolates linearly between the nine colours of ColorBrewer's scale `Blues`.
 pub(crate) fn blue_shade(fraction: f64) -> String {

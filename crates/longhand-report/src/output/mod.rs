@@ -48,8 +48,8 @@ impl OutputFolder {
         }
     }
 
-    /// Checks that these files can be written: that none of them is an existing folder, and that each of their subfolders,
-    /// if it exists, is a folder that can be written to. Call it before long work. Creates nothing.
+    /// Checks that these files can be written: that none of them is an existing folder, and that each of their
+    /// subfolders, if it exists, is a folder that can be written to. Call it before long work. Creates nothing.
     ///
     /// # Errors
     ///
@@ -161,7 +161,8 @@ impl OutputFolder {
         }
     }
 
-    /// Calls `change`, which changes the file `path`, with the folder locked against closing. Fails if the folder is closed.
+    /// Calls `change`, which changes the file `path`, with the folder locked against closing. Fails if the folder is
+    /// closed.
     fn while_open<R>(&self, path: &Path, change: impl FnOnce() -> Result<R, ReportError>) -> Result<R, ReportError> {
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         if *closed {

@@ -12,9 +12,9 @@ use crate::{ReportError, Table};
 
 /// Files of an [`OutputFolder`] that are written under temporary names and published together.
 ///
-/// The folder's existing files are unchanged until [`publish`](Self::publish). So after a full disk or an interruption, the
-/// folder still contains the complete results of an earlier run, not a mixture of two runs. Dropping the value removes the
-/// staged files. A `Staged` can be shared between threads.
+/// The folder's existing files are unchanged until [`publish`](Self::publish). So after a full disk or an interruption,
+/// the folder still contains the complete results of an earlier run, not a mixture of two runs. Dropping the value
+/// removes the staged files. A `Staged` can be shared between threads.
 ///
 /// ```no_run
 /// use longhand_report::OutputFolder;
@@ -73,11 +73,12 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
-    /// Publishes the staged files, replacing existing files of the same names. Removes the files in `stale` that are not
-    /// staged.
+    /// Publishes the staged files, replacing existing files of the same names. Removes the files in `stale` that are
+    /// not staged.
     ///
-    /// The file `seal` (such as a summary) is removed first and published last. So if `seal` exists, all other files are
-    /// complete, even after a power failure during publication. [`OutputFolder::close`] waits until publication ends.
+    /// The file `seal` (such as a summary) is removed first and published last. So if `seal` exists, all other files
+    /// are complete, even after a power failure during publication. [`OutputFolder::close`] waits until publication
+    /// ends.
     ///
     /// # Errors
     ///

@@ -14,8 +14,8 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    /// Writes `bytes` to a new file in `folder` and syncs it to the device. Errors do not contain the temporary name, which
-    /// means nothing to the user.
+    /// Writes `bytes` to a new file in `folder` and syncs it to the device. Errors do not contain the temporary name,
+    /// which means nothing to the user.
     pub fn write(folder: &Path, bytes: &[u8]) -> io::Result<Self> {
         let (mut file, temporary) = Self::open(folder)?;
         file.write_all(bytes)?;

@@ -51,8 +51,8 @@ impl Cell {
         Self { mark: Mark::Italic, ..self }
     }
 
-    /// Formats the cell for the terminal. In a column with emphasis, plain cells get a blank in place of the mark, so that
-    /// the digits stay aligned.
+    /// Formats the cell for the terminal. In a column with emphasis, plain cells get a blank in place of the mark, so
+    /// that the digits stay aligned.
     pub(super) fn to_text(&self, column_has_emphasis: bool) -> String {
         let mark = match self.mark {
             Mark::Bold => "*",

@@ -83,7 +83,8 @@ impl Table {
 
     /// Adds columns on the right with a common heading above them.
     ///
-    /// CSV and Markdown support only one row of headings, so there the common heading is a prefix of each column's name.
+    /// CSV and Markdown support only one row of headings, so there the common heading is a prefix of each column's
+    /// name.
     #[must_use]
     pub fn group<N: Into<String>>(mut self, heading: &str, names: impl IntoIterator<Item = N>) -> Self {
         let group = Some(heading.to_owned());
@@ -105,7 +106,8 @@ impl Table {
         self
     }
 
-    /// Names the data that the table was computed from. CSV has no caption, so the name is added there as a column `data`.
+    /// Names the data that the table was computed from. CSV has no caption, so the name is added there as a column
+    /// `data`.
     #[must_use]
     pub fn from_data(mut self, source: impl Into<String>) -> Self {
         self.source = Some(source.into());
@@ -136,8 +138,8 @@ impl Table {
         Ok(())
     }
 
-    /// Formats the table for the terminal, with aligned columns and common headings above their columns. The text ends with
-    /// a newline.
+    /// Formats the table for the terminal, with aligned columns and common headings above their columns. The text ends
+    /// with a newline.
     pub fn to_text(&self) -> String {
         let emphasised: Vec<bool> =
             (0..self.columns.len()).map(|column| self.rows.iter().any(|row| row[column].mark != Mark::Plain)).collect();
@@ -196,8 +198,8 @@ impl Table {
         lines.iter().fold(String::new(), |text, line| text + line.trim_end() + "\n")
     }
 
-    /// Formats the table as CSV: one row of headings and the same numbers as in the other formats, without caption, emphasis
-    /// and notes.
+    /// Formats the table as CSV: one row of headings and the same numbers as in the other formats, without caption,
+    /// emphasis and notes.
     pub fn to_csv(&self) -> String {
         let mut headings: Vec<String> = self.columns.iter().map(Column::flat_heading).collect();
         headings.extend(self.source.iter().map(|_| "data".to_owned()));
@@ -225,7 +227,8 @@ impl Table {
         lines.join("\n") + "\n"
     }
 
-    /// Lists the runs of columns with the same common heading (`""` for none) as heading, first column, last column + 1.
+    /// Lists the runs of columns with the same common heading (`""` for none) as heading, first column, last column +
+    /// 1.
     fn groups(&self) -> Vec<(&str, usize, usize)> {
         let mut groups: Vec<(&str, usize, usize)> = Vec::new();
         for (index, column) in self.columns.iter().enumerate() {
@@ -238,7 +241,8 @@ impl Table {
         groups
     }
 
-    /// The explanations of bold and italic cells, if there are such cells, and the notes. `bold` and `italic` are the marks.
+    /// The explanations of bold and italic cells, if there are such cells, and the notes. `bold` and `italic` are the
+    /// marks.
     fn notes_below(&self, bold: &str, italic: &str) -> Vec<String> {
         let occurs = |mark| self.rows.iter().flatten().any(|cell| cell.mark == mark);
         let explain = |mark, symbol: &str, meaning: &Option<String>| {
