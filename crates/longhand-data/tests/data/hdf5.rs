@@ -164,17 +164,17 @@ fn corrupt_files_never_panic() {
     let file = folder.path().join("corrupt.h5");
     for original in files {
         let bytes = fs::read(&original).unwrap();
-        let mut refused = 0;
+        let mut rejected = 0;
         // At regular intervals, so that superblock, headers and data are all corrupted.
         for at in (0..bytes.len()).step_by(29) {
             let mut broken = bytes.clone();
             broken[at] ^= 0x55;
             write_new_file(&file, &broken);
-            refused += usize::from(read_all(&file).is_err());
+            rejected += usize::from(read_all(&file).is_err());
             write_new_file(&file, &bytes[..at]);
             assert!(read_all(&file).is_err(), "the first {at} bytes of {}", original.display());
         }
-        assert!(refused > 0, "{}", original.display());
+        assert!(rejected > 0, "{}", original.display());
     }
 }
 

@@ -196,7 +196,7 @@ fn other_text_formats_are_recognised() {
 #[test]
 fn recordings_are_never_skipped_silently() {
     let options = ReadOptions::default();
-    let refused = |change: &dyn Fn(&Path), parts: &[&str]| {
+    let assert_rejected = |change: &dyn Fn(&Path), parts: &[&str]| {
         let folder = tempfile::tempdir().unwrap();
         write_all(folder.path());
         change(&folder.path().join("A_DeviceMotion_data"));
@@ -216,18 +216,24 @@ fn recordings_are_never_skipped_silently() {
         ("jog_9 (copy)", ["jog_9 (copy)", "continues after the number"]),
     ] {
         let from = if name.contains('/') { "jog_9/sub_2.csv" } else { "jog_9" };
-        refused(&rename(from, name), &parts);
+        assert_rejected(&rename(from, name), &parts);
     }
-    refused(
+    assert_rejected(
         &|folder| write(&folder.join("jog_9/sub_02.csv"), trial(4)),
         &["sub_02.csv", "sub_2.csv", "same recording"],
     );
-    refused(&|folder| write(&folder.join("jog_09/sub_2.csv"), trial(4)), &["jog_09", "jog_9", "same recording"]);
-    refused(&|folder| std::fs::create_dir(folder.join("jog_9/sub_7.csv")).unwrap(), &["sub_7.csv", "is no file"]);
+    assert_rejected(
+        &|folder| write(&folder.join("jog_09/sub_2.csv"), trial(4)),
+        &["jog_09", "jog_9", "same recording"],
+    );
+    assert_rejected(
+        &|folder| std::fs::create_dir(folder.join("jog_9/sub_7.csv")).unwrap(),
+        &["sub_7.csv", "is no file"],
+    );
     #[cfg(unix)]
     for link in ["jog_9/sub_7.csv", "jog_10"] {
         let change = move |folder: &Path| std::os::unix::fs::symlink("nowhere", folder.join(link)).unwrap();
-        refused(&change, &[link.rsplit('/').next().unwrap(), "broken symbolic link"]);
+        assert_rejected(&change, &[link.rsplit('/').next().unwrap(), "broken symbolic link"]);
     }
 
     // Copies next to the recording itself are ignored.
