@@ -1,10 +1,10 @@
-//! Each kernel beside its roof, both measured in this run: `cargo bench --bench kernels`.
+//! Throughput of each kernel and its roofline, measured in the same run: `cargo bench --bench kernels`.
 //!
-//! Products are reached through a linear layer on its own: its forward pass is `W X + b`, its backward pass `D X'` and
-//! `W' D`. Their roof is the processor's peak of fused multiply-adds; a product of one column reads
-//! a weight for each of them, which a processor that loads as many vectors as it multiplies can do as fast, as long as
-//! the weights are in its first-level cache. Element-wise passes stand beside a copy. "Elements" are
-//! floating-point operations for products, and scalars for the others.
+//! The products are those of a standalone linear layer: its forward pass is `W X + b`, its backward pass `D X'` and `W'
+//! D`. Their roofline is the processor's peak throughput of fused multiply-adds (FMA). A matrix-vector product loads
+//! one weight per FMA. A processor with equal throughput of vector loads and FMAs can still reach the peak, if the
+//! weights are in its L1 cache. The roofline of element-wise passes is a copy. "Elements" are floating-point operations
+//! for products, and scalars for all others.
 
 mod shared;
 
@@ -17,11 +17,11 @@ use longhand::{
 use shared::{SequenceLayer, generator, noise};
 use std::hint::black_box;
 
-/// Rounds of 24 independent vectors in a measurement of the peak.
+/// Iterations per call of the peak measurement; each has 24 vectors of independent FMAs.
 const ROUNDS: usize = 1000;
 
-/// Multiply-adds for processors without vectors of their own here.
-fn plain() -> f32 {
+/// Multiply-adds for processors without a special case below.
+fn portable() -> f32 {
     let factor = black_box(0.5_f32);
     let mut sums = [1.0_f32; 32];
     for _ in 0..ROUNDS {
@@ -30,7 +30,8 @@ fn plain() -> f32 {
     black_box(sums)[0]
 }
 
-/// Fused multiply-adds with nothing to wait for and nothing to read; how many operations a call does.
+/// Selects a function that executes independent fused multiply-adds without memory access; also returns the number of
+/// floating-point operations per call.
 fn multiply_adds() -> (fn() -> f32, u64) {
     #[cfg(target_arch = "x86_64")]
     {
@@ -61,20 +62,20 @@ fn multiply_adds() -> (fn() -> f32, u64) {
         }
         if is_x86_feature_detected!("avx512f") {
             let measure = || {
-                // SAFETY: the instruction set was found on this processor.
+                // SAFETY: the processor supports the instruction set, as checked above.
                 unsafe { avx512() }
             };
             return (measure, (ROUNDS * 24 * 16 * 2) as u64);
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             let measure = || {
-                // SAFETY: the instruction set was found on this processor.
+                // SAFETY: the processor supports the instruction set, as checked above.
                 unsafe { avx2() }
             };
             return (measure, (ROUNDS * 24 * 8 * 2) as u64);
         }
     }
-    (plain, (ROUNDS * 32 * 2) as u64)
+    (portable, (ROUNDS * 32 * 2) as u64)
 }
 
 fn products(criterion: &mut Criterion) {
@@ -82,7 +83,7 @@ fn products(criterion: &mut Criterion) {
     let (peak, operations) = multiply_adds();
     group.throughput(Throughput::Elements(operations));
     group.bench_function("roof: fused multiply-adds", |bencher| bencher.iter(peak));
-    // Rows, inner dimension, columns: what a step of a batch multiplies, then what a window does.
+    // Rows, inner dimension and columns, as in the steps of batches of recurrent layers.
     for (m, k, n) in [(50, 50, 32), (128, 128, 64), (192, 64, 32), (512, 128, 64), (1024, 1024, 64)] {
         let layer = Linear::<f32>::new(k, m, &mut generator());
         let (x, d_output, mut cache) = (noise(k, 1, n), noise(m, 1, n), <Linear<f32> as Layer<f32>>::Cache::default());

@@ -1,4 +1,4 @@
-//! Each layer's forward and backward pass by itself, on 150 steps of 32 sequences: `cargo bench --bench layers`.
+//! Forward and backward pass of each standalone layer, with 150 steps of 32 sequences: `cargo bench --bench layers`.
 
 mod shared;
 

@@ -1,18 +1,19 @@
-//! Time of a training step against hidden size, batch and steps: `cargo bench --bench scaling`.
+//! Time of a training step as a function of hidden size, batch size and sequence length: `cargo bench --bench scaling`.
 //!
-//! "Elements" are steps of a sequence (steps times batch), so throughput that stays flat means that a step's cost does.
-//! Against the hidden size it falls, since a step multiplies a square matrix. Threads are in the `training` benchmark.
+//! "Elements" are time steps (steps times batch), so a constant throughput means a constant cost per time step. The
+//! throughput decreases with the hidden size, because each time step multiplies by a square matrix. The benchmark
+//! `training` measures threads.
 
 mod shared;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shared::{STEPS, SequenceLayer, Training, elman, lstm};
 
-fn step<M: SequenceLayer>(criterion: &mut Criterion, group: &str, model: M, [x, steps, batch]: [usize; 3]) {
+fn step<M: SequenceLayer>(criterion: &mut Criterion, group: &str, model: M, [parameter, steps, batch]: [usize; 3]) {
     let mut group = criterion.benchmark_group(group);
     group.throughput(Throughput::Elements((steps * batch) as u64)).sample_size(10);
     let mut training = Training::new(model, steps, batch);
-    group.bench_function(BenchmarkId::from_parameter(x), |bencher| bencher.iter(|| training.step()));
+    group.bench_function(BenchmarkId::from_parameter(parameter), |bencher| bencher.iter(|| training.step()));
     group.finish();
 }
 

@@ -1,4 +1,4 @@
-//! Sequences of 150 steps trained a second: `cargo bench --bench training`.
+//! Training throughput in sequences of 150 steps per second: `cargo bench --bench training`.
 
 mod shared;
 
@@ -11,7 +11,7 @@ use longhand::{
 use shared::{CLASSES, FEATURES, STEPS, SequenceLayer, Training, elman, gru, labels, lstm, noise};
 use std::hint::black_box;
 
-/// The study's loop: one sequence at a time, an update a window, gradients clipped by value.
+/// The study's training loop: one sequence at a time, one update per window, gradients clipped by value.
 fn study(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("study's loop");
     group.throughput(Throughput::Elements(1));
@@ -19,8 +19,8 @@ fn study(criterion: &mut Criterion) {
         let (mut model, x) = (elman(units), noise(FEATURES, STEPS, 1));
         let target = SigmoidCrossEntropy::one_hot(CLASSES, &[3]);
         let loss = SigmoidCrossEntropy::new(Reduction::Sum);
-        let bptt = TruncatedBptt::new(window, LossAt::WindowEnd).expect("not 0");
-        let mut optimizer = Sgd::new().with_value_clipping(1.0).expect("positive");
+        let bptt = TruncatedBptt::new(window, LossAt::WindowEnd).expect("the window is not 0");
+        let mut optimizer = Sgd::new().with_value_clipping(1.0).expect("the limit is positive");
         let mut trainer = Trainer::new(&model, loss, bptt);
         group.bench_function(format!("{units} units, window {window}"), |bencher| {
             bencher.iter(|| {
@@ -33,7 +33,7 @@ fn study(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Mini-batches, backpropagation through the whole sequence, Adam, clipping by the global norm; on one thread.
+/// Mini-batches on one thread: full BPTT, clipping by the global norm, Adam.
 fn batches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("mini-batches");
     for (units, batch) in [(50, 32), (128, 64)] {
@@ -58,7 +58,7 @@ fn on_one_thread<M: SequenceLayer>(
     group.bench_function(format!("{name}, {units} units, batch {batch}"), |bencher| bencher.iter(|| training.step()));
 }
 
-/// The same on two threads, a shard of the batch each.
+/// Mini-batches on two threads, with one shard of the batch per thread.
 fn threads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("mini-batches on two threads");
     on_two_threads(&mut group, "Elman", elman(50), 50, 32);
@@ -82,20 +82,20 @@ where
         optimizer.step(&mut model, gradients, 1e-3);
         loss
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("the threads start");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("the thread pool starts");
     let mut seconds = |times: u64| {
-        let begun = std::time::Instant::now();
+        let start = std::time::Instant::now();
         for _ in 0..times {
             let _loss = black_box(step());
         }
-        begun.elapsed()
+        start.elapsed()
     };
     group.bench_function(format!("{name}, {units} units, batch {batch}"), |bencher| {
         bencher.iter_custom(|times| pool.install(|| seconds(times)));
     });
 }
 
-/// Whole sequences, forward only.
+/// Inference on whole sequences.
 fn inference(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("inference, batch 32");
     group.throughput(Throughput::Elements(32));

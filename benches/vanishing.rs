@@ -1,7 +1,7 @@
-//! Time per step where numbers vanish over time per step with ordinary numbers: `cargo bench --bench vanishing`.
+//! Time per step with vanishing numbers relative to the time with ordinary numbers: `cargo bench --bench vanishing`.
 //!
-//! Both columns do the same arithmetic. Without flushing, the ratio is 5 to 90 on processors that take 150 cycles for a
-//! subnormal number. Rounds alternate, and the median counts.
+//! Both columns execute the same arithmetic. Without flushing subnormal numbers to zero, the ratio is 5 to 90 on
+//! processors that need 150 cycles per subnormal number. The two kinds of rounds alternate; the table shows medians.
 
 mod shared;
 
@@ -13,9 +13,9 @@ use shared::{CLASSES, FEATURES, STEPS, SequenceLayer, generator, noise};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Rounds of each kind.
+/// Number of rounds per kind.
 const ROUNDS: usize = 15;
-/// The shortest round: far longer than the clock's own time.
+/// Minimum duration of a round: much longer than the clock's overhead.
 const ROUND: Duration = Duration::from_millis(20);
 
 fn main() {
@@ -35,7 +35,7 @@ fn main() {
     optimizer("momentum", &mut Sgd::new().with_momentum(0.9).expect("0.9 is in [0, 1)"));
 }
 
-/// Times two kinds of step in turn and prints a row.
+/// Times two kinds of steps alternately and prints a row of the table.
 fn compare(workload: &str, mut ordinary: impl FnMut(), mut vanishing: impl FnMut()) {
     let mut repeats = 1;
     while time(repeats, &mut ordinary) * (repeats as u32) < ROUND {
@@ -44,7 +44,7 @@ fn compare(workload: &str, mut ordinary: impl FnMut(), mut vanishing: impl FnMut
     report(workload, (0..ROUNDS).map(|_| [time(repeats, &mut ordinary), time(repeats, &mut vanishing)]).collect());
 }
 
-/// Prints a row: the medians of the rounds, and the median of their ratios.
+/// Prints a row of the table: the median time of each kind, and the median ratio of the rounds.
 fn report(workload: &str, mut rounds: Vec<[Duration; 2]>) {
     rounds.sort_by(|a, b| {
         (a[1].as_secs_f64() / a[0].as_secs_f64()).total_cmp(&(b[1].as_secs_f64() / b[0].as_secs_f64()))
@@ -58,16 +58,16 @@ fn report(workload: &str, mut rounds: Vec<[Duration; 2]>) {
     println!("| {workload} | {:.2?} | {:.2?} | {ratio:.2} |", median(0), median(1));
 }
 
-/// The time of one of `repeats` steps.
+/// Average time of a step over `repeats` steps.
 fn time(repeats: usize, step: &mut impl FnMut()) -> Duration {
-    let begun = Instant::now();
+    let start = Instant::now();
     for _ in 0..repeats {
         step();
     }
-    begun.elapsed() / repeats as u32
+    start.elapsed() / repeats as u32
 }
 
-/// The study's loop: small recurrent weights make the deltas vanish within a window of 30 steps.
+/// The study's training loop. Small recurrent weights make the gradients vanish within a window of 30 steps.
 fn study() {
     let loop_with = |scale: f32| {
         let mut model = shared::elman(50);
@@ -93,7 +93,7 @@ fn study() {
     compare("the study's loop, 50 units, window 30: one sequence", loop_with(1.0), loop_with(0.05));
 }
 
-/// Forward and backward, with an output gradient at every step or at the last step only.
+/// Forward and backward pass, with an output gradient at every step or only at the last step.
 fn one_loss<L: SequenceLayer>(layer: &L, batch: usize, steps: usize) {
     let pass = |every_step: bool| {
         let (x, mut cache, mut gradients) =
@@ -116,9 +116,9 @@ fn one_loss<L: SequenceLayer>(layer: &L, batch: usize, steps: usize) {
     compare(&workload, pass(true), pass(false));
 }
 
-/// A stream of noise, or of silence after an impulse.
+/// Streaming of noise, or of silence after an impulse.
 fn silence<L: Streaming<f32, Step = [f32]>>(layer: &L) {
-    // Without biases, the state decays in silence.
+    // Without biases, the hidden state decays to zero in silence.
     let mut layer = layer.clone();
     layer.visit_mut(&Path::ROOT, &mut |path, _, values| {
         if path.to_string().contains("bias") {
@@ -142,8 +142,8 @@ fn silence<L: Streaming<f32, Step = [f32]>>(layer: &L) {
     compare(&format!("stream of {}: one step", layer.name()), noisy, silent);
 }
 
-/// Steps with an ordinary gradient, or with one that became exactly zero 600 steps ago, in the same memory: two copies
-/// of these matrices differ by 10 % in time, whatever numbers are in them.
+/// Optimizer steps with an ordinary gradient, or with a gradient that has been exactly zero for 600 steps. Both use the
+/// same memory, because the times for two copies of these matrices differ by 10 %, independent of their values.
 fn optimizer(name: &str, optimizer: &mut impl Optimizer<f32>) {
     const REPEATS: usize = 64;
     let mut model = Linear::<f32>::zeros(512, 512);

@@ -1,4 +1,4 @@
-"""Runs the same workloads in longhand and its peers, in turn, and writes one table. See README.md beside this file."""
+"""Runs the same workloads in longhand and its peers, alternately, and writes a table. See README.md in this folder."""
 
 import argparse
 import fnmatch
@@ -15,12 +15,12 @@ from workloads import WORKLOADS
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 FRAMEWORKS = ("longhand", "jax", "torch", "burn", "candle")
-# First losses and logits are compared to this, relative to 1 or to the larger of the two.
+# Tolerance of first losses and logits, relative to the larger of 1 and both magnitudes.
 TOLERANCE = 2e-5
 
 
 class Worker:
-    """One process a framework, asked and answering by lines of JSON; it sleeps while others run."""
+    """The process of one framework. Requests and answers are lines of JSON; it sleeps between requests."""
 
     def __init__(self, framework, command, environment):
         self.framework = framework
@@ -30,7 +30,7 @@ class Worker:
         self.version = self.ask({"request": "hello"})["version"]
 
     def ask(self, request):
-        """The answer to one request."""
+        """Sends a request and returns the answer; exits if the process has stopped."""
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
@@ -38,11 +38,11 @@ class Worker:
         except BrokenPipeError:
             line = ""
         if not line:
-            sys.exit(f"{self.framework} stopped with status {self.process.wait()} at {request}")
+            sys.exit(f"{self.framework} stopped with status {self.process.wait()} at request {request}")
         return json.loads(line)
 
     def processor_seconds(self):
-        """Processor time that all its threads have used so far, or None where the system does not tell."""
+        """Processor time in seconds that all threads have used so far, or None without /proc."""
         try:
             fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
@@ -50,26 +50,26 @@ class Worker:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self):
-        """Ends it."""
+        """Stops the process."""
         self.process.stdin.close()
         self.process.wait()
 
 
 def build(frameworks):
-    """Builds the Rust workers in release."""
+    """Builds the Rust workers in release mode."""
     cargo = ["cargo", "build", "--release", "--locked"]
     if "longhand" in frameworks:
         subprocess.run([*cargo, "-p", "longhand-benches", "--bin", "peer"], cwd=ROOT, check=True)
     if {"burn", "candle"} & set(frameworks):
-        # Their loops over elements have the vector instructions they were compiled with; ours choose at run time.
+        # Their element-wise loops use the SIMD instructions of the target; longhand selects SIMD at run time.
         environment = {**os.environ, "RUSTFLAGS": "-C target-cpu=native"}
         target = ["--target-dir", str(ROOT / "target" / "peers")]
         manifest = ["--manifest-path", str(HERE / "rust" / "Cargo.toml")]
         subprocess.run([*cargo, *manifest, *target], env=environment, check=True)
 
 
-# glibc hands large buffers back to the system after each step, which must then clear as many pages anew: that alone
-# nearly doubles the time of a large step in JAX. With these it keeps them, in large pages.
+# By default, glibc returns large buffers to the system after each step, and the system must clear the pages again. This
+# nearly doubles the time of a large step in JAX. With these settings, glibc keeps the buffers, in huge pages.
 KEEP_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "4000000000",
@@ -77,8 +77,8 @@ KEEP_MEMORY = {
 }
 
 
-def environment(threads, compiles, memory):
-    """Every pool of threads that a framework might start held to as many cores, and what the C library does with memory."""
+def environment(threads, use_compile, memory):
+    """Returns environment variables that limit every thread pool to `threads`, and the C library's memory settings."""
     pools = ("OMP", "MKL", "OPENBLAS", "RAYON", "NUMEXPR")
     cores = sorted(os.sched_getaffinity(0))[-threads:] if hasattr(os, "sched_getaffinity") else []
     return {
@@ -87,12 +87,12 @@ def environment(threads, compiles, memory):
         **{f"{pool}_NUM_THREADS": str(threads) for pool in pools},
         "PEER_THREADS": str(threads),
         "PEER_CORES": ",".join(map(str, cores)),
-        "PEER_COMPILE": "1" if compiles else "0",
+        "PEER_COMPILE": "1" if use_compile else "0",
     }
 
 
 def start(framework, environment):
-    """The worker of a framework, on its cores."""
+    """Starts the worker of a framework on its cores."""
     if framework in ("jax", "torch"):
         command = [sys.executable, str(HERE / f"peer_{framework}.py")]
     elif framework == "longhand":
@@ -100,7 +100,7 @@ def start(framework, environment):
     else:
         command = [str(ROOT / "target" / "peers" / "release" / "longhand-peers"), framework]
     if cores := environment["PEER_CORES"]:
-        # A child keeps the cores of its parent, and so do all its threads.
+        # A child process and its threads inherit the cores of the parent.
         before = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
         try:
@@ -111,8 +111,8 @@ def start(framework, environment):
 
 
 def check(workload, workers):
-    """Stops unless all frameworks have the same first losses, or logits; returns what form each chose, and how far
-    they were apart."""
+    """Exits unless the first losses or logits of all frameworks agree. Returns the form that each framework selected,
+    and the largest difference."""
     answers = {
         worker.framework: worker.ask(
             {"request": "check", "workload": workload.request(), "steps": workload.checked_steps()}
@@ -123,21 +123,24 @@ def check(workload, workers):
     largest = 0.0
     for other, answer in others:
         if len(answer["values"]) != len(reference["values"]):
-            sys.exit(f"{workload.name}: {first} and {other} answer with different numbers of values")
+            counts = f"{first} returned {len(reference['values'])} values, {other} {len(answer['values'])}"
+            sys.exit(f"{workload.name}: {counts}")
         for step, (a, b) in enumerate(zip(reference["values"], answer["values"])):
             difference = abs(a - b) / max(1.0, abs(a), abs(b))
             if not difference <= TOLERANCE:
-                sys.exit(f"{workload.name}: {first} and {other} differ at value {step}: {a} and {b}")
+                values = f"{a} and {b} (tolerance {TOLERANCE})"
+                sys.exit(f"{workload.name}: {first} and {other} differ at value {step}: {values}")
             largest = max(largest, difference)
     return {framework: answer["form"] for framework, answer in answers.items()}, largest
 
 
 def measure(workload, workers, rounds, seconds):
-    """Sequences (or steps of a stream) a second: one number a round and framework, the frameworks in turn."""
+    """Measures sequences (or streaming steps) per second, alternating between the frameworks. Returns one rate per
+    round and framework, and the number of cores used."""
     rates = {worker.framework: [] for worker in workers}
     busy = {worker.framework: [] for worker in workers}
     for turn in range(rounds):
-        # Another one goes first each time.
+        # Each round starts with another framework.
         for worker in workers[turn % len(workers) :] + workers[: turn % len(workers)]:
             before, start = worker.processor_seconds(), time.perf_counter()
             answer = worker.ask({"request": "measure", "workload": workload.request(), "seconds": seconds})
@@ -149,39 +152,39 @@ def measure(workload, workers, rounds, seconds):
 
 
 def arguments():
-    """What the command line says."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="turns of every framework (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=0.7, help="length of a turn (default: %(default)s)")
-    parser.add_argument("--workloads", default="*", help="names or patterns, with commas between")
-    parser.add_argument("--frameworks", default=",".join(FRAMEWORKS), help="with commas between (default: all)")
-    parser.add_argument("--threads", type=int, default=1, help="threads and cores of each (default: %(default)s)")
-    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, which takes minutes")
-    parser.add_argument("--default-malloc", action="store_true", help="leave the C library's settings as they are")
-    parser.add_argument("--out", type=Path, default=ROOT / "target" / "peers", help="folder of the table")
+    parser.add_argument("--rounds", type=int, default=7, help="number of rounds (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.7, help="seconds per round (default: %(default)s)")
+    parser.add_argument("--workloads", default="*", help="names or patterns, separated by commas (default: all)")
+    parser.add_argument("--frameworks", default=",".join(FRAMEWORKS), help="names, separated by commas (default: all)")
+    parser.add_argument("--threads", type=int, default=1, help="threads and cores per framework (default: %(default)s)")
+    parser.add_argument("--no-compile", action="store_true", help="skip torch.compile, which takes minutes")
+    parser.add_argument("--default-malloc", action="store_true", help="use the default settings of the C library")
+    parser.add_argument("--out", type=Path, default=ROOT / "target" / "peers", help="folder for the table")
     return parser.parse_args()
 
 
 def main():
-    """Builds, starts, checks, measures, writes."""
+    """Builds and starts the workers, checks and measures each workload, and writes the table."""
     options = arguments()
     frameworks = [name for name in FRAMEWORKS if name in options.frameworks.split(",")]
     patterns = options.workloads.split(",")
     chosen = [w for w in WORKLOADS if any(fnmatch.fnmatch(w.name, pattern) for pattern in patterns)]
     if unknown := set(options.frameworks.split(",")) - set(FRAMEWORKS):
-        sys.exit(f"no such framework: {', '.join(sorted(unknown))}; there are {', '.join(FRAMEWORKS)}")
+        sys.exit(f"unknown framework: {', '.join(sorted(unknown))}; expected some of {', '.join(FRAMEWORKS)}")
     if not chosen:
-        sys.exit(f"no such workload; there are {', '.join(w.name for w in WORKLOADS)}")
+        sys.exit(f"unknown workload: {options.workloads}; expected some of {', '.join(w.name for w in WORKLOADS)}")
     build(frameworks)
     memory = {} if options.default_malloc else KEEP_MEMORY
-    surroundings = environment(options.threads, not options.no_compile, memory)
-    workers = [start(name, surroundings) for name in frameworks]
+    variables = environment(options.threads, not options.no_compile, memory)
+    workers = [start(name, variables) for name in frameworks]
     results = []
     for workload in chosen:
-        able = [worker for worker in workers if worker.framework in ("longhand", *workload.peers)]
-        print(f"{workload.name}: {', '.join(worker.framework for worker in able)}", file=sys.stderr, flush=True)
-        forms, difference = check(workload, able)
-        rates, busy = measure(workload, able, options.rounds, options.seconds)
+        taking_part = [worker for worker in workers if worker.framework in ("longhand", *workload.peers)]
+        print(f"{workload.name}: {', '.join(worker.framework for worker in taking_part)}", file=sys.stderr, flush=True)
+        forms, difference = check(workload, taking_part)
+        rates, busy = measure(workload, taking_part, options.rounds, options.seconds)
         results.append(report.Result(workload, rates, busy, forms, difference))
         print(report.line(results[-1]), file=sys.stderr, flush=True)
     versions = {worker.framework: worker.version for worker in workers}

@@ -1,4 +1,4 @@
-"""The workloads in JAX, each in the forms that might be its fastest: one compiled program for a whole step."""
+"""The workloads in JAX. Each has several forms, of which the fastest is used; a whole step is one compiled program."""
 
 import jax
 import jax.numpy as jnp
@@ -9,18 +9,18 @@ from workloads import CLASSES, FEATURES, classes, initial, inputs
 from worker import Job
 
 
-# Whose matrix products XLA takes: its own, or those of YNNPACK.
+# XLA's own matrix products, or those of YNNPACK.
 PRODUCTS = {"": None, ", YNNPACK": {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}}
 
 
 def forms(workload):
-    """The forms of a workload by name."""
+    """Returns the forms of a workload by name."""
     if workload.kind == "study":
         jobs = {}
         for unroll in (1, workload.window):
             for hand in (False, True):
                 for sequences in (1, 20):
-                    name = f"{backward(hand)}, unroll {unroll}, {sequences} sequences a program"
+                    name = f"{backward(hand)}, unroll {unroll}, {sequences} sequences per program"
                     jobs[name] = Study(workload, unroll, hand, sequences)
         return jobs
     if workload.kind == "train":
@@ -30,7 +30,7 @@ def forms(workload):
             for products, options in PRODUCTS.items()
         }
     return {
-        f"unroll {unroll}{', gates written' if gates else ''}{products}": Inference(workload, unroll, gates, options)
+        f"unroll {unroll}{', gates stored' if gates else ''}{products}": Inference(workload, unroll, gates, options)
         for unroll in (1, 10)
         for gates in ((False,) if workload.cell == "elman" else (False, True))
         for products, options in PRODUCTS.items()
@@ -38,15 +38,15 @@ def forms(workload):
 
 
 def backward(hand):
-    """How a form gets its gradients."""
+    """Name of the way a form computes its gradients."""
     return "backward by hand" if hand else "jax.grad"
 
 
 class JaxJob(Job):
-    """One compiled program that maps a state to the next one, whose memory it takes over."""
+    """A compiled program that maps a state to the next state and reuses the memory of the old one."""
 
     def prepare(self, workload, program, options=None):
-        """Compiles at the first run."""
+        """Sets up the program, which is compiled in the first run."""
         self.first = {name: jnp.asarray(value) for name, value in initial(workload).items()}
         self.program = jax.jit(program, donate_argnums=0, compiler_options=options)
         self.restart()
@@ -56,7 +56,7 @@ class JaxJob(Job):
         jax.block_until_ready(self.state)
 
     def start(self, parameters):
-        """The state before the first step."""
+        """Returns the state before the first step."""
         return parameters
 
     def run(self, steps):
@@ -71,7 +71,7 @@ class JaxJob(Job):
 
 
 class Study(JaxJob):
-    """One sequence at a time, an update a window, gradients clipped by value, plain SGD; the whole of it compiled."""
+    """One sequence at a time, one update per window, gradients clipped by value, plain SGD, in one compiled program."""
 
     def __init__(self, workload, unroll, hand, sequences):
         self.granularity = sequences
@@ -101,7 +101,7 @@ class Study(JaxJob):
 
 
 class Training(JaxJob):
-    """Mini-batches, backpropagation through the whole sequence, clipping by the global norm, Adam."""
+    """Mini-batches with full BPTT, clipping by the global norm, Adam."""
 
     def __init__(self, workload, unroll, hand, options):
         cell = workload.cell
@@ -138,15 +138,15 @@ class Training(JaxJob):
 
 
 class Inference(JaxJob):
-    """Whole sequences, without gradients."""
+    """Inference on whole sequences, without gradients."""
 
     def __init__(self, workload, unroll, gates, options):
         cell, x = workload.cell, jnp.asarray(inputs(workload))
         zero = zero_carry(cell, (workload.batch, workload.units))
 
         def program(p):
-            hidden, written = (last_hidden_and_gates if gates else last_hidden)(cell, p, x, zero, unroll)
-            return p, (hidden @ p["head_weight"].T + p["head_bias"], written)
+            hidden, stored = (last_hidden_and_gates if gates else last_hidden)(cell, p, x, zero, unroll)
+            return p, (hidden @ p["head_weight"].T + p["head_bias"], stored)
 
         self.prepare(workload, program, options)
 

@@ -1,8 +1,8 @@
-"""Recurrent layers in JAX: logits of the last step, differentiated by JAX or with the backward pass by hand.
+"""Recurrent layers in JAX: last hidden state, differentiated by JAX or with a hand-written backward pass.
 
-The product of the input weights with every step is taken before the scan. JAX's own derivative of a scan adds up the
-gradient of the recurrent weight step by step; the forms by hand keep what the gates say at every step and take that
-gradient in one product after the scan, which is what an expert who needs the speed would write.
+The input product of all steps is computed before the scan. JAX's derivative of a scan accumulates the gradient of the
+recurrent weight step by step. The hand-written forms store the gates of every step and compute this gradient in one
+product after the scan, as an expert who needs the speed would.
 """
 
 import jax
@@ -11,33 +11,33 @@ from jax import lax
 
 
 def gate_inputs(cell, p, x):
-    """What the inputs say to the gates, at every step."""
+    """Input pre-activations of the gates at every step, including the bias."""
     bias = p["bias_ih"] if cell == "gru" else p["bias_ih"] + p["bias_hh"]
     return x @ p["weight_ih"].T + bias
 
 
-def forth(weight, a):
-    """The recurrent weight as a step forward multiplies by it, laid out once before the scan."""
+def forward_weight(weight, a):
+    """The recurrent weight in the layout of the forward step, computed once before the scan."""
     return weight if a.ndim == 2 else weight.T
 
 
-def back(weight, a):
-    """The recurrent weight as a step backward multiplies by it."""
+def backward_weight(weight, a):
+    """The recurrent weight in the layout of the backward step."""
     return weight.T if a.ndim == 2 else weight
 
 
 def times(h, matrix):
-    """The product of the carry. Without a batch it is a plain vector, and XLA likes matrix times vector best then."""
+    """Multiplies the hidden state by a matrix. Without a batch, matrix times vector is fastest in XLA."""
     return matrix @ h if h.ndim == 1 else h @ matrix
 
 
 def elman_step(matrix, _, h, a):
-    """One step."""
+    """A forward step; the carry is the hidden state."""
     return jnp.tanh(a + times(h, matrix))
 
 
 def lstm_step(matrix, _, carry, a):
-    """One step; the carry is hidden state and cell."""
+    """A forward step; the carry is the hidden state and the cell state."""
     h, c = carry
     i, f, g, o = jnp.split(a + times(h, matrix), 4, axis=-1)
     c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
@@ -45,7 +45,7 @@ def lstm_step(matrix, _, carry, a):
 
 
 def gru_step(matrix, bias, h, a):
-    """One step."""
+    """A forward step; the carry is the hidden state."""
     a_r, a_z, a_n = jnp.split(a, 3, axis=-1)
     u_r, u_z, u_n = jnp.split(times(h, matrix) + bias, 3, axis=-1)
     r, z = jax.nn.sigmoid(a_r + u_r), jax.nn.sigmoid(a_z + u_z)
@@ -57,44 +57,44 @@ STEP = {"elman": elman_step, "lstm": lstm_step, "gru": gru_step}
 
 
 def zero_carry(cell, shape):
-    """The carry before the first step."""
+    """Returns the carry before the first step."""
     zero = jnp.zeros(shape)
     return (zero, zero) if cell == "lstm" else zero
 
 
 def last_hidden(cell, p, x, carry, unroll):
-    """The last hidden state and the carry that goes out, by a scan over the steps of `x`."""
+    """Returns the last hidden state and the final carry, computed by a scan over the steps of `x`."""
     a = gate_inputs(cell, p, x)
-    matrix, bias = forth(p["weight_hh"], a), p["bias_hh"]
+    matrix, bias = forward_weight(p["weight_hh"], a), p["bias_hh"]
     carry, _ = lax.scan(lambda carry, a: (STEP[cell](matrix, bias, carry, a), None), carry, a, unroll=unroll)
     return (carry[0] if cell == "lstm" else carry), carry
 
 
 def by_hand(cell, unroll):
-    """`last_hidden` from a zero carry, with its backward pass written out."""
+    """Returns a function like `last_hidden` with a hand-written backward pass."""
 
     @jax.custom_vjp
     def recurrence(weight, bias, carry, a):
         return forward(weight, bias, carry, a)[0]
 
     def forward(weight, bias, carry, a):
-        matrix = forth(weight, a)
-        last, kept = lax.scan(lambda carry, a: KEEP[cell](matrix, bias, carry, a), carry, a, unroll=unroll)
-        return (last[0] if cell == "lstm" else last), (weight, kept)
+        matrix = forward_weight(weight, a)
+        last, saved = lax.scan(lambda carry, a: FORWARD[cell](matrix, bias, carry, a), carry, a, unroll=unroll)
+        return (last[0] if cell == "lstm" else last), (weight, saved)
 
-    def backward(saved, d_h):
-        weight, kept = saved
-        matrix = back(weight, kept[0])
+    def backward(residuals, d_h):
+        weight, saved = residuals
+        matrix = backward_weight(weight, saved[0])
         d_carry = (d_h, jnp.zeros_like(d_h)) if cell == "lstm" else d_h
         d_carry, d_gates = lax.scan(
-            lambda d_carry, kept: BACK[cell](matrix, d_carry, kept), d_carry, kept, reverse=True, unroll=unroll
+            lambda d_carry, saved: BACKWARD[cell](matrix, d_carry, saved), d_carry, saved, reverse=True, unroll=unroll
         )
         d_a, d_u = d_gates if cell == "gru" else (d_gates, d_gates)
-        h_before = kept[0]
+        h_before = saved[0]
         rows, columns = d_u.shape[-1], h_before.shape[-1]
-        # Transposed twice: XLA takes this product at half the time of the other order.
+        # Transposed twice, because XLA computes the product in this order in half the time.
         d_weight = (h_before.reshape(-1, columns).T @ d_u.reshape(-1, rows)).T
-        # Only in the GRU does this bias come in here; elsewhere it is part of `a`, and XLA drops this sum.
+        # Only the GRU has a separate recurrent bias. In the other cells it is part of `a`, and XLA eliminates this sum.
         d_bias = d_u.reshape(-1, rows).sum(0)
         return d_weight, d_bias if cell == "gru" else jnp.zeros_like(d_bias), d_carry, d_a
 
@@ -102,21 +102,21 @@ def by_hand(cell, unroll):
     return lambda p, x, carry: recurrence(p["weight_hh"], p["bias_hh"], carry, gate_inputs(cell, p, x))
 
 
-def elman_keep(matrix, bias, h, a):
-    """A step, and what its backward pass needs."""
+def elman_forward(matrix, bias, h, a):
+    """A forward step that also returns the values needed by the backward step."""
     after = elman_step(matrix, bias, h, a)
     return after, (h, after)
 
 
-def elman_back(matrix, d_h, kept):
-    """A step backwards: the gradient of the carry, and of what the gates were told."""
-    _, after = kept
+def elman_backward(matrix, d_h, saved):
+    """A backward step: the gradients of the carry and of the pre-activations."""
+    _, after = saved
     d_a = d_h * (1 - after * after)
     return times(d_a, matrix), d_a
 
 
-def lstm_keep(matrix, _, carry, a):
-    """A step, and what its backward pass needs."""
+def lstm_forward(matrix, _, carry, a):
+    """A forward step that also returns the values needed by the backward step."""
     h, c = carry
     i, f, g, o = jnp.split(a + times(h, matrix), 4, axis=-1)
     i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
@@ -125,10 +125,10 @@ def lstm_keep(matrix, _, carry, a):
     return (o * tanh, after), (h, c, i, f, g, o, tanh)
 
 
-def lstm_back(matrix, d_carry, kept):
-    """A step backwards: the gradient of the carry, and of what the gates were told."""
+def lstm_backward(matrix, d_carry, saved):
+    """A backward step: the gradients of the carry and of the pre-activations."""
     d_h, d_c = d_carry
-    _, c, i, f, g, o, tanh = kept
+    _, c, i, f, g, o, tanh = saved
     d_c = d_c + d_h * o * (1 - tanh * tanh)
     d_a = jnp.concatenate(
         [d_c * g * i * (1 - i), d_c * c * f * (1 - f), d_c * i * (1 - g * g), d_h * tanh * o * (1 - o)], axis=-1
@@ -136,8 +136,8 @@ def lstm_back(matrix, d_carry, kept):
     return (times(d_a, matrix), d_c * f), d_a
 
 
-def gru_keep(matrix, bias, h, a):
-    """A step, and what its backward pass needs."""
+def gru_forward(matrix, bias, h, a):
+    """A forward step that also returns the values needed by the backward step."""
     a_r, a_z, a_n = jnp.split(a, 3, axis=-1)
     u_r, u_z, u_n = jnp.split(times(h, matrix) + bias, 3, axis=-1)
     r, z = jax.nn.sigmoid(a_r + u_r), jax.nn.sigmoid(a_z + u_z)
@@ -145,9 +145,9 @@ def gru_keep(matrix, bias, h, a):
     return n + z * (h - n), (h, r, z, n, u_n)
 
 
-def gru_back(matrix, d_h, kept):
-    """A step backwards: the gradient of the carry, and of what the gates were told by the input and by the state."""
-    h, r, z, n, u_n = kept
+def gru_backward(matrix, d_h, saved):
+    """A backward step: the gradients of the carry and of the input and recurrent pre-activations."""
+    h, r, z, n, u_n = saved
     d_n = d_h * (1 - z) * (1 - n * n)
     d_r = d_n * u_n * r * (1 - r)
     d_z = d_h * (h - n) * z * (1 - z)
@@ -155,20 +155,20 @@ def gru_back(matrix, d_h, kept):
     return d_h * z + times(d_u, matrix), (jnp.concatenate([d_r, d_z, d_n], axis=-1), d_u)
 
 
-KEEP = {"elman": elman_keep, "lstm": lstm_keep, "gru": gru_keep}
-BACK = {"elman": elman_back, "lstm": lstm_back, "gru": gru_back}
+FORWARD = {"elman": elman_forward, "lstm": lstm_forward, "gru": gru_forward}
+BACKWARD = {"elman": elman_backward, "lstm": lstm_backward, "gru": gru_backward}
 
 
 def last_hidden_and_gates(cell, p, x, carry, unroll):
-    """`last_hidden`, and two gates of every step that nobody reads. XLA writes what leaves a scan to memory; left
-    to itself it takes the exponentials of these gates again for every reader, which is up to four times slower."""
+    """Like `last_hidden`, but also returns two unused gates of every step. XLA stores the outputs of a scan in memory.
+    Otherwise it would recompute the exponentials of these gates for every use: up to four times slower."""
     a = gate_inputs(cell, p, x)
-    matrix, bias = forth(p["weight_hh"], a), p["bias_hh"]
+    matrix, bias = forward_weight(p["weight_hh"], a), p["bias_hh"]
     first = {"gru": 1, "lstm": 2}[cell]
 
     def step(carry, a):
-        carry, kept = KEEP[cell](matrix, bias, carry, a)
-        return carry, kept[first : first + 2]
+        carry, saved = FORWARD[cell](matrix, bias, carry, a)
+        return carry, saved[first : first + 2]
 
     carry, gates = lax.scan(step, carry, a, unroll=unroll)
     return (carry[0] if cell == "lstm" else carry), gates

@@ -1,11 +1,11 @@
-"""JAX's worker of compare.py."""
+"""The worker of compare.py for JAX."""
 
 import os
 
 from worker import pin, serve
 
 threads = pin()
-# XLA sizes its pool by the cores that it sees; on one core its matrix products need not ask for helpers either.
+# XLA's thread pool has the size of the visible cores. On one core, also disable threads in its matrix products.
 if threads == 1:
     os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
 os.environ["JAX_PLATFORMS"] = "cpu"

@@ -1,4 +1,4 @@
-"""PyTorch's worker of compare.py."""
+"""The worker of compare.py for PyTorch."""
 
 from worker import pin, serve
 

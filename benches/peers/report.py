@@ -11,7 +11,7 @@ from workloads import Workload
 
 @dataclass
 class Result:
-    """What was measured of one workload: a rate a round and framework."""
+    """The measurements of one workload: one rate per round and framework."""
 
     workload: Workload
     rates: dict
@@ -20,22 +20,23 @@ class Result:
     difference: float
 
     def median(self, framework):
-        """Median rate over the rounds."""
+        """Returns the median rate of the rounds."""
         return statistics.median(self.rates[framework])
 
     def ratio(self, framework):
-        """Median over the rounds of ours over theirs; both of a round were measured within seconds."""
-        return statistics.median(ours / theirs for ours, theirs in zip(self.rates["longhand"], self.rates[framework]))
+        """Returns the median of the rounds' ratios of longhand's rate to the framework's. Both rates of a round were
+        measured within seconds."""
+        return statistics.median(own / other for own, other in zip(self.rates["longhand"], self.rates[framework]))
 
 
 def line(result):
-    """A result in a line, while the comparison runs."""
+    """Formats a result as one line, for progress output."""
     shown = (f"{framework} {cell(result, framework)}" for framework in result.rates)
     return f"    {', '.join(shown)}; first values agree to {result.difference:.0e}"
 
 
 def cell(result, framework):
-    """A framework's speed, and how many times faster we are."""
+    """Formats a framework's speed, and the ratio of longhand's speed to it."""
     if framework not in result.rates:
         return ""
     rate = result.median(framework)
@@ -46,14 +47,14 @@ def cell(result, framework):
 
 
 def table(results, frameworks):
-    """The table in Markdown."""
+    """Formats the table in Markdown."""
     rows = [["workload", *frameworks], ["---", *["---:"] * len(frameworks)]]
     rows += [[result.workload.name, *(cell(result, framework) for framework in frameworks)] for result in results]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def cpu():
-    """The processor's name."""
+    """Returns the processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -62,37 +63,37 @@ def cpu():
 
 
 def notes(options, versions, results, tolerance):
-    """What one must know to read the table."""
+    """Yields the notes below the table."""
     threads = "one thread on one core" if options.threads == 1 else f"up to {options.threads} threads and cores"
     yield (
-        "Sequences of 150 steps a second, higher is better (streams: nanoseconds a step, lower is better), the median "
-        f"of {options.rounds} rounds of about {options.seconds:g} s; in brackets ours over theirs, the median of the "
-        "rounds' ratios: above 1 ours is faster."
+        "Sequences of 150 steps per second, higher is better (streams: nanoseconds per step, lower is better), median "
+        f"of {options.rounds} rounds of about {options.seconds:g} s. In brackets: longhand's speed relative to the "
+        "framework's (above 1, longhand is faster), median of the rounds' ratios."
     )
     largest = max(result.difference for result in results)
-    memory = "the C library's memory settings as they come" if options.default_malloc else "memory kept between steps"
+    memory = "default memory settings of the C library" if options.default_malloc else "memory kept between steps"
     yield (
-        f"{cpu()}; {threads} each, all frameworks in turn; f32; {memory}. "
+        f"{cpu()}; {threads} per framework, alternating between frameworks; f32; {memory}. "
         + ", ".join(f"{framework} {version}" for framework, version in versions.items())
-        + f". First losses and logits agreed to {largest:.0e} (demanded: {tolerance:.0e})."
+        + f". First losses and logits agreed to {largest:.0e} (tolerance: {tolerance:.0e})."
     )
     for result in results:
         chosen = [f"{framework}: {form}" for framework, form in result.forms.items() if form]
         if chosen:
             yield f"- {result.workload.name}: {'; '.join(chosen)}"
         shares = {framework: statistics.median(busy) for framework, busy in result.busy.items() if busy}
-        many = {framework: share for framework, share in shares.items() if share > 1.1 * options.threads}
-        few = {framework: share for framework, share in shares.items() if share < 0.9}
-        if many:
-            shown = ", ".join(f"{framework} {share:.1f}" for framework, share in many.items())
-            yield f"- {result.workload.name}: **more cores used than given: {shown}**"
-        if few:
-            shown = ", ".join(f"{framework} {share:.0%}" for framework, share in few.items())
-            yield f"- {result.workload.name}: the core was shared with something else; they had of it: {shown}"
+        above = {framework: share for framework, share in shares.items() if share > 1.1 * options.threads}
+        below = {framework: share for framework, share in shares.items() if share < 0.9}
+        if above:
+            shown = ", ".join(f"{framework} {share:.1f}" for framework, share in above.items())
+            yield f"- {result.workload.name}: **more cores used than allowed: {shown}**"
+        if below:
+            shown = ", ".join(f"{framework} {share:.0%}" for framework, share in below.items())
+            yield f"- {result.workload.name}: another process used the core; share of the core per framework: {shown}"
 
 
 def write(options, versions, results, tolerance):
-    """Prints the table and writes it to `comparison.md`, and everything to `comparison.json`."""
+    """Prints the table, writes it to `comparison.md`, and writes all measurements to `comparison.json`."""
     text = table(results, list(versions)) + "\n\n" + "\n".join(notes(options, versions, results, tolerance)) + "\n"
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "comparison.md").write_text(text)

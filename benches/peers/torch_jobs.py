@@ -1,4 +1,4 @@
-"""The workloads in PyTorch, each in the forms that might be its fastest."""
+"""The workloads in PyTorch. Each has several forms, of which the fastest is used."""
 
 import os
 
@@ -14,11 +14,11 @@ BY_HAND = {"elman": ElmanByHand, "gru": GruByHand}
 
 
 def forms(workload):
-    """The forms of a workload by name."""
-    compiles = os.environ.get("PEER_COMPILE", "1") == "1"
+    """Returns the forms of a workload by name."""
+    use_compile = os.environ.get("PEER_COMPILE", "1") == "1"
     if workload.kind == "study":
         jobs = {"nn.RNN": Study(workload, Recurrent), "loop": Study(workload, ElmanLoop)}
-        if compiles:
+        if use_compile:
             jobs["torch.compile"] = CompiledStudy(workload)
         return jobs
     if workload.kind == "train":
@@ -27,7 +27,7 @@ def forms(workload):
             jobs["backward by hand"] = Training(workload, BY_HAND[workload.cell])
         if workload.cell == "elman":
             jobs["loop"] = Training(workload, ElmanLoop)
-            if compiles:
+            if use_compile:
                 jobs["torch.compile"] = Training(workload, ElmanLoop, compiled=True)
         return jobs
     if workload.kind == "infer":
@@ -39,12 +39,12 @@ def forms(workload):
 
 
 def nn_name(workload):
-    """PyTorch's name of the layer."""
+    """Returns PyTorch's name of the layer."""
     return "RNN" if workload.cell == "elman" else workload.cell.upper()
 
 
 class Study(Job):
-    """One sequence at a time, an update a window, gradients clipped by value, plain SGD."""
+    """One sequence at a time, one update per window, gradients clipped by value, plain SGD."""
 
     def __init__(self, workload, model):
         self.workload, self.make = workload, model
@@ -66,7 +66,7 @@ class Study(Job):
                 window_loss = F.binary_cross_entropy_with_logits(logits, self.target, reduction="sum")
                 gradients = torch.autograd.grad(window_loss, self.parameters)
                 with torch.no_grad():
-                    # Faster here than clip_grad_value_ and torch.optim.SGD, which do the same.
+                    # Equivalent to clip_grad_value_ and torch.optim.SGD, but faster here.
                     gradients = torch._foreach_clamp_max(torch._foreach_clamp_min(gradients, -1.0), 1.0)
                     torch._foreach_add_(self.parameters, gradients, alpha=-1e-3)
                 loss += window_loss.detach()
@@ -77,8 +77,8 @@ class Study(Job):
 
 
 class CompiledStudy(Job):
-    """The whole sequence with its updates compiled into one program. The products are written as sums, which the
-    compiler fuses with what surrounds them; a call of a matrix product would cost more than the product."""
+    """The whole sequence with its updates, compiled into one program. Products are written as sums, which the compiler
+    fuses with the surrounding operations: the call of a matrix product would cost more than the product itself."""
 
     def __init__(self, workload):
         self.workload = workload
@@ -116,7 +116,7 @@ class CompiledStudy(Job):
 
 
 class Training(Job):
-    """Mini-batches, backpropagation through the whole sequence, clipping by the global norm, Adam."""
+    """Mini-batches with full BPTT, clipping by the global norm, Adam."""
 
     def __init__(self, workload, model, compiled=False):
         self.workload = workload
@@ -149,7 +149,7 @@ class Training(Job):
 
 
 class Inference(Job):
-    """Whole sequences, without gradients."""
+    """Inference on whole sequences, without gradients."""
 
     def __init__(self, workload, model):
         self.model = model(workload).eval()
@@ -165,7 +165,7 @@ class Inference(Job):
 
 
 class Stream(Job):
-    """One step at a time, the carry kept."""
+    """Streaming: one time step per step, with the carry kept between steps."""
 
     def __init__(self, workload):
         self.cell = CELLS[workload.cell](FEATURES, workload.units).eval()

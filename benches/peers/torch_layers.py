@@ -1,7 +1,7 @@
-"""Recurrent layers in PyTorch: its own, loops on tensors, and loops whose backward passes are written by hand.
+"""Recurrent layers in PyTorch: its own, loops over tensors, and loops with hand-written backward passes.
 
-By hand, what the gates say at every step is kept and the gradient of the recurrent weight is one product at the end,
-where autograd adds it up step by step.
+The hand-written backward passes store the gates of every step and compute the gradient of the recurrent weight in one
+product at the end. Autograd accumulates it step by step.
 """
 
 import torch
@@ -15,12 +15,12 @@ CELLS = {"elman": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}
 
 
 def tensor(array):
-    """A tensor of its own."""
+    """Copies an array to a tensor."""
     return torch.from_numpy(array.copy())
 
 
 def load(layer, head, values, suffix):
-    """Puts the initial weights into modules."""
+    """Copies the initial weights into a recurrent and a linear module."""
     with torch.no_grad():
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
             getattr(layer, name + suffix).copy_(tensor(values[name]))
@@ -29,7 +29,7 @@ def load(layer, head, values, suffix):
 
 
 class Recurrent(nn.Module):
-    """PyTorch's own layer, and a linear one on the last hidden state."""
+    """PyTorch's own layer, with a linear layer on the last hidden state."""
 
     def __init__(self, workload):
         super().__init__()
@@ -38,13 +38,13 @@ class Recurrent(nn.Module):
         load(self.layer, self.head, initial(workload), "_l0")
 
     def forward(self, x, carry=None):
-        """Logits, and the carry that goes out."""
+        """Returns the logits and the final carry."""
         output, carry = self.layer(x, carry)
         return self.head(output[-1]), carry
 
 
 class Parameters(nn.Module):
-    """The weights without a layer."""
+    """A module with the weights as parameters, as a base class."""
 
     def __init__(self, workload):
         super().__init__()
@@ -53,10 +53,10 @@ class Parameters(nn.Module):
 
 
 class ElmanLoop(Parameters):
-    """One product for all inputs, then a product with a sum and a tanh a step."""
+    """One product for all inputs, then one `addmm` and one `tanh` per step."""
 
     def forward(self, x, carry=None):
-        """Logits, and the carry that goes out."""
+        """Returns the logits and the final carry."""
         weight = self.weight_hh.t()
         hidden = x.new_zeros(x.shape[1], weight.shape[0]) if carry is None else carry
         for step in F.linear(x, self.weight_ih, self.bias_ih + self.bias_hh).unbind(0):
@@ -65,16 +65,16 @@ class ElmanLoop(Parameters):
 
 
 class ElmanByHand(Parameters):
-    """The same with its backward pass by hand, from a zero carry."""
+    """An Elman layer with a hand-written backward pass, starting from a zero carry."""
 
     def forward(self, x):
-        """Logits, and the last hidden state."""
+        """Returns the logits and the last hidden state."""
         hidden = ElmanFunction.apply(F.linear(x, self.weight_ih, self.bias_ih + self.bias_hh), self.weight_hh)
         return F.linear(hidden, self.head_weight, self.head_bias), hidden
 
 
 class ElmanFunction(torch.autograd.Function):
-    """From what the inputs say to the last hidden state."""
+    """Maps input pre-activations to the last hidden state of an Elman layer."""
 
     @staticmethod
     def forward(ctx, a, weight):
@@ -97,17 +97,17 @@ class ElmanFunction(torch.autograd.Function):
 
 
 class GruByHand(Parameters):
-    """A GRU with its backward pass by hand, from a zero carry."""
+    """A GRU with a hand-written backward pass, starting from a zero carry."""
 
     def forward(self, x):
-        """Logits, and the last hidden state."""
+        """Returns the logits and the last hidden state."""
         a = F.linear(x, self.weight_ih, self.bias_ih)
         hidden = GruFunction.apply(a, self.weight_hh, self.bias_hh)
         return F.linear(hidden, self.head_weight, self.head_bias), hidden
 
 
 class GruFunction(torch.autograd.Function):
-    """From what the inputs say to the last hidden state."""
+    """Maps input pre-activations to the last hidden state of a GRU."""
 
     @staticmethod
     def forward(ctx, a, weight, bias):
@@ -134,7 +134,7 @@ class GruFunction(torch.autograd.Function):
         weight, hidden, gates, recurrent = ctx.saved_tensors
         units = weight.shape[1]
         r, z, n = gates.chunk(3, 2)
-        # What the steps do not have to wait for is taken for all of them at once: d_u is d_h times these factors.
+        # d_u is d_h times these factors. They do not depend on later steps: compute them for all steps at once.
         n_factor = (1 - z) * (1 - n * n)
         factors = torch.stack(
             [n_factor * recurrent[..., 2 * units :] * r * (1 - r), (hidden[:-1] - n) * z * (1 - z), n_factor * r], 2

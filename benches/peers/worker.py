@@ -11,33 +11,33 @@ from workloads import Workload
 
 
 def pin():
-    """Keeps this process, and every thread it will start, on the cores it was given; called before a framework is
-    imported, since each sizes its thread pools by what it sees then."""
+    """Pins this process and its future threads to its cores; returns the number of threads. Must be called before a
+    framework is imported, because frameworks size their thread pools by the visible cores at import."""
     if cores := os.environ.get("PEER_CORES"):
         os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
     return int(os.environ.get("PEER_THREADS", "1"))
 
 
 class Job:
-    """A workload made ready by one framework, in one form of its code."""
+    """A workload implemented with one framework, in one form."""
 
     def restart(self):
-        """Back to the initial weights, the optimizer forgotten."""
+        """Restores the initial weights and discards the optimizer's state."""
 
     def run(self, steps):
-        """That many steps, waited for."""
+        """Executes this number of steps and waits for their end."""
         raise NotImplementedError
 
     def values(self):
-        """The losses of the last program run, or the logits of the last step, class by class within a sequence."""
+        """The losses of the last program, or the logits of the last step. The classes of a sequence are adjacent."""
         raise NotImplementedError
 
-    # Steps that one program makes; `run` is asked for multiples of it.
+    # Steps per program; `run` is called with multiples of it.
     granularity = 1
 
 
 def timed(job, steps):
-    """Seconds that so many steps take, from the start."""
+    """Restarts the job and returns the time of `steps` steps in seconds."""
     job.restart()
     gc.collect()
     gc.disable()
@@ -49,12 +49,13 @@ def timed(job, steps):
 
 
 def steps_in(job, rate, seconds):
-    """About as many steps as fit, in whole programs."""
+    """Number of steps in about `seconds`, a multiple of the program's steps."""
     return max(1, round(rate * seconds / job.granularity)) * job.granularity
 
 
 def rate_of(job, seconds=0.2):
-    """Steps a second, from as many steps as fit, doubling: the first ones also compile and warm up."""
+    """Measures steps per second, doubling the number of steps until they take long enough. The first steps also compile
+    and warm up."""
     job.run(job.granularity)
     steps = job.granularity
     while (taken := timed(job, steps)) < seconds / 2:
@@ -63,7 +64,8 @@ def rate_of(job, seconds=0.2):
 
 
 def fastest(forms):
-    """The fastest of several forms of one workload, timed in turn so that a slow moment slows them all."""
+    """Returns name, job and rate of the fastest form of a workload. The forms are timed alternately, so that a
+    temporary slowdown affects all of them."""
     rates = {name: rate_of(job) for name, job in forms.items()}
     if len(forms) > 1:
         turns = {name: [] for name in forms}
@@ -73,13 +75,13 @@ def fastest(forms):
                 turns[name].append(steps / timed(job, steps))
         rates = {name: statistics.median(turn) for name, turn in turns.items()}
         shown = ", ".join(f"{name} {rate:.0f}" for name, rate in sorted(rates.items(), key=lambda item: -item[1]))
-        print(f"    steps a second: {shown}", file=sys.stderr, flush=True)
+        print(f"    steps per second: {shown}", file=sys.stderr, flush=True)
     name = max(rates, key=rates.get)
     return name, forms[name], rates[name]
 
 
 def first_values(job, workload, steps):
-    """The values of the first steps: one loss a step, or all the logits of each."""
+    """Returns the values of the first steps: one loss per step, or all logits of each step."""
     job.restart()
     values = []
     for _ in range(-(-steps // job.granularity)):
@@ -89,7 +91,7 @@ def first_values(job, workload, steps):
 
 
 def serve(framework, version, forms_of):
-    """Answers requests until the input ends. `forms_of` gives the forms of a workload by name."""
+    """Answers requests until the input ends. `forms_of` returns the forms of a workload by name."""
     current, form, job, rate = None, "", None, 0.0
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,4 +1,4 @@
-"""The workloads that are compared, and the numbers that every peer starts from."""
+"""The workloads of the comparison, and the initial weights and inputs that are the same for every peer."""
 
 from dataclasses import asdict, dataclass
 
@@ -15,7 +15,7 @@ RUST = ("burn", "candle")
 
 @dataclass(frozen=True)
 class Workload:
-    """One line of the table. `window` is the length of a truncation window, 0 for whole sequences."""
+    """A row of the table. `window` is the number of steps per truncation window, 0 for whole sequences."""
 
     name: str
     kind: str
@@ -26,12 +26,12 @@ class Workload:
     peers: tuple = PYTHON
 
     def request(self):
-        """What a worker is told of it."""
+        """Returns the fields that are sent to a worker."""
         return {key: value for key, value in asdict(self).items() if key not in ("name", "peers")}
 
     def checked_steps(self):
-        """How many first steps the frameworks are compared on. Not many more: training at this rate leaves the smooth
-        slope soon after, and roundings grow."""
+        """Number of first steps that are compared between frameworks. With more steps, rounding errors grow: training
+        leaves the region in which the loss is smooth."""
         return 1 if self.kind == "infer" else 15
 
 
@@ -53,12 +53,12 @@ WORKLOADS = [
     Workload("stream-lstm-128", "stream", "lstm", 128, 1, peers=("torch",)),
 ]
 
-# The number of each tensor in the generator.
+# Number of each tensor in the generator of initial values.
 INPUT, WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH, HEAD_WEIGHT, HEAD_BIAS = range(7)
 
 
 def uniform(tensor, shape):
-    """A tensor in [-1, 1), counted row by row: the finaliser of splitmix64 on its number and the element's index."""
+    """A tensor with elements in [-1, 1): the finaliser of splitmix64 of the tensor's number and the row-major index."""
     index = np.arange(np.prod(shape), dtype=np.uint64)
     z = (np.uint64(tensor << 32) + index + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -69,7 +69,7 @@ def uniform(tensor, shape):
 
 
 def initial(workload):
-    """The weights that every peer starts from, by PyTorch's names."""
+    """Returns the initial weights of all peers, by PyTorch's names."""
     units, rows = workload.units, GATES[workload.cell] * workload.units
     bound = np.float32(1 / np.sqrt(units))
     shapes = {
@@ -84,10 +84,10 @@ def initial(workload):
 
 
 def inputs(workload):
-    """Steps x sequences x features."""
+    """Returns the inputs, steps x sequences x features."""
     return uniform(INPUT, (STEPS, workload.batch, FEATURES))
 
 
 def classes(workload):
-    """The class of each sequence."""
+    """Returns the class of each sequence."""
     return np.full(1, 3) if workload.kind == "study" else np.arange(workload.batch) % CLASSES

@@ -1,4 +1,4 @@
-//! The workloads, as a user of the library would write them.
+//! The workloads in longhand, as a user of the library would write them.
 
 use crate::generator::{Tensor, bound, uniform};
 use crate::protocol::{CLASSES, FEATURES, Job, STEPS, Workload};
@@ -8,7 +8,7 @@ use longhand::{
     TruncatedBptt,
 };
 
-/// A workload made ready.
+/// Creates the job for a workload; returns `None` if the workload is not supported.
 pub fn make(workload: &Workload) -> Option<Box<dyn Job>> {
     match workload.cell.as_str() {
         "elman" => with_layer(Elman::zeros(FEATURES, workload.units), workload),
@@ -20,10 +20,14 @@ pub fn make(workload: &Workload) -> Option<Box<dyn Job>> {
 
 fn with_layer<L>(layer: L, workload: &Workload) -> Option<Box<dyn Job>>
 where
-    L: Streaming<f32> + Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> + 'static,
+    L: Streaming<f32, Step = [f32]> + Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> + 'static,
 {
     let head = Linear::zeros(workload.units, CLASSES);
-    let model = || filled(layer.clone().then(LastStep).and_then(|chain| chain.then(head.clone())).expect("they fit"));
+    let model = || {
+        with_initial_weights(
+            layer.clone().then(LastStep).and_then(|chain| chain.then(head.clone())).expect("the layers' shapes match"),
+        )
+    };
     let classes: Vec<usize> = (0..workload.batch).map(|sequence| sequence % CLASSES).collect();
     let x = Sequences::from_fn(FEATURES, STEPS, workload.batch, |feature, step, sequence| {
         uniform(Tensor::Input, (step * workload.batch + sequence) * FEATURES + feature)
@@ -41,13 +45,13 @@ where
             Some(Box::new(Training::new(model(), bptt, loss, x, Labels::per_sequence(&classes), Update::adam())))
         }
         "infer" => Some(Box::new(Inference::new(model(), x))),
-        "stream" => Some(Box::new(Steps::new(&filled(layer.then(head).ok()?), x))),
+        "stream" => Some(Box::new(StreamingJob::new(&with_initial_weights(layer.then(head).ok()?), x))),
         _ => None,
     }
 }
 
-/// The model with the weights that every peer starts from.
-fn filled<M: Tensors<f32>>(mut model: M) -> M {
+/// Sets a model's parameters to the initial weights of all peers.
+fn with_initial_weights<M: Tensors<f32>>(mut model: M) -> M {
     let mut units = 0;
     model.visit(&Path::ROOT, &mut |path, shape, _| {
         if path.to_string().ends_with("weight_hh_l0") {
@@ -65,7 +69,7 @@ fn filled<M: Tensors<f32>>(mut model: M) -> M {
             Some("bias") => Tensor::HeadBias,
             _ => panic!("{path} has no initial values"),
         };
-        // The elements lie column by column here, and are counted row by row.
+        // Tensors are column-major in longhand, but the initial values are defined in row-major order.
         for (index, value) in values.iter_mut().enumerate() {
             let (row, column) = (index % shape.rows, index / shape.rows);
             *value = bound(units) * uniform(tensor, row * shape.columns + column);
@@ -74,7 +78,7 @@ fn filled<M: Tensors<f32>>(mut model: M) -> M {
     model
 }
 
-/// What is done with the gradients.
+/// An optimizer with its gradient clipping.
 enum Update {
     Study(Sgd<f32>),
     Adam(Adam<f32>),
@@ -82,14 +86,14 @@ enum Update {
 
 impl Update {
     fn study() -> Self {
-        Update::Study(Sgd::new().with_value_clipping(1.0).expect("positive"))
+        Update::Study(Sgd::new().with_value_clipping(1.0).expect("the limit is positive"))
     }
 
     fn adam() -> Self {
         Update::Adam(Adam::new())
     }
 
-    fn forget(&mut self) {
+    fn reset(&mut self) {
         *self = match self {
             Update::Study(_) => Update::study(),
             Update::Adam(_) => Update::adam(),
@@ -116,7 +120,7 @@ struct Training<M: Layer<f32>, L: Loss<f32>> {
     x: Sequences<f32>,
     target: L::Target,
     update: Update,
-    value: f32,
+    last_loss: f32,
 }
 
 impl<M, L> Training<M, L>
@@ -126,7 +130,7 @@ where
 {
     fn new(model: M, bptt: TruncatedBptt, loss: L, x: Sequences<f32>, target: L::Target, update: Update) -> Self {
         let trainer = Trainer::new(&model, loss, bptt);
-        Training { initial: model.clone(), model, trainer, x, target, update, value: 0.0 }
+        Training { initial: model.clone(), model, trainer, x, target, update, last_loss: 0.0 }
     }
 }
 
@@ -137,7 +141,7 @@ where
 {
     fn restart(&mut self) {
         self.model.copy_from(&self.initial);
-        self.update.forget();
+        self.update.reset();
     }
 
     fn step(&mut self) {
@@ -150,15 +154,15 @@ where
                 loss
             }),
         };
-        self.value = value.expect("the targets fit the inputs");
+        self.last_loss = value.expect("the targets fit the inputs");
     }
 
     fn values(&self) -> Vec<f32> {
-        vec![self.value]
+        vec![self.last_loss]
     }
 }
 
-/// Whole sequences, from a zero carry each time.
+/// Inference on whole sequences, from a zero carry in every step.
 struct Inference<M: Layer<f32>> {
     model: M,
     x: Sequences<f32>,
@@ -185,8 +189,8 @@ impl<M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>> Job for Inf
     }
 }
 
-/// One step at a time, the carry kept, for as long as it is asked.
-struct Steps<M: Streaming<f32>> {
+/// Streaming: one time step per step, with the carry kept between steps.
+struct StreamingJob<M: Streaming<f32, Step = [f32]>> {
     stream: Stream<f32, M>,
     x: Sequences<f32>,
     at: usize,
@@ -194,14 +198,14 @@ struct Steps<M: Streaming<f32>> {
     logits: [f32; CLASSES],
 }
 
-impl<M: Streaming<f32>> Steps<M> {
+impl<M: Streaming<f32, Step = [f32]>> StreamingJob<M> {
     fn new(model: &M, x: Sequences<f32>) -> Self {
         let (stream, carry) = (Stream::with_features(model, FEATURES), model.carry(1));
-        Steps { stream, x, at: 0, carry, logits: [0.0; CLASSES] }
+        StreamingJob { stream, x, at: 0, carry, logits: [0.0; CLASSES] }
     }
 }
 
-impl<M: Streaming<f32>> Job for Steps<M> {
+impl<M: Streaming<f32, Step = [f32]>> Job for StreamingJob<M> {
     fn restart(&mut self) {
         self.at = 0;
         self.carry.set_zero();

@@ -1,4 +1,4 @@
-//! Our worker of `benches/peers/compare.py`.
+//! The worker of `benches/peers/compare.py` for longhand.
 
 #[path = "../shared/generator.rs"]
 mod generator;

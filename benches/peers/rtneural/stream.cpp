@@ -1,5 +1,5 @@
-// One step at a time in RTNeural, with sizes fixed at compile time and its Eigen backend: two of the streaming models of
-// the table, with random weights. Prints a line of JSON per model: the median of nine rounds, in nanoseconds per step.
+// Streaming in RTNeural with compile-time sizes and its Eigen backend: two of the streaming models of the table, with
+// random weights. Prints one line of JSON per model with the median of nine rounds, in nanoseconds per step.
 #include <RTNeural/RTNeural.h>
 
 #include <algorithm>
@@ -41,7 +41,7 @@ void measure(const char* name)
 
     constexpr int steps = 150;
     const auto x = uniform(steps, features, 1.0f, generator);
-    float sum = 0.0f; // Printed, so that the compiler cannot leave out the steps.
+    float sum = 0.0f; // Printed, so that the compiler cannot eliminate the steps.
     std::vector<double> rounds;
     for(int round = 0; round < 9; ++round)
     {

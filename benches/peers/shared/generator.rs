@@ -1,6 +1,6 @@
-//! The numbers that every peer starts from; the README of this folder says how they are made.
+//! Initial weights and inputs that are the same for every peer, as defined in `benches/peers/README.md`.
 
-/// Which tensor a number belongs to.
+/// The tensor that a number belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tensor {
     /// The inputs, `steps x batch x features`.
@@ -9,17 +9,17 @@ pub enum Tensor {
     WeightIh,
     /// Recurrent weights, `gates * units x units`.
     WeightHh,
-    /// Bias beside the input weights.
+    /// Bias of the input product, `gates * units`.
     BiasIh,
-    /// Bias beside the recurrent weights.
+    /// Bias of the recurrent product, `gates * units`.
     BiasHh,
     /// Weights of the classifier, `classes x units`.
     HeadWeight,
-    /// Bias of the classifier.
+    /// Bias of the classifier, `classes`.
     HeadBias,
 }
 
-/// Element `index` of a tensor, counted row by row: uniform in `[-1, 1)`, from the finaliser of splitmix64.
+/// Element `index` (row-major) of a tensor: uniform in `[-1, 1)`, computed with the finaliser of splitmix64.
 pub fn uniform(tensor: Tensor, index: usize) -> f32 {
     let key = ((tensor as u64) << 32) + index as u64 + 1;
     let mut z = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -29,7 +29,7 @@ pub fn uniform(tensor: Tensor, index: usize) -> f32 {
     (z >> 40) as f32 / 8_388_608.0 - 1.0
 }
 
-/// The bound of every weight and bias: all are uniform in `[-1/sqrt(units), 1/sqrt(units)]`.
+/// Bound of the initial values: all weights and biases are uniform in `[-1/sqrt(units), 1/sqrt(units)]`.
 pub fn bound(units: usize) -> f32 {
     (1.0 / (units as f64).sqrt()) as f32
 }

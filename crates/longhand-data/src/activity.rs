@@ -1,8 +1,8 @@
-//! The activities that people were recorded at.
+//! The recorded activities.
 
 use std::fmt;
 
-/// What a person was doing while the sensor recorded.
+/// The activity of a person during a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Activity {
@@ -43,7 +43,7 @@ impl Activity {
         Activity::Laying,
     ];
 
-    /// The activity's name, in lower case: `"downstairs"`.
+    /// Name in lower case: `"downstairs"`.
     pub const fn name(self) -> &'static str {
         match self {
             Activity::Downstairs => "downstairs",

@@ -1,4 +1,4 @@
-//! The channels of a recording, and the choice among them.
+//! The channels of a recording, and the choice of channels to read.
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -8,29 +8,29 @@ use crate::DataError;
 /// One channel of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
-    /// Its name, as the data set calls it: `"total.x"`.
+    /// Name in the data set: `"total.x"`.
     pub name: String,
-    /// Its unit: `"g"`, `"rad/s"`, `"rad"`; empty where the data do not say.
+    /// Unit: `"g"`, `"rad/s"`, `"rad"`; empty if the data do not state it.
     pub unit: String,
 }
 
 impl Channel {
-    /// A channel of that name and unit.
+    /// Creates a channel with a name and a unit.
     pub fn new(name: impl Into<String>, unit: impl Into<String>) -> Self {
         Self { name: name.into(), unit: unit.into() }
     }
 }
 
-/// Which channels of the recordings to read, and in what order.
+/// The channels of the recordings to read, and their order.
 ///
-/// A name is a channel's own, such as `total.x`, or that of a sensor, which stands for all of its channels: `total`
-/// for `total.x`, `total.y`, `total.z`. What there is to choose from:
+/// A name is that of a channel, such as `total.x`, or of a sensor, which selects all of the sensor's channels: `total`
+/// selects `total.x`, `total.y` and `total.z`. The available channels:
 ///
-/// | data | channels | unless told otherwise |
+/// | data | channels | default |
 /// |---|---|---|
 /// | MotionSense | `gravity`, `userAcceleration` and their sum `total` (g), `rotationRate` (rad/s), each `.x`, `.y`, `.z`; `attitude.roll`, `.pitch`, `.yaw` (rad) | `total` |
 /// | UCI HAPT | `acc` (g) and `gyro` (rad/s), each `.x`, `.y`, `.z` | `acc` |
-/// | HDF5 | `x`, `y`, `z`, or `channel 1`, `channel 2`, ... if there are not three | all |
+/// | HDF5 | `x`, `y`, `z`, or `channel 1`, `channel 2`, ... unless there are exactly three | all |
 ///
 /// ```
 /// use longhand_data::ChannelChoice;
@@ -40,20 +40,20 @@ impl Channel {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ChannelChoice {
-    /// What a study of accelerometers would take: see the table above.
+    /// The accelerometer's channels: see the last column of the table above.
     #[default]
     Default,
-    /// These, in this order.
+    /// The channels or sensors with these names, in this order.
     Named(Vec<String>),
 }
 
 impl ChannelChoice {
-    /// The channels or sensors of these names, in this order.
+    /// Chooses the channels or sensors with these names, in this order.
     pub fn named<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
         Self::Named(names.into_iter().map(Into::into).collect())
     }
 
-    /// Positions of the chosen channels among `known`; `default` stands for [`ChannelChoice::Default`].
+    /// Indices of the chosen channels in `known`; returns `default` for [`ChannelChoice::Default`].
     pub(crate) fn resolve(&self, known: &[Channel], default: &[usize]) -> Result<Vec<usize>, DataError> {
         let names = match self {
             Self::Default => return Ok(default.to_vec()),
@@ -74,13 +74,13 @@ impl ChannelChoice {
             }
             for i in matches {
                 if chosen.contains(&i) {
-                    return Err(wrong(format!("names `{}` twice", known[i].name)));
+                    return Err(wrong(format!("contains `{}` twice", known[i].name)));
                 }
                 chosen.push(i);
             }
         }
         if chosen.is_empty() {
-            return Err(wrong("names no channel".to_owned()));
+            return Err(wrong("contains no channel".to_owned()));
         }
         Ok(chosen)
     }
@@ -89,13 +89,13 @@ impl ChannelChoice {
 impl FromStr for ChannelChoice {
     type Err = Infallible;
 
-    /// Reads names with commas between them. Whether the channels exist is known only once the data are read.
+    /// Parses names separated by commas. Whether the channels exist is checked when the data are read.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(Self::named(text.split(',').map(str::trim)))
     }
 }
 
-/// The three axes of a sensor.
+/// Returns the channels `x`, `y` and `z` of a sensor.
 pub(crate) fn axes(sensor: &str, unit: &str) -> impl Iterator<Item = Channel> {
     ["x", "y", "z"].map(|axis| Channel::new(format!("{sensor}.{axis}"), unit)).into_iter()
 }

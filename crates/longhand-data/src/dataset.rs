@@ -1,9 +1,8 @@
-//! A data set as it was read or made, before it is cut and split.
+//! A data set before it is cut into windows and split.
 
-use crate::split::WindowOptions;
-use crate::{Channel, ChannelChoice, DataError, Recording, Windows};
+use crate::{Channel, ChannelChoice, DataError, Recording, WindowOptions, Windows};
 
-/// How to read data.
+/// Options for reading data.
 ///
 /// ```
 /// use longhand_data::{ChannelChoice, ReadOptions};
@@ -13,34 +12,34 @@ use crate::{Channel, ChannelChoice, DataError, Recording, Windows};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Which channels, and in what order.
+    /// The channels to read, and their order.
     pub channels: ChannelChoice,
 }
 
-/// A data set as it was read or made, before it is cut and split.
+/// A data set before it is cut into windows and split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
-    /// Its name, for headings: `"MotionSense"`, `"UCI HAPT"`, `"HDF5 (the study's layout)"` or `"synthetic"`.
+    /// Name for headings: `"MotionSense"`, `"UCI HAPT"`, `"HDF5 (the study's layout)"` or `"synthetic"`.
     pub name: String,
-    /// The publication to cite where results from it are shown.
+    /// The publication to cite together with results from this data set.
     pub citation: Option<String>,
-    /// Whether it was made up, which every table and figure from it has to say.
+    /// Whether the data are synthetic; every table and figure from them must say so.
     pub synthetic: bool,
     /// Names of the classes.
     pub classes: Vec<String>,
     /// The channels of every sample.
     pub channels: Vec<Channel>,
-    /// Recordings, or windows.
+    /// The recordings or windows.
     pub source: Source,
 }
 
-/// What a data set is made of.
+/// The contents of a data set.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(clippy::large_enum_variant)] // A program holds one of these; a box would only be in the way.
+#[allow(clippy::large_enum_variant)] // A program has one value of this type: a box would save nothing.
 pub enum Source {
-    /// Recordings of any length, to be cut into windows and split.
+    /// Recordings of any length, not yet cut into windows and split.
     Recordings(Vec<Recording>),
-    /// Windows that somebody cut and split already.
+    /// Windows that were already cut and split by the source of the data.
     GivenSplit {
         /// The training part.
         train: Windows,
@@ -50,17 +49,19 @@ pub enum Source {
 }
 
 impl Dataset {
-    /// All windows, those of a given split's training part first.
+    /// Cuts the recordings into windows and returns all of them. Of a given split, returns the windows of the training
+    /// part and then those of the test part.
     ///
-    /// Windows never span two recordings, and what is left at the end of a recording is dropped. With a stride shorter
-    /// than a window they overlap, and then windows that share samples may land in both parts of a random split.
+    /// A window never spans two recordings; the samples after a recording's last window are dropped. With a stride
+    /// shorter than a window, windows overlap: a random split may then put windows that share samples into both parts.
     ///
     /// # Errors
     ///
-    /// [`DataError::ZeroWindow`] for a window or stride of no steps; [`DataError::NoWindows`] if every recording is
-    /// shorter than a window; [`DataError::AlreadyCut`] if the data came as windows of another length, unless
-    /// `options` are the default ones, which stand for "as they are"; [`DataError::Inconsistent`] for a data set put
-    /// together from parts that do not fit.
+    /// - [`DataError::ZeroWindow`] if `steps` or `stride` is 0;
+    /// - [`DataError::NoWindows`] if every recording is shorter than a window;
+    /// - [`DataError::AlreadyCut`] if the data consist of windows of another length. The default `options` accept
+    ///   windows of any length;
+    /// - [`DataError::Inconsistent`] if the parts of the data set contradict each other.
     pub fn windows(&self, options: &WindowOptions) -> Result<Windows, DataError> {
         let WindowOptions { steps, stride } = *options;
         if steps == 0 || stride == 0 {
@@ -88,30 +89,36 @@ impl Dataset {
         }
     }
 
-    /// The fields are public, so nothing is known of how they fit together.
+    /// Checks that the public fields are consistent with each other.
     fn check_parts(&self) -> Result<(), DataError> {
-        let wrong = |problem: String| Err(DataError::Inconsistent { problem });
+        let inconsistent = |problem: String| Err(DataError::Inconsistent { problem });
         let channels = self.channels.len();
         if channels == 0 {
-            return wrong("there are no channels".to_owned());
+            return inconsistent("there are no channels".to_owned());
         }
         match &self.source {
             Source::GivenSplit { train, test } => {
                 let shape = |windows: &Windows| (windows.steps, windows.channel_count(), windows.classes.len());
                 if shape(train) != shape(test) {
                     let (train, test) = (shape(train), shape(test));
-                    return wrong(format!("(steps, channels, classes) are {train:?} in training, {test:?} in testing"));
+                    return inconsistent(format!(
+                        "the training part has (steps, channels, classes) = {train:?}, the test part has {test:?}"
+                    ));
                 }
             }
             Source::Recordings(recordings) => {
                 for recording in recordings {
                     let (source, values) = (recording.source.display(), recording.samples.len());
                     if !values.is_multiple_of(channels) {
-                        return wrong(format!("{values} values of {source} are not whole samples of {channels}"));
+                        return inconsistent(format!(
+                            "{source} has {values} values, which is not a multiple of its {channels} channels"
+                        ));
                     }
                     if recording.class >= self.classes.len() {
                         let (class, classes) = (recording.class, self.classes.len());
-                        return wrong(format!("class {class} of {source} where there are {classes} classes"));
+                        return inconsistent(format!(
+                            "{source} has class {class}, but there are {classes} classes, counted from 0"
+                        ));
                     }
                 }
             }
@@ -119,7 +126,7 @@ impl Dataset {
         Ok(())
     }
 
-    /// The people in the data, sorted, each once; empty where the data do not say.
+    /// The people in the data, sorted and without duplicates; empty if the data do not identify people.
     pub fn people(&self) -> Vec<u32> {
         let mut people: Vec<u32> = match &self.source {
             Source::Recordings(recordings) => recordings.iter().map(|recording| recording.person).collect(),

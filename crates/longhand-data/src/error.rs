@@ -1,27 +1,27 @@
-//! What can be wrong with recordings, and with what is asked of them.
+//! The errors of this crate: unreadable or inconsistent data, and invalid requests.
 
 use std::path::PathBuf;
 
-/// Copies the four datasets into a new file, plain and whole, whatever the old file's features.
+/// A command that copies the four datasets into a new file without the features that this crate cannot read.
 const CONVERSION: &str = "python3 -c \"import h5py; a = h5py.File('old.h5'); b = h5py.File('new.h5', 'w'); \
                           [b.create_dataset(n, data=a[n][...]) for n in ('trX', 'trY', 'tstX', 'tstY')]\"";
 
-/// What went wrong while reading, cutting or splitting data.
+/// An error from reading data, cutting it into windows, or splitting it.
 ///
-/// Each message is one sentence that names the file, the line where there is one, the cause, and what would be
-/// right, so that a program can print it as it is.
+/// Each message is a single line that a program can print unchanged. It names the file, the line if there is one, the
+/// cause, and what was expected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The path given does not exist.
-    #[error("{}: there is no such file or folder", path.display())]
+    /// The path does not exist.
+    #[error("{}: no such file or folder", path.display())]
     NotFound {
-        /// The path that was asked for.
+        /// The path.
         path: PathBuf,
     },
 
-    /// The path given is a device, a pipe or a socket.
-    #[error("{} is neither a file nor a folder: copy what it gives into a file first", path.display())]
+    /// The path is a device, a pipe or a socket.
+    #[error("{} is neither a file nor a folder: save its contents to a file and pass that file", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -32,15 +32,15 @@ pub enum DataError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
 
-    /// The folder is none of the layouts this crate knows.
+    /// The folder has none of the layouts that this crate reads.
     #[error(
-        "{} is a folder of no known layout: known are MotionSense (a folder `A_DeviceMotion_data` with trials such as \
-         `wlk_7/sub_1.csv`), UCI HAPT (a folder `RawData` with `labels.txt`) and a single HDF5 file with trX, trY, \
-         tstX and tstY",
+        "{} has no known layout: expected MotionSense (a folder `A_DeviceMotion_data` with trials such as \
+         `wlk_7/sub_1.csv`), UCI HAPT (a folder `RawData` with `labels.txt`) or a single HDF5 file with the datasets \
+         trX, trY, tstX and tstY",
         path.display()
     )]
     UnknownLayout {
@@ -48,10 +48,10 @@ pub enum DataError {
         path: PathBuf,
     },
 
-    /// A single file was given, but it is not HDF5.
+    /// The path is a file, but not an HDF5 file.
     #[error(
-        "{} is not an HDF5 file: a single file must be HDF5 with trX, trY, tstX and tstY; for MotionSense or UCI HAPT \
-         give the folder",
+        "{} is not an HDF5 file: expected an HDF5 file with the datasets trX, trY, tstX and tstY, or the folder of \
+         MotionSense or UCI HAPT",
         path.display()
     )]
     NotHdf5 {
@@ -59,41 +59,41 @@ pub enum DataError {
         path: PathBuf,
     },
 
-    /// The layout was recognised, but no recording lies in it.
-    #[error("{} holds no recordings: expected files such as `{expected}`", path.display())]
+    /// The layout was recognised, but the folder contains no recordings.
+    #[error("{} contains no recordings: expected files such as `{expected}`", path.display())]
     NoRecordings {
         /// The folder.
         path: PathBuf,
-        /// What a recording's file is called in this layout.
+        /// Example of a recording's file name in this layout.
         expected: &'static str,
     },
 
-    /// A recording without a single row.
-    #[error("{} holds no samples: the file is empty or was cut off after its header", file.display())]
+    /// A text file without a row of numbers.
+    #[error("{} contains no samples: the file is empty or truncated after its header", file.display())]
     NoSamples {
         /// The file.
         file: PathBuf,
     },
 
-    /// A file that looks like a recording but cannot be one. Leaving it out would change the results silently.
+    /// A file that looks like a recording but cannot be used. Skipping it would change the results silently.
     #[error("{} {problem}", file.display())]
     RecordingFile {
         /// The file or folder.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The problem, as a predicate: `is no file, ...`.
         problem: String,
     },
 
-    /// Two files or folders whose names say the same: `sub_1.csv` and `sub_01.csv`.
-    #[error("{} and {} are the same recording by their names: expected one of them", other.display(), file.display())]
+    /// Two files or folders whose names stand for the same recording or trial: `sub_1.csv` and `sub_01.csv`.
+    #[error("{} and {} name the same recording: expected only one of them", other.display(), file.display())]
     SameRecording {
         /// The file or folder.
         file: PathBuf,
-        /// The other one.
+        /// The other file or folder.
         other: PathBuf,
     },
 
-    /// A text file in another encoding, packed, or with other separators or line ends.
+    /// A text file with an unexpected encoding, compression, separator or line ending.
     #[error("{}, line {line}: {found}; expected {expected}", file.display())]
     TextFormat {
         /// The file.
@@ -106,8 +106,8 @@ pub enum DataError {
         expected: &'static str,
     },
 
-    /// A field that should hold a finite number holds something else.
-    #[error("{}, line {line}, column {column}: expected a finite number of at most 3.4e38, found `{found}`", file.display())]
+    /// A field that is not a finite number.
+    #[error("{}, line {line}, column {column}: expected a finite number with a magnitude of at most 3.4e38, found `{found}`", file.display())]
     NotANumber {
         /// The file.
         file: PathBuf,
@@ -115,12 +115,12 @@ pub enum DataError {
         line: u64,
         /// Name of the column, or its number from 1 where columns have no names.
         column: String,
-        /// What stands there.
+        /// The text of the field, shortened to 40 characters.
         found: String,
     },
 
-    /// Finite numbers whose sum is too large.
-    #[error("{}, line {line}: {column} is {value:e}, beyond the largest 32-bit float, 3.4e38", file.display())]
+    /// The sum of two finite numbers exceeds the range of a 32-bit float.
+    #[error("{}, line {line}: {column} is {value:e}: expected a magnitude of at most 3.4e38, the largest 32-bit float", file.display())]
     Overflow {
         /// The file.
         file: PathBuf,
@@ -145,7 +145,7 @@ pub enum DataError {
         found: usize,
     },
 
-    /// The header of a file lacks a column that is needed.
+    /// The header of a file lacks a required column.
     #[error("{}, line 1: the header has no column `{column}`", file.display())]
     MissingColumn {
         /// The file.
@@ -154,8 +154,8 @@ pub enum DataError {
         column: String,
     },
 
-    /// The header of a file names a column twice.
-    #[error("{}, line 1: the header names `{column}` twice, as columns {first} and {second}", file.display())]
+    /// The header of a file contains a column name twice.
+    #[error("{}, line 1: the header has `{column}` twice, as columns {first} and {second}: column names must be unique", file.display())]
     DuplicateColumn {
         /// The file.
         file: PathBuf,
@@ -163,7 +163,7 @@ pub enum DataError {
         column: String,
         /// Number of the first column of that name, from 1.
         first: usize,
-        /// Number of the second.
+        /// Number of the second column of that name, from 1.
         second: usize,
     },
 
@@ -175,29 +175,29 @@ pub enum DataError {
     RowCount {
         /// The file.
         file: PathBuf,
-        /// Its rows.
+        /// Rows of the file.
         found: usize,
-        /// The file it belongs to.
+        /// The file of the recording's other sensor.
         other: PathBuf,
-        /// That file's rows.
+        /// Rows of the other file.
         expected: usize,
     },
 
-    /// A row of `labels.txt` that cannot be right.
+    /// An invalid row of `labels.txt`.
     #[error("{}, line {line}: {problem}", file.display())]
     Label {
         /// The labels file.
         file: PathBuf,
         /// Line, from 1.
         line: u64,
-        /// What is wrong, and what would be right.
+        /// The problem, and what was expected.
         problem: String,
     },
 
-    /// No row of `labels.txt` is of a class.
+    /// No row of `labels.txt` that belongs to a recording has a class.
     #[error(
-        "{}: the recordings that are there have rows only of transitions (activities 7 to 12); expected some of \
-         activities 1 to 6",
+        "{}: every row of the recordings found is a transition (activities 7 to 12): expected at least one row with \
+         an activity from 1 to 6",
         file.display()
     )]
     OnlyTransitions {
@@ -205,12 +205,12 @@ pub enum DataError {
         file: PathBuf,
     },
 
-    /// An HDF5 file that cannot be read, or holds something else than the study's layout.
+    /// An HDF5 file that cannot be read, or does not have the study's layout.
     #[error("{}: {problem}", file.display())]
     Hdf5 {
         /// The file.
         file: PathBuf,
-        /// What is wrong, and what would be right.
+        /// The problem, and what was expected.
         problem: String,
     },
 
@@ -221,13 +221,13 @@ pub enum DataError {
         file: PathBuf,
         /// The dataset's name.
         dataset: &'static str,
-        /// What is wrong, where, and what would be right.
+        /// The problem, its place in the dataset, and what was expected.
         problem: String,
     },
 
-    /// A good HDF5 file that uses a feature this crate does not read.
+    /// A valid HDF5 file that uses a feature this crate does not support.
     #[error(
-        "{}, dataset {dataset} is not supported: {feature}; write the values anew with h5py: {CONVERSION}",
+        "{}, dataset {dataset} is not supported: {feature}; copy the datasets to a new file with h5py: {CONVERSION}",
         file.display()
     )]
     Hdf5Unsupported {
@@ -239,155 +239,156 @@ pub enum DataError {
         feature: String,
     },
 
-    /// An HDF5 file whose datasets claim more bytes than the file could hold, even packed.
+    /// An HDF5 file whose datasets claim more bytes than a file of its size can store, even compressed.
     #[error(
-        "{}, dataset {dataset}: it and those before it claim {bytes} bytes, more than the {limit} that are given to a \
-         file of this size; if they are meant to, write the values anew with h5py: {CONVERSION}",
+        "{}, dataset {dataset}: this dataset and those before it claim {bytes} bytes, but a file of this size may \
+         claim at most {limit}; if the file is correct, copy the datasets to a new file with h5py: {CONVERSION}",
         file.display()
     )]
     Hdf5TooLarge {
         /// The file.
         file: PathBuf,
-        /// The dataset that passes the limit.
+        /// The dataset at which the limit is exceeded.
         dataset: &'static str,
-        /// Bytes that it and the datasets before it claim.
+        /// Bytes that this dataset and those before it claim.
         bytes: u64,
         /// Bytes that a file of this size may claim.
         limit: u64,
     },
 
-    /// A channel was asked for that the data do not have.
-    #[error("there is no channel `{name}` in this data: choose from {}", known.join(", "))]
+    /// A requested channel does not exist in the data.
+    #[error("the data have no channel `{name}`: choose from {}", known.join(", "))]
     UnknownChannel {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// Names of the channels there are.
+        /// Names of the channels in the data.
         known: Vec<String>,
     },
 
-    /// The choice of channels is empty or names one twice.
+    /// The choice of channels is empty, or contains a channel twice.
     #[error("the choice of channels `{choice}` {problem}")]
     ChannelChoice {
-        /// The choice as it was given.
+        /// The choice, its names joined by commas.
         choice: String,
-        /// What is wrong with it.
+        /// The problem, as a predicate: `contains no channel`.
         problem: String,
     },
 
-    /// A window of no steps, or a stride of none.
+    /// The number of steps per window or the stride is 0.
     #[error(
-        "a window needs at least one step and a stride of at least one, not {steps} steps and a stride of {stride}"
+        "a window must have at least one step and a stride of at least one step, got {steps} steps and a stride of \
+         {stride}"
     )]
     ZeroWindow {
-        /// Steps asked for.
+        /// Requested steps per window.
         steps: usize,
-        /// Stride asked for.
+        /// Requested stride in steps.
         stride: usize,
     },
 
     /// No recording is as long as a window.
-    #[error("no recording is as long as a window of {steps} steps: the longest has {longest}")]
+    #[error("no recording is as long as a window of {steps} steps: the longest has {longest} steps")]
     NoWindows {
-        /// Steps of a window.
+        /// Steps per window.
         steps: usize,
         /// Steps of the longest recording.
         longest: usize,
     },
 
-    /// The data come as windows already, of another length than asked for.
-    #[error("the data come as windows of {steps} steps already and cannot be cut into windows of {asked}")]
+    /// The data already consist of windows whose length differs from the requested one.
+    #[error("the data already consist of windows of {steps} steps and cannot be cut into windows of {asked} steps")]
     AlreadyCut {
-        /// Steps of the windows there are.
+        /// Steps per window of the data.
         steps: usize,
-        /// Steps asked for.
+        /// Requested steps per window.
         asked: usize,
     },
 
-    /// Parts of a set of windows do not fit together.
-    #[error("windows that do not fit together: {problem}")]
+    /// Parts of a data set or of a set of windows contradict each other.
+    #[error("inconsistent data: {problem}")]
     Inconsistent {
-        /// What does not fit.
+        /// The contradiction.
         problem: String,
     },
 
-    /// A class without a single window.
-    #[error("the class `{class}` has no windows in {part}: every class needs some")]
+    /// A class without windows.
+    #[error("class `{class}` has no windows in {part}: every class needs at least one")]
     MissingClass {
         /// The class's name.
         class: String,
-        /// Where it is missing: "the data" or "the training part".
+        /// The part that lacks the class: "the data" or "the training part".
         part: &'static str,
     },
 
     /// A class with fewer windows than the split needs.
-    #[error("the class `{class}` has {found} windows but {needed} are needed ({purpose})")]
+    #[error("class `{class}` has {found} windows, but {needed} are needed ({purpose})")]
     TooFewWindows {
         /// The class's name.
         class: String,
-        /// Windows there are.
+        /// Windows of the class.
         found: usize,
         /// Windows needed.
         needed: usize,
-        /// What they are needed for.
+        /// Breakdown of the needed windows by purpose.
         purpose: String,
     },
 
     /// A split that leaves one of its parts empty.
-    #[error("the split leaves no windows for {part}: ask for at least one a class")]
+    #[error("the split leaves no windows for {part}: request at least one window per class")]
     EmptyPart {
-        /// "training" or "testing".
+        /// "training", "testing" or "validation".
         part: &'static str,
     },
 
-    /// Data that bring no split of their own.
-    #[error("{name} brings no split of its own: split it by random windows or by people")]
+    /// The split given with the data was requested, but the data come without one.
+    #[error("{name} comes without a split: split it by random windows or by people")]
     NoGivenSplit {
         /// The data set's name.
         name: String,
     },
 
-    /// A split by people of data that do not say who is who.
-    #[error("{name} does not say which person a window is of, so it cannot be split by people")]
+    /// A split by people was requested, but the people in the data are unknown.
+    #[error("{name} does not identify the person of each window, so it cannot be split by people")]
     PeopleUnknown {
         /// The data set's name.
         name: String,
     },
 
     /// A test person who is not in the data.
-    #[error("person {person} is not in the data, which hold people {known}")]
+    #[error("person {person} is not in the data: expected some of people {known}")]
     UnknownPerson {
-        /// The person asked for.
+        /// The requested person.
         person: u32,
-        /// The people there are, as `1-18`.
+        /// The people in the data, as `1-18`.
         known: String,
     },
 
     /// A split by people without test people.
-    #[error("no test people are named: give some of {known}")]
+    #[error("no test people are given: expected some of people {known}")]
     NoTestPeople {
-        /// The people there are, as `1-18`.
+        /// The people in the data, as `1-18`.
         known: String,
     },
 
-    /// A split by people that leaves nobody to train on.
+    /// A split by people that leaves no person for training.
     #[error("no person is left for training: all of {known} are test people")]
     NoTrainingPeople {
-        /// The people there are, as `1-18`.
+        /// The people in the data, as `1-18`.
         known: String,
     },
 
-    /// A list of people that cannot be read.
+    /// A list of people that cannot be parsed.
     #[error("`{text}` is not a list of people: {problem}; expected numbers and ranges such as `19-24,3`")]
     PeopleList {
-        /// The list as it was given.
+        /// The list as given.
         text: String,
-        /// What is wrong with it.
+        /// The problem, and what was expected.
         problem: String,
     },
 }
 
 impl DataError {
-    /// Wraps what the operating system said about `path`.
+    /// Wraps an operating system error about `path`; a missing path becomes [`DataError::NotFound`].
     pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Self {
         let path = path.to_path_buf();
         if source.kind() == std::io::ErrorKind::NotFound {

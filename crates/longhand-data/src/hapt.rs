@@ -1,5 +1,5 @@
-//! UCI HAPT, raw signals: one text file per experiment and sensor, 50 Hz, and `labels.txt`, which says what was done
-//! when.
+//! UCI HAPT, raw signals: one text file per experiment and sensor, 50 Hz. `labels.txt` lists the activity of each range
+//! of samples.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,39 +17,39 @@ const CITATION: &str = "J.-L. Reyes-Ortiz, L. Oneto, A. Samà, X. Parra, D. Angu
 
 const SAMPLING_RATE: f64 = 50.0;
 
-/// How the files of the accelerometer and of the gyroscope begin.
+/// File name prefixes of the accelerometer and of the gyroscope.
 const SENSORS: [&str; 2] = ["acc", "gyro"];
 
-/// Ids 1 to 6 are the basic activities, 7 to 12 the transitions between postures, which are no class here.
+/// Ids 1 to 6 are the basic activities. Ids 7 to 12 are transitions between postures, which have no class here.
 const LAST_TRANSITION: usize = 12;
 
-/// Numbers of an experiment and of the user it is of.
+/// An experiment: its number and its user's number.
 type Experiment = (u32, u32);
 
 /// A row of `labels.txt`.
 struct Label {
     line: u64,
     experiment: Experiment,
-    /// 1 to 12.
+    /// Activity id, from 1 to 12.
     activity: usize,
-    /// First and last sample, from 1, both included.
+    /// First and last sample, counted from 1, inclusive.
     first: usize,
     last: usize,
 }
 
-/// Samples of the chosen channels of one experiment.
+/// Samples of one experiment.
 struct Signals {
-    /// Rows of each chosen sensor, three columns.
+    /// Rows of each sensor in use, in three columns.
     by_sensor: Vec<Vec<[f32; 3]>>,
     /// The first sensor's file, for messages.
     file: PathBuf,
 }
 
-/// Reads `folder`, which holds `labels.txt`.
+/// Reads `folder`, which contains `labels.txt`.
 pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
     let known: Vec<Channel> = axes("acc", "g").chain(axes("gyro", "rad/s")).collect();
     let chosen = options.channels.resolve(&known, &[0, 1, 2])?;
-    // Only the files of sensors in use are opened.
+    // Files of sensors without a chosen channel need not exist.
     let sensors: Vec<usize> = (0..2).filter(|sensor| chosen.iter().any(|channel| channel / 3 == *sensor)).collect();
 
     let labels_file = folder.join("labels.txt");
@@ -68,7 +68,7 @@ pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, Data
     let mut experiments: BTreeMap<Experiment, Signals> = BTreeMap::new();
     let mut recordings = Vec::new();
     for label in labels {
-        // `labels.txt` has the rows of all experiments, whichever of their files are there.
+        // `labels.txt` lists all experiments, but the folder may contain only some of their files.
         if !files[0].contains_key(&label.experiment) {
             continue;
         }
@@ -79,8 +79,7 @@ pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, Data
         let rows = signals.by_sensor[0].len();
         if label.last > rows {
             let (first, last) = (label.first, label.last);
-            let problem =
-                format!("samples {first} to {last} reach beyond {}, which has {rows}", signals.file.display());
+            let problem = format!("samples {first} to {last} exceed {}, which has {rows} rows", signals.file.display());
             return Err(DataError::Label { file: labels_file, line: label.line, problem });
         }
         if label.activity > Activity::HAPT.len() {
@@ -127,10 +126,10 @@ fn read_labels(file: &Path) -> Result<Vec<Label>, DataError> {
             );
         }
         if activity > LAST_TRANSITION as f64 {
-            return wrong(format!("there is no activity {activity}: ids run from 1 to {LAST_TRANSITION}"));
+            return wrong(format!("there is no activity {activity}: expected an id from 1 to {LAST_TRANSITION}"));
         }
         if first > last {
-            return wrong(format!("the first sample, {first}, comes after the last, {last}"));
+            return wrong(format!("the first sample, {first}, comes after the last, {last}: expected first <= last"));
         }
         labels.push(Label {
             line,
@@ -145,7 +144,7 @@ fn read_labels(file: &Path) -> Result<Vec<Label>, DataError> {
     Ok(labels)
 }
 
-/// A sample belongs to one row at most: otherwise windows would be counted twice, or be of two classes.
+/// Checks that no sample belongs to two rows: otherwise windows would occur twice, or with two classes.
 fn check_overlaps(file: &Path, labels: &[Label]) -> Result<(), DataError> {
     let mut sorted: Vec<&Label> = labels.iter().collect();
     sorted.sort_by_key(|label| (label.experiment, label.first));
@@ -154,7 +153,7 @@ fn check_overlaps(file: &Path, labels: &[Label]) -> Result<(), DataError> {
         if before.experiment == after.experiment && after.first <= before.last {
             let (earlier, later) = if before.line < after.line { (before, after) } else { (after, before) };
             let problem = format!(
-                "samples {} to {} of experiment {} overlap with samples {} to {} in line {}",
+                "samples {} to {} of experiment {} overlap with samples {} to {} in line {}: expected disjoint ranges",
                 later.first, later.last, later.experiment.0, earlier.first, earlier.last, earlier.line
             );
             return Err(DataError::Label { file: file.to_path_buf(), line: later.line, problem });
@@ -163,14 +162,14 @@ fn check_overlaps(file: &Path, labels: &[Label]) -> Result<(), DataError> {
     Ok(())
 }
 
-/// What a name such as `acc_exp01_user01.txt` says, and what is left behind it.
+/// Parses a name such as `acc_exp01_user01.txt` into its experiment; also returns the rest of the name.
 fn experiment<'a>(name: &'a str, sensor: &str) -> Option<(Experiment, &'a str)> {
     let (experiment, rest) = number(name.strip_prefix(sensor)?.strip_prefix("_exp")?)?;
     let (user, rest) = number(rest.strip_prefix("_user")?)?;
     Some(((experiment, user), rest))
 }
 
-/// Signals of one experiment, of the sensors in use; `files` are each of these sensors' files.
+/// Reads the signals of one experiment; `files` has one map per sensor in use.
 fn read_experiment(
     folder: &Path,
     experiment: Experiment,
@@ -197,7 +196,7 @@ fn read_experiment(
     Ok(Signals { by_sensor, file: first.clone() })
 }
 
-/// Calls `row` with the line and the numbers of every row of a file of `N` columns with blanks between them.
+/// Calls `row` with line number and values of every row of a file with `N` columns separated by blanks.
 fn for_each_row<const N: usize>(
     file: &Path,
     mut row: impl FnMut(u64, [f64; N]) -> Result<(), DataError>,

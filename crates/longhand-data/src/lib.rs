@@ -1,15 +1,15 @@
-//! Recordings of human activity: read, cut into windows, split and normalised; or made up where there are none.
+//! Loads recordings of human activity, cuts them into windows, splits and normalises them, or generates synthetic ones.
 //!
-//! [`read`] recognises by itself what a path holds: `MotionSense`, UCI HAPT, or an HDF5 file in the study's own layout.
-//! [`synthetic()`] needs no files. Both give a [`Dataset`], which [`Dataset::split`] turns into a training and a test
-//! part of labelled [`Windows`]; [`hold_out`] takes a validation part off the former, and a [`Normaliser`] fitted on
-//! what is left scales all of them.
+//! [`read`] detects the layout of a path: `MotionSense`, UCI HAPT, or an HDF5 file in the study's own layout.
+//! [`synthetic()`] needs no files. Both return a [`Dataset`]. [`Dataset::split`] turns it into a training and a test
+//! part of labelled [`Windows`]. [`hold_out`] splits a validation part off the training part. A [`Normaliser`] fitted
+//! on the remaining training part scales all three parts.
 //!
 //! ```
 //! use longhand_data::{Normaliser, SplitRule, WindowOptions, hold_out, synthetic};
 //!
 //! let data = synthetic(1);
-//! assert!(data.synthetic); // to be said wherever a result from it is shown
+//! assert!(data.synthetic); // label every result from this data as synthetic
 //!
 //! let split = data.split(&WindowOptions::default(), &SplitRule::default(), 1)?;
 //! let (mut parts, mut test) = (hold_out(&split.train, 50, 1)?, split.test);
@@ -25,17 +25,17 @@
 //! # Ok::<(), longhand_data::DataError>(())
 //! ```
 //!
-//! Every error is a [`DataError`], whose message is one sentence that names file, line and cause. Everything drawn at
-//! random is drawn by `ChaCha8` from a seed, and neither the order in which files are listed nor the platform matters.
+//! Every error is a [`DataError`], whose message is a single line that names file, line and cause. All random numbers
+//! come from `ChaCha8` with a seed. Results do not depend on the platform or on the order in which it lists files.
 #![deny(missing_docs)]
 
 mod activity;
 mod channel;
 mod dataset;
+mod detect;
 mod error;
 mod hapt;
 mod hdf5;
-mod layout;
 mod listing;
 mod motionsense;
 mod normalise;
@@ -49,11 +49,11 @@ mod windows;
 pub use activity::Activity;
 pub use channel::{Channel, ChannelChoice};
 pub use dataset::{Dataset, ReadOptions, Source};
+pub use detect::read;
 pub use error::DataError;
-pub use layout::read;
 pub use normalise::Normaliser;
 pub use people::parse_people;
 pub use recording::Recording;
-pub use split::{HoldOut, Split, SplitRule, WindowOptions, hold_out};
+pub use split::{HoldOut, Split, SplitRule, hold_out};
 pub use synthetic::synthetic;
-pub use windows::Windows;
+pub use windows::{WindowOptions, Windows};

@@ -1,5 +1,5 @@
-//! Which files of a folder are recordings. A file that looks like a recording but cannot be used is an error, since a
-//! recording that is left out changes the results.
+//! Finds the recordings of a folder. A file that looks like a recording but cannot be used is an error: skipping it
+//! would change the results silently.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::DataError;
 
-/// What a folder holds, sorted by path.
+/// Lists the entries of a folder, sorted by path.
 pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let mut paths = fs::read_dir(folder)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
@@ -16,15 +16,16 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(paths)
 }
 
-/// The recordings of a folder, or its trials, by what their names say.
+/// Maps the keys parsed from file names to the paths of recordings or trials.
 ///
-/// `parse` reads a name in lower case: what it says, and what is left behind it, which should be `ending`. Other names
-/// are left out.
+/// `parse` turns a lower-case name into a key and the rest of the name, which must be `ending`. Names that `parse`
+/// rejects are ignored.
 ///
 /// # Errors
 ///
-/// If two names say the same, a name's link leads nowhere, `is_right` refuses the kind of file (`kind` in words), or a
-/// name in other letters or with another ending is not accompanied by the right one.
+/// - two names have the same key;
+/// - a path is a broken symbolic link, or `is_right` rejects its metadata (`kind` names the expected kind of file);
+/// - a name is not in lower case or has another ending, and no correct name has its key.
 pub(crate) fn by_name<K: Ord + Copy>(
     paths: &[PathBuf],
     ending: &str,
@@ -38,7 +39,7 @@ pub(crate) fn by_name<K: Ord + Copy>(
         let lower = name.to_ascii_lowercase();
         let Some((key, rest)) = parse(&lower) else { continue };
         if rest.ends_with('~') {
-            // An editor's backup.
+            // Backup file of an editor.
             continue;
         }
         if rest != ending || name != lower {
@@ -48,9 +49,9 @@ pub(crate) fn by_name<K: Ord + Copy>(
         let wrong = |problem: String| DataError::RecordingFile { file: path.clone(), problem };
         match fs::metadata(path) {
             Ok(metadata) if is_right(&metadata) => {}
-            Ok(_) => return Err(wrong(format!("is no {kind}, as its name says"))),
+            Ok(_) => return Err(wrong(format!("is no {kind}: expected a {kind} by its name"))),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(wrong("is a link that leads nowhere".to_owned()));
+                return Err(wrong("is a broken symbolic link".to_owned()));
             }
             Err(e) => return Err(DataError::io(path, e)),
         }
@@ -58,13 +59,13 @@ pub(crate) fn by_name<K: Ord + Copy>(
             return Err(DataError::SameRecording { file: path.clone(), other });
         }
     }
-    // A copy of a recording that is there, such as `sub_1.csv.gz` beside `sub_1.csv`, is left out.
+    // A copy next to the recording itself, such as `sub_1.csv.gz` next to `sub_1.csv`, is ignored.
     match similar.into_iter().find(|(key, ..)| !found.contains_key(key)) {
         None => Ok(found),
         Some((_, path, rest)) => {
             let problem = match (rest == ending, ending) {
                 (true, _) => "looks like a recording, but its name is not in lower case".to_owned(),
-                (false, "") => "looks like a trial, but its name has something behind the number".to_owned(),
+                (false, "") => "looks like a trial, but its name continues after the number".to_owned(),
                 (false, ending) => format!("looks like a recording, but its name does not end in `{ending}`"),
             };
             Err(DataError::RecordingFile { file: path.clone(), problem })
@@ -72,7 +73,7 @@ pub(crate) fn by_name<K: Ord + Copy>(
     }
 }
 
-/// A number in front of a name, and the rest of the name. Too large a number comes as the largest.
+/// Parses the number at the start of a name; returns the number and the rest. Saturates at `u32::MAX`.
 pub(crate) fn number(name: &str) -> Option<(u32, &str)> {
     let digits = name.len() - name.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, rest) = name.split_at(digits);

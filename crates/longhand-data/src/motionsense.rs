@@ -11,7 +11,7 @@ use crate::people;
 use crate::text::{Rows, finite, not_a_number, other_separator, text_format, unquoted};
 use crate::{Activity, Channel, DataError, Dataset, ReadOptions, Recording, Source};
 
-/// What a recording's file is called.
+/// Example of a recording's file name, for messages.
 pub(crate) const EXPECTED: &str = "wlk_7/sub_1.csv";
 
 const CITATION: &str = "M. Malekzadeh, R. G. Clegg, A. Cavallaro, H. Haddadi: Mobile Sensor Data Anonymization. \
@@ -19,7 +19,7 @@ const CITATION: &str = "M. Malekzadeh, R. G. Clegg, A. Cavallaro, H. Haddadi: Mo
 
 const SAMPLING_RATE: f64 = 50.0;
 
-/// Names of the columns in the files.
+/// The columns of the files that are channels.
 const COLUMNS: [&str; 12] = [
     "attitude.roll",
     "attitude.pitch",
@@ -36,10 +36,10 @@ const COLUMNS: [&str; 12] = [
 ];
 const GRAVITY: usize = 3;
 const USER_ACCELERATION: usize = 9;
-/// Position of `total.x` among the channels, which are the columns and then the totals.
+/// Index of `total.x` among the channels: the columns come first, then the totals.
 const TOTAL: usize = COLUMNS.len();
 
-/// Whether the folder has at least one folder named like a trial.
+/// Returns whether `folder` contains at least one folder named like a trial.
 pub(crate) fn has_trials(folder: &Path) -> Result<bool, DataError> {
     let is_trial = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
@@ -48,7 +48,7 @@ pub(crate) fn has_trials(folder: &Path) -> Result<bool, DataError> {
     Ok(entries(folder)?.iter().any(is_trial))
 }
 
-/// Reads `folder`, which holds the trials.
+/// Reads `folder`, which contains the trial folders.
 pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
     let known = channels();
     let chosen = options.channels.resolve(&known, &[TOTAL, TOTAL + 1, TOTAL + 2])?;
@@ -82,7 +82,7 @@ fn channels() -> Vec<Channel> {
     COLUMNS.iter().map(|&name| Channel::new(name, unit(name))).chain(axes("total", "g")).collect()
 }
 
-/// Every `<prefix>_<n>/sub_<n>.csv`, with class and person, in the order of trial, then person.
+/// Lists every `<prefix>_<n>/sub_<n>.csv` with its class and person, sorted by class, trial and person.
 fn files(folder: &Path) -> Result<Vec<(PathBuf, usize, u32)>, DataError> {
     let mut files = Vec::new();
     for ((class, _), trial_folder) in by_name(&entries(folder)?, "", ("folder", Metadata::is_dir), trial)? {
@@ -91,7 +91,8 @@ fn files(folder: &Path) -> Result<Vec<(PathBuf, usize, u32)>, DataError> {
             by_name(&paths, ".csv", ("file", Metadata::is_file), |name| number(name.strip_prefix("sub_")?))?;
         for (person, file) in by_person {
             if !(1..=people::LARGEST).contains(&person) {
-                let problem = format!("is of no person: they are numbered from 1 to {}", people::LARGEST);
+                let problem =
+                    format!("has the person number {person}: people are numbered from 1 to {}", people::LARGEST);
                 return Err(DataError::RecordingFile { file, problem });
             }
             files.push((file, class, person));
@@ -100,7 +101,7 @@ fn files(folder: &Path) -> Result<Vec<(PathBuf, usize, u32)>, DataError> {
     Ok(files)
 }
 
-/// Class and number of a name like that of a trial, in lower case, and what is left of the name.
+/// Parses the lower-case name of a trial into its class and number; also returns the rest of the name.
 fn trial(name: &str) -> Option<((usize, u32), &str)> {
     let (prefix, rest) = name.split_once('_')?;
     let activity = match prefix {
@@ -117,7 +118,7 @@ fn trial(name: &str) -> Option<((usize, u32), &str)> {
     Some(((class, number), rest))
 }
 
-/// The chosen channels of one file, steps x channels.
+/// Reads the chosen channels of one file, `steps x channels`.
 fn read_samples(path: &Path, chosen: &[usize]) -> Result<Vec<f32>, DataError> {
     let mut rows = Rows::open(path)?;
     let Some((_, header)) = rows.next()? else {
@@ -129,7 +130,7 @@ fn read_samples(path: &Path, chosen: &[usize]) -> Result<Vec<f32>, DataError> {
     while let Some((line, text)) = rows.next()? {
         let mut found = 0;
         for field in text.split(|&byte| byte == b',') {
-            // All numbers are looked at, also those of columns that were not chosen.
+            // Columns that were not chosen are parsed as well: a corrupt file is an error for every choice.
             if let Some(&Some(column)) = columns.get(found) {
                 row[column] = finite(field).ok_or_else(|| not_a_number(path, line, COLUMNS[column], field))?;
             }
@@ -145,7 +146,7 @@ fn read_samples(path: &Path, chosen: &[usize]) -> Result<Vec<f32>, DataError> {
                 None => row[channel],
             };
             samples.push(value as f32);
-            // Each number is finite, but a sum of two may not be.
+            // The sum of two finite numbers may overflow.
             if !(value as f32).is_finite() {
                 let column = match channel.checked_sub(TOTAL) {
                     Some(axis) => format!("{} + {}", COLUMNS[GRAVITY + axis], COLUMNS[USER_ACCELERATION + axis]),
@@ -161,7 +162,7 @@ fn read_samples(path: &Path, chosen: &[usize]) -> Result<Vec<f32>, DataError> {
     Ok(samples)
 }
 
-/// For each column of the file, which of [`COLUMNS`] it is; there are others too, such as the unnamed index.
+/// Maps each column of the file to its index in [`COLUMNS`], or to `None` for others, such as the unnamed row index.
 fn find_columns(path: &Path, header: &[u8], chosen: &[usize]) -> Result<Vec<Option<usize>>, DataError> {
     let file = path.to_path_buf();
     let names: Vec<&[u8]> = header.split(|&byte| byte == b',').map(unquoted).collect();

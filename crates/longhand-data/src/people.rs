@@ -1,18 +1,18 @@
-//! Lists of people, as they are typed and printed.
+//! Parsing and formatting of lists of people.
 
 use crate::DataError;
 
-/// Above this a number is a typing error rather than a person.
+/// The largest number of a person. Bounds the memory of a range such as `1-4000000000`, which is a typing error.
 pub(crate) const LARGEST: u32 = 100_000;
 
-/// Reads a list of people such as `19-24,3`: numbers and ranges from 1, in any order.
+/// Parses a list of people such as `19-24,3`: numbers and ranges from 1, in any order.
 ///
-/// The people come sorted, each once.
+/// The result is sorted and has no duplicates.
 ///
 /// # Errors
 ///
-/// [`DataError::PeopleList`] if the list is empty, a part is neither a number nor a range, a range runs backwards or
-/// a number is not within 1 to 100,000.
+/// [`DataError::PeopleList`] if the list is empty, a part is neither a number nor a range, a range is descending, or a
+/// number is not within 1 to 100,000.
 ///
 /// ```
 /// assert_eq!(longhand_data::parse_people("19-22, 3")?, [3, 19, 20, 21, 22]);
@@ -24,7 +24,7 @@ pub fn parse_people(text: &str) -> Result<Vec<u32>, DataError> {
         Ok(person @ 1..=LARGEST) => Ok(person),
         _ => Err(wrong(format!("`{}` is not a number from 1 to {LARGEST}", part.trim()))),
     };
-    // Ranges may repeat: they are merged before anything is listed.
+    // Merged before they are expanded, so that repeated ranges take no memory.
     let mut ranges = Vec::new();
     for part in text.split(',') {
         match part.split_once('-') {
@@ -35,7 +35,7 @@ pub fn parse_people(text: &str) -> Result<Vec<u32>, DataError> {
             Some((first, last)) => {
                 let (first, last) = (number(first)?, number(last)?);
                 if first > last {
-                    return Err(wrong(format!("the range {first}-{last} runs backwards")));
+                    return Err(wrong(format!("the range {first}-{last} is descending")));
                 }
                 ranges.push((first, last));
             }
@@ -50,7 +50,7 @@ pub fn parse_people(text: &str) -> Result<Vec<u32>, DataError> {
     Ok(people)
 }
 
-/// Writes sorted people as [`parse_people`] reads them: `3,19-24`.
+/// Formats sorted people in the syntax of [`parse_people`]: `3,19-24`.
 pub(crate) fn list_people(people: &[u32]) -> String {
     let mut parts = Vec::new();
     for run in people.chunk_by(|a, b| a + 1 == *b) {
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_it_writes() {
+    fn a_formatted_list_parses_back() {
         for text in ["3,19-24", "1", "1-2,5,9-11"] {
             assert_eq!(list_people(&parse_people(text).unwrap()), text);
         }
@@ -77,12 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn the_error_names_the_invalid_part() {
         for (text, cause) in [
             ("", "`` is not a number"),
             ("3,", "`` is not a number"),
             ("0", "`0` is not a number from 1"),
-            ("7-3", "7-3 runs backwards"),
+            ("7-3", "7-3 is descending"),
             ("all", "`all` is not a number"),
             ("1-4000000000", "`4000000000` is not a number"),
             ("-3", "`` is not a number"),

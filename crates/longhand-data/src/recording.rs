@@ -7,12 +7,12 @@ use std::path::PathBuf;
 pub struct Recording {
     /// The file it was read from.
     pub source: PathBuf,
-    /// The person's number in the data set, from 1; 0 where it is not known.
+    /// The person's number in the data set, from 1; 0 if unknown.
     pub person: u32,
     /// The activity, as an index into [`Dataset::classes`](crate::Dataset::classes).
     pub class: usize,
     /// Sampling rate in Hz.
     pub sampling_rate: f64,
-    /// Samples, time-major, steps x channels: channel `c` at step `t` stands at `t * channels + c`.
+    /// Samples, time-major, `steps x channels`: channel `c` of step `t` is at index `t * channels + c`.
     pub samples: Vec<f32>,
 }

@@ -1,41 +1,25 @@
-//! Which windows train and which ones test.
+//! Splitting windows into training, validation and test parts.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::people::list_people;
-use crate::{DataError, Dataset, Source, Windows};
+use crate::{DataError, Dataset, Source, WindowOptions, Windows};
 
-/// How recordings are cut into windows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowOptions {
-    /// Steps of a window; the study's 150 are 3 s at 50 Hz.
-    pub steps: usize,
-    /// Steps from the start of one window to the start of the next; as many as `steps` for windows side by side.
-    pub stride: usize,
-}
-
-impl Default for WindowOptions {
-    /// The study's windows: 150 steps, side by side.
-    fn default() -> Self {
-        Self { steps: 150, stride: 150 }
-    }
-}
-
-/// How windows are split into a training and a test part.
+/// The rule that splits windows into a training and a test part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SplitRule {
-    /// The study's: so many windows a class, drawn at random. Both parts have windows of the same people.
+    /// The study's rule: a fixed number of random windows per class. Both parts contain windows of the same people.
     RandomWindows {
-        /// Training windows of each class.
+        /// Training windows per class.
         train_per_class: usize,
-        /// Test windows of each class.
+        /// Test windows per class.
         test_per_class: usize,
     },
-    /// All windows of some people test, those of everyone else train.
+    /// All windows of the given people form the test part, all others the training part.
     People {
-        /// The test people.
+        /// Numbers of the test people.
         test: Vec<u32>,
     },
     /// The split that came with the data.
@@ -43,7 +27,7 @@ pub enum SplitRule {
 }
 
 impl Default for SplitRule {
-    /// The study's split: 500 training and 100 test windows a class, at random.
+    /// The study's split: 500 training and 100 test windows per class, drawn at random.
     fn default() -> Self {
         Self::RandomWindows { train_per_class: 500, test_per_class: 100 }
     }
@@ -61,25 +45,28 @@ pub struct Split {
 /// A training and a validation part that share no window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HoldOut {
-    /// What is left to train on.
+    /// The remaining training part.
     pub train: Windows,
-    /// What is held out to choose by.
+    /// The part held out for validation.
     pub validation: Windows,
 }
 
 impl Dataset {
-    /// Cuts the recordings into windows and splits these.
+    /// Cuts the recordings into windows and splits the windows.
     ///
-    /// The same data, options and seed give the same split on every machine. Windows keep the order they have in the
-    /// data; shuffling them is the training's business. A given split may be pooled and split anew by either of the
-    /// other rules.
+    /// The same data, options and seed produce the same split on every machine. Each part keeps the order of the data;
+    /// shuffling is left to the training loop. With the rules [`SplitRule::RandomWindows`] and [`SplitRule::People`],
+    /// the parts of a given split are pooled and split again.
     ///
     /// # Errors
     ///
-    /// Those of [`Dataset::windows`]; [`DataError::MissingClass`] if a class has no training window,
-    /// [`DataError::TooFewWindows`] if it has fewer than a random split needs, [`DataError::EmptyPart`] if a part
-    /// is empty; for a split by people [`DataError::PeopleUnknown`], [`DataError::UnknownPerson`],
-    /// [`DataError::NoTestPeople`] and [`DataError::NoTrainingPeople`]; [`DataError::NoGivenSplit`].
+    /// - the errors of [`Dataset::windows`];
+    /// - [`DataError::MissingClass`] if a class has no training window;
+    /// - [`DataError::TooFewWindows`] if a class has fewer windows than a random split needs;
+    /// - [`DataError::EmptyPart`] if a part is empty;
+    /// - [`DataError::PeopleUnknown`], [`DataError::UnknownPerson`], [`DataError::NoTestPeople`] and
+    ///   [`DataError::NoTrainingPeople`] for a split by people;
+    /// - [`DataError::NoGivenSplit`] for the rule [`SplitRule::Given`] if the data come without a split.
     pub fn split(&self, window: &WindowOptions, rule: &SplitRule, seed: u64) -> Result<Split, DataError> {
         let windows = self.windows(window)?;
         let split = match rule {
@@ -125,11 +112,12 @@ impl Dataset {
     }
 }
 
-/// Holds out `per_class` windows of each class, drawn at random, to validate on.
+/// Holds out `per_class` random windows of each class for validation.
 ///
 /// # Errors
 ///
-/// [`DataError::TooFewWindows`] if a class would have none left to train on; [`DataError::EmptyPart`] for none a class.
+/// - [`DataError::TooFewWindows`] if a class would have no window left for training;
+/// - [`DataError::EmptyPart`] if `per_class` is 0.
 ///
 /// ```
 /// use longhand_data::{SplitRule, WindowOptions, hold_out, synthetic};
@@ -144,13 +132,13 @@ pub fn hold_out(windows: &Windows, per_class: usize, seed: u64) -> Result<HoldOu
         return Err(DataError::EmptyPart { part: "validation" });
     }
     let (mut train, mut validation) = (Vec::new(), Vec::new());
-    for (class, positions) in shuffled_by_class(windows, seed, Draw::HoldOut).into_iter().enumerate() {
+    for (class, positions) in shuffled_by_class(windows, seed, RandomStream::HoldOut).into_iter().enumerate() {
         if positions.len() <= per_class {
             return Err(DataError::TooFewWindows {
                 class: windows.classes[class].clone(),
                 found: positions.len(),
                 needed: per_class.saturating_add(1),
-                purpose: format!("{per_class} to hold out and some to train on"),
+                purpose: format!("{per_class} to hold out and at least 1 to train"),
             });
         }
         validation.extend_from_slice(&positions[..per_class]);
@@ -170,7 +158,7 @@ fn split_at_random(
     require_every_class(windows, "the data")?;
     let needed = train_per_class.saturating_add(test_per_class);
     let (mut train, mut test) = (Vec::new(), Vec::new());
-    for (class, positions) in shuffled_by_class(windows, seed, Draw::Split).into_iter().enumerate() {
+    for (class, positions) in shuffled_by_class(windows, seed, RandomStream::Split).into_iter().enumerate() {
         if positions.len() < needed {
             return Err(DataError::TooFewWindows {
                 class: windows.classes[class].clone(),
@@ -194,17 +182,17 @@ fn require_every_class(windows: &Windows, part: &'static str) -> Result<(), Data
     }
 }
 
-/// What random numbers are drawn for; each has its own stream, so that equal seeds do not mean equal draws.
+/// The purpose of a random draw. Each purpose has its own stream, so that the same seed draws different windows.
 #[derive(Clone, Copy)]
-pub(crate) enum Draw {
+pub(crate) enum RandomStream {
     Split = 0,
     HoldOut = 1,
 }
 
-/// Positions of each class's windows, in random order.
-pub(crate) fn shuffled_by_class(windows: &Windows, seed: u64, draw: Draw) -> Vec<Vec<usize>> {
+/// Indices of each class's windows, in random order.
+pub(crate) fn shuffled_by_class(windows: &Windows, seed: u64, stream: RandomStream) -> Vec<Vec<usize>> {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
-    generator.set_stream(draw as u64);
+    generator.set_stream(stream as u64);
     let mut by_class = vec![Vec::new(); windows.classes.len()];
     for (i, &label) in windows.labels.iter().enumerate() {
         by_class[label].push(i);

@@ -2,7 +2,23 @@
 
 use crate::{Channel, DataError, Recording};
 
-/// Labelled windows of equal length, in one block of memory.
+/// Options for cutting recordings into windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowOptions {
+    /// Steps per window. The study uses 150: 3 s at 50 Hz.
+    pub steps: usize,
+    /// Steps from the start of one window to the start of the next. Equal to `steps`, windows are adjacent.
+    pub stride: usize,
+}
+
+impl Default for WindowOptions {
+    /// The study's windows: 150 steps, adjacent.
+    fn default() -> Self {
+        Self { steps: 150, stride: 150 }
+    }
+}
+
+/// Labelled windows of equal length, stored contiguously.
 ///
 /// ```
 /// use longhand_data::{Channel, Windows};
@@ -26,23 +42,24 @@ pub struct Windows {
     pub classes: Vec<String>,
     /// The channels of every sample.
     pub channels: Vec<Channel>,
-    /// Steps of every window.
+    /// Steps per window.
     pub steps: usize,
-    /// The class of each window, as an index into `classes`.
+    /// Class of each window, as an index into `classes`.
     pub labels: Vec<usize>,
-    /// The person each window is of; 0 where that is not known.
+    /// Person of each window; 0 if unknown.
     pub people: Vec<u32>,
-    /// Window-major, then time-major: windows x steps x channels.
+    /// `windows x steps x channels`, row-major.
     values: Vec<f32>,
 }
 
 impl Windows {
-    /// Puts windows together from `values` of shape windows x steps x channels, with a label and a person each.
+    /// Creates windows from `values` of shape `windows x steps x channels` and one label and one person per window.
     ///
     /// # Errors
     ///
-    /// [`DataError::ZeroWindow`] for windows of no steps, [`DataError::Inconsistent`] if there are no channels, the
-    /// lengths do not agree or a label is not that of a class.
+    /// - [`DataError::ZeroWindow`] if `steps` is 0;
+    /// - [`DataError::Inconsistent`] if there are no channels, the lengths do not match, or a label is not the index of
+    ///   a class.
     pub fn new(
         classes: Vec<String>,
         channels: Vec<Channel>,
@@ -51,28 +68,38 @@ impl Windows {
         labels: Vec<usize>,
         people: Vec<u32>,
     ) -> Result<Self, DataError> {
-        let wrong = |problem| Err(DataError::Inconsistent { problem });
+        let inconsistent = |problem| Err(DataError::Inconsistent { problem });
         if steps == 0 {
             return Err(DataError::ZeroWindow { steps, stride: 1 });
         }
         if channels.is_empty() {
-            return wrong("there are no channels".to_owned());
+            return inconsistent("there are no channels".to_owned());
         }
         let expected = labels.len().saturating_mul(steps).saturating_mul(channels.len());
         if values.len() != expected {
             let (n, c) = (labels.len(), channels.len());
-            return wrong(format!("{n} x {steps} x {c} values would be {expected}, not {}", values.len()));
+            return inconsistent(format!(
+                "{n} windows x {steps} steps x {c} channels need {expected} values, got {}",
+                values.len()
+            ));
         }
         if people.len() != labels.len() {
-            return wrong(format!("{} labels but {} people", labels.len(), people.len()));
+            return inconsistent(format!(
+                "{} labels but {} people: expected one of each per window",
+                labels.len(),
+                people.len()
+            ));
         }
         if let Some(label) = labels.iter().find(|&&label| label >= classes.len()) {
-            return wrong(format!("label {label} where there are {} classes", classes.len()));
+            return inconsistent(format!(
+                "label {label} is out of range: there are {} classes, counted from 0",
+                classes.len()
+            ));
         }
         Ok(Self { classes, channels, steps, labels, people, values })
     }
 
-    /// No windows yet.
+    /// An empty set of windows.
     pub(crate) fn empty(classes: Vec<String>, channels: Vec<Channel>, steps: usize) -> Self {
         Self { classes, channels, steps, labels: Vec::new(), people: Vec::new(), values: Vec::new() }
     }
@@ -87,18 +114,18 @@ impl Windows {
         self.labels.is_empty()
     }
 
-    /// Number of channels of a sample.
+    /// Number of channels per sample.
     pub fn channel_count(&self) -> usize {
         self.channels.len()
     }
 
-    /// Number of values of a window, steps x channels.
+    /// Number of values per window, `steps * channels`.
     fn window_len(&self) -> usize {
-        // A window may be asked for that no memory would hold; it is then longer than any recording.
+        // Saturates for absurd requests: the window is then longer than any recording.
         self.steps.saturating_mul(self.channels.len())
     }
 
-    /// Window `i`, time-major: channel `c` at step `t` stands at `t * channel_count() + c`.
+    /// Values of window `i`, time-major: channel `c` of step `t` is at index `t * channel_count() + c`.
     ///
     /// # Panics
     ///
@@ -108,17 +135,17 @@ impl Windows {
         &self.values[i * length..(i + 1) * length]
     }
 
-    /// All values, windows x steps x channels.
+    /// All values, `windows x steps x channels`.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// All values, windows x steps x channels, to be changed in place.
+    /// Mutable access to all values, `windows x steps x channels`.
     pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
 
-    /// How many windows each class has.
+    /// Number of windows of each class.
     pub fn count_by_class(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
         for &label in &self.labels {
@@ -127,7 +154,7 @@ impl Windows {
         counts
     }
 
-    /// The windows of these positions, in this order.
+    /// Copies the windows at these positions, in this order.
     ///
     /// # Panics
     ///
@@ -142,7 +169,7 @@ impl Windows {
         selected
     }
 
-    /// These windows and then those of `other`, which has the same classes, channels and steps.
+    /// Concatenates these windows with those of `other`, which must have the same classes, channels and steps.
     pub(crate) fn followed_by(&self, other: &Self) -> Self {
         let mut all = self.clone();
         all.values.extend_from_slice(&other.values);
@@ -151,10 +178,10 @@ impl Windows {
         all
     }
 
-    /// Adds the windows that start every `stride` steps and lie wholly within the recording.
+    /// Appends the windows that start every `stride` steps and lie completely within the recording.
     pub(crate) fn cut(&mut self, recording: &Recording, stride: usize) {
         let length = self.window_len();
-        // A recording shorter than a window gives none.
+        // A recording shorter than a window contributes none.
         let Some(last) = recording.samples.len().checked_sub(length) else { return };
         for start in (0..=last).step_by(stride.saturating_mul(self.channels.len())) {
             self.push(&recording.samples[start..start + length], recording.class, recording.person);

@@ -1,7 +1,7 @@
 //! Prove that a hand-written backward pass is right.
 //!
 //! ```
-//! use longhand::{Features, Layer, Pass, Scalar, Sequences, nalgebra::DVector};
+//! use longhand::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences, Tensors, nalgebra::DVector};
 //!
 //! /// `y = gain * x`, feature by feature.
 //! #[derive(Clone)]
@@ -27,15 +27,18 @@
 //! #     }
 //! #     fn output(y: &Sequences<T>) -> &Sequences<T> { y }
 //! #     fn backward(
-//! #         &self, x: &Sequences<T>, _: &mut Sequences<T>, d_y: &Sequences<T>, (): &mut (), gradients: &mut Self,
-//! #         d_x: Option<&mut Sequences<T>>,
+//! #         &self, x: &Sequences<T>, y: &mut Sequences<T>, d_y: Option<&Sequences<T>>, (): &mut (),
+//! #         gradients: ParameterGradients<'_, Self>, d_x: Option<&mut Sequences<T>>,
 //! #     ) {
 //! #         let layout = x.layout();
+//! #         let d_y = &d_y.cloned().unwrap_or_else(|| y.zeros());
+//! #         let gradients = gradients.to_add_to();
+//! #         if let Some(gradients) = gradients {
 //! #         for step in 0..layout.steps() {
 //! #             for b in (0..layout.batch()).filter(|&b| layout.is_valid(step, b)) {
 //! #                 for (i, d) in gradients.gain.iter_mut().enumerate() { *d += d_y.at(step, b)[i] * x.at(step, b)[i]; }
 //! #             }
-//! #         }
+//! #         } }
 //! #         let Some(d_x) = d_x else { return };
 //! #         d_x.reshape(x.features(), layout);
 //! #         d_x.values_mut().copy_from(d_y.values());

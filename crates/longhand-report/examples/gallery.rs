@@ -1,4 +1,4 @@
-//! Draws every kind of figure from made-up numbers, to look at: `cargo run --example gallery -- FOLDER`.
+//! Draws every kind of figure from synthetic numbers, for visual inspection: `cargo run --example gallery -- FOLDER`.
 
 use longhand_report::figure::{
     Caption, ConfusionPair, Figure, LossAxes, LossCurve, LossPanel, ScoreAxis, ScoreRow, confusion_grid,
@@ -29,7 +29,7 @@ fn run() -> Result<(), ReportError> {
     let folder = OutputFolder::create(std::env::args().nth(1).unwrap_or_else(|| "gallery".to_owned()))?;
     let save = |stem: &str, figure: &Figure| folder.write_figure(stem, figure);
     let caption = |title: &str| {
-        Caption::new(title).subtitle("made-up numbers, not the result of any training").footnote(
+        Caption::new(title).subtitle("synthetic numbers, not results of training").footnote(
             "LR: learning rate; N: hidden units; B: truncation window, in steps of 20 ms. One sequence at a time, 50 epochs.",
         )
     };
@@ -89,18 +89,18 @@ fn run() -> Result<(), ReportError> {
     save("confusion-pairs", &confusion_pairs(&title, 2, ("part b", "part c, early stop"), &pairs)?)?;
     save("confusion-matrix", &confusion_matrix(&caption("Better recipe, seed 1"), &second[0]))?;
 
-    let axis = ScoreAxis::new("top-1 score (share of test sequences)")
+    let axis = ScoreAxis::new("top-1 score (fraction of test sequences)")
         .reference("chance", 1.0 / 6.0)
         .reference("published", 0.582);
     let rows = [
         ScoreRow::new("study's recipe, part b: best of 8", vec![0.571]),
         ScoreRow::new("study's recipe, part c: best of 8", vec![0.555]),
         ScoreRow::new("better recipe, random windows", vec![0.961, 0.968, 0.972, 0.975, 0.979]),
-        ScoreRow::new("better recipe, people never seen", vec![0.85, 0.871, 0.88, 0.9, 0.89]),
+        ScoreRow::new("better recipe, people excluded from training", vec![0.85, 0.871, 0.88, 0.9, 0.89]),
     ];
     save("score-comparison", &score_comparison(&caption("The study's best and the better recipe"), &axis, &rows)?)?;
 
-    let mut table = Table::new("Table 2. Top-k scores. Made-up numbers.")
+    let mut table = Table::new("Table 2. Top-k scores. Synthetic numbers.")
         .columns(["LR", "N", "B"])
         .group("last checkpoint", ["Top-1", "Top-2"])
         .group("early stop", ["Top-1", "Top-2"])
@@ -117,7 +117,7 @@ fn run() -> Result<(), ReportError> {
     Ok(())
 }
 
-/// A noisy decay that differs from model to model.
+/// A noisy exponential decay that depends on the model; `lift` makes it rise towards the end.
 fn losses(model: usize, lift: f64) -> Vec<f64> {
     let speed = 0.03 + 0.012 * model as f64;
     (0..50)
@@ -128,17 +128,18 @@ fn losses(model: usize, lift: f64) -> Vec<f64> {
         .collect()
 }
 
-/// 100 samples a class, of which about `right` are predicted right and the others fall near by.
-fn confusion(model: usize, right: f64) -> Confusion {
+/// A confusion matrix of 100 samples per class: about the fraction `accuracy` is predicted correctly, the others as
+/// nearby classes.
+fn confusion(model: usize, accuracy: f64) -> Confusion {
     let classes = CLASSES.map(String::from);
     let (mut labels, mut predictions) = (Vec::new(), Vec::new());
     for label in 0..6 {
         for sample in 0..100 {
-            let hit =
-                ((sample * 37 + label * 11 + model * 13) % 100) as f64 / 100.0 < right + 0.1 * (label as f64 - 2.0);
+            let is_correct =
+                ((sample * 37 + label * 11 + model * 13) % 100) as f64 / 100.0 < accuracy + 0.1 * (label as f64 - 2.0);
             labels.push(label);
-            predictions.push(if hit { label } else { (label + 1 + (sample * sample + model) % 4) % 6 });
+            predictions.push(if is_correct { label } else { (label + 1 + (sample * sample + model) % 4) % 6 });
         }
     }
-    Confusion::from_predictions(&classes, &labels, &predictions).expect("labels are below 6")
+    Confusion::from_predictions(&classes, &labels, &predictions).expect("all classes are below 6")
 }

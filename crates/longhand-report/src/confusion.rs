@@ -1,11 +1,11 @@
-//! The confusion matrix.
+//! Confusion matrices.
 
 use serde::Serialize;
 
 use crate::ReportError;
-use crate::scores::{check, check_classes, rivals};
+use crate::scores::{check_classes, check_shapes, classes_not_below};
 
-/// How often each true class was taken for each class.
+/// A confusion matrix: the number of samples per true class and predicted class.
 ///
 /// ```
 /// use longhand_report::Confusion;
@@ -20,18 +20,18 @@ use crate::scores::{check, check_classes, rivals};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Confusion {
     classes: Vec<String>,
-    /// One row for each true class, one column for each predicted class.
+    /// One row per true class, one column per predicted class.
     counts: Vec<Vec<usize>>,
 }
 
 impl Confusion {
-    /// Counts `predictions` (a class index for each sample) against the true classes `labels`; `classes` are
-    /// the names.
+    /// Counts the pairs of `labels` (true class per sample) and `predictions` (predicted class per sample). `classes`
+    /// contains the class names.
     ///
     /// # Errors
     ///
-    /// If there are no classes or no labels, if labels and predictions are not equally many, or if one of them
-    /// is not the index of a class.
+    /// If there are no classes or no labels, if the numbers of labels and predictions differ, or if a label or
+    /// prediction is not the index of a class.
     pub fn from_predictions(classes: &[String], labels: &[usize], predictions: &[usize]) -> Result<Self, ReportError> {
         if classes.is_empty() {
             return Err(ReportError::NoClasses);
@@ -52,17 +52,18 @@ impl Confusion {
         Ok(Self { classes: classes.to_vec(), counts })
     }
 
-    /// Takes the class of the highest logit as the prediction; `logits` as in
+    /// Predicts the class with the highest logit of each sample. `logits` has the layout of
     /// [`TopK::from_logits`](crate::TopK::from_logits).
     ///
-    /// Where the true class ties with another, or a NaN stands in its way, the prediction is the first of the
-    /// highest *other* classes (NaN being highest), so [`accuracy`](Self::accuracy) is the top-1 score exactly.
+    /// If the true class ties with another class for the highest logit, or a NaN is present, the prediction is a wrong
+    /// class: the first of the other classes with the highest logit, NaN counting as highest. So
+    /// [`accuracy`](Self::accuracy) equals the top-1 score.
     ///
     /// # Errors
     ///
-    /// As [`TopK::from_logits`](crate::TopK::from_logits).
+    /// The errors of [`TopK::from_logits`](crate::TopK::from_logits).
     pub fn from_logits(classes: &[String], logits: &[f32], labels: &[usize]) -> Result<Self, ReportError> {
-        check(classes.len(), logits, labels)?;
+        check_shapes(classes.len(), logits, labels)?;
         let predictions: Vec<usize> = logits
             .chunks_exact(classes.len())
             .zip(labels)
@@ -70,7 +71,7 @@ impl Confusion {
                 let key = |class: usize| {
                     if row[class].is_nan() { f32::INFINITY } else { row[class] }
                 };
-                rivals(row, label)
+                classes_not_below(row, label)
                     .reduce(|best, class| if key(class) > key(best) { class } else { best })
                     .unwrap_or(label)
             })
@@ -78,46 +79,47 @@ impl Confusion {
         Self::from_predictions(classes, labels, &predictions)
     }
 
-    /// The names of the classes, in the order of their indices.
+    /// Class names, in the order of the class indices.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
 
-    /// Number of samples of class `truth` that were predicted as class `predicted`; 0 if either is no class.
+    /// Number of samples of class `truth` that were predicted as class `predicted`; 0 if either index is out of range.
     pub fn count(&self, truth: usize, predicted: usize) -> usize {
         self.counts.get(truth).and_then(|row| row.get(predicted)).copied().unwrap_or(0)
     }
 
-    /// Number of all samples.
+    /// Total number of samples.
     pub fn samples(&self) -> usize {
         self.counts.iter().flatten().sum()
     }
 
-    /// The share of all samples that were predicted right, between 0 and 1.
+    /// Fraction of all samples that were predicted correctly, between 0 and 1.
     pub fn accuracy(&self) -> f64 {
-        let right: usize = (0..self.classes.len()).map(|class| self.count(class, class)).sum();
-        right as f64 / self.samples() as f64
+        let correct: usize = (0..self.classes.len()).map(|class| self.count(class, class)).sum();
+        correct as f64 / self.samples() as f64
     }
 
-    /// Of the samples that *are* of `class`, the share that was predicted so; `None` if there are none.
+    /// Recall: of the samples whose true class is `class`, the fraction predicted as `class`; `None` if there are none.
     pub fn recall(&self, class: usize) -> Option<f64> {
-        self.share_of_true(class, class)
+        self.fraction_of_true(class, class)
     }
 
-    /// Of the samples that were *predicted* as `class`, the share that is so; `None` if there are none.
+    /// Precision: of the samples predicted as `class`, the fraction whose true class is `class`; `None` if there are
+    /// none.
     pub fn precision(&self, class: usize) -> Option<f64> {
         let predicted = (0..self.classes.len()).map(|truth| self.count(truth, class)).sum();
-        share(self.count(class, class), predicted)
+        fraction(self.count(class, class), predicted)
     }
 
-    /// Of the samples of class `truth`, the share that was predicted as `predicted`; `None` if there are none.
-    pub(crate) fn share_of_true(&self, truth: usize, predicted: usize) -> Option<f64> {
+    /// Of the samples whose true class is `truth`, the fraction predicted as `predicted`; `None` if there are none.
+    pub(crate) fn fraction_of_true(&self, truth: usize, predicted: usize) -> Option<f64> {
         let of_class = (0..self.classes.len()).map(|class| self.count(truth, class)).sum();
-        share(self.count(truth, predicted), of_class)
+        fraction(self.count(truth, predicted), of_class)
     }
 }
 
-fn share(part: usize, whole: usize) -> Option<f64> {
+fn fraction(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_shares() {
+    fn counts_accuracy_recall_and_precision_are_correct() {
         let confusion = Confusion::from_predictions(&names(3), &[0, 0, 0, 1, 1], &[0, 0, 1, 1, 0]).unwrap();
         assert_eq!((confusion.count(0, 0), confusion.count(0, 1), confusion.count(1, 0)), (2, 1, 1));
         assert_eq!(confusion.count(0, 7), 0);
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn misfits_are_refused() {
+    fn inconsistent_inputs_are_rejected() {
         assert!(matches!(Confusion::from_predictions(&[], &[0], &[0]), Err(ReportError::NoClasses)));
         assert!(matches!(Confusion::from_predictions(&names(2), &[], &[]), Err(ReportError::NoSamples)));
         assert!(matches!(
@@ -159,7 +161,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn logits_give_the_top_1_score_even_with_ties_and_nan(
+        fn accuracy_equals_the_top_1_score_with_ties_and_nan(
             samples in proptest::collection::vec(
                 (proptest::collection::vec(prop_oneof![Just(f32::NAN), Just(0.0), Just(1.0), any::<f32>()], 4), 0_usize..4),
                 1..20,

@@ -1,24 +1,24 @@
-//! What can go wrong while scoring, tabulating, drawing and writing.
+//! The errors of this crate: invalid scores, tables and figures, and failed writes.
 
 use std::io;
 use std::path::PathBuf;
 
-/// An error of this crate: one sentence that names the thing at fault and the cause.
+/// An error of this crate. The message is a single line that names the faulty item and the cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// There is nothing to score.
-    #[error("there are no samples to score")]
+    /// There are no samples to score.
+    #[error("there are no samples to score: expected at least one label")]
     NoSamples,
 
-    /// A classifier needs at least one class.
-    #[error("there are no classes to score against")]
+    /// There are no classes.
+    #[error("there are no classes: expected at least one")]
     NoClasses,
 
-    /// The logits are not `classes` values for each label.
-    #[error("{logits} logits do not make {classes} for each of {labels} labels")]
+    /// The number of logits is not `classes * labels`.
+    #[error("expected {classes} logits for each of {labels} labels, got {logits} logits in total")]
     LogitsShape {
-        /// Values of logits given.
+        /// Number of logits.
         logits: usize,
         /// Number of classes.
         classes: usize,
@@ -26,8 +26,8 @@ pub enum ReportError {
         labels: usize,
     },
 
-    /// Labels and predictions are not equally many.
-    #[error("{labels} labels do not go with {predictions} predictions")]
+    /// The numbers of labels and predictions differ.
+    #[error("expected one prediction per label, got {predictions} predictions for {labels} labels")]
     PredictionsShape {
         /// Number of labels.
         labels: usize,
@@ -35,19 +35,19 @@ pub enum ReportError {
         predictions: usize,
     },
 
-    /// A label or a prediction is not the index of a class.
-    #[error("sample {sample} has class {class}, but there are only {classes} classes, counted from 0")]
+    /// A label or prediction is not the index of a class.
+    #[error("sample {sample} has class {class}, but there are {classes} classes, counted from 0")]
     ClassOutOfRange {
         /// Index of the sample, from 0.
         sample: usize,
-        /// The class index found there.
+        /// The sample's class index.
         class: usize,
         /// Number of classes.
         classes: usize,
     },
 
     /// A row of a table has too few or too many cells.
-    #[error("a row of table \"{caption}\" has {cells} cells for {columns} columns")]
+    #[error("a row of table \"{caption}\" has {cells} cells: expected {columns}, one per column")]
     RowLength {
         /// Caption of the table.
         caption: String,
@@ -57,51 +57,51 @@ pub enum ReportError {
         columns: usize,
     },
 
-    /// A figure was asked for without anything to draw.
-    #[error("figure \"{title}\" has nothing to draw: {what}")]
+    /// A figure has nothing to draw.
+    #[error("figure \"{title}\" has nothing to draw: {cause}")]
     EmptyFigure {
         /// Title of the figure.
         title: String,
-        /// What is missing.
-        what: &'static str,
+        /// The missing items, such as `no panels`.
+        cause: &'static str,
     },
 
-    /// The picture could not be turned into pixels.
-    #[error("figure cannot be rendered as PNG: {cause}")]
+    /// The figure could not be rendered.
+    #[error("the figure cannot be rendered as PNG: {cause}")]
     Render {
-        /// What the renderer said.
+        /// The renderer's error.
         cause: String,
     },
 
-    /// The output folder cannot be made or written to.
+    /// The output folder cannot be created or written to.
     #[error("results cannot be written to folder `{}`: {source}", path.display())]
     Folder {
-        /// The folder asked for.
+        /// The folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
 
     /// A file of the output folder cannot be written.
     #[error("cannot write `{}`: {source}", path.display())]
     Write {
-        /// The file that was to be written.
+        /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
 
-    /// A path given to the output folder leads out of it, or names no file.
-    #[error("`{}` is not the name of a file inside the output folder", path.display())]
+    /// A path given to the output folder leads out of the folder, or does not name a file.
+    #[error("`{}` is not a file inside the output folder: expected a relative path without `..`", path.display())]
     OutsideFolder {
         /// The path as given.
         path: PathBuf,
     },
 
-    /// The output folder was closed, so nothing more is written to it.
+    /// The output folder was closed before the write.
     #[error("`{}` was not written: the output folder is closed", path.display())]
     Closed {
-        /// The file that was to be written.
+        /// The file.
         path: PathBuf,
     },
 }

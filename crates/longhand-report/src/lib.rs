@@ -1,15 +1,15 @@
-//! Scores, tables and figures of a classification study, and an output folder that holds whole files only.
+//! Scores, tables and figures for classification studies, and an output folder with atomic writes.
 //!
-//! - [`TopK`] and [`Confusion`] score a classifier's logits.
-//! - [`Table`] prints for the terminal and writes CSV and Markdown.
+//! - [`TopK`] and [`Confusion`] compute scores from a classifier's logits.
+//! - [`Table`] formats a table for the terminal, as CSV and as Markdown.
 //! - [`figure`] draws loss curves, confusion matrices and score comparisons as SVG and PNG.
-//! - [`OutputFolder`] checks up front that results can be written, and never leaves half a file.
+//! - [`OutputFolder`] checks before the work that results can be written, and never leaves a partly written file.
 //!
 //! ```
 //! use longhand_report::figure::{self, Caption, LossAxes, LossCurve, LossPanel};
 //! use longhand_report::{Cell, Confusion, OutputFolder, Table, TopK};
 //!
-//! // Two samples of two classes: the logits of a model, and the truth.
+//! // Logits of a model for two samples and two classes, and the true classes.
 //! let classes = ["sitting", "walking"].map(String::from);
 //! let logits = [2.0, -1.0, /* */ 0.5, 0.1];
 //! let labels = [0, 1];

@@ -4,14 +4,14 @@ use serde::Serialize;
 
 use crate::ReportError;
 
-/// The top-1 to top-K scores of a classifier on a set of samples, K being the number of classes.
+/// The top-1 to top-K scores of a classifier on a set of samples, with K the number of classes.
 ///
-/// The top-k score is the share of samples whose true class is among the k classes of the highest logits.
-/// The rank of the true class is the number of *other* classes whose logit is not below its own, so that
+/// The top-k score is the fraction of samples whose true class is among the k classes with the highest logits.
+/// The rank of the true class is the number of *other* classes whose logit is not below its own. Therefore:
 ///
-/// - a tie counts against the model (a model that says the same of every class scores 0, not 1/K);
-/// - a NaN counts against it too, whether it stands at the true class or at another one;
-/// - top-K is always 1, and the scores never fall from k to k + 1.
+/// - A tie counts against the model: a model with equal logits for all classes has a top-1 score of 0, not 1/K.
+/// - A NaN counts against the model, both at the true class and at another class.
+/// - The top-K score is always 1, and the scores never decrease from k to k + 1.
 ///
 /// ```
 /// use longhand_report::TopK;
@@ -30,30 +30,28 @@ pub struct TopK {
 }
 
 impl TopK {
-    /// Scores `logits` (one row of `classes` values for each sample, sample after sample, in any unit that
-    /// grows with belief: logits, log-probabilities or probabilities) against the true classes `labels`.
+    /// Computes the scores of `logits` against the true classes `labels`. `logits` is `labels.len() x classes`,
+    /// row-major: one row per sample. Log-probabilities or probabilities work as well, because only the order matters.
     ///
     /// # Errors
     ///
-    /// If there are no classes or no labels, if `logits` has not `classes * labels.len()` values, or if a label
+    /// If there are no classes or no labels, if `logits` does not have `classes * labels.len()` values, or if a label
     /// is not below `classes`.
     pub fn from_logits(classes: usize, logits: &[f32], labels: &[usize]) -> Result<Self, ReportError> {
-        check(classes, logits, labels)?;
-        let mut of_rank = vec![0_usize; classes];
+        check_shapes(classes, logits, labels)?;
+        let mut samples_by_rank = vec![0_usize; classes];
         for (row, &label) in logits.chunks_exact(classes).zip(labels) {
-            of_rank[rivals(row, label).count()] += 1;
+            samples_by_rank[classes_not_below(row, label).count()] += 1;
         }
         let mut within = 0;
-        let scores = of_rank.iter().map(|&samples| {
+        let scores = samples_by_rank.iter().map(|&samples| {
             within += samples;
             within as f64 / labels.len() as f64
         });
         Ok(Self { scores: scores.collect() })
     }
 
-    /// The top-`k` score, between 0 and 1; `k` counts from 1.
-    ///
-    /// 0 for `k` = 0, and 1 for any `k` beyond the number of classes.
+    /// The top-`k` score, between 0 and 1. It is 0 for `k` = 0, and 1 for `k` beyond the number of classes.
     pub fn top(&self, k: usize) -> f64 {
         match k {
             0 => 0.0,
@@ -67,8 +65,9 @@ impl TopK {
     }
 }
 
-/// The classes other than the true one that are *not below* it: NaN on either side makes a rival.
-pub(crate) fn rivals(row: &[f32], label: usize) -> impl Iterator<Item = usize> {
+/// Lists the classes other than `label` whose logit is not below that of `label`. NaN is never below and has nothing
+/// below it.
+pub(crate) fn classes_not_below(row: &[f32], label: usize) -> impl Iterator<Item = usize> {
     let own = row[label];
     (0..row.len()).filter(move |&class| {
         let below = row[class] < own;
@@ -76,8 +75,8 @@ pub(crate) fn rivals(row: &[f32], label: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Refuses logits and labels that do not fit each other.
-pub(crate) fn check(classes: usize, logits: &[f32], labels: &[usize]) -> Result<(), ReportError> {
+/// Checks that logits and labels have matching shapes and that labels are below `classes`.
+pub(crate) fn check_shapes(classes: usize, logits: &[f32], labels: &[usize]) -> Result<(), ReportError> {
     if classes == 0 {
         return Err(ReportError::NoClasses);
     }
@@ -90,7 +89,7 @@ pub(crate) fn check(classes: usize, logits: &[f32], labels: &[usize]) -> Result<
     check_classes(classes, labels)
 }
 
-/// Refuses class indices that are not below `classes`.
+/// Checks that class indices are below `classes`.
 pub(crate) fn check_classes(classes: usize, indices: &[usize]) -> Result<(), ReportError> {
     match indices.iter().position(|&class| class >= classes) {
         Some(sample) => Err(ReportError::ClassOutOfRange { sample, class: indices[sample], classes }),
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn by_hand() {
+    fn scores_equal_those_computed_by_hand() {
         let logits = [3.0, 2.0, 1.0, 3.0, 2.0, 1.0, 3.0, 2.0, 1.0, 3.0, 2.0, 1.0];
         assert_eq!(top(&logits, &[0, 0, 1, 2]), [0.5, 0.75, 1.0]);
     }
@@ -128,26 +127,26 @@ mod tests {
     }
 
     #[test]
-    fn k_outside_the_classes() {
+    fn k_may_be_out_of_range() {
         let scores = TopK::from_logits(2, &[0.0, 1.0], &[0]).unwrap();
         let tops = [0, 1, 2, 9].map(|k| scores.top(k));
         assert_eq!(tops.to_vec(), [0.0, 0.0, 1.0, 1.0]);
     }
 
     #[test]
-    fn misfits_are_refused() {
+    fn inconsistent_inputs_are_rejected() {
         let message = |classes, logits: &[f32], labels: &[usize]| {
             TopK::from_logits(classes, logits, labels).unwrap_err().to_string()
         };
-        assert_eq!(message(0, &[], &[]), "there are no classes to score against");
-        assert_eq!(message(2, &[], &[]), "there are no samples to score");
-        assert_eq!(message(2, &[0.0; 3], &[0]), "3 logits do not make 2 for each of 1 labels");
-        assert_eq!(message(2, &[0.0; 2], &[2]), "sample 0 has class 2, but there are only 2 classes, counted from 0");
+        assert_eq!(message(0, &[], &[]), "there are no classes: expected at least one");
+        assert_eq!(message(2, &[], &[]), "there are no samples to score: expected at least one label");
+        assert_eq!(message(2, &[0.0; 3], &[0]), "expected 2 logits for each of 1 labels, got 3 logits in total");
+        assert_eq!(message(2, &[0.0; 2], &[2]), "sample 0 has class 2, but there are 2 classes, counted from 0");
     }
 
     proptest! {
         #[test]
-        fn never_falls_and_ends_at_one(
+        fn scores_never_decrease_and_end_at_1(
             samples in proptest::collection::vec((proptest::collection::vec(any::<f32>(), 5), 0_usize..5), 1..20)
         ) {
             let logits: Vec<f32> = samples.iter().flat_map(|(row, _)| row.clone()).collect();

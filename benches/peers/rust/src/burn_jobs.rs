@@ -1,8 +1,8 @@
-//! The workloads on burn's tensors, with its pure Rust backend for the CPU.
+//! The workloads with burn's tensors, on its pure Rust backend for the CPU.
 //!
-//! burn's own recurrent layers multiply inputs and state of every gate and step apart, and keep every hidden state; here
-//! the biases are folded into the inputs' products. burn clips each gradient by its own norm, so the clipping by the
-//! norm of all of them is written out, and Adam with it.
+//! burn's own recurrent layers have a separate product for the input and for the hidden state of every gate and step,
+//! and store every hidden state. These jobs fold the biases into the input products instead. burn clips each gradient
+//! by its own norm, so clipping by the global norm is implemented here, as is Adam.
 
 use crate::protocol::{Job, Workload};
 use crate::weights::{Matrix, gates, initial, inputs, targets};
@@ -10,12 +10,12 @@ use burn::Tensor;
 use burn::tensor::activation::{log_softmax, sigmoid};
 use burn::tensor::{Device, TensorData};
 
-/// A workload made ready.
+/// Creates the job for a workload; returns `None` if the workload is not supported.
 pub fn make(workload: &Workload) -> Option<Box<dyn Job>> {
     (workload.kind == "train").then(|| Box::new(Training::new(workload)) as Box<dyn Job>)
 }
 
-/// A parameter, outside any graph, and its two moments.
+/// A parameter, not part of an autodiff graph, and its two moments.
 struct Parameter {
     value: Tensor<2>,
     first: Tensor<2>,
@@ -60,7 +60,7 @@ impl Training {
         let gru = self.workload.cell == "gru";
         let bias = if gru { bias_ih.clone() } else { bias_ih.clone() + bias_hh.clone() };
         let parts = |tensor: Tensor<2>| tensor.chunk(gates(&self.workload), 1);
-        // Each gate's part of the parameters, made once a pass.
+        // The gates' parts of the parameters are computed once per pass.
         let w_x = parts(Tensor::cat(vec![weight_ih.clone().transpose(), bias], 0));
         let w_h = parts(weight_hh.clone().transpose());
         let b_h = parts(bias_hh.clone());
@@ -101,8 +101,10 @@ impl Job for Training {
         let logits = self.last_hidden(&leaves).matmul(leaves[4].clone().transpose()) + leaves[5].clone();
         let loss = (log_softmax(logits, 1) * self.target.clone()).sum() / -(self.workload.batch as f64);
         let mut gradients = loss.backward();
-        let gradients: Vec<Tensor<2>> =
-            leaves.iter().map(|leaf| leaf.grad_remove(&mut gradients).expect("every parameter counts")).collect();
+        let gradients: Vec<Tensor<2>> = leaves
+            .iter()
+            .map(|leaf| leaf.grad_remove(&mut gradients).expect("every parameter has a gradient"))
+            .collect();
         let squares: f32 = gradients.iter().map(|g| (g.clone() * g.clone()).sum().into_scalar::<f32>()).sum();
         let scale = (1.0 / squares.sqrt()).min(1.0);
         self.updates += 1;

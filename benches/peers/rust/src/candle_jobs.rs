@@ -1,7 +1,8 @@
-//! The workloads on candle's tensors.
+//! The workloads with candle's tensors.
 //!
-//! candle's own LSTM and GRU take the four or three gates of a step apart again, and the gradient of each part is a
-//! tensor of the whole's size; here every gate has its own product, which is faster, and there is no Elman layer.
+//! candle's own LSTM and GRU compute all gates of a step in one product and split the result. The gradient of each part
+//! is then a tensor of the size of the whole result. These jobs use one product per gate, which is faster. candle has
+//! no Elman layer.
 
 use crate::protocol::{Job, Workload};
 use crate::weights::{Matrix, gates, initial, inputs, targets};
@@ -9,9 +10,10 @@ use candle_core::{D, Device, Result, Tensor, Var};
 use candle_nn::ops::{log_softmax, sigmoid};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 
-/// A workload made ready.
+/// Creates the job for a workload; returns `None` if the workload is not supported.
 pub fn make(workload: &Workload) -> Option<Box<dyn Job>> {
-    (workload.kind == "train").then(|| Box::new(Training::new(workload).expect("tensors fit")) as Box<dyn Job>)
+    (workload.kind == "train")
+        .then(|| Box::new(Training::new(workload).expect("the tensors' shapes match")) as Box<dyn Job>)
 }
 
 struct Training {
@@ -48,7 +50,7 @@ impl Training {
         Ok((parameters, optimizer))
     }
 
-    /// Each gate's part of a parameter, made once a pass.
+    /// Splits a parameter into contiguous parts, one per gate.
     fn parts(&self, tensor: &Tensor, dimension: usize) -> Result<Vec<Tensor>> {
         tensor.chunk(gates(&self.workload), dimension)?.iter().map(Tensor::contiguous).collect()
     }
@@ -91,12 +93,16 @@ impl Training {
         let mut gradients = loss.backward()?;
         let mut squares = 0.0;
         for parameter in &self.parameters {
-            squares +=
-                gradients.get(parameter).expect("every parameter counts").sqr()?.sum_all()?.to_scalar::<f32>()?;
+            squares += gradients
+                .get(parameter)
+                .expect("every parameter has a gradient")
+                .sqr()?
+                .sum_all()?
+                .to_scalar::<f32>()?;
         }
         if squares.sqrt() > 1.0 {
             for parameter in &self.parameters {
-                let gradient = gradients.get(parameter).expect("every parameter counts");
+                let gradient = gradients.get(parameter).expect("every parameter has a gradient");
                 let clipped = (gradient / f64::from(squares.sqrt()))?;
                 gradients.insert(parameter, clipped);
             }
@@ -109,14 +115,14 @@ impl Training {
 
 impl Job for Training {
     fn restart(&mut self) {
-        (self.parameters, self.optimizer) = Training::start(&self.workload).expect("tensors fit");
+        (self.parameters, self.optimizer) = Training::start(&self.workload).expect("the tensors' shapes match");
     }
 
     fn step(&mut self) {
-        self.train().expect("tensors fit");
+        self.train().expect("the tensors' shapes match");
     }
 
     fn values(&self) -> Vec<f32> {
-        vec![self.loss.to_scalar().expect("one number")]
+        vec![self.loss.to_scalar().expect("the loss is a scalar")]
     }
 }

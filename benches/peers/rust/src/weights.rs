@@ -1,16 +1,16 @@
-//! Initial weights and data as vectors, row by row.
+//! Initial weights and data as row-major matrices.
 
 use crate::generator::{Tensor, bound, uniform};
 use crate::protocol::{CLASSES, FEATURES, STEPS, Workload};
 
-/// A matrix, row by row.
+/// A row-major matrix.
 pub struct Matrix {
     pub rows: usize,
     pub columns: usize,
     pub values: Vec<f32>,
 }
 
-/// Gates of a cell.
+/// Number of gates of the workload's cell.
 pub fn gates(workload: &Workload) -> usize {
     match workload.cell.as_str() {
         "lstm" => 4,
@@ -19,7 +19,8 @@ pub fn gates(workload: &Workload) -> usize {
     }
 }
 
-/// Input weights, recurrent weights, their biases as rows, and the classifier's weights and bias.
+/// Initial input weights, recurrent weights, input bias, recurrent bias, classifier weights and classifier bias; biases
+/// are rows.
 pub fn initial(workload: &Workload) -> [Matrix; 6] {
     let (units, rows) = (workload.units, gates(workload) * workload.units);
     let matrix = |tensor, rows: usize, columns: usize| Matrix {
@@ -37,7 +38,7 @@ pub fn initial(workload: &Workload) -> [Matrix; 6] {
     ]
 }
 
-/// The inputs of each step, sequences x features, and a 1 behind the features that the bias multiplies.
+/// The inputs of each step, `sequences x (features + 1)`. The last column is 1, for the bias.
 pub fn inputs(workload: &Workload) -> Vec<Matrix> {
     let at = |step: usize, sequence: usize, feature: usize| {
         let index = (step * workload.batch + sequence) * FEATURES + feature;
@@ -53,9 +54,9 @@ pub fn inputs(workload: &Workload) -> Vec<Matrix> {
     (0..STEPS).map(step).collect()
 }
 
-/// One-hot classes, sequences x classes.
+/// One-hot targets, `sequences x classes`.
 pub fn targets(workload: &Workload) -> Matrix {
-    let hot = |index: usize| f32::from(u8::from(index / CLASSES % CLASSES == index % CLASSES));
-    let values = (0..workload.batch * CLASSES).map(hot).collect();
+    let one_hot = |index: usize| f32::from(u8::from(index / CLASSES % CLASSES == index % CLASSES));
+    let values = (0..workload.batch * CLASSES).map(one_hot).collect();
     Matrix { rows: workload.batch, columns: CLASSES, values }
 }

@@ -1,8 +1,8 @@
-//! Datasets in chunks: where each chunk is stored, and what it holds.
+//! Chunked datasets: finds, decodes and places the chunks.
 //!
-//! The HDF5 crate follows the indexes and undoes the filters. Putting chunks into place is done here, because the crate
-//! numbers the chunks of a fixed array or an implicit index over the current shape, and the format over the maximum
-//! shape.
+//! The HDF5 crate reads the chunk indexes and decodes the filters. The chunks are placed here, because the crate
+//! numbers the chunks of a fixed array or an implicit index over the current shape, but the format numbers them over
+//! the maximum shape.
 
 use hdf5_reader::btree_v1::{BTreeV1Key, collect_btree_v1_leaves_storage};
 use hdf5_reader::chunk_index::{
@@ -17,26 +17,29 @@ use hdf5_reader::messages::filter_pipeline::FilterDescription;
 use hdf5_reader::messages::layout::ChunkIndexing;
 use hdf5_reader::{FilterRegistry, Hdf5File};
 
-use super::{edges, lzf};
+use super::{edge_chunks, lzf};
 
 /// The chunks of a dataset.
 pub(super) struct Chunks {
-    /// In the order of their first row.
+    /// Sorted by offsets, the first row first.
     entries: Vec<ChunkEntry>,
     shape: Vec<u64>,
     /// Shape of a chunk.
-    pub(super) chunk: Vec<u64>,
+    chunk: Vec<u64>,
     element_size: usize,
     filters: Vec<FilterDescription>,
     registry: FilterRegistry,
-    /// Whether the chunks that reach beyond the shape are stored without filters.
+    /// Whether chunks that extend beyond the shape are stored without filters.
     unfiltered_edges: bool,
 }
 
-/// How a dataset in chunks is stored, as its header says.
+/// Storage of a chunked dataset, according to its header.
 pub(super) struct ChunkLayout<'a> {
+    /// Address of the object header.
     pub(super) header: u64,
+    /// Address of the chunk index.
     pub(super) index: u64,
+    /// Kind of the chunk index; `None` for a version 1 B-tree.
     pub(super) indexing: Option<&'a ChunkIndexing>,
     pub(super) shape: &'a [u64],
     pub(super) max_shape: Option<&'a [u64]>,
@@ -46,16 +49,20 @@ pub(super) struct ChunkLayout<'a> {
 }
 
 impl Chunks {
-    /// Reads the index. The chunk's shape has the dataset's rank and is nowhere 0, and its bytes can be counted.
+    /// Reads the chunk index. The caller must have checked the chunk's shape: it has the dataset's rank, no extent is
+    /// 0, and the number of its bytes fits into `usize`.
     pub(super) fn open(file: &Hdf5File, layout: &ChunkLayout) -> Result<Self> {
         let mut entries = entries(file, layout)?;
         for entry in &entries {
             let on_grid = entry.offsets.iter().zip(layout.chunk).all(|(offset, &n)| offset % u64::from(n) == 0);
             if entry.offsets.len() != layout.shape.len() || !on_grid {
-                return Err(Error::InvalidData(format!("a chunk at {:?} is off the grid", entry.offsets)));
+                return Err(Error::InvalidData(format!(
+                    "the chunk at {:?} is not aligned to the chunk grid",
+                    entry.offsets
+                )));
             }
         }
-        // A dataset that was made smaller may keep chunks beyond its shape.
+        // A dataset that was shrunk may keep chunks outside its shape.
         entries.retain(|entry| entry.offsets.iter().zip(layout.shape).all(|(offset, n)| offset < n));
         entries.sort_by(|a, b| a.offsets.cmp(&b.offsets));
         if let Some(pair) = entries.windows(2).find(|pair| pair[0].offsets == pair[1].offsets) {
@@ -71,11 +78,11 @@ impl Chunks {
             element_size: layout.element_size,
             filters: layout.filters.to_vec(),
             registry: lzf::registry(),
-            unfiltered_edges: may_be_unfiltered && edges::are_unfiltered(file, layout.header)?,
+            unfiltered_edges: may_be_unfiltered && edge_chunks::are_unfiltered(file, layout.header)?,
         })
     }
 
-    /// Copies the chunks whose first row is `first` into `rows`, which holds the dataset's rows from there on.
+    /// Copies the chunks whose first row is `first` into `rows`, which are the dataset's rows from `first` on.
     pub(super) fn read_rows(&self, file: &Hdf5File, first: u64, rows: &mut [u8]) -> Result<()> {
         let start = self.entries.partition_point(|entry| entry.offsets[0] < first);
         for entry in self.entries[start..].iter().take_while(|entry| entry.offsets[0] == first) {
@@ -85,7 +92,7 @@ impl Chunks {
         Ok(())
     }
 
-    /// The unpacked bytes of a chunk.
+    /// Reads a chunk and decodes its filters.
     fn read_chunk(&self, file: &Hdf5File, entry: &ChunkEntry) -> Result<Vec<u8>> {
         let expected = self.element_size * self.chunk.iter().product::<u64>() as usize;
         let stored = match usize::try_from(entry.size).unwrap_or(usize::MAX) {
@@ -102,13 +109,13 @@ impl Chunks {
             apply_pipeline_with_limit(&bytes, &self.filters, mask, self.element_size, Some(&self.registry), limit)?
         };
         if values.len() != expected {
-            let message = format!("the chunk at {:?} has {} bytes instead of {expected}", entry.offsets, values.len());
+            let message = format!("the chunk at {:?} has {} bytes: expected {expected}", entry.offsets, values.len());
             return Err(Error::InvalidData(message));
         }
         Ok(values)
     }
 
-    /// Copies the part of a chunk that is within the shape, run by run along the last dimension.
+    /// Copies the part of a chunk that is inside the shape, one contiguous run along the last dimension at a time.
     fn place(&self, offsets: &[u64], values: &[u8], rows: &mut [u8]) {
         let last = self.shape.len() - 1;
         let run = self.chunk[last].min(self.shape[last] - offsets[last]) as usize * self.element_size;
@@ -117,12 +124,14 @@ impl Chunks {
         for source in values.chunks_exact(stride) {
             let inside = index.iter().zip(offsets).zip(&self.shape).all(|((i, offset), n)| offset + i < *n);
             if inside {
-                // The row is that within `rows`. The last dimension starts at the chunk's offset.
-                let at = |axis: usize| {
+                // Along axis 0, `rows` starts at the chunk's first row. `index` lacks the last axis, whose run starts
+                // at the chunk's offset.
+                let coordinate = |axis: usize| {
                     let inner = index.get(axis).copied().unwrap_or(0);
                     if axis == 0 { inner } else { offsets[axis] + inner }
                 };
-                let target = (1..=last).fold(at(0), |target, axis| target * self.shape[axis] + at(axis));
+                let target =
+                    (1..=last).fold(coordinate(0), |target, axis| target * self.shape[axis] + coordinate(axis));
                 let target = target as usize * self.element_size;
                 rows[target..target + run].copy_from_slice(&source[..run]);
             }
@@ -137,7 +146,7 @@ impl Chunks {
     }
 }
 
-/// Every chunk that has a place in the file.
+/// Lists the allocated chunks.
 fn entries(file: &Hdf5File, layout: &ChunkLayout) -> Result<Vec<ChunkEntry>> {
     let (storage, index, chunk) = (file.storage(), layout.index, layout.chunk);
     let (offset_size, length_size) = (file.superblock().offset_size, file.superblock().length_size);
@@ -145,7 +154,7 @@ fn entries(file: &Hdf5File, layout: &ChunkLayout) -> Result<Vec<ChunkEntry>> {
         return Ok(Vec::new());
     }
     let rank = layout.shape.len();
-    // The grid that the slots of a fixed array and of an implicit index are numbered over.
+    // The format numbers the chunks of a fixed array and of an implicit index over the maximum shape.
     let grid = layout.max_shape.unwrap_or(layout.shape);
     match layout.indexing {
         None => {
@@ -188,10 +197,10 @@ fn entries(file: &Hdf5File, layout: &ChunkLayout) -> Result<Vec<ChunkEntry>> {
 fn entry_of(key: BTreeV1Key, address: u64, rank: usize) -> Result<ChunkEntry> {
     match key {
         BTreeV1Key::RawData { chunk_size, filter_mask, mut offsets } => {
-            // One more offset is stored, into the element.
+            // The B-tree stores one more offset, for the bytes within an element.
             offsets.truncate(rank);
             Ok(ChunkEntry { address, size: u64::from(chunk_size), filter_mask, offsets })
         }
-        BTreeV1Key::Group { .. } => Err(Error::InvalidData("the index of the chunks is that of a group".to_owned())),
+        BTreeV1Key::Group { .. } => Err(Error::InvalidData("the chunk index is the index of a group".to_owned())),
     }
 }

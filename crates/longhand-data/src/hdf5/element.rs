@@ -1,13 +1,13 @@
-//! The element types that are read, and their values.
+//! The supported element types, and decoding of their values.
 
 use hdf5_reader::{ByteOrder, Datatype};
 
-/// How to decode an element. Every value of such a type has one meaning as a real number.
+/// A supported element type: its values are real numbers without further interpretation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Element {
     kind: Kind,
     big_endian: bool,
-    /// Bytes.
+    /// Size in bytes.
     pub(super) size: usize,
 }
 
@@ -15,14 +15,14 @@ pub(super) struct Element {
 enum Kind {
     Unsigned,
     Signed,
-    /// IEEE 754, of 2, 4 or 8 bytes.
+    /// IEEE 754, with 2, 4 or 8 bytes.
     Float,
-    /// A byte of 0 or 1, as h5py (an enumeration) or PyTables (a bit field) store it.
+    /// One byte with the value 0 or 1, stored by h5py as an enumeration and by PyTables as a bit field.
     Bool,
 }
 
-/// Offset, precision, place and size of the exponent, place and size of the mantissa, as the file stores them, and
-/// then the exponent's bias.
+/// Per size in bytes, the properties of an IEEE 754 type as stored in the file: bit offset and precision, position and
+/// size of the exponent, position and size of the mantissa, and the exponent's bias.
 const IEEE_754: [(u8, [u8; 12]); 3] = [
     (2, [0, 0, 16, 0, 10, 5, 0, 10, 15, 0, 0, 0]),
     (4, [0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0]),
@@ -30,30 +30,31 @@ const IEEE_754: [(u8, [u8; 12]); 3] = [
 ];
 
 impl Element {
-    /// The element of this type, or in words what the type is instead.
+    /// Creates the element type; returns a description of an unsupported type as the error.
     ///
-    /// `encoding` is the type as the file stores it: `datatype` does not tell where in an element its bits are.
+    /// `encoding` is the type's message in the file. It is needed because `datatype` lacks bit offset and precision.
     pub(super) fn new(datatype: &Datatype, encoding: &[u8]) -> Result<Self, String> {
         match datatype {
             Datatype::FixedPoint { size, signed, byte_order } => {
-                // The 12 bytes are class, flags and size, then come offset and precision in bits.
-                let whole = encoding.get(8..12) == Some(&[0, 0, size.saturating_mul(8), 0]);
-                if !whole || !matches!(size, 1 | 2 | 4 | 8) {
+                // The message has 8 bytes of class, flags and size, then 4 bytes of offset and precision in bits.
+                let fills_its_bytes = encoding.get(8..12) == Some(&[0, 0, size.saturating_mul(8), 0]);
+                if !fills_its_bytes || !matches!(size, 1 | 2 | 4 | 8) {
                     return Err(format!("integers that do not fill their {size} bytes"));
                 }
-                Ok(Self::whole(if *signed { Kind::Signed } else { Kind::Unsigned }, *byte_order, *size))
+                Ok(Self::from_bytes(if *signed { Kind::Signed } else { Kind::Unsigned }, *byte_order, *size))
             }
             Datatype::FloatingPoint { size, byte_order } => {
-                // The flags: no byte order of a VAX, a mantissa with an implied leading 1, the sign in the highest bit.
+                // Flags of IEEE 754: not the byte order of a VAX, a mantissa with an implied leading 1, the sign in the
+                // highest bit.
                 let [Some(first), Some(sign)] = [encoding.get(1), encoding.get(2)] else {
-                    return Err("a cut-off type".to_owned());
+                    return Err("a truncated type".to_owned());
                 };
                 let standard = first & 0b0111_0000 == 0b0010_0000 && *sign == size.saturating_mul(8).wrapping_sub(1);
                 let layout = IEEE_754.iter().any(|(n, layout)| n == size && encoding.get(8..20) == Some(layout));
                 if !standard || !layout {
                     return Err(format!("floating-point numbers of {size} bytes that are not in an IEEE 754 format"));
                 }
-                Ok(Self::whole(Kind::Float, *byte_order, *size))
+                Ok(Self::from_bytes(Kind::Float, *byte_order, *size))
             }
             Datatype::Enum { base, members } => {
                 let is = |name: &str, value: u8| {
@@ -61,13 +62,13 @@ impl Element {
                 };
                 let byte = matches!(**base, Datatype::FixedPoint { size: 1, .. });
                 if byte && members.len() == 2 && is("false", 0) && is("true", 1) {
-                    Ok(Self::whole(Kind::Bool, ByteOrder::LittleEndian, 1))
+                    Ok(Self::from_bytes(Kind::Bool, ByteOrder::LittleEndian, 1))
                 } else {
                     Err("an enumeration".to_owned())
                 }
             }
             Datatype::Bitfield { size: 1, byte_order } if encoding.get(8..12) == Some(&[0, 0, 8, 0]) => {
-                Ok(Self::whole(Kind::Bool, *byte_order, 1))
+                Ok(Self::from_bytes(Kind::Bool, *byte_order, 1))
             }
             Datatype::String { .. } => Err("text".to_owned()),
             Datatype::Compound { .. } => Err("compound elements".to_owned()),
@@ -76,16 +77,16 @@ impl Element {
         }
     }
 
-    fn whole(kind: Kind, byte_order: ByteOrder, size: u8) -> Self {
+    fn from_bytes(kind: Kind, byte_order: ByteOrder, size: u8) -> Self {
         Self { kind, big_endian: byte_order == ByteOrder::BigEndian, size: usize::from(size) }
     }
 
-    /// Whether the elements are truth values, which are labels but no samples.
+    /// Whether the elements are booleans, which are valid as labels but not as samples.
     pub(super) fn is_bool(self) -> bool {
         self.kind == Kind::Bool
     }
 
-    /// The values of `bytes`, which holds whole elements. An integer beyond 2^53 is rounded.
+    /// Decodes `bytes`, a whole number of elements. Integers beyond 2^53 are rounded.
     pub(super) fn decode(self, bytes: &[u8]) -> impl Iterator<Item = f64> + '_ {
         bytes.chunks_exact(self.size).map(move |bytes| {
             let mut bits = 0_u64;
@@ -107,7 +108,7 @@ impl Element {
     }
 }
 
-/// The value of an IEEE 754 half-precision number.
+/// Converts an IEEE 754 half-precision number.
 fn half(bits: u16) -> f64 {
     let magnitude = match (bits >> 10 & 31, f64::from(bits & 1023)) {
         (0, fraction) => fraction / f64::from(1 << 24),
@@ -124,7 +125,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::float_cmp)] // Half-precision numbers are exact in f64.
-    fn half_precision_numbers_have_their_values() {
+    fn half_precision_numbers_are_converted_exactly() {
         for (bits, value) in [
             (0x3c00, 1.0),
             (0xc000, -2.0),
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::float_cmp)] // Small integers are exact in f64.
-    fn integers_are_extended_by_their_sign() {
+    fn signed_integers_are_sign_extended() {
         let element = |kind, big_endian, size| Element { kind, big_endian, size };
         let first = |element: Element, bytes: &[u8]| element.decode(bytes).next().unwrap();
         assert_eq!(first(element(Kind::Signed, false, 2), &[0xfe, 0xff]), -2.0);

@@ -1,35 +1,38 @@
-//! LZF, the fast compression of h5py (`compression="lzf"`), unpacked.
+//! Decompression of LZF, the fast compression of h5py (`compression="lzf"`).
 
 use hdf5_reader::FilterRegistry;
 use hdf5_reader::error::Error;
 
-/// The number under which h5py registered the filter.
+/// The filter's registered id.
 const FILTER: u16 = 32_000;
 
-/// The filters of the HDF5 crate, and this one.
+/// The filters of the HDF5 crate, and LZF.
 pub(super) fn registry() -> FilterRegistry {
     let mut registry = FilterRegistry::new();
     registry.register(
         FILTER,
-        Box::new(|_, packed, _| {
-            unpack(packed).ok_or_else(|| Error::DecompressionError("the LZF data are cut off or corrupt".to_owned()))
+        Box::new(|_, compressed, _| {
+            decompress(compressed)
+                .ok_or_else(|| Error::DecompressionError("the LZF data are truncated or corrupt".to_owned()))
         }),
     );
     registry
 }
 
-/// A control byte below 32 announces that many literal bytes and one more. Any other is a reference to bytes that are
-/// unpacked already: its upper three bits are the length (7 means that a byte of further length follows), its lower
-/// five and the next byte the distance.
+/// Decompresses LZF data; returns `None` if they are truncated or corrupt.
 ///
-/// Three bytes stand for at most 264, so the result is at most 88 times as long.
-fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
-    let mut unpacked = Vec::new();
-    let mut rest = packed.iter().copied();
+/// A control byte `n` below 32 is followed by `n + 1` literal bytes. Any other control byte is a reference to bytes
+/// that are already decompressed. Its upper three bits are the length minus 2; if they are 7, the next byte is added to
+/// the length. Its lower five bits and the following byte are the distance minus 1.
+///
+/// Three bytes encode at most 264 bytes, so the output is at most 88 times as long as the input.
+fn decompress(compressed: &[u8]) -> Option<Vec<u8>> {
+    let mut output = Vec::new();
+    let mut rest = compressed.iter().copied();
     while let Some(control) = rest.next() {
         if control < 32 {
             for _ in 0..=control {
-                unpacked.push(rest.next()?);
+                output.push(rest.next()?);
             }
             continue;
         }
@@ -38,13 +41,13 @@ fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
             length += usize::from(rest.next()?);
         }
         let distance = (usize::from(control & 31) << 8 | usize::from(rest.next()?)) + 1;
-        let start = unpacked.len().checked_sub(distance)?;
-        // One by one: the reference may run into the bytes it produces.
+        let start = output.len().checked_sub(distance)?;
+        // Byte by byte, because the reference may overlap its own output.
         for i in start..start + length {
-            unpacked.push(unpacked[i]);
+            output.push(output[i]);
         }
     }
-    Some(unpacked)
+    Some(output)
 }
 
 #[cfg(test)]
@@ -52,17 +55,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn literals_and_references_are_unpacked() {
-        assert_eq!(unpack(&[2, b'a', b'b', b'c']).unwrap(), b"abc");
-        // Three bytes from two back, which are two old ones and the first of the new ones.
-        assert_eq!(unpack(&[1, b'a', b'b', 0x20, 1]).unwrap(), b"ababa");
-        assert_eq!(unpack(&[0, 7, 0xe0, 3, 0]).unwrap(), [7; 13]);
+    fn literals_and_references_are_decompressed() {
+        assert_eq!(decompress(&[2, b'a', b'b', b'c']).unwrap(), b"abc");
+        // A length of 3 at a distance of 2: the third byte is the first byte of the output.
+        assert_eq!(decompress(&[1, b'a', b'b', 0x20, 1]).unwrap(), b"ababa");
+        assert_eq!(decompress(&[0, 7, 0xe0, 3, 0]).unwrap(), [7; 13]);
     }
 
     #[test]
-    fn cut_off_or_impossible_data_are_refused() {
-        for packed in [&[2, 1][..], &[0x20], &[0x20, 0], &[0xe0, 1], &[0, 1, 0x20, 1]] {
-            assert_eq!(unpack(packed), None, "{packed:?}");
+    fn truncated_or_corrupt_data_are_rejected() {
+        for compressed in [&[2, 1][..], &[0x20], &[0x20, 0], &[0xe0, 1], &[0, 1, 0x20, 1]] {
+            assert_eq!(decompress(compressed), None, "{compressed:?}");
         }
     }
 }

@@ -1,15 +1,16 @@
 //! The study's own layout: one HDF5 file with `trX`, `trY`, `tstX` and `tstY`.
 //!
-//! `trX` and `tstX` are windows x steps x channels, `trY` and `tstY` are windows x classes with a single 1 a row.
-//! Elements are integers or IEEE 754 floats of any size and byte order; labels may be truth values too. They may be
-//! stored in one piece or in chunks, packed with gzip, LZF, shuffle, scale-offset or Fletcher-32, or not at all.
+//! `trX` and `tstX` have the shape `windows x steps x channels`. `trY` and `tstY` have the shape `windows x classes`,
+//! with a single 1 per row. Elements are integers or IEEE 754 floats of any size and byte order; labels may also be
+//! booleans. Datasets may be contiguous or chunked. The supported filters are gzip, LZF, shuffle, scale-offset and
+//! Fletcher-32.
 
 mod chunks;
-mod edges;
+mod edge_chunks;
 mod element;
 mod lzf;
 mod problem;
-mod stored;
+mod stored_dataset;
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -24,44 +25,44 @@ use hdf5_reader::{ExternalLinkResolver, Hdf5File, OpenOptions};
 use crate::activity::class_names;
 use crate::{Activity, Channel, DataError, Dataset, ReadOptions, Source, Windows};
 use problem::Problem;
-use stored::{Budget, Stored};
+use stored_dataset::{Budget, StoredDataset};
 
 const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 
-/// The flag in a superblock's consistency flags.
+/// Bit of a superblock's consistency flags.
 const OPEN_FOR_WRITING: u32 = 1;
 
-/// More channels or classes than this are a mistake in the file, such as axes in another order.
+/// Limit of channels and classes. More are a mistake in the file, such as permuted axes.
 const LARGEST_COUNT: usize = 10_000;
 
-/// Windows and their labels, opened but not read.
+/// The open datasets of one part: `samples` is named `x`, `labels` is named `y`.
 struct Part {
     x: &'static str,
-    samples: Stored,
+    samples: StoredDataset,
     y: &'static str,
-    labels: Stored,
+    labels: StoredDataset,
 }
 
-/// Reads the file at `path` piece by piece. Besides one chunk or about a mebibyte of it, memory is given only to the
-/// windows that are returned, and only if the file is large enough to hold them (see [`Budget`]).
+/// Reads the file at `path` in blocks. Memory is allocated for one chunk or about one mebibyte at a time and for the
+/// windows that are returned, provided that the file is large enough to contain them (see [`Budget`]).
 pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
     let (is_hdf5, length) = inspect(path).map_err(|e| DataError::io(path, e))?;
     if !is_hdf5 {
         return Err(DataError::NotHdf5 { path: path.to_path_buf() });
     }
-    // The HDF5 crate is meant to return errors for corrupt files. Should it panic on one all the same, that is the
-    // file's fault, not the program's, and nothing of its state is used afterwards.
+    // A panic of the HDF5 crate on a corrupt file is reported as an error of the file. Unwind safe, because no state of
+    // the crate is used afterwards.
     catch_unwind(AssertUnwindSafe(|| Hdf5::open(path, length)?.dataset(options))).unwrap_or_else(|_| {
-        let problem = "the file is corrupt: its structure cannot be followed".to_owned();
+        let problem = "the file is corrupt: its structure cannot be read".to_owned();
         Err(DataError::Hdf5 { file: path.to_path_buf(), problem })
     })
 }
 
-/// Whether the file has the signature of HDF5, and its length. Nothing else is read.
+/// Returns whether the file has the HDF5 signature, and the length of the file in bytes. Reads only the signature.
 fn inspect(path: &Path) -> io::Result<(bool, u64)> {
     let mut file = fs::File::open(path)?;
     let length = file.metadata()?.len();
-    // A user block may come before the signature, which then is at 512, 1024, 2048, ...
+    // After a user block, the signature is at 512, 1024, 2048, ...
     let starts = std::iter::once(0).chain(std::iter::successors(Some(512_u64), |start| start.checked_mul(2)));
     for start in starts.take_while(|start| length.saturating_sub(*start) >= SIGNATURE.len() as u64) {
         let mut found = [0; SIGNATURE.len()];
@@ -74,18 +75,20 @@ fn inspect(path: &Path) -> io::Result<(bool, u64)> {
     Ok((false, length))
 }
 
-/// Refuses external links, which would otherwise look like datasets that are not there.
+/// Rejects external links, which would otherwise be reported as missing datasets.
 struct NoExternalLinks;
 
 impl ExternalLinkResolver for NoExternalLinks {
     fn resolve_external_link(&self, filename: &str) -> Result<Option<Hdf5File>, Error> {
-        Err(Error::UnsupportedEncoding(format!("it is an external link, to a dataset of the file {filename}")))
+        Err(Error::UnsupportedEncoding(format!("it is an external link to a dataset of the file {filename}")))
     }
 }
 
+/// An open file in the study's layout.
 struct Hdf5<'a> {
     path: &'a Path,
     file: Hdf5File,
+    /// In bytes.
     length: u64,
 }
 
@@ -95,19 +98,19 @@ impl<'a> Hdf5<'a> {
         let file = FileStorage::open(path)
             .and_then(|storage| Hdf5File::from_storage_with_options(Arc::new(storage), options))
             .map_err(|e| {
-                let problem = match problem::problem(e) {
+                let problem = match problem::classify(e) {
                     Problem::Io(source) => return DataError::io(path, source),
-                    Problem::Unsupported(feature) => format!("the HDF5 file cannot be read here: {feature}"),
+                    Problem::Unsupported(feature) => format!("the HDF5 file is not supported: {feature}"),
                     Problem::Corrupt(cause) => format!("the HDF5 file is truncated or corrupt: {cause}"),
                     other => format!("the HDF5 file is corrupt: {other:?}"),
                 };
                 DataError::Hdf5 { file: path.to_path_buf(), problem }
             })?;
-        // The flag is of superblock version 3. Values that are not written yet would be read as fill values.
+        // Values that are not yet written would be read as fill values. The flag exists since superblock version 3.
         let superblock = file.superblock();
         if superblock.version >= 3 && superblock.consistency_flags & OPEN_FOR_WRITING != 0 {
-            let problem = "the file is open for writing, or was when its writer crashed: close it there, or if it is \
-                           whole clear the mark with `h5clear -s`";
+            let problem = "the file is open for writing, or its writer crashed: close the file in the other program, or \
+                           run `h5clear -s` if the file is complete";
             return Err(DataError::Hdf5 { file: path.to_path_buf(), problem: problem.to_owned() });
         }
         Ok(Self { path, file, length })
@@ -123,7 +126,8 @@ impl<'a> Hdf5<'a> {
         ] {
             let (shape, expected) = (&shape[1..], &expected[1..]);
             if shape != expected {
-                let problem = format!("has {shape:?} values a window but {other} has {expected:?}: both must be alike");
+                let problem =
+                    format!("has windows of shape {shape:?}, but {other} has {expected:?}: both must be equal");
                 return Err(self.wrong(name, problem));
             }
         }
@@ -133,10 +137,10 @@ impl<'a> Hdf5<'a> {
                 return Err(self.wrong(name, problem));
             }
         }
-        let known = channels(train.samples.shape[2]);
+        let known = default_channels(train.samples.shape[2]);
         let all: Vec<usize> = (0..known.len()).collect();
         let chosen = options.channels.resolve(&known, &all)?;
-        let classes = classes(train.labels.shape[1]);
+        let classes = default_classes(train.labels.shape[1]);
         let channels: Vec<Channel> = chosen.iter().map(|&i| known[i].clone()).collect();
         let windows = |part: &Part| {
             let (values, labels) = (self.samples(part, &chosen)?, self.labels(part)?);
@@ -154,21 +158,24 @@ impl<'a> Hdf5<'a> {
         })
     }
 
-    /// Opens samples and labels of a part; nothing is read yet.
+    /// Opens the samples and labels of a part, without reading their values.
     fn part(&self, x: &'static str, y: &'static str, budget: &mut Budget) -> Result<Part, DataError> {
         let mut open = |name, shape, labels| {
-            Stored::open(&self.file, name, shape, labels, budget).map_err(|problem| problem.with_place(self.path, name))
+            StoredDataset::open(&self.file, name, shape, labels, budget)
+                .map_err(|problem| problem.into_error(self.path, name))
         };
         let samples = open(x, (3, "windows x steps x channels"), false)?;
         let labels = open(y, (2, "windows x classes"), true)?;
         let (windows, rows) = (samples.shape[0], labels.shape[0]);
         if rows != windows {
-            return Err(self.wrong(y, format!("has {rows} rows but {x} has {windows} windows")));
+            return Err(
+                self.wrong(y, format!("has {rows} rows, but {x} has {windows} windows: expected one row per window"))
+            );
         }
         Ok(Part { x, samples, y, labels })
     }
 
-    /// The chosen channels of all windows. Every value is checked, also those of the other channels.
+    /// Reads the chosen channels of all windows. The values of all channels are checked.
     fn samples(&self, part: &Part, chosen: &[usize]) -> Result<Vec<f32>, DataError> {
         let [windows, steps, channels] = part.samples.shape[..] else { unreachable!("opened with three dimensions") };
         let mut samples = Vec::with_capacity(windows * steps * chosen.len());
@@ -176,30 +183,32 @@ impl<'a> Hdf5<'a> {
             .for_each_row(&self.file, |window, values| {
                 if let Some(at) = values.iter().position(|&x| !(x as f32).is_finite()) {
                     let (step, channel, found) = (at / channels, at % channels, values[at]);
-                    let place = format!("at index [{window}, {step}, {channel}]");
-                    return Err(Problem::Contents(format!("expected finite 32-bit numbers, found {found:?} {place}")));
+                    let problem = format!(
+                        "expected finite 32-bit floats, found {found:?} at index [{window}, {step}, {channel}]"
+                    );
+                    return Err(Problem::Contents(problem));
                 }
                 for sample in values.chunks_exact(channels) {
                     samples.extend(chosen.iter().map(|&channel| sample[channel] as f32));
                 }
                 Ok(())
             })
-            .map_err(|problem| problem.with_place(self.path, part.x))?;
+            .map_err(|problem| problem.into_error(self.path, part.x))?;
         Ok(samples)
     }
 
-    /// The class of each window, whose row has a single 1.
+    /// Reads the class of each window: the position of the single 1 in its row.
     fn labels(&self, part: &Part) -> Result<Vec<usize>, DataError> {
         let mut labels = Vec::with_capacity(part.labels.shape[0]);
         part.labels
             .for_each_row(&self.file, |row, values| {
-                labels.push(hot(values).ok_or_else(|| {
+                labels.push(one_hot_index(values).ok_or_else(|| {
                     let shown = &values[..values.len().min(12)];
-                    Problem::Contents(format!("row {row} must hold a single 1 and else 0, but holds {shown:?}"))
+                    Problem::Contents(format!("row {row} must have a single 1 and otherwise 0, found {shown:?}"))
                 })?);
                 Ok(())
             })
-            .map_err(|problem| problem.with_place(self.path, part.y))?;
+            .map_err(|problem| problem.into_error(self.path, part.y))?;
         Ok(labels)
     }
 
@@ -208,15 +217,15 @@ impl<'a> Hdf5<'a> {
     }
 }
 
-/// Where a row of zeros has its single 1.
-#[expect(clippy::float_cmp)] // Labels are exact: 0.999 is none.
-fn hot(row: &[f64]) -> Option<usize> {
+/// Position of the single 1 in a row of zeros.
+#[expect(clippy::float_cmp)] // Labels are exact: 0.999 is not 1.
+fn one_hot_index(row: &[f64]) -> Option<usize> {
     let at = row.iter().position(|&x| x == 1.0)?;
     row.iter().enumerate().all(|(i, &x)| i == at || x == 0.0).then_some(at)
 }
 
-/// The file has no names for its channels.
-fn channels(count: usize) -> Vec<Channel> {
+/// Creates the channels with default names, because the file has no names.
+fn default_channels(count: usize) -> Vec<Channel> {
     if count == 3 {
         ["x", "y", "z"].map(|name| Channel::new(name, "")).into()
     } else {
@@ -224,8 +233,8 @@ fn channels(count: usize) -> Vec<Channel> {
     }
 }
 
-/// Nor for its classes; six are the study's.
-fn classes(count: usize) -> Vec<String> {
+/// Default class names, because the file has no names: six classes are those of the study.
+fn default_classes(count: usize) -> Vec<String> {
     if count == Activity::STUDY.len() {
         class_names(&Activity::STUDY)
     } else {

@@ -1,4 +1,4 @@
-//! What can be wrong with a dataset, told apart: a good file that cannot be read here is not called corrupt.
+//! Classification of errors, so that a valid file with an unsupported feature is not reported as corrupt.
 
 use std::path::Path;
 
@@ -6,36 +6,38 @@ use hdf5_reader::error::Error;
 
 use crate::DataError;
 
-/// What is wrong with a dataset, still without file and name.
+/// A problem with a dataset, without the names of file and dataset.
 #[derive(Debug)]
 pub(super) enum Problem {
-    /// There is no dataset of that name.
+    /// No dataset has the name.
     Missing,
-    /// The file is good, but uses a feature that is not supported.
+    /// The file is valid, but uses an unsupported feature.
     Unsupported(String),
-    /// The datasets claim more bytes than the file could hold.
+    /// The datasets claim more bytes than a file of this size can store.
     TooLarge { bytes: u64, limit: u64 },
     /// Type, shape or values are not those of the study's layout.
     Contents(String),
-    /// The file's structure contradicts itself, or ends too early.
+    /// The file's structure is inconsistent or truncated.
     Corrupt(String),
     /// The operating system could not read the file.
     Io(std::io::Error),
 }
 
 impl Problem {
-    pub(super) fn with_place(self, path: &Path, dataset: &'static str) -> DataError {
+    /// Adds the names of file and dataset.
+    pub(super) fn into_error(self, path: &Path, dataset: &'static str) -> DataError {
         let file = path.to_path_buf();
         match self {
             Problem::Missing => {
-                let problem = format!("the file has no dataset {dataset}: expected trX, trY, tstX and tstY");
+                let problem =
+                    format!("the file has no dataset {dataset}: expected the datasets trX, trY, tstX and tstY");
                 DataError::Hdf5 { file, problem }
             }
             Problem::Unsupported(feature) => DataError::Hdf5Unsupported { file, dataset, feature },
             Problem::TooLarge { bytes, limit } => DataError::Hdf5TooLarge { file, dataset, bytes, limit },
             Problem::Contents(problem) => DataError::Hdf5Dataset { file, dataset, problem },
             Problem::Corrupt(cause) => {
-                let problem = format!("cannot be read, the file is truncated or corrupt: {cause}");
+                let problem = format!("cannot be read because the file is truncated or corrupt: {cause}");
                 DataError::Hdf5Dataset { file, dataset, problem }
             }
             Problem::Io(source) => DataError::io(path, source),
@@ -43,10 +45,10 @@ impl Problem {
     }
 }
 
-/// What the HDF5 crate's error means for the reader of the file.
-pub(super) fn problem(error: Error) -> Problem {
+/// Converts an error of the HDF5 crate.
+pub(super) fn classify(error: Error) -> Problem {
     match error {
-        Error::Context { source, .. } => problem(*source),
+        Error::Context { source, .. } => classify(*source),
         Error::Io(source) => Problem::Io(source),
         Error::DatasetNotFound(_) => Problem::Missing,
         Error::UnsupportedLayoutClass(3) => {
@@ -54,13 +56,14 @@ pub(super) fn problem(error: Error) -> Problem {
         }
         Error::UnsupportedFilter(which) => {
             let id = which.rsplit(' ').next().and_then(|id| id.parse().ok());
-            Problem::Unsupported(format!("it is packed with {}", id.map_or(which, filter)))
+            Problem::Unsupported(format!("it is compressed with {}", id.map_or(which, filter_name)))
         }
-        // The crate's words for a good file that is newer than itself or that asks for much memory.
+        // The crate returns these for a valid file that is newer than the crate or needs much memory.
         Error::UnsupportedEncoding(feature) | Error::ResourceLimit(feature) => Problem::Unsupported(feature),
-        // The first number of the file: rather noise than the future.
+        // The version is the first number of the file, so another value more likely means a corrupt file than a new
+        // one.
         Error::UnsupportedSuperblockVersion(_) => {
-            Problem::Corrupt(format!("{error}, unless the file is newer than what can be read here"))
+            Problem::Corrupt(format!("{error}, unless the file is newer than the supported versions"))
         }
         Error::UnsupportedObjectHeaderVersion(_)
         | Error::UnsupportedLayoutVersion(_)
@@ -72,8 +75,8 @@ pub(super) fn problem(error: Error) -> Problem {
     }
 }
 
-/// The filter's name, where it is a common one.
-fn filter(id: u16) -> String {
+/// Name of a common filter, or its id.
+fn filter_name(id: u16) -> String {
     let name = match id {
         4 => "szip",
         5 => "n-bit packing",
@@ -85,7 +88,7 @@ fn filter(id: u16) -> String {
         32_013 => "ZFP",
         32_015 => "Zstandard",
         32_026 => "Blosc2",
-        _ => return format!("the filter {id}"),
+        _ => return format!("filter {id}"),
     };
-    format!("{name} (the filter {id})")
+    format!("{name} (filter {id})")
 }

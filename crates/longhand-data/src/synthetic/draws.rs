@@ -1,10 +1,10 @@
-//! Random draws, in the words of the rest of the generator.
+//! The random distributions that the generator uses.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
-/// One stream of random numbers.
+/// A stream of random numbers.
 pub(crate) struct Draws(ChaCha8Rng);
 
 impl Draws {
@@ -14,13 +14,13 @@ impl Draws {
         Self(generator)
     }
 
-    /// Normal, by mean and standard deviation.
+    /// Draws from a normal distribution with this mean and standard deviation.
     pub(crate) fn normal(&mut self, mean: f64, deviation: f64) -> f64 {
         mean + deviation * self.0.sample::<f64, _>(StandardNormal)
     }
 
-    /// Normal, drawn again if it falls more than two standard deviations off.
-    pub(crate) fn near(&mut self, mean: f64, deviation: f64) -> f64 {
+    /// Draws from a normal distribution, truncated at two standard deviations by rejection.
+    pub(crate) fn truncated_normal(&mut self, mean: f64, deviation: f64) -> f64 {
         loop {
             let x = self.normal(0.0, 1.0);
             if x.abs() <= 2.0 {
@@ -29,18 +29,20 @@ impl Draws {
         }
     }
 
-    /// A factor about 1, as likely to be `f` as `1 / f`; `spread` is about its relative deviation.
+    /// Draws a log-normal factor around 1, with the logarithm truncated as in
+    /// [`truncated_normal`](Self::truncated_normal). `spread` is the standard deviation of the logarithm before
+    /// truncation.
     pub(crate) fn factor(&mut self, spread: f64) -> f64 {
-        libm::exp(self.near(0.0, spread))
+        libm::exp(self.truncated_normal(0.0, spread))
     }
 
-    /// Uniform between two numbers.
-    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
+    /// Draws uniformly from `[low, high)`.
+    pub(crate) fn uniform(&mut self, low: f64, high: f64) -> f64 {
         self.0.random_range(low..high)
     }
 
-    /// True with this probability.
-    pub(crate) fn chance(&mut self, probability: f64) -> bool {
+    /// Draws `true` with this probability.
+    pub(crate) fn bernoulli(&mut self, probability: f64) -> bool {
         self.0.random_bool(probability)
     }
 }

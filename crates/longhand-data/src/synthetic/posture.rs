@@ -1,11 +1,11 @@
-//! Sitting and standing: nearly still, but nobody is a statue.
+//! Sitting and standing: small movements of people at rest.
 
 use std::f64::consts::TAU;
 
 use super::draws::Draws;
-use super::{DT, Motion};
+use super::motion::{DT, Motion};
 
-/// How somebody sits or stands, and how restless they are at it.
+/// A person's posture while sitting or standing, and the size of the small movements.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Posture {
     /// Flexion of the thigh in rad.
@@ -18,32 +18,32 @@ pub(crate) struct Posture {
     pub(crate) tremor: f64,
     /// Amplitude of breathing in g.
     pub(crate) breath: f64,
-    /// Shifts of posture a second (Hz).
+    /// Shifts of posture per second (Hz).
     pub(crate) shift_rate: f64,
     /// Standard deviation of a shift in rad.
     pub(crate) shift: f64,
-    /// Swing of a bouncing leg in rad, and its frequency in Hz.
+    /// Amplitude of a bouncing leg in rad, and its frequency in Hz.
     pub(crate) bounce: [f64; 2],
 }
 
-/// Somebody in a posture.
-pub(crate) struct Sitter {
+/// Simulation state of a person who sits or stands.
+pub(crate) struct StillPerson {
     posture: Posture,
-    /// Sway of flexion and lean in rad.
+    /// Slow random sway of flexion and lean in rad.
     sway: [f64; 2],
-    /// Rates of flexion and lean on the way to where the last shift leads, in rad/s.
+    /// Rates of flexion and lean in rad/s.
     rates: [f64; 2],
-    /// Flexion and lean in rad, and where they are going.
+    /// Flexion and lean in rad, and the values that they approach after a shift.
     angles: [f64; 2],
     goals: [f64; 2],
-    /// A jolt of the body in a shift, in g; it fades.
+    /// Decaying acceleration of the body after a shift, in g.
     jolt: f64,
     /// Phases of breathing, tremor and bouncing, in rad, and their frequencies in Hz.
     phases: [f64; 3],
     frequencies: [f64; 3],
 }
 
-impl Sitter {
+impl StillPerson {
     pub(crate) fn new(posture: Posture, draws: &mut Draws) -> Self {
         let angles = [posture.flexion, posture.lean];
         Self {
@@ -53,16 +53,16 @@ impl Sitter {
             angles,
             goals: angles,
             jolt: 0.0,
-            phases: [0, 1, 2].map(|_| draws.between(0.0, TAU)),
-            frequencies: [draws.near(0.27, 0.05), draws.near(8.5, 0.8), posture.bounce[1]],
+            phases: [0, 1, 2].map(|_| draws.uniform(0.0, TAU)),
+            frequencies: [draws.truncated_normal(0.27, 0.05), draws.truncated_normal(8.5, 0.8), posture.bounce[1]],
         }
     }
 
-    /// The next sample's motion.
+    /// Advances by one sample and returns its motion.
     pub(crate) fn next(&mut self, draws: &mut Draws) -> Motion {
         let posture = &self.posture;
-        if draws.chance(posture.shift_rate * DT) {
-            // Shifts wander about the posture; they do not walk away from it.
+        if draws.bernoulli(posture.shift_rate * DT) {
+            // Half of the previous deviation decays, so that shifts do not drift away from the posture.
             let home = [posture.flexion, posture.lean];
             for (goal, home) in self.goals.iter_mut().zip(home) {
                 *goal = home + 0.5 * (*goal - home) + draws.normal(0.0, posture.shift);
@@ -70,14 +70,15 @@ impl Sitter {
             self.jolt = draws.normal(0.0, 1.5 * posture.shift);
         }
         self.jolt *= 0.93;
-        // Critically damped, about half a second to get there.
+        // A critically damped spring, which settles in about half a second.
         let forces =
             std::array::from_fn::<f64, 2, _>(|i| 36.0 * (self.goals[i] - self.angles[i]) - 12.0 * self.rates[i]);
         for ((angle, rate), force) in self.angles.iter_mut().zip(&mut self.rates).zip(forces) {
             *rate += force * DT;
             *angle += *rate * DT;
         }
-        // Sway forgets itself within a second or so; `1 - 0.975^2` keeps its deviation.
+        // A first-order autoregressive process with a time constant of 0.8 s. 0.222 is sqrt(1 - 0.975^2), so that the
+        // standard deviation is `posture.sway`.
         for sway in &mut self.sway {
             *sway = 0.975 * *sway + draws.normal(0.0, 0.222 * posture.sway);
         }

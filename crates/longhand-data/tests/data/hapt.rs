@@ -1,4 +1,4 @@
-//! UCI HAPT.
+//! Tests of the loader of UCI HAPT.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -7,7 +7,7 @@ use longhand_data::{ChannelChoice, ReadOptions, Source, SplitRule, WindowOptions
 
 use super::{assert_fails, read_all, sample, write};
 
-/// `rows` rows of `row, row + 0.25, -row`.
+/// A signal file with the rows `row row+0.25 -row`, `row` counting from 1.
 fn signal(rows: usize) -> String {
     let mut text = String::new();
     for row in 1..=rows {
@@ -16,7 +16,7 @@ fn signal(rows: usize) -> String {
     text
 }
 
-/// Experiment 1 of user 1, with both sensors; experiment 2 of user 7 is only in the labels.
+/// Writes `labels` and experiment 1 of user 1 with both sensors. Experiment 2 of user 7 has no files.
 fn write_all(folder: &Path, labels: &str) {
     write(&folder.join("RawData/labels.txt"), labels);
     write(&folder.join("RawData/acc_exp01_user01.txt"), signal(20));
@@ -28,7 +28,7 @@ fn with_gyroscope() -> ReadOptions {
 }
 
 #[test]
-fn the_sample_loads() {
+fn the_real_sample_has_the_expected_windows() {
     let Some(folder) = sample("hapt") else { return };
     let data = read_all(&folder).unwrap();
     assert_eq!(data.name, "UCI HAPT");
@@ -48,9 +48,9 @@ fn the_sample_loads() {
 }
 
 #[test]
-fn segments_are_what_the_labels_say() {
+fn each_label_row_becomes_a_recording() {
     let folder = tempfile::tempdir().unwrap();
-    // Walking, a transition, laying up to the last row; then an experiment whose files are not there.
+    // Walking, a transition, and lying up to the last row; then an experiment without files.
     write_all(folder.path(), "1 1 1 2 4\r\n1 1 8 5 9\n1 1 6 20 20\n\n2 7 1 1 900\n");
     let Source::Recordings(recordings) = read_all(folder.path()).unwrap().source else { panic!("recordings") };
     assert_eq!(recordings.len(), 2);
@@ -61,17 +61,17 @@ fn segments_are_what_the_labels_say() {
     let both = read(folder.path(), &with_gyroscope()).unwrap();
     let Source::Recordings(recordings) = both.source else { panic!("recordings") };
     assert_eq!(recordings[1].samples, [20.0, 20.25, -20.0, 20.0]);
-    // A segment shorter than a window gives none.
+    // A recording shorter than a window contributes no window.
     let windows = read_all(folder.path()).unwrap().windows(&WindowOptions { steps: 2, stride: 1 }).unwrap();
     assert_eq!(windows.count_by_class(), [2, 0, 0, 0, 0, 0]);
 }
 
 #[test]
-fn broken_files_are_named_with_line() {
+fn errors_name_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let options = ReadOptions::default();
     for (labels, parts) in [
-        ("1 1 1 2 4\n1 1 2 5 21\n", &["labels.txt", "line 2", "5 to 21", "acc_exp01_user01.txt", "has 20"][..]),
+        ("1 1 1 2 4\n1 1 2 5 21\n", &["labels.txt", "line 2", "5 to 21", "acc_exp01_user01.txt", "has 20 rows"][..]),
         ("1 1 7 1 21\n", &["labels.txt", "line 1", "has 20"]),
         ("1 1 1 0 4\n", &["labels.txt", "line 1", "whole numbers from 1"]),
         ("1 1 1 2.5 4\n", &["labels.txt", "line 1", "whole numbers from 1"]),
@@ -83,12 +83,12 @@ fn broken_files_are_named_with_line() {
         ("1 1 1 1e400 4\n", &["labels.txt", "line 1", "column 4", "`1e400`"]),
         ("1 1 1 -4 4\n", &["labels.txt", "line 1", "whole numbers from 1"]),
         ("1,1,1,2,4\n", &["labels.txt", "line 1", "separated by commas", "expected blanks"]),
-        // Rows that overlap or repeat, in any order.
+        // Overlapping or repeated ranges, in any order.
         ("1 1 1 2 6\n1 1 2 6 9\n", &["labels.txt", "line 2", "samples 6 to 9", "experiment 1", "2 to 6 in line 1"]),
         ("1 1 1 8 9\n1 1 2 2 8\n", &["labels.txt", "line 2", "samples 2 to 8", "8 to 9 in line 1"]),
         ("1 1 1 2 6\n1 1 1 2 6\n", &["labels.txt", "line 2", "overlap"]),
         ("1 1 1 1 20\n1 1 7 5 6\n", &["labels.txt", "line 2", "overlap"]),
-        ("1 1 7 1 20\n", &["labels.txt", "only of transitions", "activities 1 to 6"]),
+        ("1 1 7 1 20\n", &["labels.txt", "is a transition", "activity from 1 to 6"]),
         ("2 7 1 1 9\n", &["acc_exp01_user01.txt", "has no row in labels.txt"]),
     ] {
         write_all(folder.path(), labels);
@@ -108,7 +108,7 @@ fn broken_files_are_named_with_line() {
     write(&acceleration, signal(20));
     let gyroscope = folder.path().join("RawData/gyro_exp01_user01.txt");
     write(&gyroscope, signal(19));
-    read_all(folder.path()).expect("the gyroscope is not asked for");
+    read_all(folder.path()).expect("the gyroscope is not needed");
     assert_fails(
         folder.path(),
         &with_gyroscope(),
@@ -117,11 +117,11 @@ fn broken_files_are_named_with_line() {
     std::fs::remove_file(gyroscope).unwrap();
     assert_fails(folder.path(), &with_gyroscope(), &["gyro_exp01_user01.txt", "no such file"]);
     std::fs::remove_file(acceleration).unwrap();
-    assert_fails(folder.path(), &options, &["holds no recordings", "acc_exp01_user01.txt"]);
+    assert_fails(folder.path(), &options, &["contains no recordings", "acc_exp01_user01.txt"]);
 }
 
 #[test]
-fn no_experiment_is_left_out_or_read_twice_silently() {
+fn experiments_are_never_skipped_or_duplicated_silently() {
     let folder = tempfile::tempdir().unwrap();
     let raw = folder.path().join("RawData");
     write_all(folder.path(), "1 1 1 1 20\n");

@@ -1,4 +1,4 @@
-//! HDF5 in the study's layout: the real file, files written here, and broken copies of both.
+//! Tests of the HDF5 loader: the real file, generated files, and corrupt copies of both.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use longhand_data::{ReadOptions, Source, SplitRule, WindowOptions, read};
 
 use super::{assert_fails, assert_message, read_all, sample, write};
 
-/// A small file: 12 training and 8 test windows of 5 steps and 4 channels, of 3 classes.
+/// Contents of a small file: 12 training and 8 test windows of 5 steps, 4 channels and 3 classes.
 #[derive(Clone)]
 struct Contents {
     shapes: [Vec<u64>; 4],
@@ -24,7 +24,7 @@ impl Contents {
         Self { shapes: [vec![12, 5, 4], vec![12, 3], vec![8, 5, 4], vec![8, 3]], values: [x(12), y(12), x(8), y(8)] }
     }
 
-    /// The datasets as `build` makes them, without those it makes none of.
+    /// Writes the datasets that `build` returns; omits a dataset for which it returns `None`.
     fn write(&self, path: &Path, build: impl Fn(&str, &[u64], &[f64]) -> Option<DatasetBuilder>) {
         let datasets = NAMES.iter().zip(&self.shapes).zip(&self.values).filter_map(|((n, s), v)| build(n, s, v));
         let plan = datasets.fold(Hdf5Builder::new(), Hdf5Builder::dataset).into_plan().unwrap();
@@ -36,7 +36,7 @@ impl Contents {
     }
 }
 
-#[expect(clippy::unnecessary_wraps)] // As `write` wants it.
+#[expect(clippy::unnecessary_wraps)] // The signature that `write` expects.
 fn double(name: &str, shape: &[u64], values: &[f64]) -> Option<DatasetBuilder> {
     Some(DatasetBuilder::typed_data(name, shape, values).unwrap())
 }
@@ -51,10 +51,10 @@ fn filter(id: u16, client_data: &[u32]) -> FilterDescription {
 }
 
 #[test]
-fn the_sample_has_the_studys_shapes() {
+fn the_real_sample_has_the_studys_shapes() {
     let Some(file) = sample("report/har_report_layout.h5") else { return };
     let data = read_all(&file).unwrap();
-    let Source::GivenSplit { train, test } = &data.source else { panic!("brings its split") };
+    let Source::GivenSplit { train, test } = &data.source else { panic!("HDF5 files have a given split") };
     assert_eq!((train.len(), test.len()), (3_000, 600));
     assert_eq!((train.steps, train.channel_count()), (150, 3));
     assert_eq!((train.count_by_class(), test.count_by_class()), (vec![500; 6], vec![100; 6]));
@@ -63,11 +63,11 @@ fn the_sample_has_the_studys_shapes() {
     assert_eq!((&split.train, &split.test), (train, test));
     let message =
         data.split(&WindowOptions::default(), &SplitRule::People { test: vec![1] }, 1).unwrap_err().to_string();
-    assert_message(&message, &["does not say which person"]);
+    assert_message(&message, &["does not identify the person"]);
 }
 
 #[test]
-fn the_truncated_sample_does_not_load() {
+fn truncated_copies_of_the_real_sample_are_rejected() {
     let Some(file) = sample("report/har_report_layout.h5") else { return };
     let bytes = fs::read(file).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -81,13 +81,13 @@ fn the_truncated_sample_does_not_load() {
 }
 
 #[test]
-fn however_it_is_stored_it_is_the_same() {
+fn all_storage_types_read_the_same_values() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let good = Contents::good();
     good.write_plain(&path("double.h5"));
     good.write(&path("float.h5"), |name, shape, values| Some(float(name, shape, values)));
-    good.write(&path("packed.h5"), |name, shape, values| {
+    good.write(&path("compressed.h5"), |name, shape, values| {
         let chunk: Vec<u64> = shape.iter().enumerate().map(|(i, &n)| if i == 0 { 5 } else { n }).collect();
         let builder = float(name, shape, values).chunked(chunk);
         Some(builder.filter(filter(FILTER_SHUFFLE, &[4])).filter(filter(FILTER_DEFLATE, &[6])))
@@ -101,11 +101,11 @@ fn however_it_is_stored_it_is_the_same() {
     let data = read_all(&path("double.h5")).unwrap();
     assert_eq!(data.classes, ["class 1", "class 2", "class 3"]);
     assert_eq!(data.channels.len(), 4);
-    let Source::GivenSplit { train, test } = &data.source else { panic!("brings its split") };
+    let Source::GivenSplit { train, test } = &data.source else { panic!("HDF5 files have a given split") };
     assert_eq!((train.len(), train.steps, test.len()), (12, 5, 8));
     assert_eq!(train.labels[..4], [0, 1, 2, 0]);
     assert_eq!(test.window(1)[..2], [2.5, 2.625]);
-    for other in ["float.h5", "packed.h5", "integers.h5"] {
+    for other in ["float.h5", "compressed.h5", "integers.h5"] {
         assert_eq!(read_all(&path(other)).unwrap(), data, "{other}");
     }
 
@@ -113,11 +113,11 @@ fn however_it_is_stored_it_is_the_same() {
     let chosen = read(&path("double.h5"), &two).unwrap().windows(&WindowOptions::default()).unwrap();
     assert_eq!(chosen.window(0)[..4], [0.375, 0.0, 0.875, 0.5]);
     let message = data.windows(&WindowOptions { steps: 3, stride: 3 }).unwrap_err().to_string();
-    assert_message(&message, &["windows of 5 steps already", "3"]);
+    assert_message(&message, &["already consist of windows of 5 steps", "3"]);
 }
 
 #[test]
-fn wrong_contents_are_named_with_dataset_and_index() {
+fn errors_name_dataset_and_index() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wrong.h5");
     let broken = |change: &dyn Fn(&mut Contents), parts: &[&str]| {
@@ -150,7 +150,7 @@ fn wrong_contents_are_named_with_dataset_and_index() {
     }
 }
 
-/// Whatever a broken file holds, reading it ends with data or an error.
+/// Reading a corrupt file returns data or an error.
 #[test]
 fn corrupt_files_never_panic() {
     let folder = tempfile::tempdir().unwrap();
@@ -164,22 +164,22 @@ fn corrupt_files_never_panic() {
     let file = folder.path().join("corrupt.h5");
     for original in files {
         let bytes = fs::read(&original).unwrap();
-        let mut refused = 0;
-        // At regular intervals, so that superblock, headers and data are all hit.
+        let mut rejected = 0;
+        // At regular intervals, so that superblock, headers and data are all corrupted.
         for at in (0..bytes.len()).step_by(29) {
             let mut broken = bytes.clone();
             broken[at] ^= 0x55;
-            write_anew(&file, &broken);
-            refused += usize::from(read_all(&file).is_err());
-            write_anew(&file, &bytes[..at]);
+            write_new_file(&file, &broken);
+            rejected += usize::from(read_all(&file).is_err());
+            write_new_file(&file, &bytes[..at]);
             assert!(read_all(&file).is_err(), "the first {at} bytes of {}", original.display());
         }
-        assert!(refused > 0, "{}", original.display());
+        assert!(rejected > 0, "{}", original.display());
     }
 }
 
-/// A new file each time: some file systems wait for the disk when a file is overwritten.
-fn write_anew(path: &Path, bytes: &[u8]) {
+/// Replaces a file by a new one: some file systems wait for the disk when a file is overwritten.
+fn write_new_file(path: &Path, bytes: &[u8]) {
     let _ = fs::remove_file(path);
     write(path, bytes);
 }

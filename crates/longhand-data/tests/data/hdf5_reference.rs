@@ -1,5 +1,5 @@
-//! Small HDF5 files that h5py wrote (`tests/hdf5/reference_files.py`), in layouts that are easily read wrongly, and
-//! files that must be refused with their true cause.
+//! Tests with small HDF5 files that h5py wrote (`tests/hdf5/reference_files.py`): layouts that are easily misread, and
+//! files that must be rejected with the correct cause.
 
 use std::path::{Path, PathBuf};
 
@@ -8,11 +8,12 @@ use longhand_data::{DataError, ReadOptions, Source, Windows};
 
 use super::{assert_fails, read_all, write};
 
+/// Path of a reference file.
 pub(super) fn reference(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hdf5").join(name)
 }
 
-/// The values that every reference file holds.
+/// Asserts that windows have the values of the reference files.
 fn assert_reference(windows: &Windows, count: usize, name: &str) {
     assert_eq!((windows.len(), windows.steps, windows.channel_count()), (count, 4, 3), "{name}");
     for window in 0..count {
@@ -37,24 +38,24 @@ fn layouts_and_types_that_h5py_writes_are_read() {
         "half.h5",
     ] {
         let data = read_all(&reference(name)).unwrap_or_else(|e| panic!("{e}"));
-        let Source::GivenSplit { train, test } = &data.source else { panic!("brings its split") };
+        let Source::GivenSplit { train, test } = &data.source else { panic!("HDF5 files have a given split") };
         assert_reference(train, 7, name);
         assert_reference(test, 3, name);
     }
 }
 
 #[test]
-fn good_files_that_cannot_be_read_are_refused_with_the_cause() {
+fn unsupported_files_are_rejected_with_the_cause() {
     for (name, cause) in [
         ("virtual.h5", "virtual dataset"),
         ("external_storage.h5", "external storage"),
-        ("external_link.h5", "external link, to a dataset of the file elsewhere.h5"),
+        ("external_link.h5", "external link to a dataset of the file elsewhere.h5"),
     ] {
         let error = read_all(&reference(name)).unwrap_err();
         assert!(matches!(error, DataError::Hdf5Unsupported { dataset: "trX", .. }), "{error}");
         let message = error.to_string();
         for part in [name, "trX", cause, "h5py.File"] {
-            assert!(message.contains(part), "no `{part}` in: {message}");
+            assert!(message.contains(part), "the message must contain `{part}`: {message}");
         }
         assert!(!message.contains("corrupt"), "{message}");
     }
@@ -64,17 +65,17 @@ fn good_files_that_cannot_be_read_are_refused_with_the_cause() {
 }
 
 #[test]
-fn no_memory_is_given_to_values_that_the_file_cannot_hold() {
+fn datasets_too_large_for_their_file_are_rejected() {
     let error = read_all(&reference("never_written.h5")).unwrap_err();
     assert!(matches!(error, DataError::Hdf5TooLarge { dataset: "trX", bytes: 144_000_000, .. }), "{error}");
 }
 
-/// Zeros are packed a thousand to one.
+/// Deflate compresses zeros by a factor of about 1,000.
 #[test]
-fn many_zeros_in_a_small_file_are_read() {
+fn highly_compressed_files_are_read() {
     let zeros = vec![0.0_f32; 80_000 * 150 * 3];
     let one_hot: Vec<u8> = (0..80_000_usize).flat_map(|i| [i % 2, 1 - i % 2]).map(|x| x as u8).collect();
-    let packed = |name: &str, windows: usize| {
+    let compressed = |name: &str, windows: usize| {
         let filter = FilterDescription { id: FILTER_DEFLATE, name: None, client_data: vec![6] };
         let values = &zeros[..windows * 450];
         let builder = DatasetBuilder::typed_data(name, [windows as u64, 150, 3], values).unwrap();
@@ -83,13 +84,13 @@ fn many_zeros_in_a_small_file_are_read() {
     let labels = |name: &str, windows: usize| {
         DatasetBuilder::typed_data(name, [windows as u64, 2], &one_hot[..2 * windows]).unwrap()
     };
-    let builder = Hdf5Builder::new().dataset(packed("trX", 80_000)).dataset(labels("trY", 80_000));
-    let builder = builder.dataset(packed("tstX", 1_000)).dataset(labels("tstY", 1_000));
+    let builder = Hdf5Builder::new().dataset(compressed("trX", 80_000)).dataset(labels("trY", 80_000));
+    let builder = builder.dataset(compressed("tstX", 1_000)).dataset(labels("tstY", 1_000));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("zeros.h5");
     write(&file, builder.into_plan().unwrap().encode(WriteOptions::default()).unwrap());
     assert!(file.metadata().unwrap().len() < 500_000);
     let data = read_all(&file).unwrap();
-    let Source::GivenSplit { train, .. } = data.source else { panic!("brings its split") };
+    let Source::GivenSplit { train, .. } = data.source else { panic!("HDF5 files have a given split") };
     assert_eq!(train.values(), zeros);
 }

@@ -1,6 +1,5 @@
-//! Loaders, splits, the normaliser and the generator, against real samples where they are present and small files made
-//! here.
-#![allow(clippy::float_cmp)] // What is compared exactly here is meant to be exact.
+//! Tests of loaders, splits, normaliser and generator, with real samples if available and with small generated files.
+#![allow(clippy::float_cmp)] // These values are exact.
 
 mod hapt;
 mod hdf5;
@@ -16,17 +15,17 @@ use std::path::{Path, PathBuf};
 
 use longhand_data::{Channel, DataError, Dataset, ReadOptions, Windows, read};
 
-/// A folder or file of the real samples, which are no part of the project: below `HAR_DATA_DIR`, or else beside the
-/// workspace. Says so where it is missing.
+/// Finds a folder or file of the real samples, which are not part of the project: in `HAR_DATA_DIR` if set, otherwise
+/// next to the workspace. Returns `None` and prints a note if it is missing.
 fn sample(name: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let path = std::env::var_os("HAR_DATA_DIR").map_or(beside, PathBuf::from).join(name);
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let path = std::env::var_os("HAR_DATA_DIR").map_or(default, PathBuf::from).join(name);
     if path.exists() {
         return Some(path);
     }
-    // Not through `println!`, which the test harness would swallow when the test passes.
-    let note = format!("SKIPPED: no sample {name}; set HAR_DATA_DIR to the folder that holds it\n");
-    std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes()).expect("stderr");
+    // Not `eprintln!`, whose output the test harness hides when the test passes.
+    let note = format!("SKIPPED: no sample {name}; set HAR_DATA_DIR to the folder that contains it\n");
+    std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes()).expect("standard error is writable");
     None
 }
 
@@ -34,36 +33,38 @@ fn read_all(path: &Path) -> Result<Dataset, DataError> {
     read(path, &ReadOptions::default())
 }
 
-/// Writes a file and the folders above it.
+/// Writes a file and creates its parent folders.
 fn write(path: &Path, contents: impl AsRef<[u8]>) {
-    fs::create_dir_all(path.parent().expect("a folder above")).expect("folder");
-    fs::write(path, contents).expect("file");
+    fs::create_dir_all(path.parent().expect("the path has a parent folder")).expect("the folder can be created");
+    fs::write(path, contents).expect("the file can be written");
 }
 
-/// Asserts that reading fails with one sentence that holds all of `parts`.
+/// Asserts that reading fails with a single-line message that contains all of `parts`.
 #[track_caller]
 fn assert_fails(path: &Path, options: &ReadOptions, parts: &[&str]) {
-    let message = read(path, options).expect_err("must not load").to_string();
+    let message = read(path, options).expect_err("reading must fail").to_string();
     assert_message(&message, parts);
 }
 
+/// Asserts that a message is a single line and contains all of `parts`.
 #[track_caller]
 fn assert_message(message: &str, parts: &[&str]) {
-    assert!(!message.contains('\n'), "more than a line: {message}");
+    assert!(!message.contains('\n'), "the message must be a single line: {message}");
     for part in parts {
-        assert!(message.contains(part), "no `{part}` in: {message}");
+        assert!(message.contains(part), "the message must contain `{part}`: {message}");
     }
 }
 
-/// Windows of one step and one channel, of these classes and people; the value is the window's number.
+/// Windows of one step and one channel with these labels and people; the value of window `i` is `i`.
 fn numbered(labels: &[usize], people: &[u32], classes: usize) -> Windows {
     let names = (0..classes).map(|class| format!("class {class}")).collect();
     let values = (0..labels.len()).map(|i| i as f32).collect();
-    Windows::new(names, vec![Channel::new("x", "g")], 1, values, labels.to_vec(), people.to_vec()).expect("windows")
+    Windows::new(names, vec![Channel::new("x", "g")], 1, values, labels.to_vec(), people.to_vec())
+        .expect("the windows are consistent")
 }
 
 #[test]
-fn a_path_of_no_known_layout_is_told_so() {
+fn unknown_layouts_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let options = ReadOptions::default();
     assert_fails(&folder.path().join("nowhere"), &options, &["nowhere", "no such file or folder"]);
@@ -74,7 +75,7 @@ fn a_path_of_no_known_layout_is_told_so() {
     assert_fails(&file, &options, &["notes.txt", "not an HDF5 file"]);
     write(&file, "");
     assert_fails(&file, &options, &["notes.txt", "not an HDF5 file"]);
-    // Of a large file only a few bytes are looked at; this one has no contents on the disk.
+    // A sparse file of 8 GiB: only a few bytes of it are read.
     fs::File::create(&file).unwrap().set_len(1 << 33).unwrap();
     assert_fails(&file, &options, &["notes.txt", "not an HDF5 file"]);
     #[cfg(unix)]

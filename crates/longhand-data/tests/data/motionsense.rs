@@ -1,4 +1,4 @@
-//! `MotionSense`.
+//! Tests of the loader of `MotionSense`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -14,7 +14,7 @@ fn choose(names: &str) -> ReadOptions {
     ReadOptions { channels: names.parse().unwrap() }
 }
 
-/// A trial whose column `c` (from 1, after the index) holds `10 * row + c`.
+/// A trial in which column `c` (counted from 1, after the index) has the value `10 * row + c`.
 fn trial(rows: usize) -> String {
     let mut text = HEADER.to_owned();
     for row in 0..rows {
@@ -27,7 +27,7 @@ fn trial(rows: usize) -> String {
     text
 }
 
-/// A copy of a small data set: one trial of every activity, one person each.
+/// Writes a small data set: one trial per activity, each of another person.
 fn write_all(folder: &Path) {
     for (i, prefix) in ["dws_1", "jog_9", "sit_5", "std_6", "ups_3", "wlk_7"].iter().enumerate() {
         write(&folder.join(format!("A_DeviceMotion_data/{prefix}/sub_{}.csv", i + 1)), trial(4));
@@ -37,12 +37,12 @@ fn write_all(folder: &Path) {
 fn samples(path: &Path, options: &ReadOptions) -> Vec<f32> {
     match read(path, options).unwrap().source {
         Source::Recordings(recordings) => recordings[0].samples.clone(),
-        Source::GivenSplit { .. } => panic!("MotionSense brings no split"),
+        Source::GivenSplit { .. } => panic!("MotionSense has no given split"),
     }
 }
 
 #[test]
-fn the_sample_has_the_windows_it_should() {
+fn the_real_sample_has_the_expected_windows() {
     let Some(folder) = sample("motionsense") else { return };
     let data = read_all(&folder).unwrap();
     assert_eq!(data.name, "MotionSense");
@@ -64,11 +64,11 @@ fn the_sample_has_the_windows_it_should() {
 }
 
 #[test]
-fn every_way_to_name_the_folder_gives_the_same() {
+fn the_folder_may_be_given_at_any_level() {
     let folder = tempfile::tempdir().unwrap();
     write_all(folder.path());
     let inner = folder.path().join("A_DeviceMotion_data");
-    // What else may lie about.
+    // Unrelated files that must be ignored.
     write(&folder.path().join("data_subjects_info.csv"), "\u{feff}code,weight\n1,102\n");
     write(&inner.join(".DS_Store"), "\0\0");
     write(&inner.join("wlk_7/.DS_Store"), "\0\0");
@@ -95,7 +95,7 @@ fn channels_are_found_by_name() {
     let data = read(folder.path(), &choose("attitude.yaw,rotationRate.x,total.y")).unwrap();
     assert_eq!(data.channels.iter().map(|channel| channel.unit.as_str()).collect::<Vec<_>>(), ["rad", "rad/s", "g"]);
 
-    // In another order, with a byte order mark, carriage returns and no index.
+    // Another column order, a byte order mark, carriage returns and no index column.
     write(&file, "\u{feff}attitude.roll,\"userAcceleration.x\", gravity.x\r\n1,2,-2.5914330000000003\r\n1,3,4e-1\r\n");
     assert_eq!(samples(folder.path(), &choose("total.x")), [-0.591_433, 3.4]);
     assert_fails(folder.path(), &ReadOptions::default(), &["sub_3.csv", "line 1", "`gravity.y`"]);
@@ -103,15 +103,15 @@ fn channels_are_found_by_name() {
     for (names, parts) in [
         ("total.x,height", &["`height`", "choose from", "attitude.roll", "total.z"][..]),
         ("", &["``", "choose from"]),
-        ("total,total.y", &["names `total.y` twice"]),
+        ("total,total.y", &["contains `total.y` twice"]),
     ] {
         assert_fails(folder.path(), &choose(names), parts);
     }
-    assert_fails(folder.path(), &ReadOptions { channels: ChannelChoice::Named(Vec::new()) }, &["names no channel"]);
+    assert_fails(folder.path(), &ReadOptions { channels: ChannelChoice::Named(Vec::new()) }, &["contains no channel"]);
 }
 
 #[test]
-fn broken_files_are_named_with_line_and_column() {
+fn errors_name_file_line_and_column() {
     let folder = tempfile::tempdir().unwrap();
     write_all(folder.path());
     let file = folder.path().join("A_DeviceMotion_data/sit_5/sub_3.csv");
@@ -123,25 +123,25 @@ fn broken_files_are_named_with_line_and_column() {
     broken(&good.replace(",24,", ",NaN,"), &["line 4", "gravity.x", "`NaN`"]);
     broken(&good.replace(",24,", ",inf,"), &["line 4", "gravity.x", "`inf`"]);
     broken(&good.replace(",24,", ",,"), &["line 4", "gravity.x", "``"]);
-    // The line is counted rightly after carriage returns and empty lines too.
+    // Carriage returns do not change the line number, and empty lines are counted.
     broken(&good.replace(",24,", ",NaN,").replace('\n', "\r\n"), &["line 4", "`NaN`"]);
     broken(&good.replace(",24,", ",NaN,").replace("\n1,", "\n\n1,"), &["line 5", "`NaN`"]);
     broken(&good.replace(",24,", ",NaN,").replace("\n2,", "\n\n2,"), &["line 5", "`NaN`"]);
     broken(&good.replace(",24,", ",24").replace('\n', "\r\n"), &["line 4", "found 12"]);
-    // A column that is not asked for is looked at all the same.
+    // Columns that were not chosen are checked, too.
     broken(&good.replace("\n1,11,", "\n1,eleven,"), &["line 3", "attitude.roll", "`eleven`"]);
     broken(&good.replace(",24,", ",24,24,"), &["line 4", "expected 13 columns, found 14"]);
-    // Cut off in the middle of the last line, after the header, and altogether.
+    // Truncated within the last line, after the header, and to zero bytes.
     broken(&good[..good.len() - 10], &["line 5", "expected 13 columns, found"]);
-    broken(HEADER, &["holds no samples"]);
-    broken("", &["holds no samples"]);
+    broken(HEADER, &["contains no samples"]);
+    broken("", &["contains no samples"]);
     broken("\0\u{1}\u{2}", &["line 1", "header has no column"]);
     broken(&good.replace(",24,", ",1e400,"), &["line 4", "gravity.x", "finite", "`1e400`"]);
     broken(&good.replace(",24,", ",4e38,"), &["line 4", "gravity.x", "at most 3.4e38", "`4e38`"]);
 }
 
 #[test]
-fn a_sum_that_is_too_large_is_named_with_line_and_columns() {
+fn an_overflowing_sum_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wlk_7/sub_3.csv");
     // Each of the two numbers is finite in single precision.
@@ -152,13 +152,13 @@ fn a_sum_that_is_too_large_is_named_with_line_and_columns() {
 }
 
 #[test]
-fn a_column_named_twice_is_named_with_both_places() {
+fn duplicate_columns_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wlk_7/sub_3.csv");
     for (header, parts) in [
         (HEADER.replace("gravity.y", "gravity.x"), ["`gravity.x` twice", "columns 5 and 6"]),
         (HEADER.replace("gravity.y", " \"gravity.x\""), ["`gravity.x` twice", "columns 5 and 6"]),
-        // A column that is not in use is no exception.
+        // Unused columns must be unique, too.
         (
             HEADER.replace("attitude.yaw", "time").replace("rotationRate.z", "time"),
             ["`time` twice", "columns 4 and 10"],
@@ -170,7 +170,7 @@ fn a_column_named_twice_is_named_with_both_places() {
 }
 
 #[test]
-fn text_in_another_format_is_told_by_its_likely_cause() {
+fn other_text_formats_are_recognised() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wlk_7/sub_3.csv");
     let good = trial(2);
@@ -185,18 +185,18 @@ fn text_in_another_format_is_told_by_its_likely_cause() {
     broken(&[b"\xff\xfe".to_vec(), utf16(u16::to_le_bytes)].concat(), &["UTF-16", "expected plain text in UTF-8"]);
     broken(&[b"\xfe\xff".to_vec(), utf16(u16::to_be_bytes)].concat(), &["UTF-16", "expected plain text in UTF-8"]);
     broken(&utf16(u16::to_le_bytes)[..], &["UTF-16", "expected plain text in UTF-8"]);
-    broken(b"\x1f\x8b\x08\0\0\0\0\0", &["packed with gzip", "expected plain text"]);
+    broken(b"\x1f\x8b\x08\0\0\0\0\0", &["compressed with gzip", "expected plain text"]);
     broken(b"PK\x03\x04", &["ZIP", "expected plain text"]);
     broken(b"<!DOCTYPE html>\n<html>", &["a web page", "expected plain text"]);
     broken(&vec![b'1'; 100_000], &["line 1", "longer than 65536 bytes"]);
-    // A right header with wrong rows is a wrong number of columns.
+    // If only the rows have the wrong separator, the error is the number of columns.
     broken(format!("{HEADER}{}", trial(1).replace(HEADER, "").replace(',', ";")).as_bytes(), &["line 2", "13 columns"]);
 }
 
 #[test]
-fn no_recording_is_left_out_silently() {
+fn recordings_are_never_skipped_silently() {
     let options = ReadOptions::default();
-    let refused = |change: &dyn Fn(&Path), parts: &[&str]| {
+    let assert_rejected = |change: &dyn Fn(&Path), parts: &[&str]| {
         let folder = tempfile::tempdir().unwrap();
         write_all(folder.path());
         change(&folder.path().join("A_DeviceMotion_data"));
@@ -213,24 +213,30 @@ fn no_recording_is_left_out_silently() {
         ("jog_9/sub_0.csv", ["sub_0.csv", "numbered from 1"]),
         ("jog_9/sub_99999999999.csv", ["sub_99999999999.csv", "numbered from 1"]),
         ("JOG_9", ["JOG_9", "lower case"]),
-        ("jog_9 (copy)", ["jog_9 (copy)", "behind the number"]),
+        ("jog_9 (copy)", ["jog_9 (copy)", "continues after the number"]),
     ] {
         let from = if name.contains('/') { "jog_9/sub_2.csv" } else { "jog_9" };
-        refused(&rename(from, name), &parts);
+        assert_rejected(&rename(from, name), &parts);
     }
-    refused(
+    assert_rejected(
         &|folder| write(&folder.join("jog_9/sub_02.csv"), trial(4)),
         &["sub_02.csv", "sub_2.csv", "same recording"],
     );
-    refused(&|folder| write(&folder.join("jog_09/sub_2.csv"), trial(4)), &["jog_09", "jog_9", "same recording"]);
-    refused(&|folder| std::fs::create_dir(folder.join("jog_9/sub_7.csv")).unwrap(), &["sub_7.csv", "is no file"]);
+    assert_rejected(
+        &|folder| write(&folder.join("jog_09/sub_2.csv"), trial(4)),
+        &["jog_09", "jog_9", "same recording"],
+    );
+    assert_rejected(
+        &|folder| std::fs::create_dir(folder.join("jog_9/sub_7.csv")).unwrap(),
+        &["sub_7.csv", "is no file"],
+    );
     #[cfg(unix)]
     for link in ["jog_9/sub_7.csv", "jog_10"] {
         let change = move |folder: &Path| std::os::unix::fs::symlink("nowhere", folder.join(link)).unwrap();
-        refused(&change, &[link.rsplit('/').next().unwrap(), "leads nowhere"]);
+        assert_rejected(&change, &[link.rsplit('/').next().unwrap(), "broken symbolic link"]);
     }
 
-    // Copies beside the recording itself do no harm.
+    // Copies next to the recording itself are ignored.
     let folder = tempfile::tempdir().unwrap();
     write_all(folder.path());
     write(&folder.path().join("A_DeviceMotion_data/jog_9/sub_2.csv.gz"), "packed");
@@ -239,7 +245,7 @@ fn no_recording_is_left_out_silently() {
 }
 
 #[test]
-fn a_class_without_recordings_is_missed() {
+fn a_missing_class_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     write_all(folder.path());
     let window = WindowOptions { steps: 2, stride: 2 };
@@ -253,7 +259,7 @@ fn a_class_without_recordings_is_missed() {
     }
     std::fs::remove_dir_all(folder.path().join("A_DeviceMotion_data")).unwrap();
     std::fs::create_dir_all(folder.path().join("A_DeviceMotion_data/wlk_7")).unwrap();
-    assert_fails(folder.path(), &ReadOptions::default(), &["holds no recordings", "wlk_7/sub_1.csv"]);
+    assert_fails(folder.path(), &ReadOptions::default(), &["contains no recordings", "wlk_7/sub_1.csv"]);
     std::fs::remove_dir(folder.path().join("A_DeviceMotion_data/wlk_7")).unwrap();
-    assert_fails(folder.path(), &ReadOptions::default(), &["holds no recordings"]);
+    assert_fails(folder.path(), &ReadOptions::default(), &["contains no recordings"]);
 }

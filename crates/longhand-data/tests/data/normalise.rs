@@ -1,9 +1,9 @@
-//! The normaliser.
+//! Tests of the normaliser.
 
 use longhand_data::{Channel, Normaliser, SplitRule, WindowOptions, Windows, synthetic};
 
 #[test]
-fn the_training_part_comes_out_with_mean_zero_and_deviation_one() {
+fn the_training_part_is_scaled_to_mean_zero_and_deviation_one() {
     let split = synthetic(1).split(&WindowOptions::default(), &SplitRule::Given, 1).unwrap();
     let (mut train, mut test) = (split.train, split.test);
     let before = test.window(0).to_vec();
@@ -16,7 +16,7 @@ fn the_training_part_comes_out_with_mean_zero_and_deviation_one() {
         let mean = values().sum::<f64>() / count;
         let variance = values().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
         assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-5, "{mean} {variance}");
-        // The test part was scaled with the training part's numbers.
+        // The test part is scaled by mean and deviation of the training part.
         let centred = f64::from(before) - normaliser.mean()[channel];
         assert_eq!(test.window(0)[channel], (centred / normaliser.standard_deviation()[channel]) as f32);
     }
@@ -39,25 +39,25 @@ fn a_constant_channel_becomes_zero() {
     );
 }
 
-/// Windows of one step and one channel.
-fn of_values(values: &[f32]) -> Windows {
+/// Windows of one step and one channel, with these values.
+fn windows_of(values: &[f32]) -> Windows {
     let (labels, people) = (vec![0; values.len()], vec![1; values.len()]);
     Windows::new(vec!["still".into()], vec![Channel::new("x", "g")], 1, values.to_vec(), labels, people).unwrap()
 }
 
 #[test]
-fn a_spread_within_rounding_is_no_spread() {
+fn a_deviation_within_rounding_is_not_scaled() {
     for (train, test) in [
         // Subnormal numbers.
         ([0.0, 2e-39, 0.0, 2e-39], 1.0),
-        // One unit in the last place of 1 and of a number below a power of two, on either side of zero.
+        // A difference of one unit in the last place: at 1, just below a power of two (negative), and near the maximum.
         ([1.0, 1.0_f32.next_up(), 1.0, 1.0], 2.0),
         ([-1.999_999_9, (-1.999_999_9_f32).next_up(), -1.999_999_9, -1.999_999_9], 3.0),
         ([3e38, 3e38_f32.next_up(), 3e38, 3e38_f32.next_up()], 3.1e38),
     ] {
-        let normaliser = Normaliser::fit(&of_values(&train));
+        let normaliser = Normaliser::fit(&windows_of(&train));
         assert_eq!(normaliser.standard_deviation(), [1.0], "{train:?}");
-        let mut windows = of_values(&[test]);
+        let mut windows = windows_of(&[test]);
         normaliser.apply(&mut windows);
         let expected = f64::from(test) - normaliser.mean()[0];
         assert_eq!(windows.values(), [expected as f32], "{train:?}");
@@ -65,10 +65,10 @@ fn a_spread_within_rounding_is_no_spread() {
 }
 
 #[test]
-fn small_spreads_beyond_rounding_are_scaled() {
-    // Seconds since 1970 at 50 Hz, as far as 32-bit floats tell them apart, and small numbers that are not subnormal.
+fn small_deviations_beyond_rounding_are_scaled() {
+    // Seconds since 1970, for which 32-bit floats have a spacing of 128 s, and small numbers that are not subnormal.
     for train in [[1.6e9_f32, 1.6e9 + 1_280.0, 1.6e9, 1.6e9 + 1_280.0], [0.0, 1e-30, 0.0, 1e-30]] {
-        let mut windows = of_values(&train);
+        let mut windows = windows_of(&train);
         Normaliser::fit(&windows).apply(&mut windows);
         assert_eq!(windows.values(), [-1.0, 1.0, -1.0, 1.0], "{train:?}");
     }
@@ -76,12 +76,12 @@ fn small_spreads_beyond_rounding_are_scaled() {
 
 #[test]
 fn finite_values_stay_finite() {
-    let normaliser = Normaliser::fit(&of_values(&[-1e-30, 1e-30]));
-    let mut windows = of_values(&[3e38, -3e38, 0.0]);
+    let normaliser = Normaliser::fit(&windows_of(&[-1e-30, 1e-30]));
+    let mut windows = windows_of(&[3e38, -3e38, 0.0]);
     normaliser.apply(&mut windows);
     assert_eq!(windows.values(), [f32::MAX, f32::MIN, 0.0]);
 
-    let mut largest = of_values(&[f32::MAX, f32::MIN]);
+    let mut largest = windows_of(&[f32::MAX, f32::MIN]);
     Normaliser::fit(&largest).apply(&mut largest);
     assert_eq!(largest.values(), [1.0, -1.0]);
 }

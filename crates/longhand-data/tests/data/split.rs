@@ -1,4 +1,4 @@
-//! Windows and splits.
+//! Tests of windows and splits.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,9 @@ use longhand_data::{Channel, Dataset, Recording, Source, SplitRule, WindowOption
 
 use super::{assert_message, numbered};
 
-/// Recordings of one channel; `(person, class, steps)`. Sample `t` of recording `r` is `1000 r + t`.
+/// A data set with one channel and the recordings `(person, class, steps)`.
+///
+/// Sample `t` of recording `r` is `1000 r + t`.
 fn recorded(recordings: &[(u32, usize, usize)]) -> Dataset {
     let recordings = recordings.iter().enumerate().map(|(r, &(person, class, steps))| Recording {
         source: "here".into(),
@@ -25,18 +27,19 @@ fn recorded(recordings: &[(u32, usize, usize)]) -> Dataset {
     }
 }
 
+/// The first value of each window.
 fn starts(windows: &Windows) -> Vec<usize> {
     (0..windows.len()).map(|i| windows.window(i)[0] as usize).collect()
 }
 
-fn side_by_side(steps: usize) -> WindowOptions {
+fn adjacent(steps: usize) -> WindowOptions {
     WindowOptions { steps, stride: steps }
 }
 
 #[test]
 fn windows_never_span_two_recordings() {
     let data = recorded(&[(1, 0, 10), (2, 1, 3), (2, 0, 4)]);
-    let windows = data.windows(&side_by_side(4)).unwrap();
+    let windows = data.windows(&adjacent(4)).unwrap();
     assert_eq!(starts(&windows), [0, 4, 2_000]);
     assert_eq!((windows.labels.as_slice(), windows.people.as_slice()), (&[0, 0, 0][..], &[1, 1, 2][..]));
     assert_eq!(windows.window(1), [4.0, 5.0, 6.0, 7.0]);
@@ -45,25 +48,25 @@ fn windows_never_span_two_recordings() {
 }
 
 #[test]
-fn absurd_windows_are_refused() {
+fn invalid_window_options_are_rejected() {
     let data = recorded(&[(1, 0, 10), (1, 1, 8)]);
     for (options, part) in [
         (WindowOptions { steps: 0, stride: 1 }, "at least one step"),
         (WindowOptions { steps: 1, stride: 0 }, "at least one step"),
-        (side_by_side(11), "the longest has 10"),
-        (side_by_side(usize::MAX), "the longest has 10"),
+        (adjacent(11), "the longest has 10"),
+        (adjacent(usize::MAX), "the longest has 10"),
     ] {
         assert_message(&data.windows(&options).unwrap_err().to_string(), &[part]);
     }
-    // A stride beyond the end gives the first window only.
+    // With a stride beyond the end, each recording has one window.
     assert_eq!(data.windows(&WindowOptions { steps: 2, stride: usize::MAX }).unwrap().len(), 2);
 }
 
 #[test]
-fn a_random_split_is_seeded_and_shares_no_window() {
+fn a_random_split_is_seeded_and_disjoint() {
     let data = recorded(&[(1, 0, 100), (2, 1, 120)]);
     let rule = SplitRule::RandomWindows { train_per_class: 30, test_per_class: 10 };
-    let split = |seed| data.split(&side_by_side(2), &rule, seed).unwrap();
+    let split = |seed| data.split(&adjacent(2), &rule, seed).unwrap();
     let first = split(1);
     assert_eq!(first.train.count_by_class(), [30; 2]);
     assert_eq!(first.test.count_by_class(), [10; 2]);
@@ -71,31 +74,31 @@ fn a_random_split_is_seeded_and_shares_no_window() {
     assert_eq!(all.len(), 80);
     assert_eq!(split(1), first);
     assert_ne!(split(2), first);
-    // The draw itself must not change from one version or machine to another.
+    // The draw must be the same in every version and on every machine.
     assert_eq!(starts(&first.test)[..10], [22, 26, 28, 30, 40, 44, 46, 52, 94, 96]);
 }
 
 #[test]
-fn too_few_windows_are_counted() {
+fn impossible_splits_are_rejected() {
     let data = recorded(&[(1, 0, 100), (2, 1, 20)]);
     let split = |train_per_class, test_per_class| {
         let rule = SplitRule::RandomWindows { train_per_class, test_per_class };
-        data.split(&side_by_side(2), &rule, 1).unwrap_err().to_string()
+        data.split(&adjacent(2), &rule, 1).unwrap_err().to_string()
     };
     assert_message(&split(8, 3), &["`moving`", "has 10 windows", "11 are needed", "8 to train and 3 to test"]);
     assert_message(&split(usize::MAX, 3), &["`still`", "has 50 windows"]);
     assert_message(&split(0, 3), &["no windows for training"]);
     assert_message(&split(3, 0), &["no windows for testing"]);
-    let message = data.split(&side_by_side(2), &SplitRule::Given, 1).unwrap_err().to_string();
-    assert_message(&message, &["recorded", "no split of its own"]);
-    let message = data.split(&side_by_side(50), &SplitRule::default(), 1).unwrap_err().to_string();
+    let message = data.split(&adjacent(2), &SplitRule::Given, 1).unwrap_err().to_string();
+    assert_message(&message, &["recorded", "comes without a split"]);
+    let message = data.split(&adjacent(50), &SplitRule::default(), 1).unwrap_err().to_string();
     assert_message(&message, &["`moving`", "no windows in the data"]);
 }
 
 #[test]
-fn a_split_by_people_keeps_them_apart() {
+fn a_split_by_people_separates_the_people() {
     let data = recorded(&[(1, 0, 20), (1, 1, 20), (2, 0, 20), (2, 1, 20), (5, 0, 20), (6, 1, 4)]);
-    let split = |test: &[u32]| data.split(&side_by_side(5), &SplitRule::People { test: test.to_vec() }, 1);
+    let split = |test: &[u32]| data.split(&adjacent(5), &SplitRule::People { test: test.to_vec() }, 1);
     let parts = split(&[2, 6]).unwrap();
     assert!(parts.train.people.iter().all(|person| [1, 5].contains(person)));
     assert!(parts.test.people.iter().all(|&person| person == 2));
@@ -111,7 +114,7 @@ fn a_split_by_people_keeps_them_apart() {
 }
 
 #[test]
-fn holding_out_is_seeded_and_shares_no_window() {
+fn holding_out_is_seeded_and_disjoint() {
     let labels: Vec<usize> = (0..60).map(|i| i % 3).collect();
     let windows = numbered(&labels, &[0; 60], 3);
     let parts = hold_out(&windows, 5, 1).unwrap();
@@ -127,7 +130,7 @@ fn holding_out_is_seeded_and_shares_no_window() {
 }
 
 #[test]
-fn windows_that_do_not_fit_together_are_refused() {
+fn inconsistent_windows_are_rejected() {
     let new = |channels, steps, values: usize, labels: &[usize], people: usize| {
         let classes = vec!["still".to_owned()];
         let channels = vec![Channel::new("x", "g"); channels];
@@ -136,34 +139,34 @@ fn windows_that_do_not_fit_together_are_refused() {
     };
     assert!(new(2, 3, 12, &[0, 0], 2).is_ok());
     for (wrong, cause) in [
-        (new(2, 3, 11, &[0, 0], 2), "would be 12, not 11"),
+        (new(2, 3, 11, &[0, 0], 2), "need 12 values, got 11"),
         (new(2, 3, 12, &[0, 0], 1), "2 labels but 1 people"),
-        (new(2, 3, 12, &[0, 1], 2), "label 1 where there are 1 classes"),
+        (new(2, 3, 12, &[0, 1], 2), "label 1 is out of range"),
         (new(0, 3, 0, &[0, 0], 2), "no channels"),
         (new(2, 0, 0, &[0, 0], 2), "at least one step"),
-        (new(2, usize::MAX, 0, &[0, 0], 2), "do not fit together"),
+        (new(2, usize::MAX, 0, &[0, 0], 2), "inconsistent data"),
     ] {
         assert_message(&wrong.unwrap_err(), &[cause]);
     }
 }
 
 #[test]
-fn parts_that_do_not_fit_are_an_error() {
-    let options = side_by_side(1);
+fn inconsistent_data_sets_are_rejected() {
+    let options = adjacent(1);
     let broken = |change: &dyn Fn(&mut Dataset), part: &str| {
         let mut data = recorded(&[(1, 0, 10), (2, 1, 3)]);
         change(&mut data);
-        assert_message(&data.windows(&options).unwrap_err().to_string(), &["do not fit together", part]);
+        assert_message(&data.windows(&options).unwrap_err().to_string(), &["inconsistent data", part]);
     };
     broken(&|data| data.channels.clear(), "no channels");
-    broken(&|data| data.channels.push(Channel::new("y", "g")), "not whole samples of 2");
-    broken(&|data| data.classes.truncate(1), "class 1 of here");
+    broken(&|data| data.channels.push(Channel::new("y", "g")), "not a multiple of its 2 channels");
+    broken(&|data| data.classes.truncate(1), "here has class 1");
     broken(
         &|data| {
             let (train, mut test) = (numbered(&[0], &[1], 2), numbered(&[0], &[1], 2));
             test.steps = 2;
             data.source = Source::GivenSplit { train, test };
         },
-        "in training",
+        "the training part has",
     );
 }

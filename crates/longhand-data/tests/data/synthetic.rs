@@ -1,10 +1,10 @@
-//! The generator.
+//! Tests of the generator of synthetic recordings.
 
 use std::time::{Duration, Instant};
 
 use longhand_data::{Source, SplitRule, WindowOptions, synthetic};
 
-/// FNV-1a of the values' bits.
+/// FNV-1a hash of the values' bits.
 fn digest(values: &[f32]) -> u64 {
     values
         .iter()
@@ -13,20 +13,20 @@ fn digest(values: &[f32]) -> u64 {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bits() {
+fn the_same_seed_produces_the_same_bits() {
     let data = synthetic(1);
     assert_eq!(synthetic(1), data);
     let all = data.windows(&WindowOptions::default()).unwrap();
     assert_ne!(all, synthetic(2).windows(&WindowOptions::default()).unwrap());
-    // On every machine; and a change of the generator, which changes every result from it, has to be meant.
+    // The same on every machine. A change of the generator changes this number, and all results from synthetic data.
     assert_eq!(digest(all.values()), 13_122_267_002_780_159_647);
 }
 
 #[test]
-fn it_has_the_studys_shapes() {
+fn parts_have_the_studys_shapes() {
     let data = synthetic(3);
     assert!(data.synthetic);
-    let Source::GivenSplit { train, test } = &data.source else { panic!("brings its split") };
+    let Source::GivenSplit { train, test } = &data.source else { panic!("synthetic data have a given split") };
     assert_eq!((train.steps, train.channel_count()), (150, 3));
     assert_eq!((train.count_by_class(), test.count_by_class()), (vec![500; 6], vec![100; 6]));
     let again = data.split(&WindowOptions::default(), &SplitRule::default(), 9).unwrap();
@@ -37,7 +37,7 @@ fn it_has_the_studys_shapes() {
 }
 
 #[test]
-fn values_are_accelerations() {
+fn values_are_quantised_accelerations_around_1_g() {
     let all = synthetic(5).windows(&WindowOptions::default()).unwrap();
     assert!(all.values().iter().all(|x| (-8.0..8.0).contains(x)));
     // Quantised to 1/256 g.
@@ -47,14 +47,14 @@ fn values_are_accelerations() {
         let part = all.select(&of_class);
         let sizes = part.values().chunks_exact(3).map(|a| a.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt());
         let mean = sizes.sum::<f64>() / (part.len() * 150) as f64;
-        // Over whole strides gravity is all that is left, but |a| of what comes and goes is above it.
-        let most = if still { 1.02 } else { 2.0 };
-        assert!((0.98..most).contains(&mean), "{} {mean}", all.classes[class]);
+        // Over whole strides, the mean acceleration is gravity. The mean of |a| is larger if the acceleration varies.
+        let maximum = if still { 1.02 } else { 2.0 };
+        assert!((0.98..maximum).contains(&mean), "{} {mean}", all.classes[class]);
     }
 }
 
 #[test]
-fn it_takes_less_than_a_second() {
+fn generating_takes_less_than_a_second() {
     let start = Instant::now();
     let _ = std::hint::black_box(synthetic(1));
     assert!(start.elapsed() < Duration::from_secs(1));

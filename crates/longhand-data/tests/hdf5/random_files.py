@@ -5,9 +5,9 @@
     python random_files.py FOLDER [COUNT] [FIRST_SEED]
     LONGHAND_HDF5_FILES=FOLDER cargo test -p longhand-data --test data hdf5_random -- --nocapture
 
-Every file is made from its own seed, which is in its name. `case-0007.txt` holds what h5py reads from `case-0007.h5`:
-the options that made the file, then for each of the two parts the shape, the samples as hexadecimal 32-bit floats and
-the labels. The test fails if one value differs, and counts the files it refuses by reason.
+The seed of each file is in its name. `case-0007.txt` contains the options that created `case-0007.h5` and the values
+that h5py reads from it: for each of the two parts the shape, the samples as hexadecimal 32-bit floats and the labels.
+The test fails if one value differs, and counts the files it rejects by cause.
 """
 import ctypes
 import glob
@@ -21,12 +21,12 @@ import numpy
 LIBVERS = ["earliest", "v108", "v110", "v112", "v114", "latest", "latest", "latest"]
 DATA_TYPES = ["f2", "f4", "f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
 LABEL_TYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
-# H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS, which h5py does not offer.
+# H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS, which h5py does not expose.
 UNFILTERED_EDGES = 2
 
 
 def load_library():
-    """The HDF5 library that h5py has loaded already, or None."""
+    """Returns the HDF5 library that h5py has loaded, or None if it is not found."""
     folder = os.path.dirname(h5py.__file__)
     for path in glob.glob(os.path.join(folder, "..", "h5py.libs", "libhdf5-*")):
         return ctypes.CDLL(path)
@@ -37,6 +37,7 @@ LIBRARY = load_library()
 
 
 def maximum_shape(rng, shape, notes):
+    """Returns a random maximum shape, with None for unlimited extents, or None for a fixed shape."""
     kind = rng.choice(["none", "same", "larger", "larger", "unlimited", "mixed"])
     notes.append(f"maxshape={kind}")
     if kind == "none":
@@ -51,7 +52,7 @@ def maximum_shape(rng, shape, notes):
 
 
 def filters(rng, dtype, notes):
-    """Keyword arguments of h5py for a random pipeline."""
+    """Returns h5py's keyword arguments for a random filter pipeline."""
     kind = rng.choice(["none", "none", "gzip", "gzip", "lzf", "shuffle", "gzip+shuffle", "scaleoffset", "szip"])
     options = {}
     if "gzip" in kind:
@@ -72,12 +73,12 @@ def filters(rng, dtype, notes):
 
 
 def write_parts(rng, dataset, values, fill, notes):
-    """Writes the values; sometimes only the elements that differ from the fill value, or only a part of them."""
-    way = rng.choice(["whole", "whole", "rows", "elements"] if values.size < 2000 else ["whole", "rows"])
-    notes.append(f"written={way}")
-    if way == "whole":
+    """Writes the values at once, row by row, or only the elements that differ from the fill value."""
+    mode = rng.choice(["whole", "whole", "rows", "elements"] if values.size < 2000 else ["whole", "rows"])
+    notes.append(f"written={mode}")
+    if mode == "whole":
         dataset[...] = values
-    elif way == "rows":
+    elif mode == "rows":
         for row in rng.sample(range(len(values)), len(values)):
             dataset[row] = values[row]
     else:
@@ -86,16 +87,16 @@ def write_parts(rng, dataset, values, fill, notes):
 
 
 def create(rng, group, name, values, notes):
-    """One dataset in a random layout."""
+    """Creates a dataset with a random layout."""
     dtype, shape = values.dtype, values.shape
     fill = numpy.zeros((), dtype)[()]
     if name.endswith("X") and rng.random() < 0.3:
         fill = numpy.array(rng.randint(1, 5), dtype)[()]
-        # Chunks that hold nothing but the fill value may stay unallocated.
+        # Chunks that contain only the fill value may stay unallocated.
         values[rng.randrange(shape[0])] = fill
     layout = rng.choice(["contiguous", "compact", "chunked", "chunked", "chunked", "chunked"])
     if layout == "compact" and values.nbytes > 60_000:
-        # A message of a header holds 64 KiB at most.
+        # A header message is limited to 64 KiB.
         layout = "contiguous"
     notes.append(f"{name}: {dtype.str} {shape} {layout}")
     if layout != "chunked":
@@ -143,7 +144,7 @@ def create(rng, group, name, values, notes):
     if LIBRARY is not None and options and rng.random() < 0.25:
         if LIBRARY.H5Pset_chunk_opts(ctypes.c_int64(plist.id), ctypes.c_uint(UNFILTERED_EDGES)) >= 0:
             notes.append("unfiltered edges")
-    # A resized dataset keeps the index it was made with, and may keep chunks outside of its shape.
+    # A resized dataset keeps its chunk index, and may keep chunks outside its shape.
     before = shape
     if maxshape is not None and rng.random() < 0.4:
         room = [n + 3 if m is None else m for n, m in zip(shape, limits)]
@@ -156,7 +157,7 @@ def create(rng, group, name, values, notes):
     if before != shape:
         dataset[...] = numpy.ones(before, dtype)
         dataset.resize(shape)
-        # What was there before stays where the shapes overlap, so all values are written.
+        # Write all values, because the old values remain where the shapes overlap.
         dataset[...] = values
     else:
         write_parts(rng, dataset, values, fill, notes)
@@ -183,7 +184,7 @@ def write_file(rng, path, notes):
         for i in range(rng.choice([0, 0, 0, 3, 12, 60])):
             file.create_dataset(f"other {i}", data=numpy.arange(i))
         for part in ["tr", "tst"]:
-            # The last of them makes indexes of several pages and levels, if the chunks are small.
+            # With 400 windows and small chunks, the chunk index has several pages and levels.
             windows = rng.choice([1, 2, 3, 5, 8, 12, 40, 400])
             x = samples(rng, (windows, steps, channels), numpy.dtype(order() + rng.choice(DATA_TYPES)))
             label_type = rng.choice(LABEL_TYPES)
@@ -193,10 +194,10 @@ def write_file(rng, path, notes):
                 place, where = name, rng.choice(["root", "root", "root", "root", "soft link", "hard link"])
                 group = file
                 if where != "root":
-                    group, place = file.require_group("kept here"), "inner " + name
+                    group, place = file.require_group("group"), "inner " + name
                 dataset = create(rng, group, place, values, notes)
                 if where == "soft link":
-                    file[name] = h5py.SoftLink("/kept here/" + place)
+                    file[name] = h5py.SoftLink("/group/" + place)
                 elif where == "hard link":
                     file[name] = dataset
                 for i in range(rng.choice([0, 0, 0, 2, 20])):
@@ -227,7 +228,7 @@ def main():
         try:
             write_expected(path, path[:-3] + ".txt", notes)
         except OSError as error:
-            # HDF5 does not always read what it wrote, such as chunks that a change of shape put on the edge.
+            # HDF5 cannot always read its own files, for example if a resize moved a chunk to the edge.
             print(f"{path}: h5py cannot read it ({error}): {'; '.join(notes)}")
             os.remove(path)
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the small HDF5 files beside this script, whose values `tests/data/hdf5_reference.rs` knows.
+"""Writes the small HDF5 files next to this script. `tests/data/hdf5_reference.rs` checks their values.
 
     pip install h5py numpy
     python reference_files.py
 
-Window `i` of the 7 training and 3 test windows, of 4 steps and 3 channels, holds `100 i + 10 step + channel`, and is of
-class `i % 3` of 3.
+There are 7 training and 3 test windows of 4 steps and 3 channels. Window `i` has the values `100 i + 10 step + channel`
+and class `i % 3` of 3 classes.
 """
 import ctypes
 import os
@@ -29,7 +29,7 @@ def labels(windows, dtype="f4"):
 
 
 def write(name, libver="latest", samples=None, x="f4", y="f4", **settings):
-    """All four datasets in order, with `settings` for the samples, unless `samples` creates those."""
+    """Writes the four datasets. `samples` creates the samples if given; otherwise they are created with `settings`."""
     with h5py.File(os.path.join(HERE, name), "w", libver=libver) as file:
         for part, windows in [("tr", 7), ("tst", 3)]:
             if samples:
@@ -39,8 +39,8 @@ def write(name, libver="latest", samples=None, x="f4", y="f4", **settings):
             file[part + "Y"] = labels(windows, y)
 
 
-def early(file, name, data):
-    """An implicit index over a grid that is larger than the shape."""
+def implicit_index(file, name, data):
+    """Creates a dataset with an implicit chunk index over a grid that is larger than the shape."""
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_chunk((2, 3, 2))
     plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -80,13 +80,13 @@ def soft_link(file, name, data):
 
 
 def main():
-    # Fixed array, its slots numbered over (7 or 3, 8, 5).
-    def larger(file, name, data):
+    # The chunks of a fixed array are numbered over the maximum shape.
+    def fixed_array(file, name, data):
         limits = (data.shape[0], 8, 5)
         file.create_dataset(name, data=data, chunks=(2, 3, 2), maxshape=limits, compression="gzip")
 
-    write("fixed_array.h5", samples=larger)
-    write("implicit.h5", samples=early)
+    write("fixed_array.h5", samples=fixed_array)
+    write("implicit.h5", samples=implicit_index)
     write("unfiltered_edges.h5", samples=unfiltered_edges)
     write("extensible_array.h5", chunks=(2, 3, 2), maxshape=(None, 9, 4), shuffle=True, compression="gzip")
     write("btree_v2.h5", chunks=(2, 3, 2), maxshape=(None, None, 3), fletcher32=True)
@@ -94,7 +94,7 @@ def main():
     write("soft_link.h5", samples=soft_link)
     write("small_types.h5", libver="earliest", x="i2", y="?")
     write("big_endian.h5", libver="earliest", x=">f8", y=">f2")
-    # 100 windows of 600 and so on are exact in half precision.
+    # The largest value, 632, is exact in half precision.
     write("half.h5", libver="earliest", x="f2", y="u8")
     write("virtual.h5", samples=virtual)
     write("external_storage.h5", samples=external_storage)
@@ -104,16 +104,16 @@ def main():
     bfloat16.set_size(2)
     bfloat16.set_ebias(127)
 
-    def brain(file, name, data):
+    def bfloat16_samples(file, name, data):
         h5py.h5d.create(file.id, name.encode(), bfloat16, h5py.h5s.create_simple(data.shape))
 
-    write("bfloat16.h5", samples=brain)
-    # Much from little: zeros pack 1,000 to 1, and what was never written takes no bytes at all.
+    write("bfloat16.h5", samples=bfloat16_samples)
+    # Large datasets in a small file: values that were never written take no space.
     with h5py.File(os.path.join(HERE, "never_written.h5"), "w", libver="latest") as file:
         for part in ["tr", "tst"]:
             file.create_dataset(part + "X", (80_000, 150, 3), "f4", chunks=(1000, 150, 3), compression="gzip")
             file[part + "Y"] = labels(3)
-    # What another program sees of a file that is still being written.
+    # A copy of a file that is still open for writing.
     open_file = os.path.join(HERE, "open.h5")
     with h5py.File(open_file, "w", libver="latest") as file:
         for part, windows in [("tr", 7), ("tst", 3)]:

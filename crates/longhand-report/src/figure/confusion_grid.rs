@@ -1,14 +1,14 @@
-//! Confusion matrices: one, a grid of them, or a grid of pairs.
+//! Figures of confusion matrices: one matrix, a grid of matrices, or a grid of pairs.
 
-use super::page::{Anchor, Page, Type};
+use super::page::{Anchor, Page, TextStyle};
 use super::style::{self, FAINT, INK};
 use super::{Caption, Figure};
 use crate::{Confusion, ReportError};
 
-/// Two confusion matrices of the same model, set side by side.
+/// Two confusion matrices of the same model, drawn side by side.
 #[derive(Debug, Clone, Copy)]
 pub struct ConfusionPair<'a> {
-    /// What stands over both, such as the model.
+    /// Title above both matrices, such as the model.
     pub title: &'a str,
     /// The matrix on the left.
     pub left: &'a Confusion,
@@ -19,16 +19,16 @@ pub struct ConfusionPair<'a> {
 /// Draws one confusion matrix, with the recall of each class on the right.
 pub fn confusion_matrix(caption: &Caption, confusion: &Confusion) -> Figure {
     let classes = confusion.classes().len() as f64;
-    let names = Names::of([confusion]);
+    let names = NameMargins::of([confusion]);
     let cell = 64.0;
     let width = (names.left() + (classes + 1.3) * cell + 40.0).max(480.0);
     let mut page = Page::new(width, caption);
     let x = 18.0 + names.left();
     let y = page.y + 24.0;
-    let panel = Panel { confusion, at: (x, y), cell, size: 17, rows: true, columns: true };
+    let panel = Panel { confusion, corner: (x, y), cell, font_size: 17, row_names: true, column_names: true };
     panel.draw(&mut page, &names);
 
-    let note = Type { colour: FAINT, ..Type::new(style::TICK, Anchor::Middle) };
+    let note = TextStyle { colour: FAINT, ..TextStyle::new(style::TICK, Anchor::Middle) };
     let percent = |share: Option<f64>| share.map_or("n/a".to_owned(), |share| format!("{:.1} %", 100.0 * share));
     page.text(x + (classes + 0.6) * cell, y - 8.0, "recall", note);
     for class in 0..confusion.classes().len() {
@@ -36,40 +36,39 @@ pub fn confusion_matrix(caption: &Caption, confusion: &Confusion) -> Figure {
         page.text(x + (classes + 0.6) * cell, middle, &percent(confusion.recall(class)), note);
     }
     page.y = y + classes * cell + names.below();
-    key(&mut page, x);
+    draw_colour_key(&mut page, x);
     page.finish()
 }
 
-/// Draws a grid of confusion matrices, each with its title, `columns` of them side by side (at least 1): the
-/// study's figure 5.
+/// Draws a grid of confusion matrices with titles, `columns` (at least 1) per row: the study's figure 5.
 ///
 /// # Errors
 ///
 /// If there are no matrices.
 pub fn confusion_grid(caption: &Caption, columns: usize, panels: &[(&str, &Confusion)]) -> Result<Figure, ReportError> {
     if panels.is_empty() {
-        return Err(ReportError::EmptyFigure { title: caption.title.clone(), what: "no confusion matrices" });
+        return Err(ReportError::EmptyFigure { title: caption.title.clone(), cause: "no confusion matrices" });
     }
     let columns = columns.clamp(1, panels.len());
-    let names = Names::of(panels.iter().map(|panel| panel.1));
+    let names = NameMargins::of(panels.iter().map(|panel| panel.1));
     let cell = 46.0;
-    let side = cell * names.count as f64;
+    let side = cell * names.classes as f64;
     let (across, down) = (side + 26.0, side + 44.0);
     let mut page = Page::new(18.0 + names.left() + across * columns as f64, caption);
     let (left, top) = (18.0 + names.left(), page.y + 28.0);
     for (index, &(title, confusion)) in panels.iter().enumerate() {
-        let at = (left + across * (index % columns) as f64, top + down * (index / columns) as f64);
-        page.panel_title((at.0, at.1 - 10.0), side + 16.0, title);
-        let (rows, bottom) = (index % columns == 0, index + columns >= panels.len());
-        Panel { confusion, at, cell, size: 14, rows, columns: bottom }.draw(&mut page, &names);
+        let corner = (left + across * (index % columns) as f64, top + down * (index / columns) as f64);
+        page.panel_title((corner.0, corner.1 - 10.0), side + 16.0, title);
+        let (row_names, column_names) = (index % columns == 0, index + columns >= panels.len());
+        Panel { confusion, corner, cell, font_size: 14, row_names, column_names }.draw(&mut page, &names);
     }
     page.y = top + down * panels.len().div_ceil(columns) as f64 - 44.0 + names.below();
-    key(&mut page, left);
+    draw_colour_key(&mut page, left);
     Ok(page.finish())
 }
 
-/// Draws pairs of confusion matrices, `columns` pairs side by side (at least 1): the study's figure 7.
-/// `left` and `right` say over each matrix what it is, such as `part b` and `part c`.
+/// Draws pairs of confusion matrices, `columns` pairs (at least 1) per row: the study's figure 7. `left` and `right`
+/// are the headings of the matrices of a pair, such as `part b` and `part c`.
 ///
 /// # Errors
 ///
@@ -81,42 +80,49 @@ pub fn confusion_pairs(
     pairs: &[ConfusionPair<'_>],
 ) -> Result<Figure, ReportError> {
     if pairs.is_empty() {
-        return Err(ReportError::EmptyFigure { title: caption.title.clone(), what: "no confusion matrices" });
+        return Err(ReportError::EmptyFigure { title: caption.title.clone(), cause: "no confusion matrices" });
     }
     let columns = columns.clamp(1, pairs.len());
-    let names = Names::of(pairs.iter().flat_map(|pair| [pair.left, pair.right]));
+    let names = NameMargins::of(pairs.iter().flat_map(|pair| [pair.left, pair.right]));
     let cell = 42.0;
-    let side = cell * names.count as f64;
+    let side = cell * names.classes as f64;
     let (across, down) = (2.0 * side + 56.0, side + 66.0);
     let mut page = Page::new(18.0 + names.left() + across * columns as f64, caption);
     let (x, y) = (18.0 + names.left(), page.y + 50.0);
     for (index, pair) in pairs.iter().enumerate() {
         let at = (x + across * (index % columns) as f64, y + down * (index / columns) as f64);
         page.panel_title((at.0, at.1 - 30.0), 2.0 * side + 16.0, pair.title);
-        let bottom = index + columns >= pairs.len();
-        for (half, confusion, what) in [(0, pair.left, left), (1, pair.right, right)] {
-            let at = (at.0 + f64::from(half) * (side + 16.0), at.1);
-            page.text(at.0, at.1 - 9.0, what, Type { colour: FAINT, ..Type::new(style::LABEL, Anchor::Start) });
-            let rows = half == 0 && index % columns == 0;
-            Panel { confusion, at, cell, size: 13, rows, columns: bottom }.draw(&mut page, &names);
+        let column_names = index + columns >= pairs.len();
+        for (half, confusion, heading) in [(0, pair.left, left), (1, pair.right, right)] {
+            let corner = (at.0 + f64::from(half) * (side + 16.0), at.1);
+            page.text(
+                corner.0,
+                corner.1 - 9.0,
+                heading,
+                TextStyle { colour: FAINT, ..TextStyle::new(style::LABEL, Anchor::Start) },
+            );
+            let row_names = half == 0 && index % columns == 0;
+            Panel { confusion, corner, cell, font_size: 13, row_names, column_names }.draw(&mut page, &names);
         }
     }
     page.y = y + down * pairs.len().div_ceil(columns) as f64 - 66.0 + names.below();
-    key(&mut page, x);
+    draw_colour_key(&mut page, x);
     Ok(page.finish())
 }
 
-/// The room that class names take.
-struct Names {
-    count: usize,
+/// Space for the class names around a matrix.
+struct NameMargins {
+    /// Largest number of classes of a matrix.
+    classes: usize,
+    /// Width of the widest name.
     widest: f64,
 }
 
-impl Names {
+impl NameMargins {
     fn of<'a>(matrices: impl IntoIterator<Item = &'a Confusion>) -> Self {
-        let mut names = Self { count: 0, widest: 0.0 };
+        let mut names = Self { classes: 0, widest: 0.0 };
         for matrix in matrices {
-            names.count = names.count.max(matrix.classes().len());
+            names.classes = names.classes.max(matrix.classes().len());
             for name in matrix.classes() {
                 names.widest = names.widest.max(style::text_width(name, style::TICK));
             }
@@ -124,44 +130,45 @@ impl Names {
         names
     }
 
-    /// To the left of a matrix: the name of the axis, upright, and the names of the classes.
+    /// Width left of a matrix for the upright axis name and the class names.
     fn left(&self) -> f64 {
         self.widest + 34.0
     }
 
-    /// Below a matrix: the names of the classes, aslant, and the name of the axis.
+    /// Height below a matrix for the slanted class names and the axis name.
     fn below(&self) -> f64 {
         0.71 * self.widest + 46.0
     }
 }
 
-/// Zeros stand back, so that the eye finds the others.
+/// Colour of zeros: fainter than other counts, so that these stand out.
 const ZERO: &str = "#767676";
 
-/// One matrix and where it goes.
+/// A matrix and its position.
 struct Panel<'a> {
     confusion: &'a Confusion,
     /// Top left corner of the cells.
-    at: (f64, f64),
-    /// Side of a cell.
+    corner: (f64, f64),
+    /// Side length of a cell.
     cell: f64,
-    /// Font size of the numbers.
-    size: u32,
-    /// Whether the names of the true classes stand on the left, and those of the predicted below.
-    rows: bool,
-    columns: bool,
+    /// Font size of the counts.
+    font_size: u32,
+    /// Whether to draw the names of the true classes on the left.
+    row_names: bool,
+    /// Whether to draw the names of the predicted classes below.
+    column_names: bool,
 }
 
 impl Panel<'_> {
-    fn draw(&self, page: &mut Page, names: &Names) {
-        let (x, y) = self.at;
+    fn draw(&self, page: &mut Page, names: &NameMargins) {
+        let (x, y) = self.corner;
         let classes = self.confusion.classes();
         let side = self.cell * classes.len() as f64;
         for truth in 0..classes.len() {
             for predicted in 0..classes.len() {
-                let share = self.confusion.share_of_true(truth, predicted).unwrap_or(0.0);
+                let share = self.confusion.fraction_of_true(truth, predicted).unwrap_or(0.0);
                 let corner = (x + predicted as f64 * self.cell, y + truth as f64 * self.cell);
-                page.rectangle(corner, (self.cell, self.cell), &style::blue(share), Some("#c8c8c8"));
+                page.rectangle(corner, (self.cell, self.cell), &style::blue_shade(share), Some("#c8c8c8"));
                 let count = self.confusion.count(truth, predicted);
                 let ink = match share {
                     share if share > 0.55 => "#ffffff",
@@ -169,46 +176,46 @@ impl Panel<'_> {
                     _ => INK,
                 };
                 let count = count.to_string();
-                let size = style::fit(&count, self.size, self.cell - 6.0);
-                let kind = Type { colour: ink, bold: truth == predicted, ..Type::new(size, Anchor::Middle) };
-                let baseline = corner.1 + 0.5 * self.cell + 0.36 * f64::from(self.size);
+                let size = style::fit_size(&count, self.font_size, self.cell - 6.0);
+                let kind = TextStyle { colour: ink, bold: truth == predicted, ..TextStyle::new(size, Anchor::Middle) };
+                let baseline = corner.1 + 0.5 * self.cell + 0.36 * f64::from(self.font_size);
                 page.text(corner.0 + 0.5 * self.cell, baseline, &count, kind);
             }
         }
-        let tick = Type::new(style::TICK, Anchor::End);
-        if self.rows {
+        let tick = TextStyle::new(style::TICK, Anchor::End);
+        if self.row_names {
             for (class, name) in classes.iter().enumerate() {
                 page.text(x - 7.0, y + (class as f64 + 0.5) * self.cell + 4.5, name, tick);
             }
-            let axis = Type { rotate: Some(-90.0), ..Type::new(style::LABEL, Anchor::Middle) };
+            let axis = TextStyle { rotate: Some(-90.0), ..TextStyle::new(style::LABEL, Anchor::Middle) };
             page.text(x - names.widest - 18.0, y + 0.5 * side, "true class", axis);
         }
-        if self.columns {
+        if self.column_names {
             for (class, name) in classes.iter().enumerate() {
                 let middle = x + (class as f64 + 0.5) * self.cell + 4.0;
-                page.text(middle, y + side + 15.0, name, Type { rotate: Some(-45.0), ..tick });
+                page.text(middle, y + side + 15.0, name, TextStyle { rotate: Some(-45.0), ..tick });
             }
-            let axis = Type::new(style::LABEL, Anchor::Middle);
+            let axis = TextStyle::new(style::LABEL, Anchor::Middle);
             page.text(x + 0.5 * side, y + side + names.below() - 14.0, "predicted class", axis);
         }
     }
 }
 
-/// The key to the colours of the cells.
-fn key(page: &mut Page, x: f64) {
+/// Draws the key to the colours of the cells.
+fn draw_colour_key(page: &mut Page, x: f64) {
     const STEPS: u8 = 40;
     const STEP: f64 = 4.0;
     let y = page.y + 10.0;
     let label = "colour: share of the true class";
-    let tick = Type::new(style::TICK, Anchor::Start);
+    let tick = TextStyle::new(style::TICK, Anchor::Start);
     page.text(x, y + 12.0, label, tick);
     let left = x + style::text_width(label, style::TICK);
     for step in 0..STEPS {
         let share = f64::from(step) / f64::from(STEPS - 1);
-        page.rectangle((left + STEP * f64::from(step), y), (STEP + 0.3, 15.0), &style::blue(share), None);
+        page.rectangle((left + STEP * f64::from(step), y), (STEP + 0.3, 15.0), &style::blue_shade(share), None);
     }
     let length = STEP * f64::from(STEPS);
-    page.text(left - 8.0, y + 12.0, "0", Type { anchor: Anchor::End, ..tick });
+    page.text(left - 8.0, y + 12.0, "0", TextStyle { anchor: Anchor::End, ..tick });
     page.text(left + length + 8.0, y + 12.0, "1", tick);
     page.y = y + 20.0;
 }

@@ -1,11 +1,11 @@
-//! Loss against epoch, in panels that share their axes.
+//! Figures of loss against epoch, in panels with the same axes.
 
-use super::page::{Anchor, Page, Type};
+use super::page::{Anchor, Page, TextStyle};
 use super::style::{self, FAINT, Stroke};
 use super::{Caption, Figure, ticks};
 use crate::ReportError;
 
-/// One curve: a loss for each epoch, the first value belonging to epoch 1.
+/// A loss curve: one value per epoch, starting with epoch 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LossCurve {
     label: String,
@@ -14,20 +14,20 @@ pub struct LossCurve {
 }
 
 impl LossCurve {
-    /// A curve with its name in the legend. Values that are not finite leave a gap.
+    /// Creates a curve; `label` is its name in the legend. Values that are not finite leave gaps.
     pub fn new(label: impl Into<String>, values: Vec<f64>) -> Self {
         Self { label: label.into(), values, style: None }
     }
 
-    /// Chooses the line style (colour, dashes and marker together), from 0 to 5; without, it goes by the curve's place in
-    /// its panel. Curves that mean the same in different panels should have the same style.
+    /// Sets the line style (colour, dashes and marker), from 0 to 5. The default is the curve's index in its panel.
+    /// Curves with the same meaning in different panels should have the same style.
     #[must_use]
     pub fn style(self, index: usize) -> Self {
         Self { style: Some(index), ..self }
     }
 }
 
-/// One panel: a title and its curves.
+/// A panel: a title and its curves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LossPanel {
     title: String,
@@ -36,7 +36,7 @@ pub struct LossPanel {
 }
 
 impl LossPanel {
-    /// A panel without curves.
+    /// Creates a panel without curves.
     pub fn new(title: impl Into<String>) -> Self {
         Self { title: title.into(), curves: Vec::new(), stop_epoch: None }
     }
@@ -48,7 +48,8 @@ impl LossPanel {
         self
     }
 
-    /// Marks an epoch (counted from 1) by a vertical line, and names it below the panel's title.
+    /// Marks the epoch of early stopping (counted from 1) by a vertical line and a line of text below the panel's
+    /// title.
     #[must_use]
     pub fn early_stop(self, epoch: usize) -> Self {
         Self { stop_epoch: Some(epoch), ..self }
@@ -63,7 +64,7 @@ impl LossPanel {
     }
 }
 
-/// The axes that all panels of a figure share, and how many panels stand side by side.
+/// The common axes of all panels of a figure, and the number of panels per row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LossAxes {
     loss: String,
@@ -72,34 +73,34 @@ pub struct LossAxes {
 }
 
 impl LossAxes {
-    /// `loss` names the vertical axis with its unit, such as `training loss (nats per sequence)`; two panels
-    /// side by side, linear scale.
+    /// Creates linear axes with two panels per row. `loss` is the name of the vertical axis with its unit, such as
+    /// `training loss (nats per sequence)`.
     pub fn new(loss: impl Into<String>) -> Self {
         Self { loss: loss.into(), columns: 2, logarithmic: false }
     }
 
-    /// Chooses the number of panels side by side (at least 1).
+    /// Sets the number of panels per row (at least 1).
     #[must_use]
     pub fn columns(self, columns: usize) -> Self {
         Self { columns: columns.max(1), ..self }
     }
 
-    /// Draws the loss on a logarithmic scale; values that are not positive leave a gap.
+    /// Makes the loss axis logarithmic. Values that are not positive leave gaps.
     #[must_use]
     pub fn logarithmic(self) -> Self {
         Self { logarithmic: true, ..self }
     }
 }
 
-/// Draws loss curves: the study's figures 2 to 4 (two panels of four curves each), and 6 (eight panels with the
-/// training and the validation loss, and the epoch of the early stop).
+/// Draws loss curves: the study's figures 2 to 4 (two panels of four curves each), and figure 6 (eight panels with
+/// training loss, validation loss and the epoch of early stopping).
 ///
-/// All panels share the range of both axes. A legend that is the same for all panels is drawn once. Losses that are not
-/// finite leave gaps, and a line below the figure says how many there are.
+/// All panels have the same range of both axes. A legend that is the same for all panels is drawn once. Losses that are
+/// not finite leave gaps; a line below the figure states their number.
 ///
 /// # Errors
 ///
-/// If there are no panels, or no value at all can be drawn.
+/// If there are no panels, or no value can be drawn.
 ///
 /// ```
 /// use longhand_report::figure::{Caption, LossAxes, LossCurve, LossPanel, loss_curves};
@@ -115,7 +116,7 @@ impl LossAxes {
 /// # Ok::<(), longhand_report::ReportError>(())
 /// ```
 pub fn loss_curves(caption: &Caption, axes: &LossAxes, panels: &[LossPanel]) -> Result<Figure, ReportError> {
-    let empty = |what| ReportError::EmptyFigure { title: caption.title.clone(), what };
+    let empty = |cause| ReportError::EmptyFigure { title: caption.title.clone(), cause };
     let first = panels.first().ok_or_else(|| empty("no panels"))?;
     let range = Range::of(panels, axes.logarithmic).ok_or_else(|| empty("no finite loss"))?;
 
@@ -138,35 +139,35 @@ pub fn loss_curves(caption: &Caption, axes: &LossAxes, panels: &[LossPanel]) -> 
         }
         page.y = top + height + 6.0;
     }
-    let left_out = panels.iter().flat_map(|panel| &panel.curves).map(|curve| left_out(curve, axes.logarithmic)).sum();
-    let reason = if axes.logarithmic { "finite and positive" } else { "finite" };
-    match left_out {
+    let gaps = panels.iter().flat_map(|panel| &panel.curves).map(|curve| count_gaps(curve, axes.logarithmic)).sum();
+    let condition = if axes.logarithmic { "finite and positive" } else { "finite" };
+    match gaps {
         0 => {}
-        1 => page.note(&format!("Not drawn: 1 loss that is not {reason}.")),
-        _ => page.note(&format!("Not drawn: {left_out} losses that are not {reason}.")),
+        1 => page.note(&format!("Not drawn: 1 loss that is not {condition}.")),
+        _ => page.note(&format!("Not drawn: {gaps} losses that are not {condition}.")),
     }
     Ok(page.finish())
 }
 
-/// How many losses of a curve cannot be drawn.
-fn left_out(curve: &LossCurve, logarithmic: bool) -> usize {
+/// Number of a curve's losses that cannot be drawn.
+fn count_gaps(curve: &LossCurve, logarithmic: bool) -> usize {
     curve.values.iter().filter(|&&loss| !drawable(loss, logarithmic)).count()
 }
 
-/// Room around the axes of a panel, for tick labels and axis names.
+/// Margins of a panel around the axes, for tick labels and axis names.
 const LEFT: f64 = 66.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 54.0;
-/// The colour of the grid.
+/// Colour of the grid.
 const GRID: &str = "#cccccc";
 
-/// Writes what stands over a panel and returns where the panel itself begins.
+/// Draws title, early stop and legend above a panel; returns the `y` below them.
 fn heading(page: &mut Page, panel: &LossPanel, (x, y): (f64, f64), room: f64, legend: bool) -> f64 {
     page.panel_title((x, y + 18.0), room, &panel.title);
     let mut below = y + 26.0;
     if let Some(epoch) = panel.stop_epoch {
-        let note = Type { colour: FAINT, ..Type::new(style::TICK, Anchor::Start) };
+        let note = TextStyle { colour: FAINT, ..TextStyle::new(style::TICK, Anchor::Start) };
         page.text(x, below + 11.0, &format!("early stop: epoch {epoch}"), note);
         below += 18.0;
     }
@@ -183,7 +184,7 @@ fn same_legend(one: &LossPanel, other: &LossPanel) -> bool {
     key(one) == key(other)
 }
 
-/// What the axes span.
+/// The range of both axes.
 struct Range {
     epochs: usize,
     low: f64,
@@ -191,7 +192,7 @@ struct Range {
 }
 
 impl Range {
-    /// `None` if there is nothing to draw.
+    /// The range of all drawable values; `None` if there are none.
     fn of(panels: &[LossPanel], logarithmic: bool) -> Option<Self> {
         let curves = || panels.iter().flat_map(|panel| &panel.curves);
         let mut values: Vec<f64> =
@@ -203,7 +204,7 @@ impl Range {
             return Some(Self { epochs, low: low / 1.1, high: high * 1.1 });
         }
         let room = if high > low { 0.05 * (high - low) } else { 0.5 };
-        // A loss near zero is best seen above zero.
+        // A range that begins near zero is extended to zero.
         let low = if low >= 0.0 && low < 0.5 * high { 0.0 } else { low - room };
         Some(Self { epochs, low, high: high + room })
     }
@@ -213,18 +214,18 @@ fn drawable(loss: f64, logarithmic: bool) -> bool {
     loss.is_finite() && (!logarithmic || loss > 0.0)
 }
 
-/// A panel and its place.
+/// A panel and its position.
 struct Panel<'a> {
     content: &'a LossPanel,
     range: &'a Range,
     axes: &'a LossAxes,
-    /// The top left corner, with the room around the axes.
+    /// Top left corner, including the margins.
     corner: (f64, f64),
     size: (f64, f64),
 }
 
 impl Panel<'_> {
-    /// The last value of the horizontal axis: a little beyond the last epoch, so that a line there is off the edge.
+    /// End of the horizontal axis: slightly beyond the last epoch, so that a line at that epoch is not on the edge.
     fn last(&self) -> f64 {
         1.02 * self.range.epochs.max(2) as f64
     }
@@ -243,10 +244,10 @@ impl Panel<'_> {
         self.draw_axes(page);
         let middle =
             (0.5 * (self.x(0.0) + self.x(self.last())), 0.5 * (self.y(self.range.low) + self.y(self.range.high)));
-        let label = Type::new(style::LABEL, Anchor::Middle);
+        let label = TextStyle::new(style::LABEL, Anchor::Middle);
         page.text(middle.0, self.corner.1 + self.size.1 - 7.0, "epoch", label);
         if leftmost {
-            let upright = Type { rotate: Some(-90.0), ..label };
+            let upright = TextStyle { rotate: Some(-90.0), ..label };
             page.text(self.corner.0 + 17.0, middle.1, &self.axes.loss, upright);
         }
         for index in 0..self.content.curves.len() {
@@ -258,29 +259,29 @@ impl Panel<'_> {
         }
     }
 
-    /// Grid, axes, ticks and their labels.
+    /// Draws grid, axes, ticks and tick labels.
     fn draw_axes(&self, page: &mut Page) {
         let (left, right) = (self.x(0.0), self.x(self.last()));
         let (bottom, top) = (self.y(self.range.low), self.y(self.range.high));
         let (low, high) = (self.range.low, self.range.high);
         let losses = if self.axes.logarithmic { ticks::logarithmic(low, high) } else { ticks::linear(low, high) };
-        for (epoch, label) in ticks::whole(self.last()) {
+        for (epoch, label) in ticks::integers(self.last()) {
             let x = self.x(epoch);
             page.line((x, top), (x, bottom), GRID, 1.0, None);
             page.line((x, bottom), (x, bottom + 5.0), style::INK, 1.0, None);
-            page.text(x, bottom + 17.0, &label, Type::new(style::TICK, Anchor::Middle));
+            page.text(x, bottom + 17.0, &label, TextStyle::new(style::TICK, Anchor::Middle));
         }
         for (loss, label) in losses {
             let y = self.y(loss);
             page.line((left, y), (right, y), GRID, 1.0, None);
             page.line((left - 5.0, y), (left, y), style::INK, 1.0, None);
-            page.text(left - 8.0, y + 4.7, &label, Type::new(style::TICK, Anchor::End));
+            page.text(left - 8.0, y + 4.7, &label, TextStyle::new(style::TICK, Anchor::End));
         }
         page.line((left, bottom), (right, bottom), style::INK, 1.0, None);
         page.line((left, top), (left, bottom), style::INK, 1.0, None);
     }
 
-    /// The lines (one for each run of values without a gap) and the markers of a curve.
+    /// Draws the lines (one per run of values without gaps) and the markers of a curve.
     fn draw_curve(&self, page: &mut Page, index: usize) {
         let (curve, stroke, logarithmic) =
             (&self.content.curves[index], self.content.stroke(index), self.axes.logarithmic);
@@ -289,7 +290,7 @@ impl Panel<'_> {
         for run in points.split(|&(_, loss)| !drawable(loss, logarithmic)).filter(|run| !run.is_empty()) {
             page.curve(&run.iter().map(place).collect::<Vec<_>>(), stroke);
         }
-        // About eight markers a curve, those of different curves at different epochs so that none hides another.
+        // About eight markers per curve. Different curves have them at different epochs, so that none hides another.
         let every = (points.len() / 8).max(1);
         let first = (every * index / self.content.curves.len()).min(points.len().saturating_sub(1));
         let marked = points.iter().skip(first).step_by(every).filter(|(_, loss)| drawable(*loss, logarithmic));

@@ -1,9 +1,9 @@
 //! Figures of a study, as SVG and as PNG.
 //!
-//! Every figure has a [`Caption`]: its title, and lines that say what data it was made from. All of them read in
-//! grey: curves differ by dashes and markers and not by colour alone, and the colours of cells darken steadily.
-//! The PNG is drawn with fonts that are built in, so it looks the same on a machine without any; the SVG refers
-//! to the fonts of whoever opens it and to nothing else.
+//! Every figure has a [`Caption`] with a title and optional lines, for example about the data. All figures are legible
+//! in greyscale: curves differ in dashes and markers as well as in colour, and the colours of cells darken
+//! monotonically. The PNG is rendered with built-in fonts, so it looks the same on machines without fonts. The SVG uses
+//! the fonts of the viewer and references no other files.
 
 mod confusion_grid;
 mod loss_curves;
@@ -26,10 +26,10 @@ pub use confusion_grid::{ConfusionPair, confusion_grid, confusion_matrix, confus
 pub use loss_curves::{LossAxes, LossCurve, LossPanel, loss_curves};
 pub use score_comparison::{ScoreAxis, ScoreRow, score_comparison};
 
-/// Pixels of the PNG for each unit of the SVG.
+/// Pixels of the PNG per unit of the SVG.
 const PNG_SCALE: f32 = 2.0;
 
-/// What stands around a figure: a title above, and optionally lines below the title and below the figure.
+/// The text around a figure: a title above it, and optional lines below the title and below the figure.
 ///
 /// ```
 /// use longhand_report::figure::Caption;
@@ -46,25 +46,25 @@ pub struct Caption {
 }
 
 impl Caption {
-    /// A title alone.
+    /// Creates a caption with a title only.
     pub fn new(title: impl Into<String>) -> Self {
         Self { title: title.into(), subtitle: None, footnote: None }
     }
 
-    /// Adds a line below the title, such as what data the figure is from.
+    /// Adds a line below the title, such as the source of the data.
     #[must_use]
     pub fn subtitle(self, subtitle: impl Into<String>) -> Self {
         Self { subtitle: Some(subtitle.into()), ..self }
     }
 
-    /// Adds a line below the figure, such as what its abbreviations mean.
+    /// Adds a line below the figure, such as the meaning of abbreviations.
     #[must_use]
     pub fn footnote(self, footnote: impl Into<String>) -> Self {
         Self { footnote: Some(footnote.into()), ..self }
     }
 }
 
-/// A drawn figure.
+/// A finished figure.
 #[derive(Debug)]
 pub struct Figure {
     elements: Elements,
@@ -72,36 +72,39 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Width and height in units of the SVG, which are pixels at 96 to the inch.
+    /// Width and height in units of the SVG: pixels at 96 per inch.
     pub fn size(&self) -> (f64, f64) {
         self.size
     }
 
-    /// The figure as an SVG document that needs no other file.
+    /// Returns the figure as an SVG document that references no other files.
     pub fn to_svg(&self) -> String {
-        self.elements.document(self.size, FONTS_OF_SVG)
+        self.elements.document(self.size, SVG_FONTS)
     }
 
-    /// The figure as a PNG file, two pixels for each unit of the SVG.
+    /// Renders the figure as a PNG file, with two pixels per unit of the SVG.
     ///
     /// # Errors
     ///
-    /// If the picture cannot be rendered.
+    /// If the figure cannot be rendered.
     pub fn to_png(&self) -> Result<Vec<u8>, ReportError> {
         let render = |cause: String| ReportError::Render { cause };
         let options = Options { font_family: FONT.to_owned(), fontdb: Arc::clone(&FONTS), ..Options::default() };
         let tree = Tree::from_str(&self.to_svg(), &options).map_err(|error| render(error.to_string()))?;
-        let size = tree.size().to_int_size().scale_by(PNG_SCALE).ok_or_else(|| render("it has no size".to_owned()))?;
-        png(&tree, size.width(), size.height()).map_err(|error| render(error.to_string()))
+        let size = tree
+            .size()
+            .to_int_size()
+            .scale_by(PNG_SCALE)
+            .ok_or_else(|| render("its size is out of range".to_owned()))?;
+        encode_png(&tree, size.width(), size.height()).map_err(|error| render(error.to_string()))
     }
 }
 
-/// Rows of pixels that are drawn at a time.
+/// Rows of pixels rendered at a time.
 const BAND: u32 = 256;
 
-/// The picture as a PNG file, a band of rows after the other: all pixels at once would be the largest thing that a run
-/// ever holds.
-fn png(tree: &Tree, width: u32, height: u32) -> Result<Vec<u8>, png::EncodingError> {
+/// Renders a PNG file in bands of rows. Rendering all rows at once would dominate the memory of a whole run.
+fn encode_png(tree: &Tree, width: u32, height: u32) -> Result<Vec<u8>, png::EncodingError> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
     encoder.set_color(png::ColorType::Rgba);
@@ -110,9 +113,9 @@ fn png(tree: &Tree, width: u32, height: u32) -> Result<Vec<u8>, png::EncodingErr
     let mut stream = writer.stream_writer()?;
     for top in (0..height).step_by(BAND as usize) {
         let band = Pixmap::new(width, BAND.min(height - top));
-        let mut band = band.ok_or_else(|| std::io::Error::other("a band of it has no size"))?;
-        let place = Transform::from_scale(PNG_SCALE, PNG_SCALE).post_translate(0.0, -(top as f32));
-        resvg::render(tree, place, &mut band.as_mut());
+        let mut band = band.ok_or_else(|| std::io::Error::other("a band of rows has an invalid size"))?;
+        let transform = Transform::from_scale(PNG_SCALE, PNG_SCALE).post_translate(0.0, -(top as f32));
+        resvg::render(tree, transform, &mut band.as_mut());
         for pixel in band.pixels() {
             let colour = pixel.demultiply();
             stream.write_all(&[colour.red(), colour.green(), colour.blue(), colour.alpha()])?;
@@ -123,13 +126,13 @@ fn png(tree: &Tree, width: u32, height: u32) -> Result<Vec<u8>, png::EncodingErr
     Ok(file)
 }
 
-/// The fonts that the SVG asks for, first the one of the PNG.
-const FONTS_OF_SVG: &str = "DejaVu Sans, Verdana, Liberation Sans, Arial, sans-serif";
+/// Font families of the SVG, starting with that of the PNG.
+const SVG_FONTS: &str = "DejaVu Sans, Verdana, Liberation Sans, Arial, sans-serif";
 
-/// The name of the built-in font.
+/// Family name of the built-in font.
 const FONT: &str = "DejaVu Sans";
 
-/// The built-in font in its two weights, and no font of the system, so that all machines draw the same.
+/// The built-in font, regular and bold. System fonts are not loaded, so that the PNG is the same on all machines.
 static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     let mut fonts = fontdb::Database::new();
     fonts.load_font_data(dejavu::sans::regular().to_vec());

@@ -1,40 +1,40 @@
-//! The page that panels are placed on: title and subtitle above, footnote below, legends between.
+//! A page for panels, with title and subtitle above them, and the footnote below.
 
 use super::style::{self, FAINT, INK, Marker, Stroke};
 use super::svg::Elements;
 use super::{Caption, Figure};
 
-pub(crate) use super::svg::{Anchor, Type};
+pub(crate) use super::svg::{Anchor, TextStyle};
 
 const MARGIN: f64 = 18.0;
 
-/// A figure in the making. Lengths are units of the SVG, from the top left corner.
+/// A figure under construction. Coordinates are in units of the SVG, from the top left corner.
 pub(crate) struct Page {
     elements: Elements,
     width: f64,
     footnote: Vec<String>,
-    /// Where the next thing below goes.
+    /// The `y` below everything drawn so far.
     pub y: f64,
 }
 
-impl Type {
+impl TextStyle {
     pub const fn new(size: u32, anchor: Anchor) -> Self {
         Self { size, anchor, colour: INK, bold: false, rotate: None }
     }
 }
 
 impl Page {
-    /// A page of a given width, with the title and the subtitle on it.
+    /// Creates a page and draws title and subtitle.
     pub fn new(width: f64, caption: &Caption) -> Self {
         let room = width - 2.0 * MARGIN;
         let footnote = caption.footnote.as_deref().map(|text| style::wrap(text, style::TICK, room));
         let (elements, width) = (Elements::default(), width.ceil());
         let mut page = Self { elements, width, footnote: footnote.unwrap_or_default(), y: MARGIN };
 
-        let title = Type { bold: true, ..Type::new(style::TITLE, Anchor::Start) };
-        // Bold runs a tenth wider.
+        let title = TextStyle { bold: true, ..TextStyle::new(style::TITLE, Anchor::Start) };
+        // Bold text is about a tenth wider, as two more units of font size are.
         page.lines(&style::wrap(&caption.title, style::TITLE + 2, room), title);
-        let subtitle = Type { colour: FAINT, ..Type::new(style::SUBTITLE, Anchor::Start) };
+        let subtitle = TextStyle { colour: FAINT, ..TextStyle::new(style::SUBTITLE, Anchor::Start) };
         let text = caption.subtitle.as_deref().unwrap_or_default();
         page.lines(&style::wrap(text, style::SUBTITLE, room), subtitle);
         page.y += 10.0;
@@ -56,28 +56,28 @@ impl Page {
         let footnote = std::mem::take(&mut self.footnote);
         if !footnote.is_empty() {
             self.y += 8.0;
-            self.lines(&footnote, Type { colour: FAINT, ..Type::new(style::TICK, Anchor::Start) });
+            self.lines(&footnote, TextStyle { colour: FAINT, ..TextStyle::new(style::TICK, Anchor::Start) });
         }
         Figure { elements: self.elements, size: (self.width, (self.y + MARGIN).ceil()) }
     }
 
-    /// Sets lines below each other at the left margin and moves down.
-    fn lines(&mut self, lines: &[String], kind: Type) {
+    /// Draws lines of text at the left margin and moves `y` below them.
+    fn lines(&mut self, lines: &[String], kind: TextStyle) {
         for line in lines {
             self.y += 1.3 * f64::from(kind.size);
             self.text(MARGIN, self.y - 0.3 * f64::from(kind.size), line, kind);
         }
     }
 
-    /// Sets text with its baseline at `y`.
-    pub fn text(&mut self, x: f64, y: f64, text: &str, kind: Type) {
+    /// Draws text with its baseline at `y`.
+    pub fn text(&mut self, x: f64, y: f64, text: &str, kind: TextStyle) {
         self.elements.text((x, y), text, kind);
     }
 
-    /// Sets the title of a panel, smaller if need be, with its baseline at `y`.
+    /// Draws the title of a panel with its baseline at `y`, in a smaller font if it does not fit into `room`.
     pub fn panel_title(&mut self, (x, y): (f64, f64), room: f64, title: &str) {
-        let size = style::fit(title, style::PANEL_TITLE + 1, room) - 1;
-        let kind = Type { bold: true, ..Type::new(size, Anchor::Start) };
+        let size = style::fit_size(title, style::PANEL_TITLE + 1, room) - 1;
+        let kind = TextStyle { bold: true, ..TextStyle::new(size, Anchor::Start) };
         self.text(x, y, title, kind);
     }
 
@@ -89,12 +89,12 @@ impl Page {
         self.elements.line(&[from, to], colour, width, dash);
     }
 
-    /// A line through all points, in a curve's colour and dashes.
+    /// Draws a line through all points with a curve's colour and dashes.
     pub fn curve(&mut self, points: &[(f64, f64)], stroke: &Stroke) {
         self.elements.line(points, stroke.colour, 2.0, stroke.dash);
     }
 
-    /// Draws the entries of a legend from left to right, on as many lines as they need; returns the height.
+    /// Draws the entries of a legend from left to right, wrapped to `room`; returns the height.
     pub fn legend(&mut self, (x, y): (f64, f64), room: f64, entries: &[(&str, &Stroke)]) -> f64 {
         const SAMPLE: f64 = 44.0;
         const LINE: f64 = 22.0;
@@ -107,13 +107,13 @@ impl Page {
             self.line((left, middle), (left + SAMPLE, middle), stroke.colour, 2.2, stroke.dash);
             self.marker((left + 0.5 * SAMPLE, middle), 4.5, stroke);
             let baseline = middle + 0.35 * f64::from(style::TICK);
-            self.text(left + SAMPLE + 6.0, baseline, label, Type::new(style::TICK, Anchor::Start));
+            self.text(left + SAMPLE + 6.0, baseline, label, TextStyle::new(style::TICK, Anchor::Start));
             left += width;
         }
         middle + 0.5 * LINE - y
     }
 
-    /// The marker of a curve.
+    /// Draws a marker of a curve.
     pub fn marker(&mut self, (x, y): (f64, f64), radius: f64, stroke: &Stroke) {
         let corners: &[(f64, f64)] = match stroke.marker {
             Marker::Circle => return self.dot((x, y), radius, stroke.colour, stroke.colour),

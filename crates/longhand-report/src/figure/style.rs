@@ -1,4 +1,4 @@
-//! Sizes, colours, dashes and markers, so that all figures look of one piece.
+//! Font sizes, colours, dashes and markers that all figures have in common.
 
 /// Font sizes in units of the SVG.
 pub(crate) const TITLE: u32 = 20;
@@ -10,7 +10,7 @@ pub(crate) const TICK: u32 = 13;
 pub(crate) const INK: &str = "#1a1a1a";
 pub(crate) const FAINT: &str = "#555555";
 
-/// The shapes that mark points of a curve.
+/// Shape of the markers on a curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Marker {
     Circle,
@@ -20,7 +20,7 @@ pub(crate) enum Marker {
     Diamond,
 }
 
-/// How the n-th curve of a panel is drawn.
+/// Line style of a curve.
 pub(crate) struct Stroke {
     pub colour: &'static str,
     /// SVG dash pattern; `None` is a solid line.
@@ -28,7 +28,8 @@ pub(crate) struct Stroke {
     pub marker: Marker,
 }
 
-/// The strokes in turn. Each differs from the next in hue, in lightness, in dashes and in its marker.
+/// The line style of curve `index`, repeating after six. Consecutive styles differ in hue, lightness, dashes and
+/// marker.
 pub(crate) fn stroke(index: usize) -> &'static Stroke {
     const STROKES: [Stroke; 6] = [
         Stroke { colour: "#0b3c6f", dash: None, marker: Marker::Circle },
@@ -41,14 +42,13 @@ pub(crate) fn stroke(index: usize) -> &'static Stroke {
     &STROKES[index % STROKES.len()]
 }
 
-/// An estimate of how wide a line of text is, in units of the SVG; rather too wide than too narrow.
-///
-/// DejaVu Sans, the widest of the fonts asked for, runs to 0.57 em a character in mixed text.
+/// Estimates the width of a line of text in units of the SVG. The estimate is rather too large than too small: DejaVu
+/// Sans, the widest of the fonts, has about 0.57 em per character in mixed text.
 pub(crate) fn text_width(text: &str, size: u32) -> f64 {
     0.6 * f64::from(size) * text.chars().count() as f64
 }
 
-/// Breaks text at spaces into lines no wider than `room` (a longer word stands alone).
+/// Breaks text at spaces into lines not wider than `room`. A word that is wider gets a line of its own.
 pub(crate) fn wrap(text: &str, size: u32, room: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -63,15 +63,17 @@ pub(crate) fn wrap(text: &str, size: u32, room: f64) -> Vec<String> {
     lines
 }
 
-/// The largest font size, from `size` down to 11, at which a line of text is likely to fit into `room`.
-pub(crate) fn fit(text: &str, size: u32, room: f64) -> u32 {
+/// The largest font size from `size` down to 11 at which a line of text is estimated to fit into `room`; 11 if none
+/// does.
+pub(crate) fn fit_size(text: &str, size: u32, room: f64) -> u32 {
     (11..=size).rev().find(|&size| text_width(text, size) <= room).unwrap_or(11)
 }
 
-/// White to dark blue for a share from 0 to 1: the lightness falls steadily, so the order survives in grey.
+/// A colour from white to dark blue for a fraction from 0 to 1. The lightness decreases monotonically, so the order is
+/// also visible in greyscale.
 ///
-/// The colours are those of ColorBrewer's scale of nine blues, linear in between.
-pub(crate) fn blue(share: f64) -> String {
+/// Interpolates linearly between the nine colours of ColorBrewer's scale `Blues`.
+pub(crate) fn blue_shade(fraction: f64) -> String {
     const BLUES: [[u8; 3]; 9] = [
         [247, 251, 255],
         [222, 235, 247],
@@ -83,9 +85,9 @@ pub(crate) fn blue(share: f64) -> String {
         [8, 81, 156],
         [8, 48, 107],
     ];
-    let place = share.clamp(0.0, 1.0) * (BLUES.len() - 1) as f64;
-    let below = (place as usize).min(BLUES.len() - 2);
-    let part = place - below as f64;
+    let position = fraction.clamp(0.0, 1.0) * (BLUES.len() - 1) as f64;
+    let below = (position as usize).min(BLUES.len() - 2);
+    let part = position - below as f64;
     let mix = |channel: usize| {
         let [low, high] = [BLUES[below][channel], BLUES[below + 1][channel]].map(f64::from);
         (low + part * (high - low)).round() as u8

@@ -1,4 +1,4 @@
-//! The output folder: complete files only.
+//! The output folder, which writes files atomically.
 
 mod staged;
 mod temporary;
@@ -15,10 +15,10 @@ use temporary::Temporary;
 
 pub use staged::Staged;
 
-/// A folder for results that only ever holds complete files.
+/// An output folder with atomic writes: it never contains a partly written file.
 ///
-/// Each file is written under a temporary name in the same folder and renamed when it is complete. Files that belong
-/// together are [staged](Self::stage) and published together. May be shared between threads.
+/// Each file is written under a temporary name in its final folder and renamed when it is complete. Files that belong
+/// together are [staged](Self::stage) and published together. An `OutputFolder` can be shared between threads.
 ///
 /// ```no_run
 /// use longhand_report::OutputFolder;
@@ -30,42 +30,42 @@ pub use staged::Staged;
 #[derive(Debug)]
 pub struct OutputFolder {
     path: PathBuf,
-    /// Held during a write; `true` once the folder is closed.
+    /// `true` once the folder is closed. Locked during every write.
     closed: Mutex<bool>,
 }
 
 impl OutputFolder {
-    /// Creates the folder if need be and checks, before any long work, that files can be written to it.
+    /// Creates the folder if it does not exist, and checks that files can be written to it. Call it before long work.
     ///
     /// # Errors
     ///
     /// If `path` is not a folder, cannot be created, or cannot be written to.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, ReportError> {
         let path = path.into();
-        match create_folder(&path).and_then(|()| probe(&path)) {
+        match create_folder(&path).and_then(|()| check_writable(&path)) {
             Ok(()) => Ok(Self { path, closed: Mutex::new(false) }),
             Err(source) => Err(ReportError::Folder { path, source }),
         }
     }
 
-    /// Checks, before any long work, that these files can be written: that no folder has the name of one of them, and
-    /// that each sub folder, if it is there, is a folder and can be written to.
+    /// Checks that these files can be written: that none of them is an existing folder, and that each of their
+    /// subfolders, if it exists, is a folder that can be written to. Call it before long work. Creates nothing.
     ///
     /// # Errors
     ///
-    /// If one of them cannot be written, or its path leads out of the folder.
+    /// If a file cannot be written, or its path leads out of the folder.
     pub fn check<P: AsRef<Path>>(&self, files: impl IntoIterator<Item = P>) -> Result<(), ReportError> {
-        let mut probed = vec![self.path.clone()];
+        let mut checked = vec![self.path.clone()];
         for file in files {
-            let (path, parent) = self.inside(file.as_ref())?;
-            if !probed.contains(&parent) {
-                // A link that leads nowhere is there too.
+            let (path, parent) = self.resolve(file.as_ref())?;
+            if !checked.contains(&parent) {
+                // True for a broken symbolic link as well, which cannot be written to.
                 if fs::symlink_metadata(&parent).is_ok()
-                    && let Err(source) = probe(&parent)
+                    && let Err(source) = check_writable(&parent)
                 {
                     return Err(ReportError::Folder { path: parent, source });
                 }
-                probed.push(parent);
+                checked.push(parent);
             }
             if path.is_dir() {
                 return Err(ReportError::Write { path, source: io::ErrorKind::IsADirectory.into() });
@@ -74,24 +74,24 @@ impl OutputFolder {
         Ok(())
     }
 
-    /// The folder's path, as it was given.
+    /// The folder's path, as given to [`create`](Self::create).
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Begins to write files that are to be published together.
+    /// Starts a set of files that will be published together.
     pub fn stage(&self) -> Staged<'_> {
         Staged::new(self)
     }
 
-    /// Writes a file of the folder, replacing an older one of that name; sub folders are created as needed.
+    /// Writes a file in the folder. Replaces an existing file of that name; creates subfolders as needed.
     ///
     /// # Errors
     ///
-    /// If `relative_path` leads out of the folder, if the operating system refuses, or if the folder is
-    /// [closed](Self::close). The old file, if any, is then still there, unchanged.
+    /// If `relative_path` leads out of the folder, the operating system returns an error, or the folder is
+    /// [closed](Self::close). An existing file is then unchanged.
     pub fn write(&self, relative_path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), ReportError> {
-        let (path, parent) = self.inside(relative_path.as_ref())?;
+        let (path, parent) = self.resolve(relative_path.as_ref())?;
         self.while_open(&path, || {
             fs::create_dir_all(&parent)
                 .and_then(|()| Temporary::write(&parent, bytes))
@@ -100,15 +100,15 @@ impl OutputFolder {
         })
     }
 
-    /// Removes a file of the folder, if it is there.
+    /// Removes a file from the folder, if it exists.
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write).
+    /// The errors of [`write`](Self::write).
     pub fn remove(&self, relative_path: impl AsRef<Path>) -> Result<(), ReportError> {
-        let path = self.inside(relative_path.as_ref())?.0;
+        let path = self.resolve(relative_path.as_ref())?.0;
         self.while_open(&path, || {
-            staged::remove_if_there(&path).map_err(|source| ReportError::Write { path: path.clone(), source })
+            staged::remove_if_exists(&path).map_err(|source| ReportError::Write { path: path.clone(), source })
         })
     }
 
@@ -116,7 +116,7 @@ impl OutputFolder {
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write).
+    /// The errors of [`write`](Self::write).
     pub fn write_table(&self, stem: &str, table: &Table) -> Result<(), ReportError> {
         self.write(format!("{stem}.csv"), table.to_csv().as_bytes())?;
         self.write(format!("{stem}.md"), table.to_markdown().as_bytes())
@@ -126,43 +126,43 @@ impl OutputFolder {
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write) and [`Figure::to_png`].
+    /// The errors of [`write`](Self::write) and [`Figure::to_png`].
     pub fn write_figure(&self, stem: &str, figure: &Figure) -> Result<(), ReportError> {
         self.write(format!("{stem}.svg"), figure.to_svg().as_bytes())?;
         self.write(format!("{stem}.png"), &figure.to_png()?)
     }
 
-    /// Waits for the file that is being written or the files that are being published, if any, and refuses all later
-    /// ones.
+    /// Closes the folder: waits for a running write or publication, and makes all later writes fail.
     ///
-    /// For a Ctrl-C handler: close the folder, [remove the temporaries](Self::remove_temporaries), exit.
+    /// A Ctrl-C handler should close the folder, [remove the temporary files](Self::remove_temporaries) and exit.
     pub fn close(&self) {
         *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }
 
-    /// Removes this process's temporary files in the folder and its sub folders, and returns how many there were.
+    /// Removes this process's temporary files from the folder and its subfolders; returns their number.
     ///
-    /// Published files are left alone, as are the temporary ones of other processes.
+    /// Published files and temporary files of other processes are not removed.
     ///
     /// # Errors
     ///
     /// If a folder cannot be read or a temporary file cannot be removed.
     pub fn remove_temporaries(&self) -> Result<usize, ReportError> {
-        let _writing = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         temporary::remove_all(&self.path).map_err(|source| ReportError::Folder { path: self.path.clone(), source })
     }
 
-    /// The full path of a file inside the folder, and the folder that holds it.
-    fn inside(&self, relative: &Path) -> Result<(PathBuf, PathBuf), ReportError> {
-        let inside = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    /// Returns the full path of a file inside the folder, and the path of its parent folder.
+    fn resolve(&self, relative: &Path) -> Result<(PathBuf, PathBuf), ReportError> {
+        let is_inside = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         let path = self.path.join(relative);
         match path.parent() {
-            Some(parent) if inside && relative.file_name().is_some() => Ok((path.clone(), parent.to_path_buf())),
+            Some(parent) if is_inside && relative.file_name().is_some() => Ok((path.clone(), parent.to_path_buf())),
             _ => Err(ReportError::OutsideFolder { path: relative.to_path_buf() }),
         }
     }
 
-    /// Does something to the file `path` while nobody closes the folder.
+    /// Calls `change`, which changes the file `path`, with the folder locked against closing. Fails if the folder is
+    /// closed.
     fn while_open<R>(&self, path: &Path, change: impl FnOnce() -> Result<R, ReportError>) -> Result<R, ReportError> {
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         if *closed {
@@ -179,8 +179,8 @@ fn create_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// Proves by a file of one byte that a folder can be written to.
-fn probe(folder: &Path) -> io::Result<()> {
+/// Checks that a folder can be written to, by writing and removing a file of one byte.
+fn check_writable(folder: &Path) -> io::Result<()> {
     if !folder.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }

@@ -1,4 +1,4 @@
-//! Files that belong together.
+//! Files that are published together.
 
 use std::fs;
 use std::io;
@@ -10,11 +10,11 @@ use super::temporary::Temporary;
 use crate::figure::Figure;
 use crate::{ReportError, Table};
 
-/// Files of an [`OutputFolder`] that are written under temporary names first and then published together.
+/// Files of an [`OutputFolder`] that are written under temporary names and published together.
 ///
-/// Until [`publish`](Self::publish) the folder's present files are unchanged, so a full disk or an interruption leaves
-/// the complete results of an earlier run, and not some files of each run. Dropping the value removes what was staged.
-/// It may be shared between threads.
+/// The folder's existing files are unchanged until [`publish`](Self::publish). So after a full disk or an interruption,
+/// the folder still contains the complete results of an earlier run, not a mixture of two runs. Dropping the value
+/// removes the staged files. A `Staged` can be shared between threads.
 ///
 /// ```no_run
 /// use longhand_report::OutputFolder;
@@ -29,7 +29,7 @@ use crate::{ReportError, Table};
 #[derive(Debug)]
 pub struct Staged<'a> {
     folder: &'a OutputFolder,
-    /// With their final paths.
+    /// The final path of each file, and its temporary file.
     files: Mutex<Vec<(PathBuf, Temporary)>>,
 }
 
@@ -38,13 +38,13 @@ impl<'a> Staged<'a> {
         Self { folder, files: Mutex::default() }
     }
 
-    /// Stages a file; sub folders are created as needed.
+    /// Stages a file. Creates subfolders as needed.
     ///
     /// # Errors
     ///
-    /// As [`OutputFolder::write`]; nothing of this file is then staged.
+    /// The errors of [`OutputFolder::write`]. The file is then not staged.
     pub fn write(&self, relative_path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), ReportError> {
-        let file = self.temporary(relative_path.as_ref(), bytes)?;
+        let file = self.write_temporary(relative_path.as_ref(), bytes)?;
         self.push([file]);
         Ok(())
     }
@@ -53,10 +53,10 @@ impl<'a> Staged<'a> {
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write); neither of the two files is then staged.
+    /// The errors of [`write`](Self::write). Neither file is then staged.
     pub fn write_table(&self, stem: &str, table: &Table) -> Result<(), ReportError> {
-        let csv = self.temporary(format!("{stem}.csv").as_ref(), table.to_csv().as_bytes())?;
-        let markdown = self.temporary(format!("{stem}.md").as_ref(), table.to_markdown().as_bytes())?;
+        let csv = self.write_temporary(format!("{stem}.csv").as_ref(), table.to_csv().as_bytes())?;
+        let markdown = self.write_temporary(format!("{stem}.md").as_ref(), table.to_markdown().as_bytes())?;
         self.push([csv, markdown]);
         Ok(())
     }
@@ -65,23 +65,25 @@ impl<'a> Staged<'a> {
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write) and [`Figure::to_png`]; neither of the two files is then staged.
+    /// The errors of [`write`](Self::write) and [`Figure::to_png`]. Neither file is then staged.
     pub fn write_figure(&self, stem: &str, figure: &Figure) -> Result<(), ReportError> {
-        let svg = self.temporary(format!("{stem}.svg").as_ref(), figure.to_svg().as_bytes())?;
-        let png = self.temporary(format!("{stem}.png").as_ref(), &figure.to_png()?)?;
+        let svg = self.write_temporary(format!("{stem}.svg").as_ref(), figure.to_svg().as_bytes())?;
+        let png = self.write_temporary(format!("{stem}.png").as_ref(), &figure.to_png()?)?;
         self.push([svg, png]);
         Ok(())
     }
 
-    /// Publishes the staged files, in place of older ones of the same names, and removes the files named in `stale`
-    /// unless they are staged.
+    /// Publishes the staged files, replacing existing files of the same names. Removes the files in `stale` that are
+    /// not staged.
     ///
-    /// The file `seal` (such as a summary) is removed first and published last: if it is there, so is all that belongs
-    /// to it, even after a power failure in between. [`OutputFolder::close`] waits for the end.
+    /// The file `seal` (such as a summary) is removed first and published last. So if `seal` exists, all other files
+    /// are complete, even after a power failure during publication. [`OutputFolder::close`] waits until publication
+    /// ends.
     ///
     /// # Errors
     ///
-    /// If a path in `stale` or `seal` leads out of the folder, the operating system refuses, or the folder is closed.
+    /// If a path in `stale` or `seal` leads out of the folder, the operating system returns an error, or the folder is
+    /// closed.
     pub fn publish<P: AsRef<Path>>(
         self,
         seal: impl AsRef<Path>,
@@ -89,10 +91,10 @@ impl<'a> Staged<'a> {
     ) -> Result<(), ReportError> {
         let Self { folder, files } = self;
         let mut files = files.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let seal = folder.inside(seal.as_ref())?.0;
+        let seal = folder.resolve(seal.as_ref())?.0;
         let mut remove = vec![seal.clone()];
         for path in stale {
-            let path = folder.inside(path.as_ref())?.0;
+            let path = folder.resolve(path.as_ref())?.0;
             if files.iter().all(|(staged, _)| *staged != path) {
                 remove.push(path);
             }
@@ -101,7 +103,7 @@ impl<'a> Staged<'a> {
 
         folder.while_open(&seal, || {
             for path in &remove {
-                remove_if_there(path).map_err(|source| ReportError::Write { path: path.clone(), source })?;
+                remove_if_exists(path).map_err(|source| ReportError::Write { path: path.clone(), source })?;
             }
             for (path, file) in files {
                 file.rename_to(&path).map_err(|source| ReportError::Write { path, source })?;
@@ -110,9 +112,9 @@ impl<'a> Staged<'a> {
         })
     }
 
-    /// Writes one file under a temporary name beside its final place.
-    fn temporary(&self, relative: &Path, bytes: &[u8]) -> Result<(PathBuf, Temporary), ReportError> {
-        let (path, parent) = self.folder.inside(relative)?;
+    /// Writes one file under a temporary name in its final folder.
+    fn write_temporary(&self, relative: &Path, bytes: &[u8]) -> Result<(PathBuf, Temporary), ReportError> {
+        let (path, parent) = self.folder.resolve(relative)?;
         let written = self.folder.while_open(&path, || {
             let written = fs::create_dir_all(&parent).and_then(|()| Temporary::write(&parent, bytes));
             written.map_err(|source| ReportError::Write { path: path.clone(), source })
@@ -125,8 +127,8 @@ impl<'a> Staged<'a> {
     }
 }
 
-/// Removes a file; it is no error if there is none.
-pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
+/// Removes a file; succeeds if it does not exist.
+pub(super) fn remove_if_exists(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -1,7 +1,8 @@
-//! What the folder holds after success, failure and interruption.
+//! Tests of the folder's contents after success, failure and interruption.
 
 use super::*;
 
+/// Sorted names of the entries of a folder.
 fn files(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
@@ -10,10 +11,10 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn writes_whole_files_and_nothing_else() {
+fn a_write_leaves_only_the_complete_file() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path().join("new/results")).unwrap();
-    assert!(files(folder.path()).is_empty(), "the probe is gone");
+    assert!(files(folder.path()).is_empty(), "creating the folder must leave no file");
 
     folder.write("summary.json", b"{}").unwrap();
     folder.write("tables/b.csv", b"old and longer").unwrap();
@@ -24,7 +25,7 @@ fn writes_whole_files_and_nothing_else() {
 }
 
 #[test]
-fn tables_and_figures_have_two_forms() {
+fn tables_and_figures_are_written_in_two_formats() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path()).unwrap();
     let table = Table::new("scores").columns(["model"]);
@@ -38,7 +39,7 @@ fn tables_and_figures_have_two_forms() {
 }
 
 #[test]
-fn removes_what_is_there_and_only_inside() {
+fn remove_is_idempotent_and_confined_to_the_folder() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path()).unwrap();
     folder.write("tables/old.csv", b"1").unwrap();
@@ -50,7 +51,7 @@ fn removes_what_is_there_and_only_inside() {
 
 #[cfg(unix)]
 #[test]
-fn results_have_the_usual_rights() {
+fn files_have_the_default_permissions() {
     use std::os::unix::fs::PermissionsExt;
 
     let scratch = tempfile::tempdir().unwrap();
@@ -62,7 +63,7 @@ fn results_have_the_usual_rights() {
 }
 
 #[test]
-fn a_file_in_the_way_is_named() {
+fn a_file_in_place_of_the_folder_is_named_in_the_error() {
     let scratch = tempfile::tempdir().unwrap();
     fs::write(scratch.path().join("file"), b"").unwrap();
     for path in ["file", "file/below"] {
@@ -73,7 +74,7 @@ fn a_file_in_the_way_is_named() {
 }
 
 #[test]
-fn a_failed_write_leaves_nothing() {
+fn a_failed_write_leaves_no_temporary_file() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path()).unwrap();
     fs::create_dir(scratch.path().join("taken")).unwrap();
@@ -82,7 +83,7 @@ fn a_failed_write_leaves_nothing() {
 }
 
 #[test]
-fn staged_files_appear_together_and_stale_ones_go() {
+fn publishing_replaces_files_and_removes_stale_ones() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path()).unwrap();
     for name in ["summary.json", "tables/a.csv", "tables/b.csv", "tables/mine.csv"] {
@@ -93,14 +94,18 @@ fn staged_files_appear_together_and_stale_ones_go() {
     staged.write("summary.json", b"new").unwrap();
     staged.write("tables/a.csv", b"new").unwrap();
     assert!(matches!(staged.write("../a.csv", b""), Err(ReportError::OutsideFolder { .. })));
-    assert_eq!((read("summary.json"), read("tables/a.csv")), ("old".into(), "old".into()), "not yet");
+    assert_eq!(
+        (read("summary.json"), read("tables/a.csv")),
+        ("old".into(), "old".into()),
+        "staging must not change existing files"
+    );
     staged.publish("summary.json", ["tables/a.csv", "tables/b.csv", "tables/never.csv"]).unwrap();
     assert_eq!((read("summary.json"), read("tables/a.csv")), ("new".into(), "new".into()));
     assert_eq!(files(&scratch.path().join("tables")), ["a.csv", "mine.csv"]);
 }
 
 #[test]
-fn staged_files_that_are_dropped_change_nothing() {
+fn dropping_staged_files_changes_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path()).unwrap();
     folder.write("tables/a.csv", b"old").unwrap();
@@ -112,7 +117,7 @@ fn staged_files_that_are_dropped_change_nothing() {
 }
 
 #[test]
-fn a_publication_that_fails_leaves_no_seal() {
+fn a_failed_publication_leaves_no_seal() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path()).unwrap();
     folder.write("summary.json", b"old").unwrap();
@@ -126,11 +131,11 @@ fn a_publication_that_fails_leaves_no_seal() {
 }
 
 #[test]
-fn names_that_are_taken_are_found_beforehand() {
+fn check_finds_names_that_are_taken() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path()).unwrap();
     folder.check(["summary.json", "tables/a.csv"]).unwrap();
-    assert!(files(scratch.path()).is_empty(), "a check creates nothing");
+    assert!(files(scratch.path()).is_empty(), "check must create nothing");
     let check = |name: &str| folder.check([name]).unwrap_err().to_string();
     fs::create_dir_all(scratch.path().join("tables/a.csv")).unwrap();
     assert!(check("tables/a.csv").contains("a.csv`"), "{}", check("tables/a.csv"));
@@ -139,10 +144,10 @@ fn names_that_are_taken_are_found_beforehand() {
     assert!(matches!(folder.check(["../a"]), Err(ReportError::OutsideFolder { .. })));
 }
 
-/// A folder in which no file can be created, even by the administrator, and a link that leads nowhere.
+/// With `/proc/self`, where not even root can create a file, and with a broken symbolic link.
 #[cfg(target_os = "linux")]
 #[test]
-fn sub_folders_that_cannot_be_written_are_found_beforehand() {
+fn check_finds_subfolders_that_are_not_writable() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path()).unwrap();
     for target in ["/proc/self", "nowhere"] {
@@ -156,7 +161,7 @@ fn sub_folders_that_cannot_be_written_are_found_beforehand() {
 
 #[cfg(unix)]
 #[test]
-fn errors_name_the_file_asked_for() {
+fn errors_name_the_final_file() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path()).unwrap();
     let long = "n".repeat(300);
@@ -169,7 +174,7 @@ fn errors_name_the_file_asked_for() {
 }
 
 #[test]
-fn paths_stay_inside() {
+fn paths_outside_the_folder_are_rejected() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path()).unwrap();
     for path in ["../out", "/out", "", ".", "a/../../out"] {
@@ -178,11 +183,11 @@ fn paths_stay_inside() {
 }
 
 #[test]
-fn closing_and_clearing_up() {
+fn a_closed_folder_rejects_writes_and_removes_its_own_temporary_files() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = OutputFolder::create(scratch.path()).unwrap();
     folder.write("tables/b.csv", b"whole").unwrap();
-    let unfinished = format!("{}99", temporary::mark());
+    let unfinished = format!("{}99", temporary::name_prefix());
     fs::write(scratch.path().join("tables").join(unfinished), b"ha").unwrap();
     fs::write(scratch.path().join(".tmp-0-1"), b"another process's").unwrap();
 

@@ -1,8 +1,8 @@
-//! One cell of a table.
+//! A cell of a table.
 
 use serde::Serialize;
 
-/// A cell of a [`Table`](crate::Table): text, a number with a fixed number of decimals, or nothing.
+/// A cell of a [`Table`](crate::Table): text, a number with a fixed number of decimals, or empty.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cell {
     pub(super) text: String,
@@ -18,45 +18,46 @@ pub(super) enum Mark {
 }
 
 impl Cell {
-    /// Words, set to the left.
+    /// Text, aligned left.
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), number: false, mark: Mark::Plain }
     }
 
-    /// A number rounded to `decimals`, set to the right; NaN is written as `n/a`.
+    /// A number rounded to `decimals` decimals, aligned right; NaN is shown as `n/a`.
     pub fn number(value: f64, decimals: usize) -> Self {
         let text = if value.is_nan() { "n/a".to_owned() } else { format!("{value:.decimals$}") };
         Self { text, number: true, mark: Mark::Plain }
     }
 
-    /// A count.
+    /// An integer, aligned right.
     pub fn integer(value: usize) -> Self {
         Self { text: value.to_string(), number: true, mark: Mark::Plain }
     }
 
-    /// Nothing.
+    /// An empty cell.
     pub fn empty() -> Self {
         Self::text("")
     }
 
-    /// Sets the cell in bold: `**0.410**` in Markdown, `0.410*` in the terminal, no mark in CSV.
+    /// Makes the cell bold: `**0.410**` in Markdown, `0.410*` in the terminal, plain in CSV.
     #[must_use]
     pub fn bold(self) -> Self {
         Self { mark: Mark::Bold, ..self }
     }
 
-    /// Sets the cell in italics: `*0.410*` in Markdown, `0.410~` in the terminal, no mark in CSV.
+    /// Makes the cell italic: `*0.410*` in Markdown, `0.410~` in the terminal, plain in CSV.
     #[must_use]
     pub fn italic(self) -> Self {
         Self { mark: Mark::Italic, ..self }
     }
 
-    /// In columns with marks, every cell has the mark's place, so that the digits stay below each other.
-    pub(super) fn to_text(&self, column_has_marks: bool) -> String {
+    /// Formats the cell for the terminal. In a column with emphasis, plain cells get a blank in place of the mark, so
+    /// that the digits stay aligned.
+    pub(super) fn to_text(&self, column_has_emphasis: bool) -> String {
         let mark = match self.mark {
             Mark::Bold => "*",
             Mark::Italic => "~",
-            Mark::Plain if column_has_marks => " ",
+            Mark::Plain if column_has_emphasis => " ",
             Mark::Plain => "",
         };
         format!("{}{mark}", self.text)
@@ -90,7 +91,7 @@ impl From<usize> for Cell {
     }
 }
 
-/// Keeps text from ending a cell or starting other markup.
+/// Escapes characters that would end a cell or start Markdown markup.
 pub(super) fn escape_markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! One table, three forms: text for the terminal, CSV for programs, Markdown for pages.
+//! Tables, formatted as text for the terminal, as CSV and as Markdown.
 
 mod cell;
 
@@ -9,7 +9,7 @@ use cell::{Mark, escape_markdown};
 
 pub use cell::Cell;
 
-/// A table with a caption, columns (some of them under a common heading), rows and notes.
+/// A table with a caption, columns (optionally grouped under common headings), rows and notes.
 ///
 /// ```
 /// use longhand_report::{Cell, Table};
@@ -51,7 +51,8 @@ struct Column {
 }
 
 impl Column {
-    fn flat(&self) -> String {
+    /// The heading for formats without grouped columns.
+    fn flat_heading(&self) -> String {
         match &self.group {
             Some(group) => format!("{group}: {}", self.name),
             None => self.name.clone(),
@@ -60,7 +61,7 @@ impl Column {
 }
 
 impl Table {
-    /// A table without columns or rows.
+    /// Creates a table without columns and rows.
     pub fn new(caption: impl Into<String>) -> Self {
         Self {
             caption: caption.into(),
@@ -80,9 +81,10 @@ impl Table {
         self
     }
 
-    /// Adds columns on the right that stand under a common heading.
+    /// Adds columns on the right with a common heading above them.
     ///
-    /// In CSV and Markdown, which know one row of headings only, the heading is put before each of their names.
+    /// CSV and Markdown support only one row of headings, so there the common heading is a prefix of each column's
+    /// name.
     #[must_use]
     pub fn group<N: Into<String>>(mut self, heading: &str, names: impl IntoIterator<Item = N>) -> Self {
         let group = Some(heading.to_owned());
@@ -90,28 +92,29 @@ impl Table {
         self
     }
 
-    /// Says what a bold cell means; written below the table if it has one.
+    /// Explains the meaning of bold cells. The explanation is shown below the table if it has a bold cell.
     #[must_use]
     pub fn bold_means(mut self, meaning: impl Into<String>) -> Self {
         self.bold = Some(meaning.into());
         self
     }
 
-    /// Says what a cell in italics means; written below the table if it has one.
+    /// Explains the meaning of italic cells. The explanation is shown below the table if it has an italic cell.
     #[must_use]
     pub fn italic_means(mut self, meaning: impl Into<String>) -> Self {
         self.italic = Some(meaning.into());
         self
     }
 
-    /// Says what data the table is from, in a column `data` of the CSV, which has no caption to say it.
+    /// Names the data that the table was computed from. CSV has no caption, so the name is added there as a column
+    /// `data`.
     #[must_use]
     pub fn from_data(mut self, source: impl Into<String>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// Adds a line below the table.
+    /// Adds a note below the table.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
@@ -122,7 +125,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// If the row has not one cell for each column.
+    /// If the number of cells differs from the number of columns.
     pub fn push(&mut self, row: Vec<Cell>) -> Result<(), ReportError> {
         if row.len() != self.columns.len() {
             return Err(ReportError::RowLength {
@@ -135,14 +138,15 @@ impl Table {
         Ok(())
     }
 
-    /// The table for the terminal: columns aligned, common headings above their columns, ends with a newline.
+    /// Formats the table for the terminal, with aligned columns and common headings above their columns. The text ends
+    /// with a newline.
     pub fn to_text(&self) -> String {
-        let marked: Vec<bool> =
+        let emphasised: Vec<bool> =
             (0..self.columns.len()).map(|column| self.rows.iter().any(|row| row[column].mark != Mark::Plain)).collect();
         let cells: Vec<Vec<String>> = self
             .rows
             .iter()
-            .map(|row| row.iter().zip(&marked).map(|(cell, &marked)| cell.to_text(marked)).collect())
+            .map(|row| row.iter().zip(&emphasised).map(|(cell, &emphasised)| cell.to_text(emphasised)).collect())
             .collect();
         let mut widths: Vec<usize> = self
             .columns
@@ -194,9 +198,10 @@ impl Table {
         lines.iter().fold(String::new(), |text, line| text + line.trim_end() + "\n")
     }
 
-    /// The table as CSV: one row of headings, the numbers as in the other forms, no caption, marks or notes.
+    /// Formats the table as CSV: one row of headings and the same numbers as in the other formats, without caption,
+    /// emphasis and notes.
     pub fn to_csv(&self) -> String {
-        let mut headings: Vec<String> = self.columns.iter().map(Column::flat).collect();
+        let mut headings: Vec<String> = self.columns.iter().map(Column::flat_heading).collect();
         headings.extend(self.source.iter().map(|_| "data".to_owned()));
         let mut text = csv_row(headings.iter().map(String::as_str));
         for row in &self.rows {
@@ -205,11 +210,11 @@ impl Table {
         text
     }
 
-    /// The table in Markdown (the GitHub kind): caption, table and notes.
+    /// Formats the table as GitHub-flavoured Markdown, with caption and notes.
     pub fn to_markdown(&self) -> String {
         let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
         let mut lines = vec![escape_markdown(&self.caption), String::new()];
-        lines.push(line(self.columns.iter().map(|column| escape_markdown(&column.flat())).collect()));
+        lines.push(line(self.columns.iter().map(|column| escape_markdown(&column.flat_heading())).collect()));
         let numeric = |column: usize| self.rows.iter().any(|row| row[column].number);
         let rule = |column| {
             if numeric(column) { "---:".to_owned() } else { "---".to_owned() }
@@ -222,7 +227,8 @@ impl Table {
         lines.join("\n") + "\n"
     }
 
-    /// Runs of columns under the same heading (`""` for none): heading, first column, one past the last.
+    /// Lists the runs of columns with the same common heading (`""` for none) as heading, first column, last column +
+    /// 1.
     fn groups(&self) -> Vec<(&str, usize, usize)> {
         let mut groups: Vec<(&str, usize, usize)> = Vec::new();
         for (index, column) in self.columns.iter().enumerate() {
@@ -235,11 +241,12 @@ impl Table {
         groups
     }
 
-    /// What the marks mean, for the marks that occur, and the notes.
+    /// The explanations of bold and italic cells, if there are such cells, and the notes. `bold` and `italic` are the
+    /// marks.
     fn notes_below(&self, bold: &str, italic: &str) -> Vec<String> {
         let occurs = |mark| self.rows.iter().flatten().any(|cell| cell.mark == mark);
-        let explain = |mark, sign: &str, meaning: &Option<String>| {
-            meaning.as_ref().filter(|_| occurs(mark)).map(|meaning| format!("{sign}: {meaning}"))
+        let explain = |mark, symbol: &str, meaning: &Option<String>| {
+            meaning.as_ref().filter(|_| occurs(mark)).map(|meaning| format!("{symbol}: {meaning}"))
         };
         let bold = explain(Mark::Bold, bold, &self.bold);
         let italic = explain(Mark::Italic, italic, &self.italic);
@@ -247,7 +254,7 @@ impl Table {
     }
 }
 
-/// One line of CSV (RFC 4180): a field with a comma, a quotation mark or a line break is quoted.
+/// Formats one row of CSV (RFC 4180). Fields with a comma, a quotation mark or a line break are quoted.
 fn csv_row<'a>(fields: impl Iterator<Item = &'a str>) -> String {
     let quoted = fields.map(|field| {
         if field.contains([',', '"', '\n', '\r']) {
@@ -259,7 +266,7 @@ fn csv_row<'a>(fields: impl Iterator<Item = &'a str>) -> String {
     quoted.collect::<Vec<_>>().join(",") + "\n"
 }
 
-/// Columns of the terminal that `text` takes, one for each character.
+/// Width of `text` in the terminal, assuming one column per character.
 fn width(text: &str) -> usize {
     text.chars().count()
 }
@@ -283,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_aligned() {
+    fn text_columns_are_aligned() {
         let expected = "\
 Table 2. Top-k scores
 
@@ -300,7 +307,7 @@ Synthetic data.
     }
 
     #[test]
-    fn csv_reads_back() {
+    fn quoted_csv_parses_back() {
         let mut table = Table::new("odd").columns(["a,b", "say \"x\""]);
         table.push(vec!["line\nbreak".into(), "plain".into()]).unwrap();
         let csv = table.to_csv();
@@ -310,7 +317,7 @@ Synthetic data.
     }
 
     #[test]
-    fn csv_flattens_groups_and_drops_marks() {
+    fn csv_flattens_groups_and_drops_emphasis() {
         assert_eq!(
             table().to_csv(),
             "model,last checkpoint: Top-1,last checkpoint: Top-2,early stop: Top-1\n\
@@ -319,13 +326,13 @@ Synthetic data.
     }
 
     #[test]
-    fn markdown_marks_and_escapes() {
+    fn markdown_has_emphasis_and_escapes() {
         let markdown = table().to_markdown();
         assert!(markdown.contains("| model | last checkpoint: Top-1 |"), "{markdown}");
         assert!(markdown.contains("| --- | ---: | ---: | ---: |"), "{markdown}");
         assert!(markdown.contains("| LR 0.1 | 0.358 | 0.500 | **0.400** |"), "{markdown}");
         assert!(markdown.contains("\n\n**bold**: better\n\nSynthetic data.\n"), "{markdown}");
-        assert!(!markdown.contains("worse"), "no cell is in italics");
+        assert!(!markdown.contains("worse"), "the meaning of italics must be omitted if no cell is italic");
 
         let mut odd = Table::new("odd").columns(["a|b"]);
         odd.push(vec!["x|y\n*z*".into()]).unwrap();
@@ -333,8 +340,8 @@ Synthetic data.
     }
 
     #[test]
-    fn a_row_of_another_length_is_refused() {
+    fn a_row_of_wrong_length_is_rejected() {
         let message = table().push(vec![Cell::empty()]).unwrap_err().to_string();
-        assert_eq!(message, "a row of table \"Table 2. Top-k scores\" has 1 cells for 4 columns");
+        assert_eq!(message, "a row of table \"Table 2. Top-k scores\" has 1 cells: expected 4, one per column");
     }
 }

@@ -1,26 +1,30 @@
-//! Recognises what a path holds, and reads it.
+//! Detects which data layout a path has, and reads it.
 
 use std::fs;
 use std::path::Path;
 
 use crate::{DataError, Dataset, ReadOptions, hapt, hdf5, motionsense};
 
-/// Reads the data at `path`, recognising by itself what they are:
+/// Reads the data at `path` and detects their layout:
 ///
-/// - `MotionSense`: the folder `A_DeviceMotion_data` or one that holds it;
-/// - UCI HAPT: the folder `RawData` with `labels.txt`, or one that holds it;
-/// - the study's own layout: one HDF5 file with `trX`, `trY`, `tstX` and `tstY`.
+/// - `MotionSense`: the folder `A_DeviceMotion_data`, or a folder that contains it;
+/// - UCI HAPT: the folder `RawData` with `labels.txt`, or a folder that contains it;
+/// - the study's own layout: one HDF5 file with the datasets `trX`, `trY`, `tstX` and `tstY`.
 ///
-/// Files are read piece by piece. Memory is given in proportion to what a file holds: for text to its length,
-/// for HDF5 to the unpacked values, if the file is long enough to hold them.
+/// Files are read in blocks. Memory is proportional to the length of a text file, or to the uncompressed values of an
+/// HDF5 file; an HDF5 file that is too short for the values it claims is an error.
 ///
 /// The result does not depend on the order in which the operating system lists files.
 ///
 /// # Errors
 ///
-/// [`DataError`] with one sentence that names file, line and cause, for a path that does not exist or cannot be read,
-/// a folder of no known layout, a file that is truncated, corrupt or holds anything but finite numbers, a file that
-/// looks like a recording but would have to be left out, and channels that the data do not have.
+/// Returns a [`DataError`] that names file, line and cause if
+///
+/// - the path does not exist or cannot be read;
+/// - a folder has none of these layouts;
+/// - a file is truncated or corrupt, or contains a value that is not a finite number;
+/// - a file looks like a recording but cannot be used;
+/// - a requested channel does not exist.
 ///
 /// ```no_run
 /// use longhand_data::{ReadOptions, SplitRule, WindowOptions};
@@ -46,7 +50,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
         }
     }
     for folder in [path.to_path_buf(), path.join("RawData")] {
-        // A link that leads nowhere is an error of its own.
+        // Also true for a broken symbolic link, so that the error names the link and not the layout.
         if folder.join("labels.txt").symlink_metadata().is_ok() {
             return hapt::read(&folder, options);
         }
