@@ -370,7 +370,7 @@ fn a_carry_and_its_gradient_are_handed_between_models() {
     let (x, y) = (random_sequences(2, &Layout::new(5, 3), g), random_sequences(2, &Layout::new(4, 3), g));
     let targets = random_sequences(4, &Layout::new(4, 3), g);
     let loss = MeanSquaredError::new(Reduction::Sum);
-    let (mut carry, mut cache) = (encoder.carry(3), Default::default());
+    let (mut carry, mut cache) = (encoder.carry(3), <Elman<f64> as Layer<f64>>::Cache::default());
     encoder.forward(&x, &mut carry, &mut cache, &mut Pass::Infer);
     let mut trainer = Trainer::new(&decoder, loss, TruncatedBptt::full(LossAt::EveryStep));
     let (mut end, mut d_carry) = (carry.clone(), decoder.carry(3));
