@@ -1,30 +1,60 @@
 //! Whether all numbers are finite.
 
+use super::instruction_set::{InstructionSet, Kernel, run};
+use super::precision::Precision;
+use super::vector::Vector;
 use crate::Scalar;
 use core::any::Any;
+use core::cell::Cell;
 use nalgebra::ComplexField;
 
-/// Numbers whose sums are independent of one another, so that they are computed in vectors.
-const LANES: usize = 32;
+/// Vectors whose sums are independent of one another, to hide the latency of an addition.
+const SUMS: usize = 4;
 
 /// Whether no element is NaN or infinite.
 pub(crate) fn all_finite<T: Scalar>(values: &[T]) -> bool {
-    // Compiled here for `f32` and `f64`, and not again in every crate that trains.
-    let compiled: [&dyn Any; 2] = [&(generic::<f32> as fn(&[f32]) -> bool), &(generic::<f64> as fn(&[f64]) -> bool)];
-    let compiled = compiled.into_iter().find_map(|all_finite| all_finite.downcast_ref::<fn(&[T]) -> bool>());
-    compiled.map_or_else(|| generic(values), |all_finite| all_finite(values))
+    let vectors: [&dyn Any; 2] =
+        [&(in_vectors::<f32> as fn(&[f32]) -> bool), &(in_vectors::<f64> as fn(&[f64]) -> bool)];
+    match vectors.into_iter().find_map(|all_finite| all_finite.downcast_ref::<fn(&[T]) -> bool>()) {
+        Some(all_finite) => all_finite(values),
+        None => values.iter().all(ComplexField::is_finite),
+    }
 }
 
-/// Zero times a number is zero, unless the number is NaN or infinite.
-fn generic<T: Scalar>(values: &[T]) -> bool {
-    let mut sums = [T::zero(); LANES];
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    for chunk in chunks {
-        for lane in 0..LANES {
-            sums[lane] += chunk[lane] * T::zero();
+fn in_vectors<S: Scalar + Precision>(values: &[S]) -> bool {
+    let finite = Finite { values, result: Cell::new(false) };
+    run(InstructionSet::best(), &finite);
+    finite.result.get()
+}
+
+struct Finite<'a, S> {
+    values: &'a [S],
+    result: Cell<bool>,
+}
+
+impl<S: Scalar + Precision> Kernel<S> for Finite<'_, S> {
+    /// Zero times a number is zero, unless the number is NaN or infinite.
+    #[inline(always)]
+    fn run<V: Vector<S>>(&self, token: V::Token) {
+        let zero = V::splat(token, S::zero());
+        let mut sums = [zero; SUMS];
+        let mut chunks = self.values.chunks_exact(SUMS * V::LANES);
+        for chunk in &mut chunks {
+            for i in 0..SUMS {
+                // SAFETY: the chunk has `SUMS` whole vectors.
+                let values = unsafe { V::load(token, chunk.as_ptr().add(i * V::LANES)) };
+                sums[i] = values.mul_add(zero, sums[i]);
+            }
         }
+        let mut is_finite = chunks.remainder().iter().all(ComplexField::is_finite);
+        for i in 0..SUMS {
+            let lanes = sums[i].lanes();
+            for lane in 0..V::LANES {
+                is_finite &= lanes[lane] == S::zero();
+            }
+        }
+        self.result.set(is_finite);
     }
-    sums.iter().all(|&sum| sum == T::zero()) && rest.iter().all(ComplexField::is_finite)
 }
 
 #[cfg(test)]
