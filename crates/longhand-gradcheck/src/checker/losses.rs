@@ -36,6 +36,6 @@ impl Checker {
     /// If the loss is rejected: with the report.
     #[track_caller]
     pub fn prove_loss<L: DualLoss>(&self, loss: &L) {
-        self.panicking(&|case| self.loss(loss, case));
+        self.panicking(&|checker, case| checker.loss(loss, case));
     }
 }

@@ -25,6 +25,8 @@ pub struct Checker {
     keep_parameters: bool,
     doubling: Doubling,
     on_request: Vec<OnRequest>,
+    /// Whether every law is checked in training too. At the edges only gradients are, to save time.
+    in_training: bool,
     cases: u32,
     seed: u64,
 }
@@ -44,7 +46,7 @@ impl Default for Checker {
 }
 
 /// How many cases [`prove`](crate::prove) draws if `PROPTEST_CASES` does not say.
-const CASES: u32 = 40;
+const CASES: u32 = 32;
 
 impl Checker {
     /// Every law, with parameters drawn at a size of about 0.5.
@@ -55,6 +57,7 @@ impl Checker {
             keep_parameters: false,
             doubling: Doubling::WithinRounding,
             on_request: Vec::new(),
+            in_training: true,
             cases,
             seed: 1,
         }
@@ -106,7 +109,7 @@ impl Checker {
         self
     }
 
-    /// Draws this many cases, whatever `PROPTEST_CASES` says. The default is 40. The edges are checked as well.
+    /// Draws this many cases, whatever `PROPTEST_CASES` says. The default is 32. The edges are checked as well.
     #[must_use]
     pub fn cases(mut self, cases: u32) -> Self {
         self.cases = cases;
@@ -122,6 +125,11 @@ impl Checker {
 
     fn setting<L: SequenceLayer>(&self, layer: &L, case: &Case) -> Setting<L> {
         if self.keep_parameters { Setting::of_case_as_it_is(layer, case) } else { Setting::of_case(layer, case) }
+    }
+
+    /// The same checks at an edge.
+    fn at_an_edge(&self) -> Checker {
+        Checker { in_training: false, ..self.clone() }
     }
 
     fn requests(&self, law: OnRequest) -> bool {

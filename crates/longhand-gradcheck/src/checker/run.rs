@@ -16,13 +16,16 @@ pub(super) struct Rejection {
 impl Checker {
     /// Runs a check and panics with the report if it fails.
     #[track_caller]
-    pub(super) fn panicking(&self, check: &dyn Fn(&Case) -> Result<Agreement, Failure>) {
+    pub(super) fn panicking(&self, check: &dyn Fn(&Checker, &Case) -> Result<Agreement, Failure>) {
         if let Err(rejection) = self.run(check) {
             panic!("\n{}\n  {}\n", rejection.failure, rejection.place);
         }
     }
 
-    pub(super) fn run(&self, check: &dyn Fn(&Case) -> Result<Agreement, Failure>) -> Result<(), Box<Rejection>> {
+    pub(super) fn run(
+        &self,
+        check: &dyn Fn(&Checker, &Case) -> Result<Agreement, Failure>,
+    ) -> Result<(), Box<Rejection>> {
         let config = Config { cases: self.cases, failure_persistence: None, ..Config::default() };
         let generator = if self.seed == 1 {
             TestRng::deterministic_rng(RngAlgorithm::ChaCha)
@@ -34,7 +37,7 @@ impl Checker {
         let mut runner = TestRunner::new_with_rng(config, generator);
         let last = RefCell::new(None);
         let found = runner.run(&Case::strategy(), |case| {
-            check(&case).map(|_| ()).map_err(|failure| {
+            check(self, &case).map(|_| ()).map_err(|failure| {
                 let reason = failure.to_string();
                 *last.borrow_mut() = Some(failure);
                 TestCaseError::fail(reason)
@@ -45,13 +48,15 @@ impl Checker {
             Err(TestError::Abort(reason)) => panic!("{reason}"),
             Err(TestError::Fail(_, case)) => {
                 // The last failure need not be that of the smallest case, so that case is checked again.
-                let again = check(&case).err().or(last.into_inner());
+                let again = check(self, &case).err().or(last.into_inner());
                 let failure = again.unwrap_or_else(|| panic!("a failure in {case} does not occur again"));
                 return Err(Box::new(Rejection { failure, place: format!("smallest case: {case}") }));
             }
         }
+        let edges = self.at_an_edge();
         for (edge, case) in Case::edges(self.seed) {
-            check(&case).map_err(|failure| Box::new(Rejection { failure, place: format!("at the edge: {edge}") }))?;
+            check(&edges, &case)
+                .map_err(|failure| Box::new(Rejection { failure, place: format!("at the edge: {edge}") }))?;
         }
         Ok(())
     }
