@@ -5,17 +5,17 @@ use alloc::{format, string::String};
 
 /// `second` on the output of `first`; made by [`Layer::then`].
 ///
-/// Its tensors are named by their layer's place, as PyTorch's `Sequential` does: `0.weight_ih_l0`, `2.weight`.
+/// Its tensors are named by the position of their layer, as in PyTorch's `Sequential`: `0.weight_ih_l0`, `2.weight`.
 ///
-/// Forward: `y = second(first(x))`. Backward, by the chain rule, in reverse: `second` gives the gradient of what
-/// stands between the two, `first` takes it.
+/// Forward: `y = second(first(x))`. Backward, by the chain rule, in reverse: `second` computes the gradient of the value between
+/// the two layers, and `first` continues with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chain<A, B> {
     first: A,
     second: B,
 }
 
-/// The caches of the two layers, and the gradient of what stands between them.
+/// The caches of the two layers, and the gradient of the value between them.
 #[derive(Debug)]
 pub struct ChainCache<A, Between, B> {
     pub(crate) first: A,
@@ -43,17 +43,17 @@ impl<A, B> Chain<A, B> {
         }
     }
 
-    /// The layer that comes first.
+    /// The first layer.
     pub fn first(&self) -> &A {
         &self.first
     }
 
-    /// The layer that comes first, to be changed.
+    /// The first layer, mutable.
     pub fn first_mut(&mut self) -> &mut A {
         &mut self.first
     }
 
-    /// The layer that comes second.
+    /// The second layer.
     pub fn second(&self) -> &B {
         &self.second
     }
@@ -118,7 +118,7 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T, Input = A::Output>> Layer<T> for Chain<
 }
 
 impl<A, B> Chain<A, B> {
-    /// A chain that comes first continues into this one's numbers; any other layer has number 0.
+    /// If the first layer is a chain, its positions continue in this chain; any other layer has position 0.
     fn path_of_first<'a, T: Scalar>(path: &'a Path<'a>, place: &'a Path<'a>) -> &'a Path<'a>
     where
         A: Tensors<T>,

@@ -18,8 +18,8 @@ pub fn clip_by_value<T: Scalar, P: Tensors<T>>(gradients: &mut P, limit: T) {
 /// the norm they had, as [`global_norm`] does (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
 ///
 /// Works for every finite gradient, even where its norm or the squares of its elements exceed the range of `T`.
-/// If an element is NaN or infinite, so is the returned norm, and the gradients are unchanged: check the norm and skip
-/// the update.
+/// If an element is NaN or infinite, so is the returned norm, and the gradients are unchanged. Check the returned norm and skip the
+/// update; a [`Trainer`](crate::Trainer) does so.
 ///
 /// ```
 /// use longhand::{Linear, Tensors, clip_by_global_norm};
@@ -56,7 +56,7 @@ pub(crate) fn hold<T: Scalar, V: Real<Scalar = T>>(value: V, limit: T) -> V {
     value.constant(-limit).max(value.constant(limit).min(value))
 }
 
-/// The same for a pass of its own.
+/// The same as a separate pass.
 #[derive(Clone, Copy)]
 struct Hold<T>(T);
 

@@ -1,21 +1,21 @@
-//! What can be wrong with a model's shapes and with hyperparameters, said in one sentence each.
+//! Errors of shapes and hyperparameters.
 
 use alloc::string::{String, ToString};
 use thiserror::Error;
 
-/// Shapes that do not fit together.
+/// Shapes that do not match.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ShapeError {
-    /// Two layers of a chain do not meet.
+    /// The output of a layer has another number of features than the input of the next one.
     #[error("{first} gives {gives} features, but {second} after it takes {takes}; make the two numbers equal")]
     Features {
-        /// The layer that gives.
+        /// The first layer.
         first: String,
-        /// How many features it gives.
+        /// Number of features of its output.
         gives: usize,
-        /// The layer that takes.
+        /// The second layer.
         second: String,
-        /// How many features it takes.
+        /// Number of features of its input.
         takes: usize,
     },
     /// A slice does not have as many numbers as its sizes ask for.
@@ -33,9 +33,9 @@ pub enum ShapeError {
     Residual {
         /// The layer.
         layer: String,
-        /// How many features it takes.
+        /// Number of features of its input.
         takes: usize,
-        /// How many features it gives.
+        /// Number of features of its output.
         gives: usize,
     },
     /// The two directions of a bidirectional layer take different inputs.
@@ -45,11 +45,11 @@ pub enum ShapeError {
     Directions {
         /// The layer that runs forwards in time.
         forward: String,
-        /// How many features it takes.
+        /// Number of features of its input.
         takes: usize,
         /// The layer that runs backwards in time.
         backward: String,
-        /// How many features that one takes.
+        /// Number of features of its input.
         other: usize,
     },
     /// A matrix does not have a column for each step of each sequence.
@@ -62,7 +62,7 @@ pub enum ShapeError {
         /// Sequences asked for.
         batch: usize,
     },
-    /// Marks (valid, reset) are not one a step and sequence.
+    /// There is not one mark (valid or reset) per step and sequence.
     #[error("{given} {marks} marks were given for {steps} steps of {batch} sequences; there must be {}", steps.saturating_mul(*batch))]
     Marks {
         /// Which marks.
@@ -82,7 +82,7 @@ pub enum ShapeError {
         /// Sequences of the layout.
         batch: usize,
     },
-    /// A batch cannot continue another one's carry.
+    /// A batch cannot continue the carry of a batch with another number of sequences.
     #[error("{given} sequences cannot continue the carry of {carried}; there must be {carried}, or train from zero")]
     Batch {
         /// Sequences of the batch.
@@ -90,7 +90,7 @@ pub enum ShapeError {
         /// Sequences of the batch before it.
         carried: usize,
     },
-    /// A batch without sequences or without steps, which nothing can be learned from.
+    /// A batch has no sequences or no steps.
     #[error("a batch of {steps} steps of {batch} sequences is empty; training needs at least one step of one sequence")]
     EmptyBatch {
         /// Steps of the batch.
@@ -98,7 +98,7 @@ pub enum ShapeError {
         /// Sequences of the batch.
         batch: usize,
     },
-    /// A sequence is longer than the layout it is to lie in.
+    /// A sequence is longer than its layout.
     #[error("sequence {sequence} has {length} steps, but the layout has {steps}; give lengths up to {steps}")]
     Length {
         /// Which sequence, counted from 0.
@@ -117,7 +117,7 @@ pub enum ShapeError {
         sequence: usize,
         /// Its number of features.
         given: usize,
-        /// That of the first sequence.
+        /// The number of features of the first sequence.
         expected: usize,
     },
     /// The outputs of a model cannot be compared with the targets.
@@ -137,7 +137,7 @@ pub enum ShapeError {
     /// Targets do not belong to the inputs.
     #[error(
         "targets for {target_steps} steps of {target_batch} sequences do not fit inputs of {steps} steps of {batch} \
-         sequences; there must be one target a sequence (1 step) or one a step"
+         sequences; there must be one target per sequence (1 step) or one per step"
     )]
     Targets {
         /// Steps of the targets.
@@ -153,9 +153,9 @@ pub enum ShapeError {
 
 /// A hyperparameter outside of its range, or one that the model's scalar type cannot represent.
 ///
-/// Where hyperparameters are given in `f64` to a constructor, a builder or an initialiser, as configuration files have
-/// them, a bad one is this error. What a running training loop passes on every call (learning rates, limits for clipping,
-/// the arguments of a [`schedule`](crate::schedule)) is checked too, but a bad value panics: it is a bug in the loop.
+/// Constructors, builders and initialisers accept hyperparameters in `f64`, as configuration files contain them, and return this
+/// error for a bad one. The values that a training loop passes on every call (learning rates, limits for clipping, the arguments of
+/// a [`schedule`](crate::schedule)) are checked too, but a bad one panics, because it is a bug in the loop.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("{name} is {value}, but it must be {expected}")]
 pub struct HyperparameterError {
@@ -163,7 +163,7 @@ pub struct HyperparameterError {
     pub name: &'static str,
     /// The value that was given.
     pub value: f64,
-    /// What would be right.
+    /// The values that are accepted.
     pub expected: String,
 }
 

@@ -1,6 +1,6 @@
 //! Where training starts: initial parameters, drawn from one explicit generator.
 //!
-//! "Fan in" is the number of columns of a weight (what comes in), "fan out" its number of rows.
+//! "Fan in" is the number of columns of a weight (its inputs), "fan out" its number of rows (its outputs).
 //!
 //! ```
 //! use longhand::{Elman, initialise};
@@ -23,7 +23,7 @@ use num_traits::Float;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 
-/// Every parameter of a layer or model uniform between `low` and `high`.
+/// Draws every parameter of a layer or model uniformly between `low` and `high`.
 ///
 /// # Errors
 /// If the bounds are not finite or `low >= high`, before or after rounding to `T`.
@@ -150,7 +150,7 @@ fn both_fans<T: Scalar>(weight: &DMatrix<T>) -> f64 {
     (weight.nrows() as f64 + weight.ncols() as f64).max(1.0)
 }
 
-/// Checks a gain by itself, and as the weights will have it, whose largest is `largest_at_one` at gain 1.
+/// Checks a gain, and the largest weight that it leads to: `largest_at_one` at gain 1.
 fn check_gain<T: Scalar>(gain: f64, largest_at_one: f64) -> Result<(), HyperparameterError> {
     check_not_negative::<T>("gain", gain)?;
     let expected = || format!("0 or such that the weights are normal numbers of {}", type_name::<T>());

@@ -4,20 +4,20 @@ use crate::{Chain, ParameterGradients, Scalar, ShapeError, Tensors};
 use alloc::string::String;
 use rand::Rng;
 
-/// Whether a pass trains or infers: an argument of [`Layer::forward`], not a mode of the layer.
+/// Selects training or inference for one call of [`Layer::forward`]; a layer has no mode of its own.
 pub enum Pass<'a> {
-    /// Nothing random is drawn.
+    /// Inference: no randomness.
     Infer,
-    /// Layers that draw at random while training (dropout) take it from this generator.
+    /// Training: layers that draw at random (dropout) draw from this generator.
     Train(&'a mut dyn Rng),
 }
 
-/// How many features a layer takes and gives.
+/// Number of features of a layer's input and output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Features {
-    /// Takes any number and gives as many.
+    /// Any number; the output has as many as the input.
     Any,
-    /// Takes `input` and gives `output`.
+    /// `input` features in, `output` features out.
     Fixed {
         /// Features of the input.
         input: usize,
@@ -27,7 +27,7 @@ pub enum Features {
 }
 
 impl Features {
-    /// How many features come out when `input` go in.
+    /// Number of output features for `input` input features.
     pub(crate) fn of_output(self, input: usize) -> usize {
         match self {
             Features::Any => input,
@@ -36,22 +36,26 @@ impl Features {
     }
 }
 
-/// A layer is its parameters; everything else it needs is handed to it.
+/// A layer struct contains only its parameters. The caller owns everything else and passes it in.
 ///
 /// | value | what it is | who owns it |
 /// |---|---|---|
-/// | *carry* | what crosses from one window of steps to the next; `()` if nothing does | the caller |
-/// | *cache* | what `backward` needs from `forward`, and the buffers of both | the caller, reused from step to step |
-/// | *gradients* | a value of the layer's own shape: added to, replaced, or not wanted | the caller |
+/// | *carry* | the hidden state between two windows of steps; `()` if there is none | the caller |
+/// | *cache* | the values that `backward` needs from `forward`, and the buffers of both | the caller, reused from call to call |
+/// | *gradients* | a value of the layer's own type: added to, replaced, or not wanted | the caller |
 ///
-/// Truncating backpropagation through time is passing zero for the gradient of the carry that goes out; passing on
-/// what the next window gave is full backpropagation. Nothing is ever detached.
+/// To truncate backpropagation through time, pass a zero `d_carry`. For full backpropagation, pass the `d_carry` that the next
+/// window returned.
 ///
-/// Laws that every layer keeps: `backward` is linear in `d_output` and `d_carry`; it can be called again with the same
-/// cache; a batch gives the sum of its sequences' gradients; padding never matters, and output and `d_input` are zero
-/// there; a reset cuts a sequence in two;
-/// after the first call at a shape nothing is allocated. The layers of this crate also flush values too small to matter to
-/// zero (see [`vanishing`](crate::vanishing)). The page "Write your own layer" in `docs/` has one in full.
+/// Every layer keeps these laws:
+///
+/// - `backward` is linear in `d_output` and `d_carry`, and can be called again with the same cache.
+/// - A batch gives the sum of its sequences' gradients.
+/// - Padding never matters; the output and `d_input` are zero there. A reset cuts a sequence in two.
+/// - After the first call at a shape nothing is allocated.
+///
+/// The layers of this crate also set values that are too small to matter to zero (see [`vanishing`](crate::vanishing)). The page
+/// "Write your own layer" in `docs/` shows a complete layer.
 ///
 /// ```
 /// use longhand::{Elman, Gradients, LastStep, Layer, Linear, Pass, Sequences};
@@ -71,30 +75,30 @@ impl Features {
 /// # Ok::<(), longhand::ShapeError>(())
 /// ```
 pub trait Layer<T: Scalar>: Tensors<T> {
-    /// What it takes, often [`Sequences`](crate::Sequences). Its gradient is a value of the same type.
+    /// The input type, usually [`Sequences`](crate::Sequences). The gradient of the input has the same type.
     type Input: Tensors<T>;
-    /// What it gives.
+    /// The output type.
     type Output: Tensors<T> + Default;
-    /// What crosses from one window to the next.
+    /// The hidden state between two windows.
     type Carry: Tensors<T>;
-    /// What `backward` needs from `forward`; grows to its size at the first call. A tuple of
-    /// [`Sequences`](crate::Sequences) often does, for which `Default` is at hand.
+    /// The values that `backward` needs from `forward`. It gets its size at the first call. A tuple of
+    /// [`Sequences`](crate::Sequences), which implements `Default`, is often enough.
     type Cache: Default + Send;
 
-    /// What it is, for messages: `Elman(3 -> 50)`.
+    /// Display name used in messages, such as `Elman(3 -> 50)`.
     fn name(&self) -> String;
 
-    /// How many features it takes and gives.
+    /// Number of features of the input and the output.
     fn features(&self) -> Features;
 
-    /// The carry before the first step of `batch` sequences: zero. Also the zero to start the gradient of a carry from.
+    /// A zero carry for `batch` sequences: the carry before the first step, or the gradient of a carry that nothing uses.
     fn carry(&self, batch: usize) -> Self::Carry;
 
-    /// The output for `input`, which lies in the cache; `carry` comes in and goes out.
+    /// Computes the output for `input` and stores it in the cache. `carry` is the hidden state before the first step, and becomes
+    /// the state after the last one.
     ///
     /// # Panics
-    /// If the shape of `input` or `carry` is not what the layer takes, or its parameters do not agree with one another in
-    /// shape.
+    /// If `input` or `carry` has the wrong shape, or if the shapes of the parameters do not match each other.
     fn forward<'c>(
         &self,
         input: &Self::Input,
@@ -103,7 +107,7 @@ pub trait Layer<T: Scalar>: Tensors<T> {
         pass: &mut Pass<'_>,
     ) -> &'c Self::Output;
 
-    /// The output that the last `forward` with this cache gave.
+    /// The output of the last `forward` with this cache.
     fn output(cache: &Self::Cache) -> &Self::Output;
 
     /// The chain rule, after a `forward` with the same `input` and cache.
@@ -125,10 +129,10 @@ pub trait Layer<T: Scalar>: Tensors<T> {
         d_input: Option<&mut Self::Input>,
     );
 
-    /// This layer, and `next` on its output.
+    /// Applies `next` to the output of this layer.
     ///
     /// # Errors
-    /// If `next` does not take as many features as this layer gives; the error names both.
+    /// If the number of output features of this layer is not the number of input features of `next`; the error names both.
     fn then<B: Layer<T, Input = Self::Output>>(self, next: B) -> Result<Chain<Self, B>, ShapeError>
     where
         Self: Sized,

@@ -1,4 +1,4 @@
-//! How a batch of sequences lies in a matrix, which of its steps are valid, and where a sequence starts anew.
+//! The layout of a batch of sequences in a matrix: which steps are valid, and where a sequence is reset.
 
 use crate::{ShapeError, sizes};
 use alloc::{vec, vec::Vec};
@@ -6,11 +6,11 @@ use core::ops::Range;
 
 /// Steps, sequences, and the marks on them.
 ///
-/// Column `step * batch + sequence` of a time-major matrix belongs to `step` of `sequence`. Two marks can stand on it:
+/// Column `step * batch + sequence` of a time-major matrix belongs to `step` of `sequence`. A column can carry two marks:
 ///
 /// - *reset*: the carry of this sequence is set to zero before this step;
-/// - *invalid* (padding): the carry is held, and there is no output and no gradient. What stands in the input there
-///   never matters, not even NaN.
+/// - *invalid* (padding): the carry is kept, and there is no output and no gradient. The input of an invalid step never matters,
+///   not even NaN.
 ///
 /// ```
 /// use longhand::Layout;
@@ -23,9 +23,9 @@ use core::ops::Range;
 pub struct Layout {
     steps: usize,
     batch: usize,
-    /// One mark a column, or empty when all are valid.
+    /// One mark per column, or empty if all are valid.
     valid: Vec<bool>,
-    /// One mark a column, or empty when nothing is reset.
+    /// One mark per column, or empty if nothing is reset.
     reset: Vec<bool>,
 }
 
@@ -40,10 +40,10 @@ impl Layout {
         Layout { steps, batch, valid: Vec::new(), reset: Vec::new() }
     }
 
-    /// The same with sequence `b` valid for its first `lengths[b]` steps only.
+    /// Marks sequence `b` as valid for its first `lengths[b]` steps only.
     ///
     /// # Errors
-    /// If there is not one length a sequence, or one exceeds the number of steps.
+    /// If `lengths.len() != batch`, or a length exceeds the number of steps.
     pub fn with_lengths(self, lengths: &[usize]) -> Result<Layout, ShapeError> {
         if lengths.len() != self.batch {
             return Err(ShapeError::Lengths { given: lengths.len(), batch: self.batch });
@@ -55,10 +55,10 @@ impl Layout {
         self.with_valid(valid)
     }
 
-    /// The same with one mark a column: whether this step of this sequence is valid.
+    /// Sets the validity mask, one `bool` per column (`step * batch + sequence`).
     ///
     /// # Errors
-    /// If there is not one mark a column.
+    /// If `valid.len() != steps * batch`.
     pub fn with_valid(mut self, valid: Vec<bool>) -> Result<Layout, ShapeError> {
         if valid.len() != self.columns() {
             return Err(self.marks_error("valid", valid.len()));
@@ -67,7 +67,7 @@ impl Layout {
         Ok(self)
     }
 
-    /// The same with the carry of `sequence` set to zero before `step`.
+    /// Sets the carry of `sequence` to zero before `step`.
     ///
     /// # Panics
     /// If there is no such step or sequence.
@@ -174,7 +174,7 @@ impl Layout {
         marks.iter().enumerate().filter_map(|(sequence, &valid)| (!valid).then_some(sequence))
     }
 
-    /// One mark a sequence: whether its `step` is valid; none where all are.
+    /// Whether `step` of each sequence is valid; empty if all are.
     #[inline]
     pub(crate) fn valid_at(&self, step: usize) -> &[bool] {
         if self.has_padding() { &self.valid[step * self.batch..][..self.batch] } else { &[] }
@@ -184,12 +184,12 @@ impl Layout {
         self.valid.is_empty() || self.valid[column]
     }
 
-    /// Takes over another layout, reusing the memory of this one.
+    /// Copies another layout, reusing the memory of this one.
     pub(crate) fn copy_from(&mut self, other: &Layout) {
         self.copy_part(other, 0..other.steps, 0..other.batch);
     }
 
-    /// Becomes the layout of some steps of some sequences of `whole`.
+    /// Copies the layout of some steps of some sequences of `whole`.
     pub(crate) fn copy_part(&mut self, whole: &Layout, steps: Range<usize>, sequences: Range<usize>) {
         (self.steps, self.batch) = (steps.len(), sequences.len());
         for (marks, of_whole, nothing) in
@@ -207,7 +207,7 @@ impl Layout {
         }
     }
 
-    /// Becomes `steps` steps of `batch` sequences with the marks that the functions give by step and sequence.
+    /// Sets the size, and the marks that the functions return for each step and sequence.
     #[track_caller]
     pub(crate) fn set_marks(
         &mut self,
@@ -237,7 +237,7 @@ impl Layout {
         assert!(step < self.steps, "there is no step {step} in a layout of {} steps, counted from 0", self.steps);
     }
 
-    /// Whether the two have as many steps and sequences, whatever the marks on them.
+    /// Whether both have the same number of steps and of sequences, whatever their marks.
     pub(crate) fn has_size_of(&self, other: &Layout) -> bool {
         (self.steps, self.batch) == (other.steps, other.batch)
     }

@@ -11,7 +11,7 @@ pub trait Scalar: RealField + Copy {}
 
 impl<T: RealField + Copy> Scalar for T {}
 
-/// The scalar nearest to a real number written in the code.
+/// The scalar nearest to a real constant.
 pub(crate) fn real<T: Scalar>(value: f64) -> T {
     nalgebra::convert(value)
 }

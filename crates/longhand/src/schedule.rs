@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use longhand::schedule;
-//! // Up for 10 steps, then down to nothing at step 100.
+//! // Up for 10 steps, then down to zero at step 100.
 //! let factor = |step| schedule::warm_up_then(step, 10, |step| schedule::cosine(step, 90, 0.0));
 //! assert!(factor(0) > 0.0 && factor(9) == 1.0 && factor(10) == 1.0 && factor(100) < 1e-12);
 //! ```
@@ -16,7 +16,7 @@ pub fn linear_warm_up(step: usize, steps: usize) -> f64 {
     if step >= steps { 1.0 } else { (step + 1) as f64 / steps as f64 }
 }
 
-/// Linear warm-up over `steps` steps, then `after`, which counts its steps from there.
+/// Linear warm-up over `steps` steps, then `after`, whose steps are counted from the end of the warm-up.
 pub fn warm_up_then(step: usize, steps: usize, after: impl Fn(usize) -> f64) -> f64 {
     if step < steps { linear_warm_up(step, steps) } else { after(step - steps) }
 }
@@ -45,7 +45,7 @@ pub fn linear(step: usize, steps: usize, floor: f64) -> f64 {
     if step >= steps { floor } else { 1.0 + (floor - 1.0) * step as f64 / steps as f64 }
 }
 
-/// `factor` once for every `every` steps gone by.
+/// Multiplies by `factor` after every `every` steps.
 ///
 /// # Panics
 /// If `every` is 0, or `factor` is NaN, infinite or negative.
@@ -65,7 +65,7 @@ pub fn exponential(step: usize, factor: f64) -> f64 {
     step_decay(step, 1, factor)
 }
 
-/// Panics unless a factor of the learning rate makes sense.
+/// Panics unless a factor of the learning rate is finite and not negative.
 #[track_caller]
 fn check_factor(name: &str, factor: f64) {
     assert!(

@@ -76,7 +76,7 @@ impl<T: Scalar> Sequences<T> {
     /// If they differ in the number of features.
     ///
     /// # Panics
-    /// If the elements do not fit in the address space: every sequence takes as many steps as the longest.
+    /// If the elements do not fit in the address space: every sequence is padded to the length of the longest.
     #[track_caller]
     pub fn ragged(sequences: &[DMatrix<T>]) -> Result<Self, ShapeError> {
         let features = sequences.first().map_or(0, DMatrix::nrows);
@@ -196,7 +196,7 @@ impl<T: Scalar> Sequences<T> {
         &self.values
     }
 
-    /// All values, to be written.
+    /// All values, mutable.
     pub fn values_mut(&mut self) -> &mut DMatrix<T> {
         &mut self.values
     }
@@ -210,7 +210,7 @@ impl<T: Scalar> Sequences<T> {
         self.column(self.layout.column(step, sequence))
     }
 
-    /// The features of one step of one sequence, to be written.
+    /// The features of one step of one sequence, mutable.
     ///
     /// # Panics
     /// If there is no such step or sequence.
@@ -229,7 +229,7 @@ impl<T: Scalar> Sequences<T> {
         self.values.columns(step * self.batch(), self.batch())
     }
 
-    /// One step of all sequences, to be written.
+    /// One step of all sequences, mutable.
     ///
     /// # Panics
     /// If there is no such step.
@@ -240,8 +240,8 @@ impl<T: Scalar> Sequences<T> {
         self.values.columns_mut(step * batch, batch)
     }
 
-    /// Takes on another shape and its marks, reusing the memory. The values are unspecified afterwards: the caller must
-    /// write every column.
+    /// Changes the shape and the marks, reusing the memory. The values are unspecified afterwards: the caller must write every
+    /// column.
     ///
     /// # Panics
     /// If the elements do not fit in the address space.
@@ -251,9 +251,9 @@ impl<T: Scalar> Sequences<T> {
         self.layout.copy_from(layout);
     }
 
-    /// Takes on another shape, with marks of its own, reusing the memory: for the output of a layer that changes the number
-    /// of steps. `valid` and `resets` give the marks by step and sequence. The values are unspecified afterwards: the caller
-    /// must write every column.
+    /// Changes the shape, with marks of its own, reusing the memory: for the output of a layer that changes the number of steps.
+    /// `valid` and `resets` return the marks of a step and sequence. The values are unspecified afterwards: the caller must write
+    /// every column.
     ///
     /// ```
     /// use longhand::{Layout, Sequences};
@@ -285,7 +285,7 @@ impl<T: Scalar> Sequences<T> {
         self.layout.set_marks(steps, batch, valid, resets);
     }
 
-    /// Takes over the steps `start..start + steps` of `whole`: a truncation window.
+    /// Copies steps `start..start + steps` of `whole` into `self`: a truncation window.
     ///
     /// # Panics
     /// If `whole` has fewer steps.
@@ -297,7 +297,7 @@ impl<T: Scalar> Sequences<T> {
         self.copy_part(whole, start..end, 0..whole.batch());
     }
 
-    /// Takes over some steps of some sequences of `whole`.
+    /// Copies some steps of some sequences of `whole` into `self`.
     pub(crate) fn copy_part(&mut self, whole: &Sequences<T>, steps: Range<usize>, sequences: Range<usize>) {
         let features = whole.features();
         reshape(&mut self.values, features, steps.len() * sequences.len());
@@ -347,7 +347,7 @@ fn check_count<T>(values: &[T], sizes: [usize; 3]) -> Result<(), ShapeError> {
 /// `values` with zeros where `layout` has padding: `values` itself where it has none, and otherwise a copy in `cleared`.
 ///
 /// A weight gradient multiplies each column of the input with a column of the output's gradient. Under padding one of
-/// them is zero, but zero times NaN is NaN, so what stands in the padding must go.
+/// them is zero, but zero times NaN is NaN, so the padding must be set to zero.
 pub(crate) fn without_padding<'a, T: Scalar>(
     values: &'a Sequences<T>,
     layout: &Layout,

@@ -1,5 +1,5 @@
-//! Products of sizes, checked before memory is asked for: a product that wraps around would give a matrix fewer elements
-//! than its shape says.
+//! Products of sizes, checked before memory is allocated: a product that overflows would give a matrix fewer elements than its
+//! shape says.
 
 use crate::Scalar;
 use alloc::{vec, vec::Vec};
@@ -52,7 +52,7 @@ pub(crate) fn zero_vector<T: Scalar>(length: usize) -> DVector<T> {
     DVector::from_vec(vec![T::zero(); elements::<T>(length, 1)])
 }
 
-/// Gives a matrix another shape, reusing its memory; the values are unspecified afterwards.
+/// Changes the shape of a matrix, reusing its memory; the values are unspecified afterwards.
 ///
 /// # Panics
 /// As [`elements`].

@@ -24,7 +24,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Where a tensor stands, from the outermost value inwards; printed with dots between: `2.weight`.
+/// The name of a tensor inside of a value, from the outermost value inwards; displayed with dots in between: `2.weight`.
 #[derive(Debug, Clone, Copy)]
 pub struct Path<'a> {
     within: Option<&'a Path<'a>>,
@@ -43,13 +43,13 @@ impl<'a> Path<'a> {
     /// The outermost value itself.
     pub const ROOT: Path<'static> = Path { within: None, part: Part::Root };
 
-    /// A named field of the value that stands here.
+    /// A named field of the value at this path.
     #[must_use]
     pub fn field(&'a self, name: &'a str) -> Path<'a> {
         Path { within: Some(self), part: Part::Field(name) }
     }
 
-    /// The `index`-th place of the chain that stands here.
+    /// Position `index` of the chain at this path.
     #[must_use]
     pub fn place(&'a self, index: usize) -> Path<'a> {
         Path { within: Some(self), part: Part::Place(index) }
@@ -96,18 +96,18 @@ impl fmt::Display for Path<'_> {
 
 /// A value made of named tensors in one fixed order; implemented for a layer by [`tensors!`](crate::tensors).
 ///
-/// Each tensor is handed out as a slice, column by column.
+/// Each tensor is passed as a slice in column-major order (PyTorch is row-major).
 pub trait Tensors<T: Scalar>: Clone + Send {
-    /// The same kind of value over another scalar.
+    /// The same type over another scalar type.
     type Over<U: Scalar>: Tensors<U>;
 
-    /// How many numbered places it takes in a chain: 1, but for a chain itself.
+    /// Number of layers that it counts as in a chain's tensor names: 1, except for a chain itself.
     const PLACES: usize = 1;
 
     /// Calls `visitor` with the path, the shape and the elements of each tensor.
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T]));
 
-    /// The same with elements that can be written.
+    /// Like [`visit`](Self::visit), with mutable elements.
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T]));
 
     /// Calls `visitor` with the path of each tensor, the tensor of `self` and the same tensor of `other`.
@@ -117,10 +117,10 @@ pub trait Tensors<T: Scalar>: Clone + Send {
     #[expect(clippy::type_complexity, reason = "an alias would hide what a visitor is given")]
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T]));
 
-    /// The value whose every element is `f` of this one's.
+    /// Applies `f` to every element.
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U>;
 
-    /// How many scalars it holds.
+    /// Number of scalars.
     fn count(&self) -> usize {
         let mut count = 0;
         self.visit(&Path::ROOT, &mut |_, _, values| count += values.len());
@@ -139,7 +139,7 @@ pub trait Tensors<T: Scalar>: Clone + Send {
         self.visit_mut(&Path::ROOT, &mut |_, _, values| values.fill(T::zero()));
     }
 
-    /// A value of this one's shape, all zero: what gradients accumulate into.
+    /// A value of the same shape, all zero.
     #[must_use]
     fn zeros(&self) -> Self {
         let mut zeros = self.clone();
@@ -147,7 +147,7 @@ pub trait Tensors<T: Scalar>: Clone + Send {
         zeros
     }
 
-    /// Takes over the elements of `other`.
+    /// Copies all elements from `other`.
     ///
     /// # Panics
     /// If the two differ in shape.
@@ -322,7 +322,7 @@ impl<T: Scalar> Tensors<T> for () {
     fn map<U: Scalar>(&self, _: &mut dyn FnMut(T) -> U) {}
 }
 
-/// Two values one after the other: the carry of two layers.
+/// A pair of values: the carry of two layers.
 impl<T: Scalar, A: Tensors<T>, B: Tensors<T>> Tensors<T> for (A, B) {
     type Over<U: Scalar> = (A::Over<U>, B::Over<U>);
 

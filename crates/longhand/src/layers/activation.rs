@@ -1,4 +1,4 @@
-//! Nonlinearities that stand as layers of their own, element by element.
+//! Element-wise nonlinearities as layers.
 //!
 //! # Equations and their derivatives
 //! | layer | `y` | `d_x`, from the output alone |

@@ -11,9 +11,9 @@
 //! invalid step.
 //!
 //! # Derivation of the backward pass
-//! The output is a copy of one column, so its gradient goes to that column and every other gets zero.
+//! The output is a copy of one column, so its gradient goes to that column, and all other columns get zero.
 //!
-//! In truncated training each window has its own last step: the output is that of the window it is given.
+//! In truncated training each window has a last step of its own.
 
 use super::shapes::{check_backward, check_input};
 use crate::{Features, Layer, Layout, ParameterGradients, Pass, Scalar, Sequences};

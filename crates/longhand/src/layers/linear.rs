@@ -1,4 +1,4 @@
-//! The linear (fully connected) layer, applied to each step by itself.
+//! The linear (fully connected) layer, applied to each step separately.
 //!
 //! # Equations
 //! ```text
@@ -38,7 +38,7 @@ pub struct Linear<T: Scalar> {
 crate::tensors!(Linear { weight, bias });
 
 impl<T: Scalar> Linear<T> {
-    /// Every parameter uniform in `[-1/sqrt(inputs), 1/sqrt(inputs)]`, as PyTorch begins.
+    /// Every parameter uniform in `[-1/sqrt(inputs), 1/sqrt(inputs)]`, PyTorch's default initialisation.
     ///
     /// # Panics
     /// If that many parameters do not fit in the address space.

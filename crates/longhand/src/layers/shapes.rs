@@ -1,8 +1,7 @@
-//! Checks of shapes, before a layer does any work: its parameters against one another, its input, and what a backward pass
-//! is given.
+//! Checks of shapes, before a layer does any work: of its parameters, its input, and the arguments of a backward pass.
 //!
-//! Each message names the layer, the tensor, its shape and the right one. Layers get here with plain numbers, so a check
-//! costs a few comparisons; names are made only for a message.
+//! Each message names the layer, the tensor, its shape and the expected shape. A check costs a few comparisons of numbers; names
+//! are formatted only for a message.
 
 use crate::{Layout, Scalar, Sequences};
 use alloc::{format, string::String};
@@ -18,7 +17,7 @@ fn vector(length: usize) -> Shape {
     (length, 1)
 }
 
-/// Panics unless a tensor has the shape it must have.
+/// Panics unless a tensor has the expected shape.
 #[track_caller]
 pub(crate) fn check_tensor(layer: impl FnOnce() -> String, tensor: &str, given: Shape, expected: Shape) {
     assert!(
@@ -33,7 +32,7 @@ pub(crate) fn check_tensor(layer: impl FnOnce() -> String, tensor: &str, given: 
 }
 
 /// Panics unless the parameters of a recurrent layer with `gates` gates, given by their shapes in order, agree with one
-/// another; a diagonal recurrence has a `weight_hh_l0` of one column. The tensor named is one that the others outvote.
+/// another; a diagonal recurrence has a `weight_hh_l0` of one column. The message names a tensor that disagrees with the majority.
 #[track_caller]
 pub(crate) fn check_recurrent(kind: &str, (gates, diagonal): (usize, bool), given: [Shape; 4]) {
     let units = if diagonal { given[1].0 / gates } else { given[1].1 };
@@ -104,7 +103,7 @@ pub(crate) fn check_backward<T: Scalar>(
     layout: &Layout,
     d_output: Option<&Sequences<T>>,
 ) {
-    // In a chain the input is another cache's output: before any forward pass both are empty, and agree.
+    // In a chain the input is the output in another cache: before any forward pass both are empty, so their sizes match.
     let is_new = output.layout().has_size_of(&Layout::default())
         && d_output.is_some_and(|d_output| !d_output.layout().has_size_of(output.layout()));
     assert!(

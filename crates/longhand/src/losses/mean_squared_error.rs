@@ -10,15 +10,14 @@ use super::{Loss, Reduction, check_features};
 use crate::compensated_sum::CompensatedSum;
 use crate::{Scalar, Sequences};
 
-/// The squared difference to real targets, element by element; the mean squared error under
-/// [`Reduction::MeanOverElements`]. See the equations above.
+/// The squared difference to real targets, element-wise; the mean squared error with [`Reduction::MeanOverElements`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MeanSquaredError {
     reduction: Reduction,
 }
 
 impl MeanSquaredError {
-    /// With this reduction.
+    /// The loss with this reduction.
     pub fn new(reduction: Reduction) -> Self {
         MeanSquaredError { reduction }
     }

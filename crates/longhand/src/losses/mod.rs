@@ -1,4 +1,4 @@
-//! Losses, each from logits, each with one code path for the loss and its gradient.
+//! Losses of logits, each with one code path for the loss and its gradient.
 
 mod mean_squared_error;
 mod sigmoid_cross_entropy;
@@ -54,18 +54,18 @@ impl Reduction {
 /// assert!((value - (1.0 + 2.0 * (-2.0_f64).exp()).ln()).abs() < 1e-12);
 /// ```
 pub trait Loss<T: Scalar> {
-    /// What the outputs are compared with.
+    /// The target type.
     type Target: Target;
 
     /// How the losses of many steps become one number.
     fn reduction(&self) -> Reduction;
 
     /// The loss of one output column (`features` scalars) against target column `index`, and its gradient written to
-    /// `d_output`, if that is asked for.
+    /// `d_output`, if that is given.
     fn column(&self, output: &[T], target: &Self::Target, index: usize, d_output: Option<&mut [T]>) -> T;
 
     /// The sum over the steps that count times `scale`, and its gradient with respect to `output`, zero at the other
-    /// steps, written to `d_output` if that is asked for.
+    /// steps, written to `d_output` if that is given.
     ///
     /// The sum is compensated, so that many steps do not cost digits. In `f32` and `f64`, elements of the gradient whose
     /// products could be subnormal numbers, which slow down a backward pass, are exactly zero: those below 2^-63 in `f32`
@@ -108,7 +108,7 @@ pub trait Loss<T: Scalar> {
         sum.value() * scale
     }
 
-    /// The loss under its reduction, and its gradient with respect to `output` if that is asked for.
+    /// The loss with its reduction; its gradient with respect to `output` is written to `d_output`, if that is given.
     ///
     /// # Panics
     /// If the target has another number of steps or sequences than the output.

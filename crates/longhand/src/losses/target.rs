@@ -1,9 +1,9 @@
-//! What outputs are compared with.
+//! Targets of losses.
 
 use crate::{Scalar, Sequences};
 use alloc::vec::Vec;
 
-/// Targets of a batch of sequences, one a column, time-major like [`Sequences`]: `step * batch + sequence`.
+/// Targets of a batch of sequences, one per column, time-major like [`Sequences`]: `step * batch + sequence`.
 pub trait Target: Default {
     /// Number of steps: 1 when each sequence has one target.
     fn steps(&self) -> usize;
@@ -14,8 +14,8 @@ pub trait Target: Default {
     /// Whether this column has a target.
     fn is_present(&self, column: usize) -> bool;
 
-    /// Becomes `steps` steps of `batch` sequences, with target `column(step, sequence)` of `whole` at each, or none;
-    /// reuses its memory.
+    /// Copies targets of `whole`, reusing the memory: target `column(step, sequence)`, or none, for each of `steps` steps of
+    /// `batch` sequences.
     fn gather(&mut self, whole: &Self, steps: usize, batch: usize, column: impl Fn(usize, usize) -> Option<usize>);
 }
 

@@ -27,7 +27,7 @@ pub struct Adam<T> {
     weight_decay: f64,
 }
 
-/// Adam with the weight decay taken off the weights themselves, not through the moments:
+/// Adam with decoupled weight decay, which shrinks the weights directly and does not go through the moments:
 /// `w = w - learning_rate * weight_decay * w` before Adam's step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdamW<T> {
@@ -35,7 +35,7 @@ pub struct AdamW<T> {
     weight_decay: f64,
 }
 
-/// What the two have in common.
+/// The state and settings that both share.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Moments<T> {
     beta1: f64,
@@ -116,7 +116,7 @@ impl<T: Scalar> Moments<T> {
     }
 }
 
-/// One step of Adam: what is the same for all parameters.
+/// One step of Adam: the numbers that are the same for all parameters of a tensor.
 #[derive(Clone, Copy)]
 struct AdamStep<T> {
     beta1: T,

@@ -76,9 +76,9 @@ impl<T: Scalar> Sgd<T> {
         Ok(self)
     }
 
-    /// With each element of the gradient held in `[-limit, limit]` first, as
-    /// [`clip_by_value`](crate::clip_by_value) does, but in the pass that takes the step: where a model is updated after
-    /// each few steps, to go over its gradients once more is a good part of the work.
+    /// With each element of the gradient clamped to `[-limit, limit]` first, as [`clip_by_value`](crate::clip_by_value) does, but in
+    /// the pass that updates the parameters: with an update every few steps, a separate pass over the gradients would cost a good
+    /// part of the time.
     ///
     /// ```
     /// use longhand::{Gradients, Linear, Optimizer, Sgd};
