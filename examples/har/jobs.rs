@@ -88,7 +88,7 @@ pub fn train(arguments: &Arguments, split: &Split, held_out: Option<&HoldOut>) -
     // A step costs about as much as a product with the recurrent weights; in the better recipe's batches it is cheaper.
     let sequence_work = |job: &Job| match job {
         Job::PartB(settings) | Job::PartC(settings) => (settings.units * settings.units) as u64,
-        Job::Better(recurrent) => better::work(*recurrent),
+        Job::Better(recurrent) => better::cost_per_sequence(*recurrent),
     };
     let sequences = |job: &Job| match job {
         Job::PartB(_) => (epochs * split.train.len()) as u64,

@@ -17,14 +17,14 @@ mod noise;
 mod output;
 mod parallel;
 mod progress;
+mod random_crop;
 mod recurrent;
-mod replay;
 mod results;
+mod rotation;
 mod study;
 mod summary;
 mod tables;
 mod text;
-mod turns;
 
 use arguments::{Arguments, Part};
 use description::Description;
