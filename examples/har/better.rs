@@ -162,7 +162,7 @@ where
             update += 1;
             total += f64::from(mean) * chosen.len() as f64;
             sequences += chosen.len();
-            reporter.trained(chosen.len() as u64);
+            reporter.sequences_trained(chosen.len() as u64);
         }
         let loss = total / sequences as f64;
         training_loss.push(loss);
@@ -171,7 +171,7 @@ where
             let fault = Some(Fault::TrainingLoss { epoch });
             return Ok(Trained { training_loss, scores: None, fault });
         }
-        reporter.epoch(epoch, epochs, loss);
+        reporter.epoch_finished(epoch, epochs, loss);
     }
     let scores = evaluate(&model, &preparation.test_windows(test)?)?;
     let fault = scores.is_none().then_some(Fault::Outputs);
