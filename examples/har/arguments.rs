@@ -1,4 +1,4 @@
-//! The command line, checked before anything is read or written.
+//! Parses the command line and checks it before anything is read or written.
 
 use crate::better;
 use crate::console;
@@ -7,18 +7,19 @@ use crate::study::StudyGradient;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use longhand_data::{ChannelChoice, SplitRule, WindowOptions, parse_people};
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Human activity recognition with recurrent nets: reproduces a published study, then improves on it.
 ///
-/// Without options it runs on synthetic recordings and needs nothing else. With --data it reads real ones:
-/// MotionSense (the folder that holds A_DeviceMotion_data), UCI HAPT (the folder that holds RawData), or an HDF5 file
+/// Without options, the program uses synthetic recordings. With --data, it reads real ones:
+/// MotionSense (the folder with A_DeviceMotion_data), UCI HAPT (the folder with RawData), or an HDF5 file
 /// in the study's layout (trX, trY, tstX, tstY).
 #[derive(Debug, Parser)]
 #[command(name = "har", version, max_term_width = 100, allow_negative_numbers = true)]
 pub struct Arguments {
-    /// Real recordings; their layout is recognised
+    /// Real recordings; the layout is detected
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
 
@@ -26,7 +27,8 @@ pub struct Arguments {
     #[arg(long, value_name = "NAMES", requires = "data")]
     pub channels: Option<ChannelChoice>,
 
-    /// How to split: a fixed number of random windows per class, or by person [default: random, or as in the data]
+    /// How to split: a fixed number of random windows per class, or by person [default: random, or the split of an HDF5
+    /// file]
     #[arg(long, value_name = "RULE")]
     pub split: Option<SplitBy>,
 
@@ -46,11 +48,11 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = count)]
     pub validation_per_class: Option<usize>,
 
-    /// Steps per window when recordings are cut
+    /// Steps per window, when recordings are cut into windows
     #[arg(long, value_name = "STEPS", default_value_t = 150, value_parser = count)]
     pub steps: usize,
 
-    /// What to run, separated by commas
+    /// Parts of the run, separated by commas
     #[arg(long, value_name = "PARTS", value_delimiter = ',', default_value = "b,c,better")]
     pub parts: Vec<Part>,
 
@@ -62,15 +64,15 @@ pub struct Arguments {
     #[arg(long, value_name = "GRADIENT", default_value = "exact")]
     pub study_gradient: StudyGradient,
 
-    /// Learning rates of the study's models
+    /// Learning rates (LR) of the study's models
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_value = "0.1,0.05", value_parser = learning_rate)]
     pub learning_rates: Vec<f32>,
 
-    /// Hidden units of the study's models
+    /// Hidden units (N) of the study's models
     #[arg(long, value_name = "UNITS", value_delimiter = ',', default_value = "50,100", value_parser = units)]
     pub hidden: Vec<usize>,
 
-    /// Truncation windows of the study's models, in steps
+    /// Truncation windows (B) of the study's models, in steps
     #[arg(long, value_name = "STEPS", value_delimiter = ',', default_value = "10,30", value_parser = count)]
     pub windows: Vec<usize>,
 
@@ -78,23 +80,23 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = count)]
     pub epochs: Option<usize>,
 
-    /// Updates of the better recipe, each on 32 windows [default: 10000]
+    /// Updates per model of the better recipe, each on 32 windows [default: 10000]
     #[arg(long, value_name = "N", value_parser = count)]
     pub better_updates: Option<usize>,
 
-    /// Seeds of the better recipe, whose mean and spread are reported [default: 5]
+    /// Number of seeds of the better recipe; the mean and the spread over seeds are reported [default: 5]
     #[arg(long, value_name = "N", value_parser = count)]
     pub seeds: Option<usize>,
 
-    /// Seed of everything random
+    /// Seed of all random numbers
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub seed: u64,
 
-    /// Models trained at the same time; results do not depend on it [default: all cores]
+    /// Number of models trained in parallel; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = count)]
     pub threads: Option<usize>,
 
-    /// A short run: 100 + 40 random windows per class, few epochs, two seeds
+    /// A short run to try the program: 100 + 40 random windows per class, few epochs, two seeds; its scores mean little
     #[arg(long, action = ArgAction::SetTrue)]
     pub quick: bool,
 
@@ -103,27 +105,27 @@ pub struct Arguments {
     pub out: PathBuf,
 }
 
-/// How windows are split.
+/// How windows are split into training and test parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SplitBy {
-    /// A fixed number of random windows per class: the study's protocol
+    /// A fixed number of random windows per class, as in the study
     Random,
-    /// By person
+    /// By person (--test-people)
     People,
 }
 
 /// A part of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Part {
-    /// The study's models
+    /// Part b of the study: its models without validation windows
     B,
-    /// The study's models with validation and early stopping
+    /// Part c of the study: the same models with validation windows and early stopping
     C,
-    /// The better recipe: one recurrent layer (--model), trained well
+    /// The better recipe: one recurrent layer (--model) with an improved training procedure
     Better,
 }
 
-/// People by number.
+/// A list of people by number.
 #[derive(Debug, Clone)]
 pub struct People(Vec<u32>);
 
@@ -136,32 +138,39 @@ impl FromStr for People {
 }
 
 impl Arguments {
-    /// The command line; ends the program if it contradicts itself, or after `--help` and `--version`.
+    /// Parses the command line. Exits after `--help` and `--version`, and if options are invalid or contradict each
+    /// other.
     pub fn checked() -> Self {
-        let arguments = Arguments::try_parse().unwrap_or_else(|error| end(&error));
+        let arguments = Arguments::try_parse().unwrap_or_else(|error| exit_with(&error));
         let by_people = arguments.split == Some(SplitBy::People);
         let conflict = if arguments.test_people.is_some() && !by_people {
-            "--test-people names people to test on, which needs --split people"
+            "--test-people requires --split people".to_owned()
         } else if by_people && (arguments.train_per_class.is_some() || arguments.test_per_class.is_some()) {
-            "--train-per-class and --test-per-class are for windows split at random, not for --split people"
-        } else if twice(&arguments.learning_rates) || twice(&arguments.hidden) || twice(&arguments.windows) {
-            "a learning rate, hidden size or window is named twice; name each once"
+            "--train-per-class and --test-per-class require --split random, but --split is people".to_owned()
         } else {
-            return arguments;
+            let repeated = repeated("--learning-rates", &arguments.learning_rates)
+                .or_else(|| repeated("--hidden", &arguments.hidden))
+                .or_else(|| repeated("--windows", &arguments.windows));
+            match repeated {
+                Some(conflict) => conflict,
+                None => return arguments,
+            }
         };
-        end(&Arguments::command().error(ErrorKind::ArgumentConflict, conflict))
+        exit_with(&Arguments::command().error(ErrorKind::ArgumentConflict, conflict))
     }
 
-    /// How recordings are cut into windows: without overlap, as in the study.
+    /// How recordings are cut: into windows without overlap, as in the study.
     pub fn window_options(&self) -> WindowOptions {
         WindowOptions { steps: self.steps, stride: self.steps }
     }
 
-    /// How windows are split; `given` says whether the data came with a split of their own.
-    pub fn split_rule(&self, given: bool) -> SplitRule {
+    /// How windows are split. `has_split` is true if the data file defines a split.
+    pub fn split_rule(&self, has_split: bool) -> SplitRule {
         match (self.split, &self.test_people) {
             (Some(SplitBy::People), Some(People(test))) => SplitRule::People { test: test.clone() },
-            (None, _) if given && !self.quick && self.train_per_class.is_none() && self.test_per_class.is_none() => {
+            (None, _)
+                if has_split && !self.quick && self.train_per_class.is_none() && self.test_per_class.is_none() =>
+            {
                 SplitRule::Given
             }
             _ => SplitRule::RandomWindows {
@@ -171,51 +180,53 @@ impl Arguments {
         }
     }
 
-    /// Windows per class that part c holds out.
+    /// Training windows per class that part c holds out for validation.
     pub fn validation_per_class(&self) -> usize {
         self.validation_per_class.unwrap_or(if self.quick { 10 } else { 50 })
     }
 
-    /// Epochs of the study's models.
+    /// Number of epochs of the study's models.
     pub fn epochs(&self) -> usize {
         self.epochs.unwrap_or(if self.quick { 6 } else { 50 })
     }
 
-    /// Updates of the better recipe.
+    /// Number of updates per model of the better recipe.
     pub fn better_updates(&self) -> usize {
         self.better_updates.unwrap_or(if self.quick { 2_000 } else { better::UPDATES })
     }
 
-    /// Seeds of the better recipe.
+    /// Number of seeds of the better recipe.
     pub fn seeds(&self) -> usize {
         self.seeds.unwrap_or(if self.quick { 2 } else { 5 })
     }
 
-    /// Models trained at the same time.
+    /// Number of models trained in parallel.
     pub fn threads(&self) -> usize {
         self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
     }
 
-    /// Whether a part is to run.
+    /// Whether a part runs.
     pub fn runs(&self, part: Part) -> bool {
         self.parts.contains(&part)
     }
 }
 
-/// Prints a message or the help and ends the program. clap's own `exit` ignores a help that cannot be written.
-fn end(message: &clap::Error) -> ! {
-    let printed = console::written(message.print());
+/// Prints an error message or the help, then exits. clap's own `exit` ignores a failed write of the help.
+fn exit_with(message: &clap::Error) -> ! {
+    let printed = console::ignore_closed_pipe(message.print());
     match printed {
         Err(failure) if !message.use_stderr() => {
-            console::complain(&format!("error: {failure}\n"));
+            console::print_error(&format!("error: {failure}\n"));
             std::process::exit(1)
         }
         _ => std::process::exit(message.exit_code()),
     }
 }
 
-fn twice<T: PartialEq>(values: &[T]) -> bool {
-    values.iter().enumerate().any(|(i, value)| values[..i].contains(value))
+/// An error message if a list contains a value twice.
+fn repeated<T: PartialEq + Display>(option: &str, values: &[T]) -> Option<String> {
+    let (_, value) = values.iter().enumerate().find(|(i, value)| values[..*i].contains(value))?;
+    Some(format!("{option} contains the value {value} twice; expected different values"))
 }
 
 fn count(text: &str) -> Result<usize, String> {
@@ -229,13 +240,13 @@ fn units(text: &str) -> Result<usize, String> {
 fn in_range(text: &str, low: usize, high: usize) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if (low..=high).contains(&number) => Ok(number),
-        _ => Err(format!("it must be a whole number from {low} to {high}")),
+        _ => Err(format!("expected a whole number from {low} to {high}")),
     }
 }
 
 fn learning_rate(text: &str) -> Result<f32, String> {
     match text.parse() {
         Ok(rate) if rate > 0.0 && rate <= 10.0 => Ok(rate),
-        _ => Err("it must be a number above 0 and at most 10".to_owned()),
+        _ => Err("expected a number above 0 and at most 10".to_owned()),
     }
 }

@@ -1,9 +1,9 @@
-//! Converts windows of recordings to the batches of sequences that layers read.
+//! Converts windows of recordings to batches of sequences, the input of layers.
 
 use longhand::{Layout, Sequences};
 use longhand_data::Windows;
 
-/// Writes values, stored step by step, to one sequence of a batch.
+/// Writes `values`, which are stored step by step, to one sequence of a batch.
 pub fn write_sequence(values: &[f32], sequence: usize, batch: &mut Sequences<f32>) {
     let features = batch.features();
     for (step, features) in values.chunks_exact(features).enumerate() {
@@ -11,7 +11,7 @@ pub fn write_sequence(values: &[f32], sequence: usize, batch: &mut Sequences<f32
     }
 }
 
-/// All windows in order, in batches of at most `size` sequences: `channels x (steps * batch)`.
+/// Packs all windows in order into batches of at most `size` sequences, each `channels x (steps * batch)`.
 pub fn in_order(windows: &Windows, size: usize) -> Vec<Sequences<f32>> {
     let all: Vec<usize> = (0..windows.len()).collect();
     let batch = |chosen: &[usize]| {

@@ -1,14 +1,14 @@
-//! The better recipe: one recurrent layer, trained well.
+//! The better recipe: one recurrent layer with a better training procedure than the study's.
 //!
-//! - *Network*: a recurrent layer, which reads three samples a step; the mean of its hidden state over all steps goes
-//!   to the linear layer.
-//! - *Gradient*: backpropagation through the whole window, mini-batches of 32, softmax and cross-entropy, Adam with
-//!   warm-up and a cosine, and clipping by the *global* norm.
+//! - *Network*: a recurrent layer with three samples per step, the mean of its hidden state over all steps, and a
+//!   linear layer.
+//! - *Training*: backpropagation through the whole window, mini-batches of 32, softmax cross-entropy, Adam with warm-up
+//!   and cosine decay, and clipping by the *global* norm.
 //! - *Data*: normalised, and augmented at random each time a window is trained on ([`Preparation`]).
 //!
-//! Layer, initialisation and hyperparameters are in [`elman`], the study's own cell, and in [`gated`], an LSTM or a GRU.
-//! All of them were chosen on windows held out of the training part and on folds of people;
-//! `docs/the-study-rebuilt.md` lists what was tried.
+//! Layer, initialisation and hyperparameters are in [`elman`] (the study's cell) and in [`gated`] (LSTM and GRU). They
+//! were chosen on windows held out of the training part and by cross-validation over people;
+//! `docs/the-study-rebuilt.md` lists the variants that were tried.
 
 mod elman;
 mod gated;
@@ -27,12 +27,12 @@ use preparation::Preparation;
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-/// Updates of the parameters, for any number of windows: about 107 epochs of the study's 3,000.
+/// Number of updates, for any number of windows; about 107 epochs of the study's 3,000 windows.
 pub const UPDATES: usize = 10_000;
-/// Windows in a mini-batch.
+/// Windows per mini-batch.
 pub const BATCH: usize = 32;
-/// One update in this many belongs to the warm-up.
-const WARM_UP_PART: usize = 20;
+/// The warm-up takes `1 / WARM_UP_DIVISOR` of all updates.
+const WARM_UP_DIVISOR: usize = 20;
 
 /// One model trained by the recipe.
 #[derive(Debug, Clone)]
@@ -41,31 +41,33 @@ pub struct Trained {
     pub training_loss: Vec<f64>,
     /// Test scores after the last update; `None` if a loss or an output was NaN or infinite.
     pub scores: Option<Scores>,
-    /// Why scores are missing; a loss that is NaN or infinite ends the training.
+    /// The reason for missing scores. A loss that is NaN or infinite ends the training.
     pub fault: Option<Fault>,
 }
 
 impl Trained {
-    /// A model whose training ended with an error.
+    /// The result of a training that ended with an error.
     pub fn failed(error: String) -> Self {
         Trained { training_loss: Vec::new(), scores: None, fault: Some(Fault::Failed(error)) }
     }
 }
 
-/// The network around a recurrent layer `R`.
+/// The network with the recurrent layer `R`.
 type Model<R> = Chain<Chain<R, MeanOverTime>, Linear<f32>>;
 
-/// The hyperparameters of a recipe.
+/// Hyperparameters that depend on the recurrent layer.
 struct Hyperparameters {
-    /// The learning rate after warm-up.
+    /// The learning rate at the end of the warm-up.
     peak_learning_rate: f64,
-    /// The global norm that gradients are clipped to.
+    /// Largest global norm of the gradient; larger gradients are scaled down to it.
     max_norm: f32,
-    /// The part of each target that is spread over all classes (Szegedy et al., 2016).
+    /// The share of each target that is spread over all classes (Szegedy et al., 2016).
     label_smoothing: f64,
 }
 
-/// Trains one model with `updates` updates and scores it on the test windows, once, at the end.
+/// Trains one model with `updates` updates, then scores it once on the test windows.
+///
+/// `windows` are the training windows and the test windows.
 pub fn train(
     recurrent: Recurrent,
     updates: usize,
@@ -73,18 +75,18 @@ pub fn train(
     generator: &mut ChaCha8Rng,
     reporter: &Reporter,
 ) -> Result<Trained, Failure> {
-    let (inputs, classes) = (preparation::inputs(windows.0), windows.0.classes.len());
+    let (features, classes) = (preparation::input_features(windows.0), windows.0.classes.len());
     match recurrent {
         Recurrent::Elman => {
-            let model = elman::model(inputs, classes, generator)?;
+            let model = elman::model(features, classes, generator)?;
             fit(model, &elman::HYPERPARAMETERS, updates, windows, generator, reporter)
         }
         Recurrent::Lstm => {
-            let model = gated::lstm(inputs, classes, generator)?;
+            let model = gated::lstm(features, classes, generator)?;
             fit(model, &gated::HYPERPARAMETERS, updates, windows, generator, reporter)
         }
         Recurrent::Gru => {
-            let model = gated::gru(inputs, classes, generator)?;
+            let model = gated::gru(features, classes, generator)?;
             fit(model, &gated::HYPERPARAMETERS, updates, windows, generator, reporter)
         }
     }
@@ -93,32 +95,32 @@ pub fn train(
 /// Number of parameters of the model for these windows.
 pub fn parameters(recurrent: Recurrent, windows: &Windows) -> Result<usize, Failure> {
     let mut generator = ChaCha8Rng::seed_from_u64(0);
-    let (inputs, classes) = (preparation::inputs(windows), windows.classes.len());
+    let (features, classes) = (preparation::input_features(windows), windows.classes.len());
     Ok(match recurrent {
-        Recurrent::Elman => elman::model(inputs, classes, &mut generator)?.count(),
-        Recurrent::Lstm => gated::lstm(inputs, classes, &mut generator)?.count(),
-        Recurrent::Gru => gated::gru(inputs, classes, &mut generator)?.count(),
+        Recurrent::Elman => elman::model(features, classes, &mut generator)?.count(),
+        Recurrent::Lstm => gated::lstm(features, classes, &mut generator)?.count(),
+        Recurrent::Gru => gated::gru(features, classes, &mut generator)?.count(),
     })
 }
 
-/// Cost of training on a sequence, to compare models: multiplications with the recurrent weights, per sample.
-pub fn work(recurrent: Recurrent) -> u64 {
+/// Estimated cost of training on one sequence: multiplications with the recurrent weights per sample.
+pub fn cost_per_sequence(recurrent: Recurrent) -> u64 {
     let (gates, units) = match recurrent {
         Recurrent::Elman => (1, elman::UNITS),
         Recurrent::Lstm => (4, gated::UNITS),
         Recurrent::Gru => (3, gated::UNITS),
     };
-    (gates * units * units / preparation::SAMPLES_A_STEP) as u64
+    (gates * units * units / preparation::SAMPLES_PER_STEP) as u64
 }
 
-/// The linear layer before training.
+/// Creates the untrained linear layer.
 fn head(units: usize, classes: usize, generator: &mut ChaCha8Rng) -> Result<Linear<f32>, Failure> {
     let mut head = Linear::zeros(units, classes);
     initialise::xavier_uniform(&mut head.weight, 1.0, generator)?;
     Ok(head)
 }
 
-/// Trains a model of any layer.
+/// Trains and scores a model with any recurrent layer.
 fn fit<M>(
     mut model: M,
     hyperparameters: &Hyperparameters,
@@ -137,7 +139,7 @@ where
     let mut optimizer = Adam::new();
     let (mut x, mut labels) = (Sequences::default(), Labels::default());
 
-    let warm_up = updates / WARM_UP_PART;
+    let warm_up = updates / WARM_UP_DIVISOR;
     let learning_rate = |update| {
         let factor = schedule::warm_up_then(update, warm_up, |step| schedule::cosine(step, updates - warm_up, 0.0));
         (hyperparameters.peak_learning_rate * factor) as f32
@@ -148,28 +150,28 @@ where
     let mut update = 0;
     while update < updates {
         order.shuffle(generator);
-        let (mut total, mut trained) = (0.0, 0);
+        let (mut total, mut sequences) = (0.0, 0);
         for chosen in order.chunks(BATCH).take(updates - update) {
-            preparation.training(training, chosen, &mut x, generator);
+            preparation.training_batch(training, chosen, &mut x, generator);
             labels.set_per_sequence(chosen.iter().map(|&i| training.labels[i]));
             let (mean, gradients) = trainer.gradients(&model, Batch { inputs: &x, targets: &labels })?;
             gradients.clip_by_global_norm(hyperparameters.max_norm);
             optimizer.step(&mut model, gradients, learning_rate(update));
             update += 1;
             total += f64::from(mean) * chosen.len() as f64;
-            trained += chosen.len();
-            reporter.trained(chosen.len() as u64);
+            sequences += chosen.len();
+            reporter.sequences_trained(chosen.len() as u64);
         }
-        let loss = total / trained as f64;
+        let loss = total / sequences as f64;
         training_loss.push(loss);
         let epoch = training_loss.len();
         if !loss.is_finite() {
             let fault = Some(Fault::TrainingLoss { epoch });
             return Ok(Trained { training_loss, scores: None, fault });
         }
-        reporter.epoch(epoch, epochs, loss);
+        reporter.epoch_finished(epoch, epochs, loss);
     }
-    let scores = evaluate(&model, &preparation.test(test)?)?;
+    let scores = evaluate(&model, &preparation.test_windows(test)?)?;
     let fault = scores.is_none().then_some(Fault::Outputs);
     Ok(Trained { training_loss, scores, fault })
 }

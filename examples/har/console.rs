@@ -1,4 +1,7 @@
-//! Printing. A reader that has gone away (`| head`) is no reason to stop or to fail; a full disk is an error.
+//! Prints to standard output and standard error.
+//!
+//! A closed pipe (`| head`) neither stops the run nor makes it fail. Any other failed write, such as to a full disk, is
+//! an error.
 
 use crate::Failure;
 use std::io::{self, Write};
@@ -6,11 +9,11 @@ use std::io::{self, Write};
 /// Prints to standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout();
-    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+    ignore_closed_pipe(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
-/// What a write to standard output means for the run.
-pub fn written(result: io::Result<()>) -> Result<(), Failure> {
+/// Converts the result of a write to standard output; a closed pipe counts as success.
+pub fn ignore_closed_pipe(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(format!("cannot write to standard output: {error}").into())
@@ -19,9 +22,9 @@ pub fn written(result: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-/// Prints to standard error. If that fails, nothing is left to report it to; the exit code still does.
+/// Prints to standard error. A failed write is ignored: the exit code still reports the error.
 ///
-/// `eprintln!` would panic when the reader has gone away (`2>&1 | head`).
-pub fn complain(text: &str) {
+/// `eprintln!` would panic if the pipe is closed (`2>&1 | head`).
+pub fn print_error(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }

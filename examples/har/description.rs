@@ -1,12 +1,13 @@
-//! What the models are trained and tested on, in words.
+//! Describes the run: the data, the models and the terms of the results.
 
-use crate::arguments::Arguments;
-use crate::jobs;
+use crate::arguments::{Arguments, Part};
+use crate::jobs::{self, Job};
+use crate::terms;
 use crate::text::counted;
 use longhand_data::{Channel, Dataset, Split, SplitRule};
 use serde::Serialize;
 
-/// What the models were trained and tested on.
+/// The data that the models were trained and tested on.
 #[derive(Debug, Serialize)]
 pub struct Description {
     /// The data in a few words, for titles.
@@ -35,20 +36,23 @@ impl Description {
     ) -> Self {
         let split_name = match rule {
             SplitRule::RandomWindows { train_per_class, test_per_class } => {
-                format!("random windows, {train_per_class} + {test_per_class} a class")
+                format!("random windows, {train_per_class} + {test_per_class} per class")
             }
             SplitRule::People { test } => format!(
-                "people never seen in training: {}",
+                "by person; test people: {}",
                 test.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             ),
-            SplitRule::Given => "as it came with the data".to_owned(),
+            SplitRule::Given => "as given in the data file".to_owned(),
         };
-        let name = if dataset.synthetic { "synthetic recordings" } else { dataset.name.as_str() };
-        let label = match rule {
-            SplitRule::Given => name.to_owned(),
-            SplitRule::RandomWindows { .. } => format!("{name}, random windows"),
-            SplitRule::People { .. } => format!("{name}, people never seen in training"),
+        let mut label = if dataset.synthetic { "synthetic recordings" } else { dataset.name.as_str() }.to_owned();
+        label += match rule {
+            SplitRule::Given => "",
+            SplitRule::RandomWindows { .. } => ", random windows",
+            SplitRule::People { .. } => ", people not used in training",
         };
+        if arguments.quick {
+            label += ", quick run";
+        }
         Description {
             label,
             name: dataset.name.clone(),
@@ -65,12 +69,13 @@ impl Description {
         }
     }
 
-    /// The lines that are printed before training.
+    /// The lines that are printed before training: the data, the models, and the terms of the tables.
     pub fn opening(&self, arguments: &Arguments) -> String {
         let mut lines = vec![match (&self.path, self.synthetic) {
             (Some(path), _) => format!("Data: {} from {path}", self.name),
             (None, true) => {
-                "Data: synthetic recordings, made up by a generator and not measured; --data takes real ones".to_owned()
+                "Data: synthetic recordings from a generator, not measured; use --data PATH for real recordings"
+                    .to_owned()
             }
             (None, false) => format!("Data: {}", self.name),
         }];
@@ -82,13 +87,56 @@ impl Description {
         lines.push(format!("      channels: {}", self.channels.join(", ")));
         lines.push(format!("      classes: {}", self.classes.join(", ")));
         lines.extend(self.citation.iter().map(|citation| format!("      please cite: {citation}")));
-        let models = jobs::of(arguments).len();
-        lines.push(format!("Training {}, {} at a time.", counted(models, "model"), arguments.threads().min(models)));
-        lines.join("\n") + "\n\n"
+
+        let models = jobs::list(arguments);
+        lines.push("Parts of this run:".to_owned());
+        lines.extend(self.parts(arguments, &models).into_iter().map(|(_, text)| format!("      {text}")));
+        lines.push("Terms in the results:".to_owned());
+        let study = arguments.runs(Part::B) || arguments.runs(Part::C);
+        let terms = [(study, terms::SETTINGS), (study, terms::STUDY_BATCH), (true, terms::TOP_K)];
+        lines.extend(terms.iter().filter(|(used, _)| *used).map(|(_, term)| format!("      {term}")));
+        lines.push(format!("      chance: a Top-1 score of {:.3}", 1.0 / self.classes.len() as f64));
+        if arguments.quick {
+            lines.push(terms::QUICK.to_owned());
+        }
+        let (count, parallel) = (models.len(), arguments.threads().min(models.len()));
+        lines.join("\n") + &format!("\n\nTraining {}, {parallel} at a time.\n", counted(count, "model"))
+    }
+
+    /// A description of each part of the run, by its key in `summary.json`.
+    pub fn parts(&self, arguments: &Arguments, models: &[Job]) -> Vec<(&'static str, String)> {
+        let count = |part| models.iter().filter(|job| job.part() == part).count();
+        let study = |part| {
+            let gradient = arguments.study_gradient.suffix();
+            format!("{}, {}{gradient}", counted(count(part), "model"), counted(arguments.epochs(), "epoch"))
+        };
+        let mut parts = Vec::new();
+        if arguments.runs(Part::B) {
+            parts.push(("part_b", format!("part b of the study: {}; no validation windows", study(Part::B))));
+        }
+        if arguments.runs(Part::C) {
+            let held_out = self.validation_windows;
+            parts.push((
+                "part_c",
+                format!(
+                    "part c of the study: {}; {held_out} training windows held out for early stopping",
+                    study(Part::C)
+                ),
+            ));
+        }
+        if arguments.runs(Part::Better) {
+            let updates = counted(arguments.better_updates(), "update");
+            let seeds = counted(count(Part::Better), "seed");
+            parts.push((
+                "better",
+                format!("{}, an improved training procedure: {updates}, {seeds}", arguments.model.recipe()),
+            ));
+        }
+        parts
     }
 }
 
-/// A channel with its unit, if that is known.
+/// A channel with its unit, if the unit is known.
 fn channel_name(channel: &Channel) -> String {
     if channel.unit.is_empty() { channel.name.clone() } else { format!("{} ({})", channel.name, channel.unit) }
 }

@@ -1,4 +1,4 @@
-//! How a trained model does on windows it was not trained on.
+//! Evaluates a model on windows that it was not trained on.
 
 use crate::batches;
 use longhand::{Layer, Loss, Pass, Reduction, Sequences, SigmoidCrossEntropy};
@@ -6,19 +6,19 @@ use longhand_data::Windows;
 use longhand_report::{Confusion, ReportError, TopK};
 use std::fmt;
 
-/// Sequences evaluated at a time.
+/// Number of sequences evaluated together.
 const BATCH: usize = 25;
 
 /// The scores of one model on one set of windows.
 #[derive(Debug, Clone)]
 pub struct Scores {
-    /// Top-1 to top-C.
+    /// Top-k scores for k from 1 to the number of classes.
     pub top: TopK,
-    /// True class against predicted class.
+    /// Counts of windows by true class (row) and predicted class (column).
     pub confusion: Confusion,
 }
 
-/// Why a model has no scores, or only those of an earlier epoch.
+/// The reason why a model has no scores, or only those of an earlier epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// The training loss was NaN or infinite.
@@ -40,15 +40,21 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::TrainingLoss { epoch } => write!(f, "the training loss of epoch {epoch} is not finite"),
-            Fault::ValidationLoss { epoch } => write!(f, "the validation loss of epoch {epoch} is not finite"),
-            Fault::Outputs => write!(f, "an output for the test windows is not finite"),
+            Fault::TrainingLoss { epoch } => write!(
+                f,
+                "training stopped in epoch {epoch}: the training loss is NaN or infinite, expected a finite number"
+            ),
+            Fault::ValidationLoss { epoch } => write!(
+                f,
+                "training stopped in epoch {epoch}: the validation loss is NaN or infinite, expected a finite number"
+            ),
+            Fault::Outputs => write!(f, "an output for the test windows is NaN or infinite, expected finite numbers"),
             Fault::Failed(error) => f.write_str(error),
         }
     }
 }
 
-/// Scores a model that has one output per window; `None` if an output is not finite.
+/// Scores a model with one output per window. Returns `None` if an output is NaN or infinite.
 pub fn evaluate<M>(model: &M, windows: &Windows) -> Result<Option<Scores>, ReportError>
 where
     M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
@@ -68,22 +74,21 @@ where
     }))
 }
 
-/// The study's loss on windows that are not trained on: as in training, at the end of each truncation window, and the
-/// mean over these ends.
+/// Computes the study's loss on validation windows: the mean over the ends of all truncation windows, as in training.
 pub struct ValidationLoss {
     batches: Vec<(Sequences<f32>, Sequences<f32>)>,
     window: usize,
 }
 
 impl ValidationLoss {
-    /// The loss on `windows` at the ends of truncation windows of `window` steps.
+    /// Prepares `windows` for truncation windows of `window` steps.
     pub fn new(windows: &Windows, window: usize) -> Self {
         let targets = windows.labels.chunks(BATCH).map(|labels| one_hot(windows, labels));
         ValidationLoss { batches: batches::in_order(windows, BATCH).into_iter().zip(targets).collect(), window }
     }
 
     /// The loss of `model`, in nats per truncation window.
-    pub fn of<M>(&self, model: &M) -> f64
+    pub fn evaluate<M>(&self, model: &M) -> f64
     where
         M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
     {
@@ -103,7 +108,7 @@ impl ValidationLoss {
     }
 }
 
-/// One-hot targets for some labels of `windows`.
+/// One-hot targets for `labels`, with the classes of `windows`.
 pub fn one_hot(windows: &Windows, labels: &[usize]) -> Sequences<f32> {
     SigmoidCrossEntropy::one_hot(windows.classes.len(), labels)
 }

@@ -1,9 +1,10 @@
-//! The counterparts of the study's figures 2 to 7, and two for the better recipe.
+//! Draws the counterparts of the study's figures 2 to 7 and two figures for the better recipe.
 
 use crate::better;
 use crate::results::Results;
 use crate::study::{Settings, Trained};
-use crate::tables::{PUBLISHED_BEST, best, last, stopped};
+use crate::tables::{PUBLISHED_BEST, best, best_epoch, last_epoch};
+use crate::terms;
 use crate::text::capitalised;
 use longhand_report::ReportError;
 use longhand_report::figure::{
@@ -12,7 +13,7 @@ use longhand_report::figure::{
 };
 
 const LOSS: &str = "loss (nats per truncation window)";
-const ABBREVIATIONS: &str = "LR: learning rate; N: hidden units; B: truncation window, in steps";
+const CELLS: &str = "Number in a cell: test windows.";
 
 /// The names of all figures that a run can write.
 pub const NAMES: [&str; 8] = [
@@ -26,9 +27,9 @@ pub const NAMES: [&str; 8] = [
     "figure9_better_confusion",
 ];
 
-/// Every figure of the run with the name of its file, or the reason why it cannot be drawn.
+/// All figures of the run with the names of their files. A figure that cannot be drawn is an error.
 ///
-/// A figure of scores is left out if no model has any.
+/// A figure of scores is left out if no model has scores.
 pub fn all(results: &Results) -> Vec<(&'static str, Result<Figure, ReportError>)> {
     let mut figures = Vec::new();
     if !results.part_b.is_empty() {
@@ -36,7 +37,7 @@ pub fn all(results: &Results) -> Vec<(&'static str, Result<Figure, ReportError>)
             NAMES[0],
             training_loss(
                 results,
-                "learning rate",
+                (2, "learning rate"),
                 |s| format!("LR {}", s.learning_rate),
                 |s| format!("N {}, B {}", s.units, s.window),
             ),
@@ -45,7 +46,7 @@ pub fn all(results: &Results) -> Vec<(&'static str, Result<Figure, ReportError>)
             NAMES[1],
             training_loss(
                 results,
-                "hidden size",
+                (3, "hidden size"),
                 |s| format!("N {}", s.units),
                 |s| format!("LR {}, B {}", s.learning_rate, s.window),
             ),
@@ -54,19 +55,19 @@ pub fn all(results: &Results) -> Vec<(&'static str, Result<Figure, ReportError>)
             NAMES[2],
             training_loss(
                 results,
-                "truncation window",
+                (4, "truncation window"),
                 |s| format!("B {}", s.window),
                 |s| format!("LR {}, N {}", s.learning_rate, s.units),
             ),
         ));
     }
-    if results.part_b.iter().any(|trained| last(trained).is_some()) {
+    if results.part_b.iter().any(|trained| last_epoch(trained).is_some()) {
         figures.push((NAMES[3], confusion_part_b(results)));
     }
     if !results.part_c.is_empty() {
         figures.push((NAMES[4], training_and_validation_loss(results)));
     }
-    if results.part_b.iter().zip(&results.part_c).any(|(b, c)| last(b).is_some() && stopped(c).is_some()) {
+    if results.part_b.iter().zip(&results.part_c).any(|(b, c)| last_epoch(b).is_some() && best_epoch(c).is_some()) {
         figures.push((NAMES[5], confusion_part_b_and_c(results)));
     }
     if !results.better.is_empty() {
@@ -80,10 +81,11 @@ fn caption(results: &Results, title: &str) -> Caption {
     Caption::new(title).subtitle(results.data.label.clone())
 }
 
-/// One panel for each value that `panel_of` names, in it the curve of each model that has it.
+/// Draws the training loss of all models of part b, with the number of the figure. Models with the same `panel_of`
+/// share a panel; `curve_of` names the curves.
 fn training_loss(
     results: &Results,
-    by: &str,
+    (number, by): (usize, &str),
     panel_of: impl Fn(&Settings) -> String,
     curve_of: impl Fn(&Settings) -> String,
 ) -> Result<Figure, ReportError> {
@@ -104,8 +106,9 @@ fn training_loss(
             })
         })
         .collect();
-    let title = format!("Part b{}: training loss by {by}", results.gradient.suffix());
-    let caption = caption(results, &title).footnote(ABBREVIATIONS);
+    let title = format!("Figure {number}. Part b{}: training loss by {by}", results.gradient.suffix());
+    let caption = caption(results, &title)
+        .footnote(format!("{}. Figures 2 to 4 show the same curves in different panels.", terms::SETTINGS));
     loss_curves(&caption, &LossAxes::new(format!("training {LOSS}")), &panels)
 }
 
@@ -114,59 +117,81 @@ fn training_and_validation_loss(results: &Results) -> Result<Figure, ReportError
         let panel = LossPanel::new(trained.settings.to_string())
             .curve(LossCurve::new("training", trained.training_loss.clone()))
             .curve(LossCurve::new("validation", trained.validation_loss.clone()));
-        match trained.early {
+        match trained.best_epoch {
             Some((epoch, _)) => panel.early_stop(epoch),
             None => panel,
         }
     };
     let panels: Vec<LossPanel> = results.part_c.iter().map(panel).collect();
-    let title = format!("Part c{}: training and validation loss", results.gradient.suffix());
-    let caption = caption(results, &title)
-        .footnote(format!("{ABBREVIATIONS}. Training loss: mean while the epoch runs; validation loss: after it."));
+    let title = format!("Figure 6. Part c{}: training and validation loss", results.gradient.suffix());
+    let footnote = format!(
+        "{}. Dashed vertical line: the best epoch, with the lowest validation loss; training continues after it. {}",
+        terms::SETTINGS,
+        terms::VALIDATION_LOSS
+    );
+    let caption = caption(results, &title).footnote(footnote);
     loss_curves(&caption, &LossAxes::new(LOSS).columns(4), &panels)
 }
 
 fn confusion_part_b(results: &Results) -> Result<Figure, ReportError> {
-    let scored = results.part_b.iter().filter_map(|trained| Some((trained.settings.to_string(), last(trained)?)));
+    let scored = results.part_b.iter().filter_map(|trained| Some((trained.settings, last_epoch(trained)?)));
+    let scored =
+        scored.map(|(settings, scores)| (format!("{settings}: Top-1 {:.3}", scores.top.top(1)), &scores.confusion));
     let scored: Vec<_> = scored.collect();
-    let panels: Vec<_> = scored.iter().map(|(title, scores)| (title.as_str(), &scores.confusion)).collect();
-    let title = format!("Part b{}: confusion matrices (test sequences)", results.gradient.suffix());
-    confusion_grid(&caption(results, &title).footnote(ABBREVIATIONS), 4, &panels)
+    let panels: Vec<_> = scored.iter().map(|(title, confusion)| (title.as_str(), *confusion)).collect();
+    let title = format!("Figure 5. Part b{}: confusion matrices", results.gradient.suffix());
+    confusion_grid(&caption(results, &title).footnote(confusion_note()), 4, &panels)
 }
 
 fn confusion_part_b_and_c(results: &Results) -> Result<Figure, ReportError> {
     let models = results.part_b.iter().zip(&results.part_c);
-    let scored = models.filter_map(|(b, c)| Some((b.settings.to_string(), last(b)?, stopped(c)?)));
+    let scored = models.filter_map(|(b, c)| Some((b.settings, last_epoch(b)?, best_epoch(c)?)));
+    let scored = scored.map(|(settings, b, c)| {
+        let top1 = [b, c].map(|scores| scores.top.top(1));
+        (format!("{settings}: Top-1 {:.3} in part b, {:.3} in part c", top1[0], top1[1]), b, c)
+    });
     let scored: Vec<_> = scored.collect();
     let pairs: Vec<ConfusionPair> =
         scored.iter().map(|(title, b, c)| ConfusionPair { title, left: &b.confusion, right: &c.confusion }).collect();
-    let title = format!("Part b and part c{}: confusion matrices (test sequences)", results.gradient.suffix());
-    let caption = caption(results, &title).footnote(ABBREVIATIONS);
-    confusion_pairs(&caption, 2, ("part b, last epoch", "part c, early stop"), &pairs)
+    let title = format!("Figure 7. Part b and part c{}: confusion matrices", results.gradient.suffix());
+    let caption = caption(results, &title).footnote(confusion_note());
+    confusion_pairs(&caption, 2, ("part b, last epoch", "part c, best epoch"), &pairs)
+}
+
+fn confusion_note() -> String {
+    format!("{CELLS} {}.", terms::SETTINGS)
 }
 
 fn better_scores(results: &Results) -> Result<Figure, ReportError> {
     let mut rows = Vec::new();
-    for (part, best) in [("b", best(&results.part_b, last)), ("c", best(&results.part_c, stopped))] {
+    for (part, best) in [("b", best(&results.part_b, last_epoch)), ("c", best(&results.part_c, best_epoch))] {
         let Some((settings, scores)) = best else { continue };
         let name = format!("study rebuilt{}, best of part {part} ({settings})", results.gradient.suffix());
         rows.push(ScoreRow::new(name, vec![scores.top.top(1)]));
     }
     let top1 = |trained: &better::Trained| trained.scores.as_ref().map_or(f64::NAN, |scores| scores.top.top(1));
     let scores = results.better.iter().map(top1).collect();
-    rows.push(ScoreRow::new(format!("{} trained well, each seed", results.recurrent.beside_the_study()), scores));
-    let axis = ScoreAxis::new("top-1 score (share of test sequences)")
+    rows.push(ScoreRow::new(format!("{} trained well, each seed", results.recurrent.compared_with_study()), scores));
+    let axis = ScoreAxis::new("Top-1 score (share of test windows)")
         .reference("chance", 1.0 / results.classes() as f64)
-        .reference("study, as published", PUBLISHED_BEST[0]);
-    let title = format!("{} trained well, beside the study's best", capitalised(results.recurrent.beside_the_study()));
-    score_comparison(&caption(results, &title), &axis, &rows)
+        .reference("study, as published (its own recordings)", PUBLISHED_BEST[0]);
+    let name = capitalised(results.recurrent.compared_with_study());
+    let title = format!("Figure 8. {name} trained well, compared with the study's best model");
+    let settings = if rows.len() > 1 { format!("{}. ", terms::SETTINGS) } else { String::new() };
+    let footnote = format!(
+        "Circle: score of one trained model. Bar: mean of the circles in the row. Number at the right: mean ± sample \
+         standard deviation over n seeds. {settings}{}",
+        terms::published(results.data.synthetic)
+    );
+    score_comparison(&caption(results, &title).footnote(footnote), &axis, &rows)
 }
 
-/// The confusion matrix of the first seed that has one.
+/// Draws the confusion matrix of the first seed with scores.
 fn better_confusion(results: &Results) -> Option<Figure> {
     let mut seeds = (1..).zip(&results.better);
     let (seed, scores) = seeds.find_map(|(seed, trained)| Some((seed, trained.scores.as_ref()?)))?;
     let seed = if seed == 1 { "first seed".to_owned() } else { format!("seed {seed}") };
-    let title = format!("The {}, {seed}: confusion matrix (test sequences)", results.recurrent.recipe());
-    Some(confusion_matrix(&caption(results, &title), &scores.confusion))
+    let recipe = capitalised(results.recurrent.recipe());
+    let title = format!("Figure 9. {recipe}, {seed}: confusion matrix, Top-1 {:.3}", scores.top.top(1));
+    Some(confusion_matrix(&caption(results, &title).footnote(CELLS), &scores.confusion))
 }

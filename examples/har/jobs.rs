@@ -1,6 +1,6 @@
-//! The models of a run, trained on all cores.
+//! Lists the models of a run and trains them on several threads.
 //!
-//! Each model has its own random stream, so results do not depend on which other models run.
+//! Each model has its own random stream, so its result does not depend on which other models run.
 
 use crate::arguments::{Arguments, Part};
 use crate::progress::Progress;
@@ -13,26 +13,37 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// One model to train.
 #[derive(Debug, Clone, Copy)]
 pub enum Job {
-    /// A model of the study's part b.
+    /// A model of the study's part b: no validation windows.
     PartB(Settings),
-    /// A model of the study's part c.
+    /// A model of the study's part c: validation windows and early stopping.
     PartC(Settings),
-    /// The better recipe.
+    /// A model trained by the better recipe.
     Better(Recurrent),
 }
 
-/// The result of a job.
+impl Job {
+    /// The part of the run that the model belongs to.
+    pub fn part(self) -> Part {
+        match self {
+            Job::PartB(_) => Part::B,
+            Job::PartC(_) => Part::C,
+            Job::Better(_) => Part::Better,
+        }
+    }
+}
+
+/// The trained model of a job.
 pub enum Outcome {
     /// A model of part b.
     PartB(study::Trained),
     /// A model of part c.
     PartC(study::Trained),
-    /// A model by the better recipe.
+    /// A model trained by the better recipe.
     Better(better::Trained),
 }
 
-/// The grid of the study's models for each part, then the better recipe once per seed.
-pub fn of(arguments: &Arguments) -> Vec<Job> {
+/// Lists the models of a run: for each part of the study one per setting, then the better recipe once per seed.
+pub fn list(arguments: &Arguments) -> Vec<Job> {
     let mut grid = Vec::new();
     for &learning_rate in &arguments.learning_rates {
         for &units in &arguments.hidden {
@@ -54,14 +65,15 @@ pub fn of(arguments: &Arguments) -> Vec<Job> {
     jobs
 }
 
-/// The random stream of a job, which does not depend on the other parts that run. The first streams are for the splits.
+/// The random stream of a job. It depends on the job's part and place in the part, not on the other parts that run. The
+/// data splits use the first streams.
 fn stream(jobs: &[Job], index: usize) -> u64 {
     let part = match jobs[index] {
         Job::PartB(_) => 1,
         Job::PartC(_) => 2,
         Job::Better(_) => 3,
     };
-    let same_part = |job: &&Job| std::mem::discriminant(*job) == std::mem::discriminant(&jobs[index]);
+    let same_part = |job: &&Job| job.part() == jobs[index].part();
     let place = jobs[..index].iter().filter(same_part).count() as u64;
     (part << 32) | place
 }
@@ -74,21 +86,21 @@ fn name(job: &Job) -> String {
     }
 }
 
-/// The name of a model of the study in one of its parts.
+/// The name of a model in part `b` or `c` of the study.
 pub fn study_name(part: &str, settings: Settings) -> String {
     format!("part {part}, {settings}")
 }
 
-/// Trains all models of a run on several threads; returns the results in the order of the jobs.
+/// Trains all models of a run on several threads. Returns the results in the order of the jobs.
 ///
-/// One failure does not discard the other models. If all of them fail, the first error is returned.
+/// A model whose training fails does not affect the others. If all models fail, returns the first error.
 pub fn train(arguments: &Arguments, split: &Split, held_out: Option<&HoldOut>) -> Result<Vec<Outcome>, Failure> {
-    let (jobs, better_updates) = (of(arguments), arguments.better_updates());
+    let (jobs, better_updates) = (list(arguments), arguments.better_updates());
     let (gradient, epochs) = (arguments.study_gradient, arguments.epochs());
-    // A step costs about as much as a product with the recurrent weights; in the better recipe's batches it is cheaper.
+    // Estimated cost of a sequence: that of the products with the recurrent weights.
     let sequence_work = |job: &Job| match job {
         Job::PartB(settings) | Job::PartC(settings) => (settings.units * settings.units) as u64,
-        Job::Better(recurrent) => better::work(*recurrent),
+        Job::Better(recurrent) => better::cost_per_sequence(*recurrent),
     };
     let sequences = |job: &Job| match job {
         Job::PartB(_) => (epochs * split.train.len()) as u64,

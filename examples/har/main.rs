@@ -1,8 +1,9 @@
 //! Human activity recognition with recurrent nets: reproduces a published study, then improves on it.
 //!
-//! `cargo run --example har` runs everything on synthetic recordings; `--data PATH` reads real ones; `--help` lists the
-//! other options. The study's method is in `study.rs`, ours in `better.rs`. The other files read data, train the models
-//! on all cores and write the results.
+//! `cargo run --example har` uses synthetic recordings, `--data PATH` real ones. `--help` lists the other options.
+//!
+//! The study's method is in `study.rs`, the better recipe in `better.rs`. The other files parse options, train the
+//! models on all cores and write the results.
 
 mod arguments;
 mod batches;
@@ -17,14 +18,15 @@ mod noise;
 mod output;
 mod parallel;
 mod progress;
+mod random_crop;
 mod recurrent;
-mod replay;
 mod results;
+mod rotation;
 mod study;
 mod summary;
 mod tables;
+mod terms;
 mod text;
-mod turns;
 
 use arguments::{Arguments, Part};
 use description::Description;
@@ -35,51 +37,53 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// An error that stops the run, in one sentence.
+/// An error that stops the run, with a message of one sentence.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let problems = match run(&Arguments::checked()) {
         Ok(problems) => problems,
-        // Only an interruption closes the folder, and its handler reports it and ends the program.
+        // Only the signal handler closes the folder. It prints a message and exits, so wait for it.
         Err(failure) if matches!(failure.downcast_ref(), Some(ReportError::Closed { .. })) => loop {
             std::thread::park();
         },
         Err(failure) => vec![failure.to_string()],
     };
     for problem in &problems {
-        console::complain(&format!("error: {problem}\n"));
+        console::print_error(&format!("error: {problem}\n"));
     }
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Trains and writes everything. Returns a sentence for each thing that went wrong without stopping the run.
+/// Trains all models and writes all results. Returns a message for each error that did not stop the run.
 fn run(arguments: &Arguments) -> Result<Vec<String>, Failure> {
-    let begun = Instant::now();
+    let start = Instant::now();
     let dataset = match &arguments.data {
         Some(path) => {
             longhand_data::read(path, &ReadOptions { channels: arguments.channels.clone().unwrap_or_default() })?
         }
         None => longhand_data::synthetic(arguments.seed),
     };
-    let given = matches!(dataset.source, Source::GivenSplit { .. });
-    let rule = arguments.split_rule(given);
+    let has_split = matches!(dataset.source, Source::GivenSplit { .. });
+    let rule = arguments.split_rule(has_split);
     let split = dataset.split(&arguments.window_options(), &rule, arguments.seed)?;
     let hold_out = || hold_out(&split.train, arguments.validation_per_class(), arguments.seed);
     let held_out = arguments.runs(Part::C).then(hold_out).transpose()?;
 
     let folder = Arc::new(OutputFolder::create(&arguments.out)?);
     folder.check(output::names())?;
-    interruption::stop_cleanly(&folder)?;
+    interruption::exit_on_signals(&folder)?;
     let data =
         Description::new(arguments, &dataset, &rule, &split, held_out.as_ref().map_or(0, |h| h.validation.len()));
     console::print(&data.opening(arguments))?;
 
-    // Memory: the recordings are not needed any more, and the windows only until the models are trained.
+    // To save memory, drop the recordings now and the windows after training.
     drop(dataset);
     let mut results = Results {
         better_parameters: better::parameters(arguments.model, &split.train)?,
+        parts: data.parts(arguments, &jobs::list(arguments)),
         data,
+        quick: arguments.quick,
         epochs: arguments.epochs(),
         gradient: arguments.study_gradient,
         part_b: Vec::new(),
@@ -95,6 +99,6 @@ fn run(arguments: &Arguments) -> Result<Vec<String>, Failure> {
         results.push(outcome);
     }
     drop((split, held_out));
-    results.seconds = begun.elapsed().as_secs_f64();
+    results.seconds = start.elapsed().as_secs_f64();
     output::write(&folder, &results)
 }

@@ -1,31 +1,33 @@
-//! Printing the tables, and writing tables, figures and the summary.
+//! Prints the tables and writes tables, figures and `summary.json`.
 //!
-//! The files of one run belong together. All of them are staged first and published at the end, in place of those of an
-//! earlier run. If a table or the summary cannot be staged (a full disk), the earlier results stay as they were. A
-//! figure that cannot be drawn or staged is reported, and the others are published without it. `summary.json` is
-//! removed first and published last, so a folder that has one is complete.
+//! The files of one run belong together. All files are staged first and published at the end, when they replace those
+//! of an earlier run. If a table or the summary cannot be staged (full disk), the earlier results are unchanged. If a
+//! figure cannot be drawn or staged, an error is reported and the other files are published. `summary.json` is removed
+//! first and published last, so a folder with a summary is complete.
 
 use crate::results::Results;
-use crate::{Failure, console, figures, parallel, summary, tables};
+use crate::tables::NamedTable;
+use crate::{Failure, console, figures, parallel, summary, tables, terms};
 use longhand_report::{OutputFolder, ReportError};
 
 const SUMMARY: &str = "summary.json";
 
-/// Every file that a run can write, by its name in the folder.
+/// The names of all files that a run can write, relative to the folder.
 pub fn names() -> impl Iterator<Item = String> {
     let tables = tables::NAMES.iter().flat_map(|name| ["csv", "md"].map(|end| format!("tables/{name}.{end}")));
     let figures = figures::NAMES.iter().flat_map(|name| ["svg", "png"].map(|end| format!("figures/{name}.{end}")));
     tables.chain(figures).chain([SUMMARY.to_owned()])
 }
 
-/// Prints the tables and publishes all files; removes those of an earlier run that this one does not write. Returns a
-/// sentence for each thing that went wrong without stopping the run.
+/// Prints the tables and publishes all files. Files of an earlier run that this run does not write are removed. Returns
+/// a message for each error that did not stop the run.
 pub fn write(folder: &OutputFolder, results: &Results) -> Result<Vec<String>, Failure> {
     let tables = tables::all(results)?;
-    let printed = tables.iter().try_for_each(|(_, table)| console::print(&format!("{}\n", table.to_text())));
+    let print = |table: &NamedTable| console::print(&format!("\n{}", table.for_terminal().to_text()));
+    let printed = tables.iter().try_for_each(print);
 
     let staged = folder.stage();
-    for (name, table) in &tables {
+    for NamedTable { name, table, .. } in &tables {
         staged.write_table(&format!("tables/{name}"), table)?;
     }
     let mut problems = results.faults();
@@ -43,15 +45,16 @@ pub fn write(folder: &OutputFolder, results: &Results) -> Result<Vec<String>, Fa
     for (name, error) in not_drawn.chain(drawn.into_iter().filter_map(Result::err)) {
         match error {
             ReportError::Closed { .. } => return Err(error.into()),
-            _ => problems.push(format!("figures/{name} is missing: {error}")),
+            _ => problems.push(format!("figures/{name} was not written: {error}")),
         }
     }
     staged.write(SUMMARY, summary::json(results, &problems)?.as_bytes())?;
     staged.publish(SUMMARY, names())?;
 
-    let place = folder.path().display();
+    let quick = if results.quick { format!("{}\n", terms::QUICK) } else { String::new() };
     let last = format!(
-        "Tables, figures and summary.json are in {place} ({:.0} s of training and evaluation).\n",
+        "\n{quick}Tables, figures and summary.json are in {} (reading, training and evaluation: {:.0} s).\n",
+        folder.path().display(),
         results.seconds
     );
     problems.extend(printed.and_then(|()| console::print(&last)).err().map(|failure| failure.to_string()));

@@ -1,11 +1,11 @@
-//! Independent jobs on several threads.
+//! Runs independent jobs on several threads.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Runs every job on `threads` threads, the most expensive first, and returns the results in the order of the jobs.
+/// Runs all jobs on `threads` threads, the most expensive first. Returns the results in the order of the jobs.
 ///
-/// A job sees only itself and its index, so its result does not depend on the number of threads.
+/// `run` gets a job and its index only, so a result does not depend on the number of threads.
 pub fn map<J: Sync, R: Send>(
     jobs: &[J],
     threads: usize,

@@ -1,11 +1,11 @@
-//! Which recurrent layer the better recipe trains.
+//! The choice of the recurrent layer for the better recipe.
 
 use clap::ValueEnum;
 
 /// The recurrent layer of the better recipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Recurrent {
-    /// The study's 50-unit Elman RNN
+    /// An Elman RNN of 50 units, the study's cell
     Elman,
     /// An LSTM of 48 units
     Lstm,
@@ -14,7 +14,7 @@ pub enum Recurrent {
 }
 
 impl Recurrent {
-    /// Name in `--model` and in the summary.
+    /// The name in `--model` and in `summary.json`.
     pub fn key(self) -> &'static str {
         match self {
             Recurrent::Elman => "elman",
@@ -23,8 +23,8 @@ impl Recurrent {
         }
     }
 
-    /// Name in titles that compare it with the study's models, which are Elman RNNs.
-    pub fn beside_the_study(self) -> &'static str {
+    /// The name in titles that compare the layer with the study's models, which are Elman RNNs.
+    pub fn compared_with_study(self) -> &'static str {
         match self {
             Recurrent::Elman => "the same cell",
             Recurrent::Lstm => "an LSTM",
@@ -32,7 +32,7 @@ impl Recurrent {
         }
     }
 
-    /// Name of the recipe, for rows and titles.
+    /// The name of the recipe with this layer, for rows and titles.
     pub fn recipe(self) -> &'static str {
         match self {
             Recurrent::Elman => "better recipe",

@@ -1,4 +1,4 @@
-//! What a run computes.
+//! The results of a run.
 
 use crate::description::Description;
 use crate::jobs::{self, Outcome};
@@ -6,10 +6,14 @@ use crate::recurrent::Recurrent;
 use crate::study::StudyGradient;
 use crate::{better, study};
 
-/// Everything that tables, figures and the summary are made from.
+/// Everything that tables, figures and `summary.json` are made from.
 #[derive(Debug)]
 pub struct Results {
     pub data: Description,
+    /// A description of each part, by its key in `summary.json`.
+    pub parts: Vec<(&'static str, String)>,
+    /// Whether `--quick` was set.
+    pub quick: bool,
     pub epochs: usize,
     pub gradient: StudyGradient,
     pub part_b: Vec<study::Trained>,
@@ -38,7 +42,7 @@ impl Results {
         }
     }
 
-    /// A sentence for each model without scores, or with those of an earlier epoch only.
+    /// An error message for each model with missing scores.
     pub fn faults(&self) -> Vec<String> {
         let parts = [("b", &self.part_b), ("c", &self.part_c)];
         let study = parts.into_iter().flat_map(|(part, models)| {

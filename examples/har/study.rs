@@ -1,11 +1,12 @@
-//! The study's method (its sections 2.2 and 2.3 and Algorithm 1), with the gradient corrected.
+//! The study's method (its sections 2.2 and 2.3 and Algorithm 1) with the corrected gradient.
 //!
-//! An Elman RNN reads a sequence in windows of `B` steps. After each window its last hidden state goes through a linear
-//! layer and six sigmoids. Binary cross-entropy against the one-hot class gives one update, and the hidden state is
-//! carried to the next window. Training reads one sequence at a time, in a new order each epoch. The first weights are
-//! uniform in [-0.01, 0.01].
+//! An Elman RNN processes each sequence in truncation windows of `B` steps. At the end of each window, the last hidden
+//! state goes through a linear layer and one sigmoid per class. The loss is the binary cross-entropy with the one-hot
+//! class as target. The weights are updated after each window, and the hidden state is carried to the next one.
+//! Training uses one sequence at a time, in a new random order each epoch. The weights are initialised uniformly in
+//! [-0.01, 0.01].
 //!
-//! The gradient is the exact one ([`exact`]) or, for comparison, that of the study's own program ([`program`]).
+//! The gradient is exact ([`exact`]) or, for comparison, the one of the study's own program ([`program`]).
 
 mod by_hand;
 mod exact;
@@ -23,14 +24,14 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use std::fmt;
 
-/// What distinguishes the study's models (the columns LR, N and B of its tables).
+/// The settings in which the study's models differ: the columns LR, N and B of its tables.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// Learning rate.
+    /// Learning rate (LR).
     pub learning_rate: f32,
-    /// Hidden units.
+    /// Number of hidden units (N).
     pub units: usize,
-    /// Truncation window, in steps.
+    /// Length of the truncation window, in steps (B). The study calls it mini batch size.
     pub window: usize,
 }
 
@@ -43,42 +44,50 @@ impl fmt::Display for Settings {
 /// One trained model of the study.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// Which model.
+    /// The settings of the model.
     pub settings: Settings,
-    /// Mean training loss of each epoch, in nats per truncation window.
+    /// Mean training loss of each epoch, in nats per truncation window. The loss of a window is taken before its
+    /// update.
     pub training_loss: Vec<f64>,
-    /// Validation loss after each epoch, in the same unit; empty in part b.
+    /// Validation loss after each epoch, in nats per truncation window; empty in part b.
     pub validation_loss: Vec<f64>,
     /// Test scores after the last epoch; `None` if a loss or an output was NaN or infinite.
-    pub last: Option<Scores>,
-    /// The epoch of the lowest validation loss and the test scores of its weights; `None` in part b.
-    pub early: Option<(usize, Scores)>,
-    /// Why scores are missing; a loss that is NaN or infinite ends the training.
+    pub last_epoch: Option<Scores>,
+    /// The epoch with the lowest validation loss and the test scores of its weights; `None` in part b.
+    pub best_epoch: Option<(usize, Scores)>,
+    /// The reason for missing scores. A loss that is NaN or infinite ends the training.
     pub fault: Option<Fault>,
 }
 
 impl Trained {
-    /// A model whose training ended with an error.
+    /// The result of a training that ended with an error.
     pub fn failed(settings: Settings, error: String) -> Self {
-        let fault = Some(Fault::Failed(error));
-        Trained { settings, training_loss: Vec::new(), validation_loss: Vec::new(), last: None, early: None, fault }
+        Trained {
+            settings,
+            training_loss: Vec::new(),
+            validation_loss: Vec::new(),
+            last_epoch: None,
+            best_epoch: None,
+            fault: Some(Fault::Failed(error)),
+        }
     }
 }
 
 type Model = Chain<Chain<Elman<f32>, LastStep>, Linear<f32>>;
 
-/// One way to compute the gradient.
+/// Training with one kind of gradient.
 trait Learner {
-    /// Trains on one sequence, with one update per truncation window; returns the sum of the windows' losses.
+    /// Trains on one sequence with one update per truncation window. Returns the sum of the windows' losses.
     fn train(&mut self, x: &Sequences<f32>, class: usize, generator: &mut ChaCha8Rng) -> Result<f64, Failure>;
 
-    /// The model with the present weights.
+    /// A copy of the model with the current weights.
     fn model(&self) -> Model;
 }
 
-/// Trains one model; with validation windows (part c), keeps the weights of the epoch with the lowest validation loss.
+/// Trains one model for `epochs` epochs and scores it on the test windows.
 ///
-/// A training or validation loss that is not finite ends the training.
+/// With validation windows (part c), the weights of the epoch with the lowest validation loss are kept and scored too.
+/// Training continues after that epoch. A training or validation loss that is NaN or infinite ends the training.
 pub fn train(
     settings: Settings,
     gradient: StudyGradient,
@@ -109,7 +118,7 @@ pub fn train(
         let mut total = 0.0;
         for &i in &order {
             total += learner.train(&sequences[i], training.labels[i], generator)?;
-            reporter.trained(1);
+            reporter.sequences_trained(1);
         }
         let loss = total / (windows_per_sequence * sequences.len()) as f64;
         training_loss.push(loss);
@@ -119,7 +128,7 @@ pub fn train(
         }
         if let Some(validation_loss_of) = &validation_loss_of {
             let model = learner.model();
-            let value = validation_loss_of.of(&model);
+            let value = validation_loss_of.evaluate(&model);
             validation_loss.push(value);
             if !value.is_finite() {
                 fault = Some(Fault::ValidationLoss { epoch });
@@ -129,18 +138,18 @@ pub fn train(
                 best = Some((value, epoch, model));
             }
         }
-        reporter.epoch(epoch, epochs, loss);
+        reporter.epoch_finished(epoch, epochs, loss);
     }
-    let last = match &fault {
+    let last_epoch = match &fault {
         Some(_) => None,
         None => evaluate(&learner.model(), test)?,
     };
-    let mut early = None;
+    let mut best_epoch = None;
     if let Some((_, epoch, model)) = &best {
-        early = evaluate(model, test)?.map(|scores| (*epoch, scores));
+        best_epoch = evaluate(model, test)?.map(|scores| (*epoch, scores));
     }
-    if last.is_none() || (best.is_some() && early.is_none()) {
+    if last_epoch.is_none() || (best.is_some() && best_epoch.is_none()) {
         fault = fault.or(Some(Fault::Outputs));
     }
-    Ok(Trained { settings, training_loss, validation_loss, last, early, fault })
+    Ok(Trained { settings, training_loss, validation_loss, last_epoch, best_epoch, fault })
 }

@@ -1,15 +1,17 @@
-//! summary.json: every score of every model, with the data, the seed and the machine.
+//! Writes `summary.json`: all scores of all models, with the data, the seed, the machine and the meaning of the terms.
 
 use crate::evaluation::Scores;
 use crate::results::Results;
 use crate::study::Trained;
 use crate::tables::Statistics;
+use crate::terms;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-/// The summary, as JSON text; `problems` are the sentences that the run ends with on standard error.
+/// Formats the summary as JSON. `problems` are the errors that did not stop the run.
 ///
-/// A loss that is not finite is `null`, and so are the scores of a model without any.
+/// A loss that is NaN or infinite is `null`. Missing scores are `null`.
 pub fn json(results: &Results, problems: &[String]) -> Result<String, serde_json::Error> {
     let study = |models: &[Trained]| models.iter().map(trained).collect::<Vec<Value>>();
     let top1 = results.better.iter().filter_map(|trained| Some(trained.scores.as_ref()?.top.top(1)));
@@ -24,6 +26,11 @@ pub fn json(results: &Results, problems: &[String]) -> Result<String, serde_json
             })
         })
         .collect();
+    let notes = [
+        results.quick.then_some(terms::QUICK),
+        Some(terms::published(results.data.synthetic)),
+        (!results.part_c.is_empty()).then_some(terms::VALIDATION_LOSS),
+    ];
     let summary = json!({
         "program": concat!("har ", env!("CARGO_PKG_VERSION")),
         "machine": {
@@ -35,6 +42,9 @@ pub fn json(results: &Results, problems: &[String]) -> Result<String, serde_json
         "data": results.data,
         "seed": results.seed,
         "problems": problems,
+        "parts": results.parts.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "terms": terms_of_keys(),
+        "notes": notes.into_iter().flatten().collect::<Vec<_>>(),
         "study_gradient": results.gradient.key(),
         "part_b": study(&results.part_b),
         "part_c": study(&results.part_c),
@@ -51,6 +61,21 @@ pub fn json(results: &Results, problems: &[String]) -> Result<String, serde_json
     serde_json::to_string_pretty(&summary)
 }
 
+/// The meaning of keys that do not explain themselves.
+fn terms_of_keys() -> Value {
+    json!({
+        "learning_rate": "LR in tables and figures",
+        "hidden_units": "N in tables and figures",
+        "window_steps": "B in tables and figures: length of the truncation window, in steps",
+        "training_loss": "mean of each epoch; in nats per truncation window (part_b, part_c) or per sequence (better)",
+        "validation_loss": "after each epoch, in nats per truncation window",
+        "last_epoch": "test scores after the last epoch",
+        "best_epoch": "epoch with the lowest validation loss, and the test scores with its weights",
+        "top": "top-1, top-2 and so on; top-k: share of windows whose true class is among the k highest outputs",
+        "confusion": "number of test windows by true class (row) and predicted class (column)",
+    })
+}
+
 fn trained(trained: &Trained) -> Value {
     json!({
         "learning_rate": decimal(trained.settings.learning_rate),
@@ -58,12 +83,12 @@ fn trained(trained: &Trained) -> Value {
         "window_steps": trained.settings.window,
         "training_loss": trained.training_loss,
         "validation_loss": trained.validation_loss,
-        "last_checkpoint": trained.last.as_ref().map(scores),
-        "early_stop": trained.early.as_ref().map(|(epoch, early)| json!({ "epoch": epoch, "test": scores(early) })),
+        "last_epoch": trained.last_epoch.as_ref().map(scores),
+        "best_epoch": trained.best_epoch.as_ref().map(|(epoch, best)| json!({ "epoch": epoch, "test": scores(best) })),
     })
 }
 
-/// The number as typed on the command line: 0.1, not 0.10000000149011612.
+/// Converts to the shortest decimal number: 0.1, not 0.10000000149011612.
 fn decimal(value: f32) -> f64 {
     value.to_string().parse().unwrap_or_else(|_| f64::from(value))
 }

@@ -1,23 +1,23 @@
-//! The study's own cell.
+//! The better recipe with the study's cell, an Elman RNN.
 //!
-//! - *Cell*: the study's 50 units, with relu instead of tanh and recurrent weights initialised to the identity (Le, Jaitly and
-//!   Hinton, 2015), so that what was seen early is not forgotten.
-//! - *Gradient*: clipped low enough that an unstable start does no harm.
+//! - *Cell*: 50 units like the study's smaller models, with relu instead of tanh. The recurrent weights are initialised
+//!   to the identity (Le, Jaitly and Hinton, 2015), which keeps information from early steps.
+//! - *Gradient*: clipped to a small norm, so that large gradients at the start of training do not destabilise it.
 
 use super::{Hyperparameters, Model, head};
 use crate::Failure;
 use longhand::{Elman, Layer, MeanOverTime, Nonlinearity, initialise};
 use rand_chacha::ChaCha8Rng;
 
-/// Hidden units: as many as the study's smaller models have.
+/// Number of hidden units.
 pub const UNITS: usize = 50;
-/// The recipe's hyperparameters.
+/// The hyperparameters for this layer.
 pub const HYPERPARAMETERS: Hyperparameters =
     Hyperparameters { peak_learning_rate: 3e-3, max_norm: 0.25, label_smoothing: 0.0 };
 
-/// The model before training.
-pub fn model(inputs: usize, classes: usize, generator: &mut ChaCha8Rng) -> Result<Model<Elman<f32>>, Failure> {
-    let mut recurrent = Elman::zeros(inputs, UNITS).with_nonlinearity(Nonlinearity::Relu);
+/// Creates the untrained model.
+pub fn model(features: usize, classes: usize, generator: &mut ChaCha8Rng) -> Result<Model<Elman<f32>>, Failure> {
+    let mut recurrent = Elman::zeros(features, UNITS).with_nonlinearity(Nonlinearity::Relu);
     initialise::xavier_uniform(&mut recurrent.weight_ih_l0, 1.0, generator)?;
     recurrent.weight_hh_l0.fill_with_identity();
     Ok(recurrent.then(MeanOverTime)?.then(head(UNITS, classes, generator)?)?)

@@ -1,97 +1,99 @@
-//! Data augmentation and normalisation of the network's input, which has three samples per step.
+//! Prepares the input of the better recipe's network: data augmentation, normalisation, and three samples per step.
 //!
-//! A few people's walks are little to learn walking from, so each window is changed a little each time it is trained on:
-//! a stretch of it, at another speed and another strength ([`Replay`]), turned as if the phone had been worn differently
-//! ([`Turns`]), with a little [`Noise`].
+//! The training part has few people. Each window is therefore changed each time it is trained on: a random crop at
+//! another speed and amplitude ([`RandomCrop`]), rotated as if the phone had been worn in another orientation
+//! ([`RandomRotation`]), with a little [`Noise`].
 //!
-//! A test window is read whole and unchanged. The mean over time accepts any number of steps, so training may use
-//! stretches of four fifths of a window.
+//! Test windows are not cropped or augmented. Training crops have four fifths of a window's samples; this is possible
+//! because the network averages its hidden state over any number of steps.
 
 use crate::batches;
 use crate::noise::Noise;
-use crate::replay::Replay;
-use crate::turns::{Spread, Turns};
+use crate::random_crop::RandomCrop;
+use crate::rotation::{RandomRotation, Spread};
 use longhand::{Layout, Sequences};
 use longhand_data::{Channel, DataError, Normaliser, Windows};
 use rand_chacha::ChaCha8Rng;
 
-/// Samples that one step reads, if a window has that many: the network has to remember over a third of the steps, at a
-/// third of the cost.
-pub const SAMPLES_A_STEP: usize = 3;
-const SPREAD: Spread = Spread { tilt: 0.15, yaw: 0.3 };
+/// Samples per step; shorter windows have one step. Compared with one sample per step, the network has a third of the
+/// steps to remember over and costs a third.
+pub const SAMPLES_PER_STEP: usize = 3;
+const ROTATION: Spread = Spread { tilt: 0.15, yaw: 0.3 };
 /// Standard deviation of the noise, in units of normalised channels.
 const NOISE: f32 = 0.1;
 
-/// Samples that one step reads of these windows.
-fn samples_a_step(windows: &Windows) -> usize {
-    SAMPLES_A_STEP.min(windows.steps)
+/// Samples per step for these windows.
+fn samples_per_step(windows: &Windows) -> usize {
+    SAMPLES_PER_STEP.min(windows.steps)
 }
 
-/// Inputs of a network that reads these windows.
-pub fn inputs(windows: &Windows) -> usize {
-    windows.channel_count() * samples_a_step(windows)
+/// Number of input features of a network for these windows: channels times samples per step.
+pub fn input_features(windows: &Windows) -> usize {
+    windows.channel_count() * samples_per_step(windows)
 }
 
 /// Converts windows to the network's input.
 pub struct Preparation {
-    replay: Replay,
-    turns: Option<Turns>,
+    crop: RandomCrop,
+    rotation: Option<RandomRotation>,
     normaliser: Normaliser,
     noise: Noise,
-    /// The stretch of one window.
-    stretch: Vec<f32>,
+    /// Buffer for the crop of one window.
+    cropped: Vec<f32>,
 }
 
 impl Preparation {
-    /// Fits to the training part.
+    /// Fits rotation and normalisation to the training part.
     pub fn fit(training: &Windows, generator: &mut ChaCha8Rng) -> Result<Self, DataError> {
-        let samples_a_step = samples_a_step(training);
-        let turns = Turns::fit(training, SPREAD);
-        let normaliser = turns.map_or_else(|| Ok(Normaliser::fit(training)), |turns| turns.normaliser(training))?;
-        // Four fifths of a window, in whole steps.
-        let steps = (training.steps * 4 / 5 / samples_a_step).max(1);
-        let (replay, noise) = (Replay::new(steps * samples_a_step), Noise::new(NOISE, generator));
-        Ok(Preparation { replay, turns, normaliser, noise, stretch: Vec::new() })
+        let samples_per_step = samples_per_step(training);
+        let rotation = RandomRotation::fit(training, ROTATION);
+        let normaliser =
+            rotation.map_or_else(|| Ok(Normaliser::fit(training)), |rotation| rotation.normaliser(training))?;
+        // Four fifths of a window, rounded down to whole steps.
+        let steps = (training.steps * 4 / 5 / samples_per_step).max(1);
+        let (crop, noise) = (RandomCrop::new(steps * samples_per_step), Noise::new(NOISE, generator));
+        Ok(Preparation { crop, rotation, normaliser, noise, cropped: Vec::new() })
     }
 
-    /// Writes the chosen training windows to the batch `x`, each changed at random.
-    pub fn training(
+    /// Writes the chosen training windows to the batch `x`, each with its own random augmentation.
+    pub fn training_batch(
         &mut self,
         windows: &Windows,
         chosen: &[usize],
         x: &mut Sequences<f32>,
         generator: &mut ChaCha8Rng,
     ) {
-        x.reshape(inputs(windows), &Layout::new(self.replay.samples() / samples_a_step(windows), chosen.len()));
-        let (stretch, channels) = (&mut self.stretch, windows.channel_count());
+        let steps = self.crop.samples() / samples_per_step(windows);
+        x.reshape(input_features(windows), &Layout::new(steps, chosen.len()));
+        let (cropped, channels) = (&mut self.cropped, windows.channel_count());
         for (sequence, &window) in chosen.iter().enumerate() {
-            self.replay.play(windows.window(window), channels, stretch, generator);
-            if let Some(turns) = self.turns {
-                turns.apply(stretch, generator);
+            self.crop.draw(windows.window(window), channels, cropped, generator);
+            if let Some(rotation) = self.rotation {
+                rotation.apply(cropped, generator);
             }
-            self.normaliser.apply_to_samples(stretch);
-            self.noise.add_to(stretch, generator);
-            batches::write_sequence(stretch, sequence, x);
+            self.normaliser.apply_to_samples(cropped);
+            self.noise.add_to(cropped, generator);
+            batches::write_sequence(cropped, sequence, x);
         }
     }
 
-    /// The windows to test on, unchanged except for normalisation.
+    /// The test windows, normalised but not augmented.
     ///
-    /// The channels of a step are those of its first sample, then those of its second, and so on: the order in which a
-    /// window's values are stored.
-    pub fn test(&self, windows: &Windows) -> Result<Windows, DataError> {
+    /// The features of a step are the channels of its first sample, then those of its second sample, and so on. Windows
+    /// store their values in the same order.
+    pub fn test_windows(&self, windows: &Windows) -> Result<Windows, DataError> {
         let mut windows = windows.clone();
         self.normaliser.apply(&mut windows);
-        let (samples_a_step, inputs) = (samples_a_step(&windows), inputs(&windows));
-        let steps = windows.steps / samples_a_step;
+        let (samples_per_step, features) = (samples_per_step(&windows), input_features(&windows));
+        let steps = windows.steps / samples_per_step;
         let mut values = Vec::with_capacity(windows.values().len());
         for window in 0..windows.len() {
-            values.extend_from_slice(&windows.window(window)[..steps * inputs]);
+            values.extend_from_slice(&windows.window(window)[..steps * features]);
         }
         let channel =
             |sample: usize, channel: &Channel| Channel::new(format!("{}[{sample}]", channel.name), &channel.unit);
         let channels =
-            (0..samples_a_step).flat_map(|sample| windows.channels.iter().map(move |c| channel(sample, c))).collect();
+            (0..samples_per_step).flat_map(|sample| windows.channels.iter().map(move |c| channel(sample, c))).collect();
         Windows::new(windows.classes, channels, steps, values, windows.labels, windows.people)
     }
 }

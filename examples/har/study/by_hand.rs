@@ -1,27 +1,29 @@
-//! The study's network and its gradient, written out over plain matrices.
+//! The study's network and its gradient, written out with plain matrices.
 //!
-//! The library's layers compute the right gradient only, and the study's own program computes another one. So this file
-//! has the forward and the backward pass of one truncation window once more, with the differences as [`Rules`].
+//! The library's layers compute the exact gradient only, but the study's own program computes another one. This file
+//! therefore implements the forward and the backward pass of one truncation window again. [`Rules`] lists the
+//! differences between the two gradients.
 //!
-//! The weights are the study's extended matrices: the last column is the bias, which is multiplied by a constant input.
+//! The weights are the study's extended matrices. Their last column is the bias, which is multiplied by a constant
+//! input.
 //!
 //! ```text
-//! h[t] = tanh(W_ih (x[t], c) + W_hh (h[t-1], c))      y = sigmoid(W_ho (h[last], c))      c: the bias input
+//! h[t] = tanh(W_ih (x[t], c) + W_hh (h[t-1], c))      y = sigmoid(W_ho (h[last], c))      c: bias input
 //! ```
 
 use longhand::Scalar;
 use longhand::nalgebra::{DMatrix, DMatrixView, DVector};
 
-/// What distinguishes one way to compute the gradient from another.
+/// The rules that define a gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rules {
-    /// Whether the backward recursion multiplies by the transpose of `W_hh`, as the chain rule says.
+    /// Whether the backward recursion multiplies by the transpose of `W_hh`, as the chain rule requires, or by `W_hh`.
     pub transposed: bool,
-    /// The constant input that the biases are multiplied by.
+    /// The constant input of the biases.
     pub bias_input: f64,
-    /// Whether the first step of a sequence counts in the gradient of the recurrent bias.
+    /// Whether the gradient of the recurrent bias includes the first step of a sequence.
     pub first_step_in_bias: bool,
-    /// Every element of the gradient is clamped to this size; infinity for no limit.
+    /// Largest absolute value of an element of the gradient; infinity for no limit.
     pub limit: f64,
 }
 
@@ -39,26 +41,26 @@ pub struct Weights<T: Scalar> {
     pub ho: DMatrix<T>,
 }
 
-/// What the forward pass of a window computes.
+/// The result of the forward pass of one window.
 #[derive(Debug, Clone)]
 pub struct Forward<T: Scalar> {
-    /// Column `t` is the hidden state before step `t`, the last column the state after the window.
+    /// Column `t` is the hidden state before step `t`; the last column is the state after the window.
     pub states: DMatrix<T>,
     /// Logits after the last step.
     pub logits: DVector<T>,
 }
 
 impl<T: Scalar> Forward<T> {
-    /// The hidden state that the next window starts from.
+    /// The hidden state after the window, the initial state of the next window.
     pub fn last_state(&self) -> DVector<T> {
         self.states.column(self.states.ncols() - 1).into_owned()
     }
 
-    /// The binary cross-entropy of the sigmoid outputs against the one-hot class, summed over the outputs.
+    /// The binary cross-entropy of the sigmoid outputs with the one-hot class as target, summed over the outputs.
     pub fn loss(&self, class: usize) -> T {
         let mut loss = T::zero();
         for (output, &logit) in self.logits.iter().enumerate() {
-            // log(1 + exp(logit)) without overflow.
+            // log(1 + exp(logit)), written so that exp does not overflow.
             let log_of_sum = logit.max(T::zero()) + (-logit.abs()).exp().ln_1p();
             loss += if output == class { log_of_sum - logit } else { log_of_sum };
         }
@@ -67,7 +69,7 @@ impl<T: Scalar> Forward<T> {
 }
 
 impl<T: Scalar> Weights<T> {
-    /// Runs the steps of one window, `inputs x steps`, from the hidden state `carry`.
+    /// Runs the forward pass of one window `x`, `inputs x steps`, from the hidden state `carry`.
     pub fn forward(&self, rules: Rules, x: &DMatrixView<'_, T>, carry: &DVector<T>) -> Forward<T> {
         let (units, steps) = (self.hh.nrows(), x.ncols());
         let (w_ih, w_hh, w_ho) = (without_bias(&self.ih), without_bias(&self.hh), without_bias(&self.ho));
@@ -87,7 +89,7 @@ impl<T: Scalar> Weights<T> {
         Forward { states, logits }
     }
 
-    /// The gradient of a window's loss by `rules`; `first` says whether the window is the first of its sequence.
+    /// Computes the gradient of a window's loss by `rules`. `first` is true for the first window of a sequence.
     pub fn backward(
         &self,
         rules: Rules,
@@ -133,7 +135,7 @@ impl<T: Scalar> Weights<T> {
     }
 }
 
-/// The columns of an extended matrix that are not the bias.
+/// The columns of an extended matrix without the bias column.
 pub fn without_bias<T: Scalar>(extended: &DMatrix<T>) -> DMatrixView<'_, T> {
     extended.columns(0, extended.ncols() - 1)
 }
@@ -143,7 +145,7 @@ pub fn bias<T: Scalar>(extended: &DMatrix<T>) -> DVector<T> {
     extended.column(extended.ncols() - 1).into_owned()
 }
 
-/// A matrix with a bias as its last column.
+/// Appends a bias column to a matrix.
 pub fn extended<T: Scalar>(matrix: DMatrix<T>, bias: &DVector<T>) -> DMatrix<T> {
     let columns = matrix.ncols();
     let mut extended = matrix.insert_column(columns, T::zero());

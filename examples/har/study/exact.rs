@@ -1,4 +1,4 @@
-//! Training with the exact gradient: the library's own backward pass.
+//! Trains with the exact gradient, computed by the library's backward pass.
 
 use super::{Learner, Model, Settings};
 use crate::Failure;
@@ -7,7 +7,8 @@ use longhand::{Batch, LossAt, Optimizer, Reduction, Sequences, Sgd, SigmoidCross
 use longhand_data::Windows;
 use rand_chacha::ChaCha8Rng;
 
-/// The library's layers under truncated backpropagation through time, every element of the gradient clipped to [-1, 1].
+/// Truncated backpropagation through time with the library's layers. Every element of the gradient is clipped to
+/// [-1, 1].
 pub struct Exact {
     model: Model,
     learning_rate: f32,
@@ -18,7 +19,7 @@ pub struct Exact {
 }
 
 impl Exact {
-    /// Starts from the weights of `model`.
+    /// Starts with the weights of `model`.
     pub fn new(model: Model, settings: Settings, training: &Windows) -> Result<Self, Failure> {
         let loss = SigmoidCrossEntropy::new(Reduction::Sum);
         let bptt = TruncatedBptt::new(settings.window, LossAt::WindowEnd)?;

@@ -1,4 +1,4 @@
-//! Which gradient the study's models are trained with.
+//! The choice of the gradient for the study's models.
 
 use clap::ValueEnum;
 
@@ -7,12 +7,12 @@ use clap::ValueEnum;
 pub enum StudyGradient {
     /// The exact gradient
     Exact,
-    /// What the study's own program computes: no transpose in the recursion, clamped to [-0.5, 0.5], biases fed with -1
+    /// The gradient of the study's program: no transpose in the recursion, clamped to [-0.5, 0.5], bias inputs of -1
     Program,
 }
 
 impl StudyGradient {
-    /// The name in `--study-gradient` and in the summary.
+    /// The name in `--study-gradient` and in `summary.json`.
     pub fn key(self) -> &'static str {
         match self {
             StudyGradient::Exact => "exact",
@@ -20,11 +20,11 @@ impl StudyGradient {
         }
     }
 
-    /// What titles and names of models add to say which gradient it was; empty for the exact one.
+    /// The suffix of titles and model names that states the gradient; empty for the exact one.
     pub fn suffix(self) -> &'static str {
         match self {
             StudyGradient::Exact => "",
-            StudyGradient::Program => ", with the gradient of its program",
+            StudyGradient::Program => ", with the gradient of the study's program",
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Training as the study's own program does it.
+//! Trains with the gradient of the study's own program.
 //!
-//! The program is public (folder `proj_2` of <https://github.com/three-bee/nn-scratch-EEE543>). Its gradient is not that
-//! of the report: `docs/the-study-rebuilt.md` compares them.
+//! The program is public (folder `proj_2` of <https://github.com/three-bee/nn-scratch-EEE543>). Its gradient differs
+//! from the one in the report; `docs/the-study-rebuilt.md` compares the two.
 
 use super::by_hand::{PROGRAM, Weights, bias, extended, without_bias};
 use super::{Learner, Model, Settings};
@@ -10,16 +10,16 @@ use longhand::Sequences;
 use longhand::nalgebra::DVector;
 use rand_chacha::ChaCha8Rng;
 
-/// One update per window, by the rules of the study's program.
+/// Trains by the rules of the study's program, with one update per truncation window.
 pub struct Program {
     weights: Weights<f32>,
-    /// The library's model, into which the weights are copied for evaluation.
+    /// The library's model. The weights are copied into it for evaluation.
     model: Model,
     settings: Settings,
 }
 
 impl Program {
-    /// Starts from the weights of `model`.
+    /// Starts with the weights of `model`.
     pub fn new(model: Model, settings: Settings) -> Self {
         let (recurrent, readout) = (model.first().first(), model.second());
         let column = |bias: &DVector<f32>| bias * PROGRAM.bias_input as f32;

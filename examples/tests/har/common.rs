@@ -1,4 +1,4 @@
-//! Running the program, and reading what it wrote.
+//! Runs the program and reads the files it wrote.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,21 +10,21 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
-/// The program, which cargo builds before it runs the tests.
+/// The path of the program, which cargo builds before it runs the tests.
 pub fn executable() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let profile = test.parent().and_then(Path::parent).expect("<target>/<profile>/deps/<test>");
     let program = profile.join("examples").join(format!("har{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.is_file(), "{} is missing: `cargo build --examples` makes it", program.display());
+    assert!(program.is_file(), "{} does not exist; build it with `cargo build --examples`", program.display());
     program
 }
 
-/// Options by name, without the dashes; a later value takes an earlier one's place.
+/// Options by name, without the dashes. Setting an option again replaces its value.
 #[derive(Clone)]
 pub struct Options(BTreeMap<String, Option<String>>);
 
 impl Options {
-    /// A run of one model a part, over in a fraction of a second.
+    /// One model per part; takes a fraction of a second.
     pub fn small() -> Self {
         Options(BTreeMap::new())
             .flag("quick")
@@ -39,8 +39,8 @@ impl Options {
             .set("windows", "50")
     }
 
-    /// As many models as the study has, all of them tiny.
-    pub fn whole() -> Self {
+    /// The study's number of models, all of them tiny.
+    pub fn full_grid() -> Self {
         Options::small()
             .set("epochs", "3")
             .set("better-updates", "4")
@@ -69,7 +69,7 @@ impl Options {
         self
     }
 
-    /// The command, with nothing connected to a terminal.
+    /// The command, with no stream connected to a terminal.
     pub fn command(&self) -> Command {
         let mut command = Command::new(executable());
         for (name, value) in &self.0 {
@@ -84,7 +84,7 @@ impl Options {
     }
 }
 
-/// What came of a run that is over.
+/// The exit code and the output of a finished run.
 pub struct Run {
     pub code: Option<i32>,
     pub stdout: String,
@@ -99,37 +99,37 @@ impl From<Output> for Run {
 }
 
 impl Run {
-    /// Asserts that all went well, and quietly.
+    /// Asserts that the exit code is 0 and that standard error is empty.
     #[track_caller]
     pub fn succeeded(self) -> Self {
         assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{}", self.stdout);
         self
     }
 
-    /// The lines before the first table.
+    /// The lines before the training starts.
     pub fn opening(&self) -> &str {
         self.stdout.split("\n\n").next().unwrap_or_default()
     }
 }
 
-/// A run with the folder it wrote.
+/// A finished run with its output folder.
 pub struct Results {
     pub run: Run,
     folder: TempDir,
 }
 
 impl Results {
-    /// Runs into a folder of its own, which the program is left to make.
+    /// Runs with a new output folder, which the program must create.
     pub fn of(options: &Options) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let run = options.clone().set("out", folder.path().join("results")).run().succeeded();
         Results { run, folder }
     }
 
-    /// The synthetic default with all parts: run once, for all tests that only look.
+    /// All parts on synthetic recordings. Run once, for all tests that only read the results.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Results> = OnceLock::new();
-        SHARED.get_or_init(|| Results::of(&Options::whole()))
+        SHARED.get_or_init(|| Results::of(&Options::full_grid()))
     }
 
     pub fn path(&self) -> PathBuf {
@@ -144,7 +144,7 @@ impl Results {
         serde_json::from_str(&self.read("summary.json")).expect("summary.json")
     }
 
-    /// A table's CSV: the headings, then the rows.
+    /// The records of a table's CSV file: the headings, then the rows.
     pub fn csv(&self, name: &str) -> Vec<Vec<String>> {
         let text = self.read(&format!("tables/{name}.csv"));
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
@@ -152,7 +152,7 @@ impl Results {
     }
 }
 
-/// Names of all files below a folder, with `/` between the parts; none if there is no folder.
+/// Names of all files below a folder, with `/` as separator. Empty if the folder does not exist.
 pub fn files(folder: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -170,23 +170,23 @@ pub fn files(folder: &Path) -> BTreeSet<String> {
     found
 }
 
-/// Asserts that every file of an output folder is one of ours, and whole.
+/// Asserts that all files of an output folder have known types and are complete.
 pub fn assert_complete_files_only(folder: &Path) {
     for name in files(folder) {
         let path = folder.join(&name);
         let text = || fs::read_to_string(&path).expect(&name);
-        assert!(!name.contains(".tmp"), "{name} was left behind");
+        assert!(!name.contains(".tmp"), "{name} is a temporary file");
         match path.extension().and_then(OsStr::to_str) {
             Some("png") => assert!(png_size(&path).0 > 0, "{name}"),
             Some("svg") => drop(roxmltree::Document::parse(&text()).expect(&name)),
             Some("json") => drop(serde_json::from_str::<Value>(&text()).expect(&name)),
-            Some("csv" | "md") => assert!(text().ends_with('\n'), "{name} was cut off"),
-            _ => panic!("{name} is no file of ours"),
+            Some("csv" | "md") => assert!(text().ends_with('\n'), "{name} is truncated"),
+            _ => panic!("{name} has an unexpected extension"),
         }
     }
 }
 
-/// Decodes a whole PNG, asserts that it shows something, and gives its width and height.
+/// Decodes a PNG file, asserts that not all pixels are equal, and returns its width and height.
 pub fn png_size(path: &Path) -> (u32, u32) {
     let file = std::io::BufReader::new(fs::File::open(path).expect("a PNG"));
     let mut reader = png::Decoder::new(file).read_info().expect("a PNG header");
@@ -198,21 +198,22 @@ pub fn png_size(path: &Path) -> (u32, u32) {
     (frame.width, frame.height)
 }
 
-/// Numbers of a JSON array.
+/// Converts a JSON array to numbers.
 pub fn numbers(value: &Value) -> Vec<f64> {
     let array = value.as_array().unwrap_or_else(|| panic!("not an array: {value}"));
     array.iter().map(|number| number.as_f64().expect("a number")).collect()
 }
 
-/// A real sample, no part of the project: below `HAR_DATA_DIR`, or else beside the workspace. Says so where missing.
+/// The path of a real data set, which is not part of the repository: in `HAR_DATA_DIR`, or in `shared/data` beside the
+/// workspace. Prints a note and returns `None` if it does not exist.
 pub fn sample(name: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let path = std::env::var_os("HAR_DATA_DIR").map_or(beside, PathBuf::from).join(name);
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let path = std::env::var_os("HAR_DATA_DIR").map_or(default, PathBuf::from).join(name);
     if path.exists() {
         return Some(path);
     }
-    // Not through `println!`, which the test harness would swallow when the test passes.
-    let note = format!("SKIPPED: no sample {name}; set HAR_DATA_DIR to the folder that holds it\n");
+    // The test harness captures `println!`, so write to standard error directly.
+    let note = format!("SKIPPED: data set {name} not found; set HAR_DATA_DIR to the folder that contains it\n");
     std::io::stderr().write_all(note.as_bytes()).expect("stderr");
     None
 }

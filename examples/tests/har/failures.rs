@@ -1,4 +1,4 @@
-//! What can fail after the work has begun: the output, a full disk, and training itself.
+//! Failures during a run: standard output, a full disk, and training.
 
 use crate::common::{Options, Results, Run, assert_complete_files_only, files, numbers};
 use crate::full_run::{FIGURES, TABLES, expected};
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Sends standard output to a device that is always full.
+/// Runs with standard output connected to a device that is always full.
 #[cfg(target_os = "linux")]
 fn with_full_stdout(options: &Options) -> Run {
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
@@ -16,10 +16,10 @@ fn with_full_stdout(options: &Options) -> Run {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_standard_output_that_cannot_be_written_is_an_error() {
+fn an_unwritable_standard_output_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("results");
-    // Had the training been done first, this would take hours.
+    // Training would take hours.
     let run = with_full_stdout(&Options::small().set("epochs", "1000000").set("out", &out));
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.starts_with("error: cannot write to standard output: No space left"), "{}", run.stderr);
@@ -32,7 +32,7 @@ fn a_standard_output_that_cannot_be_written_is_an_error() {
     }
 }
 
-/// Runs under a limit of so many kilobytes per file, which is like a full disk for the larger ones.
+/// Runs with a limit on the size of files. For larger files it acts like a full disk.
 #[cfg(unix)]
 fn with_file_limit(options: &Options, kilobytes: usize) -> Run {
     let command = options.command();
@@ -44,11 +44,11 @@ fn with_file_limit(options: &Options, kilobytes: usize) -> Run {
 
 #[cfg(unix)]
 #[test]
-fn figures_that_cannot_be_written_leave_the_rest_of_the_results() {
+fn other_results_are_written_if_a_figure_cannot_be_written() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options::small().set("parts", "b").set("out", folder.path());
     options.run().succeeded();
-    // Enough for tables, summary and SVG, but not for the PNG of a figure.
+    // Large enough for tables, summary and SVG, too small for the PNG of a figure.
     let run = with_file_limit(&options.set("seed", "2"), 30);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stdout.contains("summary.json are in"), "{}", run.stdout);
@@ -59,7 +59,7 @@ fn figures_that_cannot_be_written_leave_the_rest_of_the_results() {
         assert!(!line.contains(".tmp-"), "{line}");
     }
     let drawn: Vec<&str> = FIGURES[..4].iter().copied().filter(|name| !missing.contains(name)).collect();
-    assert_eq!(files(folder.path()), expected(&TABLES[..1], &drawn), "no figure of the earlier run is left");
+    assert_eq!(files(folder.path()), expected(&TABLES[..1], &drawn), "figures of the earlier run must be removed");
     let summary: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("summary.json")).unwrap()).unwrap();
     assert_eq!(
@@ -70,23 +70,23 @@ fn figures_that_cannot_be_written_leave_the_rest_of_the_results() {
 
 #[cfg(unix)]
 #[test]
-fn a_run_that_cannot_write_its_tables_leaves_the_earlier_results() {
+fn earlier_results_are_unchanged_if_the_summary_cannot_be_written() {
     let earlier = Results::of(&Options::small());
     let contents = |folder: &Path| -> Vec<Vec<u8>> {
         files(folder).iter().map(|name| fs::read(folder.join(name)).unwrap()).collect()
     };
     let before = contents(&earlier.path());
-    // Enough for the table itself, but not for the summary, which comes after all tables and figures.
+    // Large enough for the tables, too small for the summary, which is staged last.
     let run = with_file_limit(&Options::small().set("seed", "2").set("out", earlier.path()), 2);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("cannot write") && run.stderr.contains("summary.json`"), "{}", run.stderr);
     assert!(!run.stderr.contains(".tmp-"), "{}", run.stderr);
-    assert!(contents(&earlier.path()) == before, "files of two runs stand beside each other");
+    assert!(contents(&earlier.path()) == before, "the folder contains files of two runs");
     assert_complete_files_only(&earlier.path());
 }
 
 #[test]
-fn names_that_are_taken_are_found_before_the_work() {
+fn taken_file_names_are_an_error_before_training() {
     let long = Options::small().set("epochs", "1000000");
     for name in ["tables/table2_part_c.md", "figures/figure9_better_confusion.png", "summary.json"] {
         let folder = tempfile::tempdir().unwrap();
@@ -99,7 +99,7 @@ fn names_that_are_taken_are_found_before_the_work() {
 }
 
 #[test]
-fn an_output_folder_without_a_name_or_with_two() {
+fn out_must_be_given_once_and_not_be_empty() {
     let empty = Options::small().set("out", "").run();
     assert_eq!((empty.code, empty.stdout.as_str()), (Some(2), ""), "{}", empty.stderr);
     assert!(empty.stderr.contains("--out"), "{}", empty.stderr);
@@ -112,7 +112,7 @@ fn an_output_folder_without_a_name_or_with_two() {
 }
 
 #[test]
-fn a_relative_output_folder_is_below_the_current_one() {
+fn a_relative_output_folder_is_in_the_current_folder() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options::small().set("parts", "b").set("out", "some/where/../results/");
     let output = options.command().current_dir(folder.path()).output().unwrap();
@@ -120,8 +120,8 @@ fn a_relative_output_folder_is_below_the_current_one() {
     assert_eq!(files(&folder.path().join("some/results")), expected(&TABLES[..1], &FIGURES[..4]));
 }
 
-/// Recordings whose values are finite but so large that sums of products are not.
-fn enormous() -> TempDir {
+/// Recordings with finite values so large that sums of products overflow.
+fn recordings_that_overflow() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let trials = ["dws_1", "jog_9", "sit_5", "std_6", "ups_3", "wlk_7"];
     for (class, name) in trials.iter().enumerate() {
@@ -140,23 +140,28 @@ fn enormous() -> TempDir {
     folder
 }
 
-/// The hidden units of the study's models saturate, so their numbers stay finite; those of the better recipe do not.
+/// The tanh of the study's models saturates, so their losses are finite. The relu of the better recipe overflows.
 #[test]
-fn a_model_that_is_not_finite_is_reported_and_the_others_are_written() {
-    let (data, folder) = (enormous(), tempfile::tempdir().unwrap());
+fn a_model_with_an_infinite_loss_is_reported_and_the_others_are_written() {
+    let (data, folder) = (recordings_that_overflow(), tempfile::tempdir().unwrap());
     let options = Options::small().set("data", data.path()).set("steps", "5").set("windows", "5");
     let options = options.set("train-per-class", "5").set("test-per-class", "2");
     let run = options.set("out", folder.path()).run();
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert_eq!(run.stderr, "error: better recipe, seed 1: the training loss of epoch 1 is not finite\n");
+    let fault = "training stopped in epoch 1: the training loss is NaN or infinite, expected a finite number";
+    assert_eq!(run.stderr, format!("error: better recipe, seed 1: {fault}\n"));
     assert_complete_files_only(folder.path());
-    assert_eq!(files(folder.path()), expected(&TABLES, &FIGURES[..7]), "all but its confusion matrix");
+    assert_eq!(
+        files(folder.path()),
+        expected(&TABLES, &FIGURES[..7]),
+        "all files except the confusion matrix of the better recipe"
+    );
 
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     let table = read("tables/table5_better_by_seed.csv");
     assert!(table.lines().nth(1).is_some_and(|row| row.starts_with("1,n/a,n/a,n/a,n/a,n/a,")), "{table}");
-    let note = "no scores of seed 1: the training loss of epoch 1 is not finite";
-    assert!(run.stdout.contains(note) && read("tables/table4_better.md").contains(note), "{}", run.stdout);
+    let note = format!("n/a: seed 1: {fault}");
+    assert!(run.stdout.contains(&note) && read("tables/table4_better.md").contains(&note), "{}", run.stdout);
     assert!(read("figures/figure8_better_scores.svg").contains("no score"));
 
     let summary: serde_json::Value = serde_json::from_str(&read("summary.json")).unwrap();
@@ -164,5 +169,5 @@ fn a_model_that_is_not_finite_is_reported_and_the_others_are_written() {
     assert!(summary["better"]["top1"].is_null());
     let seed = &summary["better"]["seeds"][0];
     assert!(seed["test"].is_null() && seed["training_loss"] == serde_json::json!([null]), "{seed}");
-    assert_eq!(numbers(&summary["part_b"][0]["last_checkpoint"]["top"]).len(), 6);
+    assert_eq!(numbers(&summary["part_b"][0]["last_epoch"]["top"]).len(), 6);
 }

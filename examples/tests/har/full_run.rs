@@ -1,4 +1,4 @@
-//! The files of a whole run, and what they say about their data.
+//! The files of a run of all parts, and how they name their data.
 
 use crate::common::{Options, Results, assert_complete_files_only, files, png_size};
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ pub const FIGURES: [&str; 8] = [
     "figure9_better_confusion",
 ];
 
-/// The files of an output folder with these tables and figures.
+/// The expected files of an output folder with these tables and figures.
 pub fn expected(tables: &[&str], figures: &[&str]) -> BTreeSet<String> {
     let tables = tables.iter().flat_map(|name| ["csv", "md"].map(|end| format!("tables/{name}.{end}")));
     let figures = figures.iter().flat_map(|name| ["png", "svg"].map(|end| format!("figures/{name}.{end}")));
@@ -26,14 +26,14 @@ pub fn expected(tables: &[&str], figures: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_file_is_there_and_no_other() {
+fn exactly_the_expected_files_are_written() {
     let results = Results::shared();
     assert_eq!(files(&results.path()), expected(&TABLES, &FIGURES));
     assert_complete_files_only(&results.path());
 }
 
 #[test]
-fn all_that_is_printed_and_written_says_synthetic() {
+fn synthetic_data_is_named_in_all_output() {
     let results = Results::shared();
     assert!(results.run.opening().starts_with("Data: synthetic recordings"), "{}", results.run.opening());
     for caption in results.run.stdout.lines().filter(|line| line.starts_with("Table ")) {
@@ -50,14 +50,14 @@ fn all_that_is_printed_and_written_says_synthetic() {
         let svg = results.read(&format!("figures/{name}.svg"));
         let svg = roxmltree::Document::parse(&svg).expect(name);
         assert_eq!(svg.root_element().tag_name().name(), "svg");
-        let said = svg.descendants().filter_map(|node| node.text()).any(|text| text.contains("synthetic"));
-        assert!(said, "{name} does not say that its data are synthetic");
+        let named = svg.descendants().filter_map(|node| node.text()).any(|text| text.contains("synthetic"));
+        assert!(named, "{name} does not name its data as synthetic");
     }
     assert_eq!(results.summary()["data"]["synthetic"], true);
 }
 
 #[test]
-fn pictures_are_large_enough_to_read() {
+fn figures_have_a_minimum_size() {
     let results = Results::shared();
     for name in FIGURES {
         let (width, height) = png_size(&results.path().join(format!("figures/{name}.png")));
@@ -66,14 +66,14 @@ fn pictures_are_large_enough_to_read() {
 }
 
 #[test]
-fn the_last_line_names_the_folder() {
+fn the_last_printed_line_names_the_folder() {
     let results = Results::shared();
     let last = results.run.stdout.lines().last().unwrap_or_default();
     assert!(last.contains(&results.path().display().to_string()), "{last}");
 }
 
 #[test]
-fn without_out_results_go_to_har_results() {
+fn the_default_folder_is_har_results() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options::small().set("parts", "better");
     let status = options.command().current_dir(folder.path()).output().unwrap().status;

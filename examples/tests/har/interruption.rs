@@ -1,4 +1,4 @@
-//! Ctrl-C, and readers that go away.
+//! Ctrl-C and other signals, and closed pipes.
 #![cfg(unix)]
 
 use crate::common::{Options, Results, Run, assert_complete_files_only, files};
@@ -8,13 +8,15 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A run that would take days.
-fn endless() -> Options {
+/// Options of a run that would take days.
+pub fn endless() -> Options {
     Options::small().set("epochs", "1000000")
 }
 
-/// The command with every signal at its default except those in `ignored`, whatever these tests inherited: a shell starts
-/// background jobs with SIGINT ignored, `nohup` ignores SIGHUP, and the program leaves an ignored signal ignored.
+/// The command with the signals in `ignored` ignored and all others at their default.
+///
+/// The tests may have inherited ignored signals: SIGINT from a shell that started them in the background, or SIGHUP
+/// from `nohup`. The program keeps an ignored signal ignored.
 fn with_signals(options: &Options, ignored: &[&str]) -> Command {
     let command = options.command();
     if cfg!(not(target_os = "linux")) {
@@ -28,24 +30,28 @@ fn with_signals(options: &Options, ignored: &[&str]) -> Command {
     env
 }
 
-/// Starts the program and reads what it prints up to a line that begins with `start`.
-fn start_and_read_to(options: &Options, start: &str) -> (Child, BufReader<ChildStdout>) {
+/// Starts the program and reads its output up to a line that starts with `start`.
+pub fn start_and_read_to(options: &Options, start: &str) -> (Child, BufReader<ChildStdout>) {
     start_ignoring(&[], options, start)
 }
 
-/// The same with some signals ignored.
+/// Like [`start_and_read_to`], with the signals in `ignored` ignored.
 fn start_ignoring(ignored: &[&str], options: &Options, start: &str) -> (Child, BufReader<ChildStdout>) {
     let mut program = with_signals(options, ignored).spawn().expect("the program starts");
     let mut stdout = BufReader::new(program.stdout.take().expect("piped"));
     let mut line = String::new();
     while !line.starts_with(start) {
         line.clear();
-        assert_ne!(stdout.read_line(&mut line).expect("UTF-8"), 0, "the run ended before it printed `{start}`");
+        assert_ne!(
+            stdout.read_line(&mut line).expect("UTF-8"),
+            0,
+            "the run ended before it printed a line that starts with `{start}`"
+        );
     }
     (program, stdout)
 }
 
-fn interrupt(program: &Child) {
+pub fn interrupt(program: &Child) {
     send("INT", program);
 }
 
@@ -54,13 +60,13 @@ fn send(signal: &str, program: &Child) {
     assert!(status.success());
 }
 
-/// Waits for the end, but not for ever.
-fn wait(mut program: Child) -> Run {
-    let begun = Instant::now();
+/// Waits until the program ends; panics after 20 s.
+pub fn wait(mut program: Child) -> Run {
+    let start = Instant::now();
     while program.try_wait().expect("a child").is_none() {
-        if begun.elapsed() > Duration::from_secs(20) {
+        if start.elapsed() > Duration::from_secs(20) {
             program.kill().expect("a child");
-            panic!("the program does not end");
+            panic!("the program did not end within 20 s");
         }
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -69,11 +75,11 @@ fn wait(mut program: Child) -> Run {
 
 #[track_caller]
 fn assert_interrupted(run: &Run, folder: &Path) {
-    assert_ended(run, 130, folder);
+    assert_terminated(run, 130, folder);
 }
 
 #[track_caller]
-fn assert_ended(run: &Run, code: i32, folder: &Path) {
+fn assert_terminated(run: &Run, code: i32, folder: &Path) {
     assert_eq!(run.code, Some(code), "{}", run.stderr);
     assert!(run.stderr.starts_with("interrupted"), "{}", run.stderr);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
@@ -81,7 +87,7 @@ fn assert_ended(run: &Run, code: i32, folder: &Path) {
 }
 
 #[test]
-fn ctrl_c_while_training_leaves_no_file() {
+fn ctrl_c_during_training_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("results");
     let (program, _stdout) = start_and_read_to(&endless().set("out", &out), "Training");
@@ -91,18 +97,18 @@ fn ctrl_c_while_training_leaves_no_file() {
 }
 
 #[test]
-fn each_signal_has_its_exit_code() {
+fn the_exit_code_is_128_plus_the_signal() {
     for (signal, code) in [("TERM", 143), ("HUP", 129)] {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("results");
         let (program, _stdout) = start_and_read_to(&endless().set("out", &out), "Training");
         send(signal, &program);
-        assert_ended(&wait(program), code, &out);
+        assert_terminated(&wait(program), code, &out);
         assert!(files(&out).is_empty(), "{:?}", files(&out));
     }
 }
 
-/// `nohup har` is to go on when the terminal is closed.
+/// `nohup har` must continue when the terminal is closed.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_that_was_ignored_stays_ignored() {
@@ -111,13 +117,13 @@ fn a_signal_that_was_ignored_stays_ignored() {
     let (mut program, _stdout) = start_ignoring(&["HUP"], &endless().set("out", &out), "Training");
     send("HUP", &program);
     std::thread::sleep(Duration::from_millis(100));
-    assert!(program.try_wait().expect("a child").is_none(), "SIGHUP ended it");
+    assert!(program.try_wait().expect("a child").is_none(), "SIGHUP ended the program");
     interrupt(&program);
     assert_interrupted(&wait(program), &out);
 }
 
 #[test]
-fn ctrl_c_while_training_leaves_earlier_results_as_they_were() {
+fn ctrl_c_during_training_keeps_earlier_results() {
     let earlier = Results::of(&Options::small());
     let contents = || -> Vec<Vec<u8>> {
         files(&earlier.path()).iter().map(|name| fs::read(earlier.path().join(name)).unwrap()).collect()
@@ -130,9 +136,9 @@ fn ctrl_c_while_training_leaves_earlier_results_as_they_were() {
     assert!(contents() == before);
 }
 
-/// As in `har 2>&1 | head -1`, whose reader of both streams is gone when Ctrl-C comes.
+/// As in `har 2>&1 | head -1`: both pipes are closed when the signal arrives.
 #[test]
-fn ctrl_c_ends_a_run_that_nobody_reads() {
+fn ctrl_c_ends_a_run_with_closed_pipes() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("results");
     let (mut program, stdout) = start_and_read_to(&endless().set("out", &out), "Training");
@@ -142,9 +148,9 @@ fn ctrl_c_ends_a_run_that_nobody_reads() {
     assert!(files(&out).is_empty());
 }
 
-/// At the first table, between tables, and while figures are drawn: the files are those of one run, not of two.
+/// Interrupts at the first table, between tables, and while figures are drawn.
 #[test]
-fn ctrl_c_while_writing_leaves_the_files_of_one_run() {
+fn ctrl_c_during_writing_leaves_the_files_of_one_run() {
     let results = Results::of(&Options::small());
     let contents = || -> Vec<Vec<u8>> {
         files(&results.path()).iter().map(|name| fs::read(results.path().join(name)).unwrap()).collect()
@@ -168,17 +174,20 @@ fn ctrl_c_while_writing_leaves_the_files_of_one_run() {
         let run = wait(program);
         assert_eq!(files(&results.path()), names);
         if run.code == Some(0) {
-            assert!(rest.contains("summary.json are in"), "it was over before the signal came");
+            assert!(
+                rest.contains("summary.json are in"),
+                "a run with exit code 0 must have ended before the signal arrived"
+            );
         } else {
             assert_interrupted(&run, &results.path());
         }
         let published = results.summary()["seed"] == 5;
-        assert!(published || contents() == before, "files of two runs stand beside each other");
+        assert!(published || contents() == before, "the folder contains files of two runs");
     }
 }
 
 #[test]
-fn a_reader_that_goes_away_stops_nothing() {
+fn a_closed_pipe_does_not_stop_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("results");
     let (program, stdout) = start_and_read_to(&Options::small().set("out", &out), "Data");
@@ -188,7 +197,7 @@ fn a_reader_that_goes_away_stops_nothing() {
     assert_complete_files_only(&out);
     assert!(out.join("summary.json").is_file());
 
-    // Nor does it turn a failure into a panic, whose exit code is 101.
+    // An error message to a closed pipe must not cause a panic (exit code 101).
     let mut program = Options::small().set("data", folder.path().join("nowhere")).command().spawn().unwrap();
     drop((program.stdout.take(), program.stderr.take()));
     assert_eq!(wait(program).code, Some(1));

@@ -1,6 +1,6 @@
-//! The program `har`, run as its users run it: what it prints, what it writes, and what it refuses.
+//! Tests of the program `har`: printed text, written files, and error messages.
 //!
-//! Everything here is one test program, so that tests share one small run and cargo links once.
+//! All tests are in one executable, so that they share one small run and cargo links once.
 
 mod bad_data;
 mod bad_options;
@@ -10,8 +10,10 @@ mod full_run;
 mod interruption;
 mod model;
 mod parts;
+mod progress;
 mod real_data;
 mod repeatability;
 mod study_program;
 mod summary;
+mod terms;
 mod written;

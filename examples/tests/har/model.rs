@@ -1,6 +1,6 @@
-//! The better recipe with other recurrent layers than the study's.
+//! The better recipe with an LSTM or a GRU.
 
-use crate::bad_data::Small;
+use crate::bad_data::SmallDataSet;
 use crate::common::{Options, Results, files, numbers};
 use crate::full_run::{FIGURES, TABLES, expected};
 
@@ -8,10 +8,9 @@ fn options(model: &str) -> Options {
     Options::small().set("parts", "better").set("model", model)
 }
 
-/// Runs the recipe with another layer; checks what the summary, the tables and the figures say of it, and gives its
-/// number of parameters.
+/// Runs the recipe with `model`. Checks that tables and figures contain `name`, and returns the number of parameters.
 #[track_caller]
-fn parameters(model: &str, name: &str) -> u64 {
+fn parameter_count(model: &str, name: &str) -> u64 {
     let results = Results::of(&options(model));
     assert_eq!(files(&results.path()), expected(&TABLES[3..], &FIGURES[6..]));
     let better = &results.summary()["better"];
@@ -29,26 +28,27 @@ fn parameters(model: &str, name: &str) -> u64 {
     better["parameters"].as_u64().unwrap()
 }
 
-// 48 units, three samples of 3 channels a step, 6 classes, the two biases of torch.nn.LSTM and torch.nn.GRU.
+// 48 units, three samples of 3 channels per step, 6 classes, and two biases per gate as in torch.nn.LSTM and
+// torch.nn.GRU.
 
 #[test]
-fn an_lstm() {
-    assert_eq!(parameters("lstm", "LSTM"), 4 * 48 * (9 + 48 + 2) + 6 * 48 + 6);
+fn an_lstm_can_be_trained() {
+    assert_eq!(parameter_count("lstm", "LSTM"), 4 * 48 * (9 + 48 + 2) + 6 * 48 + 6);
 }
 
 #[test]
-fn a_gru() {
-    assert_eq!(parameters("gru", "GRU"), 3 * 48 * (9 + 48 + 2) + 6 * 48 + 6);
+fn a_gru_can_be_trained() {
+    assert_eq!(parameter_count("gru", "GRU"), 3 * 48 * (9 + 48 + 2) + 6 * 48 + 6);
 }
 
-/// A step reads as many samples as there are, and what three do not divide is left.
+/// A window with fewer than three samples has one step. Samples that do not fill a step are dropped.
 #[test]
-fn windows_of_any_length() {
-    let small = Small::new();
+fn windows_of_any_length_can_be_trained_on() {
+    let small = SmallDataSet::new();
     for (model, gates, units) in [("elman", 1, 50), ("gru", 3, 48)] {
         for steps in ["1", "2", "4", "5", "20"] {
             let options = small.options().set("parts", "better").set("model", model).set("steps", steps);
-            // 45 samples a recording are two windows of 20.
+            // A recording of 45 samples has two windows of 20.
             let options = options.set("train-per-class", "2").set("test-per-class", "2");
             let better = &Results::of(&options).summary()["better"];
             let inputs = 3 * steps.parse::<u64>().unwrap().min(3);
@@ -63,7 +63,7 @@ fn windows_of_any_length() {
 }
 
 #[test]
-fn threads_change_nothing_and_the_seed_does() {
+fn gru_results_depend_on_the_seed_but_not_on_threads() {
     let of = |threads: &str, seed: &str| {
         let options = options("gru").set("seeds", "2").set("threads", threads).set("seed", seed);
         Results::of(&options).summary()["better"].clone()
@@ -73,11 +73,11 @@ fn threads_change_nothing_and_the_seed_does() {
     assert_ne!(of("1", "2"), one);
 }
 
-/// The whole recipe on synthetic recordings, with few updates.
+/// Trains on synthetic recordings, with few updates.
 #[test]
-fn a_quick_run_learns() {
+fn the_gru_learns_in_a_quick_run() {
     let options = Options::small().set("parts", "better").set("model", "gru").set("better-updates", "200");
     let options = options.set("train-per-class", "60").set("test-per-class", "20");
     let top1 = Results::of(&options).summary()["better"]["top1"]["mean"].as_f64().unwrap();
-    assert!(top1 > 0.5, "{top1}, where chance is 0.167");
+    assert!(top1 > 0.5, "the mean top-1 score is {top1}, expected more than 0.5 (chance: 0.167)");
 }

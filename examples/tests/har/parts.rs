@@ -1,22 +1,23 @@
-//! Parts of the run by themselves, and early stopping.
+//! Runs of single parts, and early stopping.
 
 use crate::common::{Options, Results, files, numbers};
 use crate::full_run::{FIGURES, TABLES, expected};
 use serde_json::Value;
 
-/// The part's entry in the summary without the better recipe's fields that do not depend on training.
+/// Whether a part's entry in the summary has no models.
 fn is_empty(part: &Value) -> bool {
     part.as_array().or_else(|| part["seeds"].as_array()).is_some_and(Vec::is_empty)
 }
 
-/// Runs a part alone; checks which files it writes, and that it gives what it gives in the whole run.
-fn assert_alone(part: &str, tables: &[&str], figures: &[&str]) {
-    let (whole, alone) = (Results::shared().summary(), Results::of(&Options::whole().set("parts", part)));
+/// Runs a part alone. Checks which files it writes, and that its results are those of a run of all parts.
+#[track_caller]
+fn assert_same_alone(part: &str, tables: &[&str], figures: &[&str]) {
+    let (all, alone) = (Results::shared().summary(), Results::of(&Options::full_grid().set("parts", part)));
     assert_eq!(files(&alone.path()), expected(tables, figures));
     let summary = alone.summary();
     for (name, key) in [("b", "part_b"), ("c", "part_c"), ("better", "better")] {
         if name == part {
-            assert!(summary[key] == whole[key], "{part} alone does not give what it gives in a whole run");
+            assert!(summary[key] == all[key], "the results of {part} depend on the other parts");
         } else {
             assert!(is_empty(&summary[key]), "{key}: {}", summary[key]);
         }
@@ -26,22 +27,22 @@ fn assert_alone(part: &str, tables: &[&str], figures: &[&str]) {
 }
 
 #[test]
-fn part_b_alone() {
-    assert_alone("b", &TABLES[..1], &FIGURES[..4]);
+fn part_b_alone_has_the_same_results() {
+    assert_same_alone("b", &TABLES[..1], &FIGURES[..4]);
 }
 
 #[test]
-fn part_c_alone() {
-    assert_alone("c", &TABLES[1..2], &FIGURES[4..5]);
+fn part_c_alone_has_the_same_results() {
+    assert_same_alone("c", &TABLES[1..2], &FIGURES[4..5]);
 }
 
 #[test]
-fn the_better_recipe_alone() {
-    assert_alone("better", &TABLES[3..], &FIGURES[6..]);
+fn the_better_recipe_alone_has_the_same_results() {
+    assert_same_alone("better", &TABLES[3..], &FIGURES[6..]);
 }
 
 #[test]
-fn results_of_an_earlier_run_do_not_stay_beside_new_ones() {
+fn files_of_an_earlier_run_are_removed_and_foreign_files_kept() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options::small().set("out", folder.path());
     options.run().succeeded();
@@ -53,29 +54,29 @@ fn results_of_an_earlier_run_do_not_stay_beside_new_ones() {
 }
 
 #[test]
-fn only_part_c_needs_windows_to_validate_on() {
+fn part_b_ignores_validation_per_class() {
     let options = Options::small().set("validation-per-class", "50").set("parts", "b");
     assert_eq!(Results::of(&options).summary()["data"]["validation_windows"], 0);
 }
 
-/// Training does not look ahead: a run of so many epochs is the beginning of a longer one. So the weights of the stop
-/// are those that a run of just so many epochs ends with.
+/// The first epochs of a run do not depend on the number of epochs. The weights of the best epoch are therefore the
+/// final weights of a run that ends with this epoch.
 #[test]
-fn part_c_scores_the_weights_of_its_lowest_validation_loss() {
-    let options = Options::whole().set("parts", "c").set("learning-rates", "0.5").set("windows", "10,15");
+fn part_c_scores_the_weights_of_the_epoch_with_the_lowest_validation_loss() {
+    let options = Options::full_grid().set("parts", "c").set("learning-rates", "0.5").set("windows", "10,15");
     let long = Results::of(&options.clone().set("epochs", "6")).summary();
-    let mut early = None;
+    let mut before_last = None;
     for (index, model) in long["part_c"].as_array().unwrap().iter().enumerate() {
         let losses = numbers(&model["validation_loss"]);
         let lowest = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
-        assert_eq!(model["early_stop"]["epoch"], lowest + 1, "{losses:?}");
+        assert_eq!(model["best_epoch"]["epoch"], lowest + 1, "{losses:?}");
         if lowest + 1 == losses.len() {
-            assert_eq!(model["early_stop"]["test"], model["last_checkpoint"]);
+            assert_eq!(model["best_epoch"]["test"], model["last_epoch"]);
         } else {
-            early = Some((index, lowest + 1));
+            before_last = Some((index, lowest + 1));
         }
     }
-    let (index, epoch) = early.expect("a model of these that does worse in the end than before");
+    let (index, epoch) = before_last.expect("at least one model with its best epoch before the last");
     let short = Results::of(&options.set("epochs", epoch.to_string())).summary();
-    assert_eq!(short["part_c"][index]["last_checkpoint"], long["part_c"][index]["early_stop"]["test"]);
+    assert_eq!(short["part_c"][index]["last_epoch"], long["part_c"][index]["best_epoch"]["test"]);
 }

@@ -1,4 +1,4 @@
-//! The same seed gives the same results, on any number of threads; another seed gives others.
+//! The seed determines the results; the number of threads does not affect them.
 
 use crate::common::{Options, Results, files};
 use serde_json::Value;
@@ -8,7 +8,7 @@ fn options() -> Options {
     Options::small().set("epochs", "2").set("seeds", "2").set("windows", "30,70")
 }
 
-/// All files but the summary, which says how long it took.
+/// The contents of all files except the summary, which contains the duration.
 fn contents(results: &Results) -> Vec<(String, Vec<u8>)> {
     let read = |name: String| {
         let bytes = fs::read(results.path().join(&name)).unwrap();
@@ -17,7 +17,7 @@ fn contents(results: &Results) -> Vec<(String, Vec<u8>)> {
     files(&results.path()).into_iter().filter(|name| name != "summary.json").map(read).collect()
 }
 
-/// The summary without how long it took and on how many threads.
+/// The summary without the duration and the number of threads.
 fn summary(results: &Results) -> Value {
     let mut summary = results.summary();
     summary["seconds"] = Value::Null;
@@ -25,13 +25,13 @@ fn summary(results: &Results) -> Value {
     summary
 }
 
-/// The printed tables.
+/// The printed lines without those on progress and duration.
 fn printed(results: &Results) -> Vec<&str> {
     results.run.stdout.lines().filter(|line| !line.starts_with("Training") && !line.starts_with("Tables,")).collect()
 }
 
 #[test]
-fn threads_and_time_of_day_change_nothing_and_the_seed_does() {
+fn results_depend_on_the_seed_but_not_on_threads_or_time() {
     let one = Results::of(&options().set("threads", "1"));
     for again in [options().set("threads", "2"), options().set("threads", "2"), options().set("threads", "7")] {
         let again = Results::of(&again);
@@ -49,7 +49,7 @@ fn threads_and_time_of_day_change_nothing_and_the_seed_does() {
 }
 
 #[test]
-fn models_of_equal_settings_but_another_seed_of_the_recipe_differ() {
+fn seeds_of_the_better_recipe_differ() {
     let seeds = &Results::shared().summary()["better"]["seeds"];
     assert_ne!(seeds[0]["training_loss"], seeds[1]["training_loss"]);
 }

@@ -1,4 +1,4 @@
-//! The gradient of the study's own program (`--study-gradient program`).
+//! Tests of the gradient of the study's own program (`--study-gradient program`).
 
 #[path = "../../har/study/by_hand.rs"]
 mod by_hand;
@@ -18,10 +18,10 @@ const CLASSES: usize = 6;
 const WINDOW: usize = 8;
 const CLASS: usize = 2;
 
-/// The rules under which the gradient is the exact one.
+/// The rules that define the exact gradient.
 const EXACT: Rules = Rules { transposed: true, bias_input: 1.0, first_step_in_bias: true, limit: f64::INFINITY };
 
-/// Random weights, and a sequence of two windows.
+/// Draws random weights and a sequence of two windows.
 fn draw(seed: u64) -> (Weights<f64>, DMatrix<f64>) {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     let mut matrix = |rows, columns| DMatrix::from_fn(rows, columns, |_, _| generator.random_range(-0.7..0.7));
@@ -30,8 +30,8 @@ fn draw(seed: u64) -> (Weights<f64>, DMatrix<f64>) {
     (weights, matrix(INPUTS, 2 * WINDOW))
 }
 
-/// The gradient and the loss of both windows.
-fn by_rules(rules: Rules, weights: &Weights<f64>, x: &DMatrix<f64>) -> Vec<(Weights<f64>, f64)> {
+/// Computes the gradient and the loss of both windows by `rules`.
+fn gradients(rules: Rules, weights: &Weights<f64>, x: &DMatrix<f64>) -> Vec<(Weights<f64>, f64)> {
     let mut carry = DVector::zeros(UNITS);
     let window = |start: usize| {
         let x = x.columns(start, WINDOW);
@@ -53,7 +53,7 @@ fn assert_close(ours: &Weights<f64>, expected: &Weights<f64>) {
 }
 
 #[test]
-fn by_the_exact_rules_the_gradient_equals_the_librarys() {
+fn exact_rules_reproduce_the_gradient_of_the_library() {
     for seed in 0..10 {
         let (weights, x) = draw(seed);
         let mut recurrent = Elman::zeros(INPUTS, UNITS);
@@ -68,41 +68,41 @@ fn by_the_exact_rules_the_gradient_equals_the_librarys() {
         let loss = SigmoidCrossEntropy::new(Reduction::Sum);
         let target = SigmoidCrossEntropy::one_hot(CLASSES, &[CLASS]);
         let bptt = TruncatedBptt::new(WINDOW, LossAt::WindowEnd).unwrap();
-        let (mut trainer, mut librarys) = (Trainer::new(&model, loss, bptt), Vec::new());
+        let (mut trainer, mut expected) = (Trainer::new(&model, loss, bptt), Vec::new());
         let x_of_library = Sequences::single(x.clone());
         let batch = Batch { inputs: &x_of_library, targets: &target };
         let total = trainer.train_windows(&mut model, batch, |_, gradients| {
             let (recurrent, readout) = (gradients.values().first().first(), gradients.values().second());
-            librarys.push(Weights {
+            expected.push(Weights {
                 ih: extended(recurrent.weight_ih_l0.clone(), &recurrent.bias_ih_l0),
                 hh: extended(recurrent.weight_hh_l0.clone(), &recurrent.bias_hh_l0),
                 ho: extended(readout.weight.clone(), &readout.bias),
             });
         });
-        let ours = by_rules(EXACT, &weights, &x);
-        for ((ours, _), librarys) in ours.iter().zip(&librarys) {
-            assert_close(ours, librarys);
+        let ours = gradients(EXACT, &weights, &x);
+        for ((ours, _), expected) in ours.iter().zip(&expected) {
+            assert_close(ours, expected);
         }
         let loss: f64 = ours.iter().map(|(_, loss)| loss).sum();
         assert!((loss - total.unwrap()).abs() < 1e-12 * loss);
     }
 }
 
-/// The program's arithmetic, element by element: the carry, the inputs of the window, and whether it is the first.
-fn naive(weights: &Weights<f64>, x: &DMatrix<f64>, carry: &mut Vec<f64>, start: usize) -> Weights<f64> {
-    let fed = |values: &[f64]| [values, &[-1.0]].concat();
+/// Computes the gradient of the window at step `start` by the program's rules, element by element. Updates `carry`.
+fn naive_gradient(weights: &Weights<f64>, x: &DMatrix<f64>, carry: &mut Vec<f64>, start: usize) -> Weights<f64> {
+    let with_bias = |values: &[f64]| [values, &[-1.0]].concat();
     let times = |w: &DMatrix<f64>, v: &[f64]| -> Vec<f64> {
         (0..w.nrows()).map(|i| v.iter().enumerate().map(|(j, v)| w[(i, j)] * v).sum()).collect()
     };
     let mut h = vec![carry.clone()];
     for t in 0..WINDOW {
-        let input = times(&weights.ih, &fed(x.column(start + t).as_slice()));
-        let state = times(&weights.hh, &fed(&h[t]));
+        let input = times(&weights.ih, &with_bias(x.column(start + t).as_slice()));
+        let state = times(&weights.hh, &with_bias(&h[t]));
         h.push((0..UNITS).map(|i| (input[i] + state[i]).tanh()).collect());
     }
     carry.clone_from(&h[WINDOW]);
     let mut delta: Vec<f64> =
-        times(&weights.ho, &fed(&h[WINDOW])).iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect();
+        times(&weights.ho, &with_bias(&h[WINDOW])).iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect();
     delta[CLASS] -= 1.0;
 
     let outer = |d: &[f64], v: &[f64]| DMatrix::from_fn(d.len(), v.len(), |i, j| d[i] * v[j]);
@@ -110,13 +110,13 @@ fn naive(weights: &Weights<f64>, x: &DMatrix<f64>, carry: &mut Vec<f64>, start: 
     let mut gradient = Weights {
         ih: DMatrix::zeros(UNITS, INPUTS + 1),
         hh: DMatrix::zeros(UNITS, UNITS + 1),
-        ho: outer(&delta, &fed(&h[WINDOW])),
+        ho: outer(&delta, &with_bias(&h[WINDOW])),
     };
     for t in (0..WINDOW).rev() {
         let d_z: Vec<f64> = (0..UNITS).map(|i| (1.0 - h[t + 1][i] * h[t + 1][i]) * d_h[i]).collect();
-        gradient.ih += outer(&d_z, &fed(x.column(start + t).as_slice()));
-        // Before a sequence's first step the program has zeros also in the place of the bias input.
-        let before = if start + t == 0 { vec![0.0; UNITS + 1] } else { fed(&h[t]) };
+        gradient.ih += outer(&d_z, &with_bias(x.column(start + t).as_slice()));
+        // Before the first step of a sequence, the program's extended state is all zeros, including the bias input.
+        let before = if start + t == 0 { vec![0.0; UNITS + 1] } else { with_bias(&h[t]) };
         gradient.hh += outer(&d_z, &before);
         d_h = (0..UNITS).map(|i| (0..UNITS).map(|j| weights.hh[(i, j)] * d_z[j]).sum()).collect();
     }
@@ -127,27 +127,27 @@ fn naive(weights: &Weights<f64>, x: &DMatrix<f64>, carry: &mut Vec<f64>, start: 
 }
 
 #[test]
-fn by_the_programs_rules_the_gradient_equals_a_naive_one() {
+fn program_rules_match_a_naive_implementation() {
     let mut clamped = false;
     for seed in 0..10 {
         let (weights, x) = draw(seed);
         let mut carry = vec![0.0; UNITS];
-        for (window, (ours, _)) in by_rules(PROGRAM, &weights, &x).iter().enumerate() {
-            assert_close(ours, &naive(&weights, &x, &mut carry, window * WINDOW));
+        for (window, (ours, _)) in gradients(PROGRAM, &weights, &x).iter().enumerate() {
+            assert_close(ours, &naive_gradient(&weights, &x, &mut carry, window * WINDOW));
             clamped |= ours.ho.iter().any(|element| element.abs() > 0.499_999);
         }
     }
-    assert!(clamped, "no element reaches the limit, so the test does not show that there is one");
+    assert!(clamped, "no element is clamped, so the test does not cover the limit");
 }
 
 #[test]
-fn the_run_says_which_gradient_it_was() {
+fn summary_and_captions_name_the_gradient() {
     let results = Results::of(&Options::small().set("parts", "b,c").set("study-gradient", "program"));
     let summary = results.summary();
     assert_eq!(summary["study_gradient"], "program");
     assert_eq!(Results::shared().summary()["study_gradient"], "exact");
     for caption in results.run.stdout.lines().filter(|line| line.starts_with("Table ")) {
-        assert!(caption.contains("gradient of its program"), "{caption}");
+        assert!(caption.contains("gradient of the study's program"), "{caption}");
     }
     let losses = [&summary["part_b"][0]["training_loss"], &summary["part_c"][0]["validation_loss"]].map(numbers);
     assert!(losses.iter().flatten().all(|&loss| loss > 0.0 && loss < 100.0), "{losses:?}");

@@ -1,9 +1,9 @@
-//! `summary.json`: every score of every model, and what it was run on.
+//! Contents of `summary.json`: all scores of all models, the data, the seed and the machine.
 
 use crate::common::{Results, numbers};
 use serde_json::{Value, json};
 
-/// Six classes of so many test windows in the shared run.
+/// Number of test windows per class in the shared run.
 const PER_CLASS: f64 = 7.0;
 
 fn assert_scores(test: &Value) {
@@ -18,7 +18,7 @@ fn assert_scores(test: &Value) {
         assert!((row.iter().sum::<f64>() - PER_CLASS).abs() < 1e-12, "{row:?}");
     }
     let right: f64 = rows.iter().enumerate().map(|(class, row)| row[class]).sum();
-    assert!((right / (6.0 * PER_CLASS) - top[0]).abs() < 1e-12, "the diagonal is what top-1 counts");
+    assert!((right / (6.0 * PER_CLASS) - top[0]).abs() < 1e-12, "top-1 must be the share of the diagonal");
 }
 
 fn assert_losses(losses: &Value, epochs: usize) {
@@ -28,19 +28,19 @@ fn assert_losses(losses: &Value, epochs: usize) {
 }
 
 #[test]
-fn it_has_every_score_of_every_model() {
+fn summary_contains_all_scores_of_all_models() {
     let summary = Results::shared().summary();
     for part in ["part_b", "part_c"] {
         let models = summary[part].as_array().expect(part);
         assert_eq!(models.len(), 8, "{part}");
         for model in models {
-            assert_scores(&model["last_checkpoint"]);
+            assert_scores(&model["last_epoch"]);
             assert_losses(&model["training_loss"], 3);
             if part == "part_b" {
-                assert!(model["early_stop"].is_null());
+                assert!(model["best_epoch"].is_null());
                 assert_losses(&model["validation_loss"], 0);
             } else {
-                assert_scores(&model["early_stop"]["test"]);
+                assert_scores(&model["best_epoch"]["test"]);
                 assert_losses(&model["validation_loss"], 3);
             }
         }
@@ -53,10 +53,10 @@ fn it_has_every_score_of_every_model() {
     let better = &summary["better"];
     for seed in better["seeds"].as_array().expect("seeds") {
         assert_scores(&seed["test"]);
-        // 4 updates of 3 batches an epoch: one epoch and the beginning of a second.
+        // 4 updates at 3 batches per epoch: one epoch and the start of a second.
         assert_losses(&seed["training_loss"], 2);
     }
-    // 50 units, three samples of 3 channels a step, 6 classes, the two biases of torch.nn.RNN.
+    // 50 units, three samples of 3 channels per step, 6 classes, and two biases as in torch.nn.RNN.
     assert_eq!(better["parameters"], 50 * 9 + 50 * 50 + 2 * 50 + 6 * 50 + 6);
     assert_eq!(better["updates"], 4);
     assert_eq!(better["model"], "elman");
@@ -66,7 +66,7 @@ fn it_has_every_score_of_every_model() {
 }
 
 #[test]
-fn it_says_what_it_was_run_on() {
+fn summary_contains_data_seed_and_machine() {
     let summary = Results::shared().summary();
     assert!(summary["program"].as_str().is_some_and(|program| program.starts_with("har ")));
     assert!(summary["machine"]["threads"].as_u64().is_some_and(|threads| threads >= 1));
@@ -79,6 +79,6 @@ fn it_says_what_it_was_run_on() {
     assert_eq!(data["steps"], 150);
     assert_eq!(data["classes"], json!(["downstairs", "jogging", "sitting", "standing", "upstairs", "walking"]));
     assert_eq!(data["channels"].as_array().map(Vec::len), Some(3));
-    assert!(data["split"].as_str().is_some_and(|split| split.contains("random windows, 16 + 7 a class")));
+    assert!(data["split"].as_str().is_some_and(|split| split.contains("random windows, 16 + 7 per class")));
     assert!(data["path"].is_null() && data["citation"].is_null());
 }

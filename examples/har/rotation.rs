@@ -1,12 +1,13 @@
-//! Data augmentation: rotates a training window as if the phone had been worn a little differently.
+//! Data augmentation: rotates a training window, as if the phone had been worn in a slightly different orientation.
 //!
-//! A sensor's three axes are fixed to the phone, so another way of wearing it is a rotation `R` of every sample, `a' =
-//! R a`, and the activity is still the same. Two rotations are drawn each time a window is trained on:
+//! The three axes of a sensor are fixed to the phone. Another orientation of the phone is therefore a rotation `R` of
+//! every sample, `a' = R a`, and does not change the activity. Each time a window is trained on, two rotations are
+//! drawn:
 //!
-//! - a *small turn* about any axis: the rotation vector (axis times angle, in radians) is normal, with a standard
-//!   deviation that the recipe chooses ([`Spread`]), one for the axis nearest to the vertical and one for the others;
-//! - with probability one half, a *half turn* about the axis nearest to the vertical: the phone put into the pocket
-//!   with its other side to the leg, which negates the other two axes.
+//! - a *small rotation* about any axis. Its rotation vector (axis times angle, in radians) is normal. The standard
+//!   deviations are given by [`Spread`]: one for the axis nearest to the vertical, another for the two other axes;
+//! - with probability one half, a *half turn* about the axis nearest to the vertical. It corresponds to a phone with
+//!   its other side towards the leg, and negates the two other axes.
 
 use longhand::nalgebra::{Rotation3, Vector3};
 use longhand_data::{DataError, Normaliser, Windows};
@@ -15,7 +16,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 const HALF_TURN_PROBABILITY: f64 = 0.5;
 
-/// Standard deviations of a small turn, in radians.
+/// Standard deviations of a small rotation, in radians.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
     /// About each of the two axes nearest to the horizontal.
@@ -24,37 +25,39 @@ pub struct Spread {
     pub yaw: f32,
 }
 
-/// Rotations of the sensors whose three axes are among the channels.
+/// Draws random rotations and applies them to all sensors of a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Turns {
+pub struct RandomRotation {
     spread: Spread,
-    /// The axis nearest to the vertical: the one with the largest mean in the first sensor.
+    /// The axis nearest to the vertical: the axis of the first sensor with the largest absolute mean.
     vertical: usize,
 }
 
-impl Turns {
-    /// Finds the vertical axis in the training part; `None` if the channels are not the x, y and z of one or more sensors,
-    /// because a rotation then has no meaning.
+impl RandomRotation {
+    /// Finds the vertical axis in the training windows.
+    ///
+    /// Returns `None` if the channels are not the axes x, y and z of one or more sensors, because a rotation is not
+    /// defined for them.
     pub fn fit(training: &Windows, spread: Spread) -> Option<Self> {
         let axes = ["x", "y", "z"];
         let names = training.channels.iter().map(|channel| channel.name.as_str());
-        let whole = training.channels.len().is_multiple_of(3);
-        if !whole || names.zip(axes.iter().cycle()).any(|(name, axis)| name.rsplit('.').next() != Some(axis)) {
+        let whole_sensors = training.channels.len().is_multiple_of(3);
+        if !whole_sensors || names.zip(axes.iter().cycle()).any(|(name, axis)| name.rsplit('.').next() != Some(axis)) {
             return None;
         }
-        let mean = Normaliser::fit(training);
-        let steepness = |&axis: &usize| mean.mean()[axis].abs();
-        let vertical = (0..3).max_by(|a, b| steepness(a).total_cmp(&steepness(b)))?;
-        Some(Turns { spread, vertical })
+        let normaliser = Normaliser::fit(training);
+        let absolute_mean = |&axis: &usize| normaliser.mean()[axis].abs();
+        let vertical = (0..3).max_by(|a, b| absolute_mean(a).total_cmp(&absolute_mean(b)))?;
+        Some(RandomRotation { spread, vertical })
     }
 
-    /// A normaliser fitted to the training windows both unchanged and after a half turn, since the network sees both.
+    /// Fits a normaliser to the training windows and to their copies after a half turn, because the network sees both.
     pub fn normaliser(self, training: &Windows) -> Result<Normaliser, DataError> {
         let mut values = training.values().to_vec();
         values.extend_from_slice(training.values());
         let half_turn = self.half_turn();
         for sensor in values[training.values().len()..].chunks_exact_mut(3) {
-            turn(&half_turn, sensor);
+            rotate(&half_turn, sensor);
         }
         let twice = |labels: &[usize]| [labels, labels].concat();
         let people = [training.people.as_slice(), training.people.as_slice()].concat();
@@ -63,10 +66,10 @@ impl Turns {
             .map(|windows| Normaliser::fit(&windows))
     }
 
-    /// Turns one window, not yet normalised, by a random rotation.
+    /// Rotates one window in place by a random rotation. The window must not be normalised yet.
     pub fn apply<R: Rng>(self, window: &mut [f32], generator: &mut R) {
         let rotation = self.draw(generator);
-        window.chunks_exact_mut(3).for_each(|sensor| turn(&rotation, sensor));
+        window.chunks_exact_mut(3).for_each(|sensor| rotate(&rotation, sensor));
     }
 
     fn draw<R: Rng>(self, generator: &mut R) -> Rotation3<f32> {
@@ -85,7 +88,7 @@ impl Turns {
     }
 }
 
-fn turn(rotation: &Rotation3<f32>, sensor: &mut [f32]) {
-    let turned = rotation * Vector3::from_column_slice(sensor);
-    sensor.copy_from_slice(turned.as_slice());
+fn rotate(rotation: &Rotation3<f32>, sensor: &mut [f32]) {
+    let rotated = rotation * Vector3::from_column_slice(sensor);
+    sensor.copy_from_slice(rotated.as_slice());
 }

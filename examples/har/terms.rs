@@ -1,0 +1,32 @@
+//! Explanations and warnings that the opening lines, tables, figures and `summary.json` share.
+
+/// The abbreviations of the study's settings.
+pub const SETTINGS: &str = "LR: learning rate; N: hidden units; B: length of the truncation window, in steps";
+
+/// The study's name for `B`. It needs a remark, because B usually means the number of sequences per update.
+pub const STUDY_BATCH: &str = "The study calls B the mini batch size, but each update uses one sequence.";
+
+/// Definition of the top-k scores.
+pub const TOP_K: &str = "Top-k: share of test windows whose true class is among the k highest outputs";
+
+/// Definition of the best epoch.
+pub const BEST_EPOCH: &str = "Best epoch: the epoch with the lowest validation loss. Training continues after it.";
+
+/// The reason why the two losses of part c differ.
+pub const VALIDATION_LOSS: &str = "Why the validation loss is often several times the training loss: all truncation \
+     windows of a sequence have the same class, and the weights are updated after each of them. The training loss of a \
+     window is therefore measured with weights that were just moved towards its class. The validation loss is measured \
+     after the epoch, with fixed weights that favour the classes of the last training sequences.";
+
+/// The warning about the scores of a quick run.
+pub const QUICK: &str = "Quick run: training is too short and the test set too small for meaningful scores. \
+     Run without --quick to compare models.";
+
+/// The warning beside the study's published scores.
+pub fn published(synthetic: bool) -> &'static str {
+    if synthetic {
+        "Warning: the published scores are for real recordings. Scores on synthetic recordings are not comparable."
+    } else {
+        "The published scores are for the study's own recordings."
+    }
+}
