@@ -118,7 +118,7 @@ fn training_and_validation_loss(results: &Results) -> Result<Figure, ReportError
             .curve(LossCurve::new("training", trained.training_loss.clone()))
             .curve(LossCurve::new("validation", trained.validation_loss.clone()));
         match trained.best_epoch {
-            Some((epoch, _)) => panel.early_stop(epoch),
+            Some((epoch, _)) => panel.best_epoch(epoch),
             None => panel,
         }
     };

@@ -68,7 +68,7 @@ fn run() -> Result<(), ReportError> {
             LossPanel::new(name)
                 .curve(LossCurve::new("training", losses(index, 0.0)))
                 .curve(LossCurve::new("validation", losses(index, 0.3)))
-                .early_stop([38, 50, 12, 35, 50, 50, 46, 1][index])
+                .best_epoch([38, 50, 12, 35, 50, 50, 46, 1][index])
         })
         .collect();
     let axes = LossAxes::new("loss (nats per sequence)").columns(4);

@@ -63,9 +63,9 @@ fn loss_curves_have_axes_titles_and_legends() -> Outcome {
     assert_contains(&shared, &["training loss (nats per sequence)", "epoch", "LR 0.1", "LR 0.05", "N 50"]);
     assert_eq!(shared.matches("N 50").count(), 1, "equal legends must be drawn once");
 
-    let panels = [panel("LR 0.1", "N 50", &[1.8, 1.0]), panel("LR 0.05", "N 100", &[1.7, 1.1]).early_stop(1)];
+    let panels = [panel("LR 0.1", "N 50", &[1.8, 1.0]), panel("LR 0.05", "N 100", &[1.7, 1.1]).best_epoch(1)];
     let own = texts(&loss_curves(&caption(), &axes.columns(1), &panels)?)?;
-    assert_contains(&own, &["N 50", "N 100", "early stop: epoch 1"]);
+    assert_contains(&own, &["N 50", "N 100", "best epoch: 1"]);
     assert_eq!(own.matches("other").count(), 2, "different legends must be drawn in each panel");
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::{Path, Scalar, Tensors};
 #[track_caller]
 pub fn clip_by_value<T: Scalar, P: Tensors<T>>(gradients: &mut P, limit: T) {
     assert!(limit > T::zero(), "the limit for clipping by value is {limit}, but it must be above 0");
-    gradients.visit_mut(&Path::ROOT, &mut |_, _, values| each(Hold(limit), [], [values]));
+    gradients.visit_mut(&Path::ROOT, &mut |_, _, values| each(Clamp(limit), [], [values]));
 }
 
 /// Scales all gradients together so that their norm, taken over *all* tensors at once, is at most `max_norm`; returns
@@ -52,20 +52,20 @@ pub fn global_norm<T: Scalar, P: Tensors<T>>(gradients: &P) -> T {
 
 /// Clamps an element to `[-limit, limit]`; NaN stays NaN.
 #[inline(always)]
-pub(crate) fn hold<T: Scalar, V: Real<Scalar = T>>(value: V, limit: T) -> V {
+pub(crate) fn clamp<T: Scalar, V: Real<Scalar = T>>(value: V, limit: T) -> V {
     value.constant(-limit).max(value.constant(limit).min(value))
 }
 
 /// The same as a separate pass.
 #[derive(Clone, Copy)]
-struct Hold<T>(T);
+struct Clamp<T>(T);
 
-compiled_here!(Hold<T>, 0, 1);
+compiled_here!(Clamp<T>, 0, 1);
 
-impl<T: Scalar> Equations<T, 0, 1> for Hold<T> {
+impl<T: Scalar> Equations<T, 0, 1> for Clamp<T> {
     #[inline(always)]
     fn apply<V: Real<Scalar = T>>(self, []: [V; 0], [value]: [V; 1]) -> [V; 1] {
-        [hold(value, self.0)]
+        [clamp(value, self.0)]
     }
 }
 

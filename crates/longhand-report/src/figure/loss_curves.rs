@@ -48,10 +48,10 @@ impl LossPanel {
         self
     }
 
-    /// Marks the epoch of early stopping (counted from 1) by a vertical line and a line of text below the panel's
+    /// Marks the best epoch, whose model early stopping keeps (counted from 1), by a vertical line and a line of text below the panel's
     /// title.
     #[must_use]
-    pub fn early_stop(self, epoch: usize) -> Self {
+    pub fn best_epoch(self, epoch: usize) -> Self {
         Self { stop_epoch: Some(epoch), ..self }
     }
 
@@ -108,7 +108,7 @@ impl LossAxes {
 /// let panel = LossPanel::new("LR 0.1, N 50, B 10")
 ///     .curve(LossCurve::new("training", vec![1.8, 1.2, 0.9]))
 ///     .curve(LossCurve::new("validation", vec![1.9, 1.5, 1.6]))
-///     .early_stop(2);
+///     .best_epoch(2);
 /// let caption = Caption::new("Training and validation loss").subtitle("synthetic data");
 /// let axes = LossAxes::new("loss (nats per sequence)").columns(4);
 /// let svg = loss_curves(&caption, &axes, &[panel])?.to_svg();
@@ -162,13 +162,13 @@ const BOTTOM: f64 = 54.0;
 /// Colour of the grid.
 const GRID: &str = "#cccccc";
 
-/// Draws title, early stop and legend above a panel; returns the `y` below them.
+/// Draws title, best epoch and legend above a panel; returns the `y` below them.
 fn heading(page: &mut Page, panel: &LossPanel, (x, y): (f64, f64), room: f64, legend: bool) -> f64 {
     page.panel_title((x, y + 18.0), room, &panel.title);
     let mut below = y + 26.0;
     if let Some(epoch) = panel.stop_epoch {
         let note = TextStyle { colour: FAINT, ..TextStyle::new(style::TICK, Anchor::Start) };
-        page.text(x, below + 11.0, &format!("early stop: epoch {epoch}"), note);
+        page.text(x, below + 11.0, &format!("best epoch: {epoch}"), note);
         below += 18.0;
     }
     if legend {

@@ -1,7 +1,7 @@
-//! Equations element by element, each written once: for a vector of any instruction set, and for any other scalar.
+//! Element-wise equations, each written once for the vectors of all instruction sets and for all other scalar types.
 //!
-//! A layer writes its step as an [`Equations`], in the symbols of its derivation, and hands over the bands of rows that
-//! they read and change. One pass then goes over all of them: what one equation gives, the next finds in a register.
+//! A layer defines a step as [`Equations`], in the symbols of its derivation, and passes the bands of rows that they read and change.
+//! All equations are computed in one pass, so intermediate results stay in registers.
 
 use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision};
 use super::pack::size;
@@ -11,8 +11,8 @@ use super::vector::Vector;
 use crate::Scalar;
 use core::marker::PhantomData;
 
-/// Equations for one element: from `READ` values that are read and `CHANGED` values that stand where the results go, to
-/// the results.
+/// Equations for one element: they compute the results from `READ` values that are only read and `CHANGED` values, which the results
+/// replace.
 ///
 /// `apply` must be `#[inline(always)]`: it is compiled with an instruction set only inside of a kernel.
 pub(crate) trait Equations<T, const READ: usize, const CHANGED: usize>: CompiledHere<T, READ, CHANGED> {
@@ -79,7 +79,7 @@ pub(crate) struct Rows<'a, T> {
     matrix: PhantomData<&'a [T]>,
 }
 
-/// The same, to be written.
+/// The same, mutable.
 #[derive(Debug)]
 pub(crate) struct RowsMut<'a, T> {
     first: *mut T,
@@ -102,7 +102,7 @@ pub(crate) fn bands<const BANDS: usize, T>(matrix: &[T], rows: usize, columns: u
     })
 }
 
-/// The same, to be written: no two bands share an element.
+/// The same, mutable: no two bands share an element.
 #[inline]
 pub(crate) fn bands_mut<const BANDS: usize, T>(
     matrix: &mut [T],
@@ -129,7 +129,7 @@ pub(crate) fn band<T>(matrix: &[T], (bands, index): (usize, usize), rows: usize,
     Rows { first, height: rows, columns, column_stride: bands * rows, matrix: PhantomData }
 }
 
-/// The same, to be written.
+/// The same, mutable.
 #[inline]
 pub(crate) fn band_mut<T>(
     matrix: &mut [T],

@@ -1,10 +1,10 @@
-//! A few values of one kind, as the equations of a cell have them: arrays whose length belongs to the cell.
+//! A fixed number of values, such as the gates or the states of a cell: arrays whose length the cell defines.
 
 /// A fixed number of values: an array. Implemented by the library only.
 ///
 /// Its methods are inlined everywhere: in a kernel, a function that is not inlined is compiled without the instruction set.
 pub trait Group<V>: Copy {
-    /// How many values.
+    /// Number of values.
     const COUNT: usize;
     /// The same value everywhere.
     fn filled(value: V) -> Self;

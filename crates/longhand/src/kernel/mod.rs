@@ -1,16 +1,16 @@
 //! Every product and every vectorised function of the library, and its only `unsafe` code.
 //!
-//! The layers say *what* is multiplied and whether the result replaces or is added, and write their own [`Equations`]
-//! of an element; this module picks the instruction set at run time. `f32` and `f64` take the fast paths, every other
-//! scalar plain loops.
+//! The layers choose the operands, choose whether the result is added or replaces a value, and define the element-wise
+//! [`Equations`]. This module selects the instruction set at run time. `f32` and `f64` run on vectors, all other scalar types on plain
+//! loops.
 //!
 //! # Where `unsafe` remains, and why
 //! | place | reason |
 //! |---|---|
 //! | the one call of each function with `#[target_feature]` ([`instruction_set`]) | a [token](vector::Vector::Token) proves that the processor has the instructions |
 //! | intrinsics, in the implementations of [`vector::Vector`] | the same; arithmetic on vectors is then a safe function |
-//! | loads and stores through pointers | the slices' lengths are asserted where a kernel is made or run |
-//! | one type of scalars under two names | `TypeId` says that they are one |
+//! | loads and stores through pointers | the lengths of the slices are asserted when a kernel is created or run |
+//! | a generic scalar type that is `f32` or `f64` | checked by `TypeId` |
 //!
 //! `rten-simd` and `pulp` have such tokens too. The first lacks `f64`; either left the partial loads, the sums and the
 //! transposes of each instruction set to be written here, and cost 3 to 24 % where it replaced them (AVX2, `f32`).

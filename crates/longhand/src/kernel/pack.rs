@@ -1,4 +1,4 @@
-//! Operands of a product, and the left one as the kernels want it.
+//! Operands of a product, and the left operand packed for the kernels.
 
 use super::aligned::Aligned;
 use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
@@ -18,7 +18,7 @@ pub(super) fn size(a: usize, b: usize) -> usize {
     a.checked_mul(b).expect("the size of an operand fits in usize")
 }
 
-/// A matrix to read, with its strides: element `(i, j)` stands at `i * row_stride + j * column_stride`.
+/// A read-only matrix with its strides: element `(i, j)` is at `i * row_stride + j * column_stride`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Operand<'a, T> {
     pub(crate) values: &'a [T],
@@ -35,7 +35,7 @@ impl<'a, T> Operand<'a, T> {
         Operand { values, rows, columns, row_stride: 1, column_stride: rows }
     }
 
-    /// One column of `rows` elements that are all the one of `value`.
+    /// One column of `rows` elements, all equal to the element of `value`.
     pub(crate) fn repeated(value: &'a [T; 1], rows: usize) -> Self {
         Operand { values: value, rows, columns: 1, row_stride: 0, column_stride: 0 }
     }
@@ -53,7 +53,7 @@ impl<'a, T> Operand<'a, T> {
         assert!(is_empty || last < self.values.len(), "an operand of a product is not whole");
     }
 
-    /// Its transpose: the same elements, strides exchanged.
+    /// The transpose: the same elements with exchanged strides.
     pub(crate) fn transposed(self) -> Self {
         Operand {
             values: self.values,
@@ -90,9 +90,9 @@ where
     }
 }
 
-/// A left operand in panels of as many rows as a tile has: each panel is then read from front to back, in whole vectors.
-/// Below the last row stand zeros, or, in a transpose, that row again; a product never shows it. Weights are packed once
-/// a window and used at each of its steps.
+/// A left operand in panels with as many rows as a tile has. Each panel is read from front to back in whole vectors. The rows below the
+/// last row are padding (zeros or, in a transpose, copies of the last row), which a product does not write. Weights are packed once per
+/// window and used at each of its steps.
 #[derive(Debug)]
 pub(crate) struct Packed<T> {
     values: Aligned<T>,
@@ -108,7 +108,7 @@ impl<T> Default for Packed<T> {
 }
 
 impl<T: Scalar> Packed<T> {
-    /// Takes over the elements of `a`.
+    /// Packs the elements of `a`.
     pub(crate) fn pack(&mut self, a: Operand<'_, T>) {
         self.pack_for(a, InstructionSet::best());
     }
@@ -129,17 +129,17 @@ impl<T: Scalar> Packed<T> {
     }
 }
 
-/// The elements column by column: what scalars without vectors have for panels.
+/// The elements column by column, for scalar types without vectors.
 pub(super) fn pack_plain<T: Scalar>(to: &mut [T], a: Operand<'_, T>) {
     for (to, (column, row)) in to.iter_mut().zip((0..a.columns).flat_map(|j| (0..a.rows).map(move |i| (j, i)))) {
         *to = a.values[row * a.row_stride + column * a.column_stride];
     }
 }
 
-/// A matrix that is whole, and where it goes.
+/// A matrix whose bounds were checked, and the destination of its elements.
 pub(super) struct Packing<'a, T> {
     pub(super) to: *mut T,
-    /// Elements that can be written there.
+    /// Number of elements that can be written at the destination.
     pub(super) room: usize,
     pub(super) from: *const T,
     pub(super) rows: usize,

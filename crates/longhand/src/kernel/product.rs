@@ -2,7 +2,7 @@
 //!
 //! `A` is packed into panels ([`Packed`]). For each panel and each few columns of `B`, a *tile* of the result is kept
 //! in registers while the inner dimension runs: `tile += a[:, p] * b[p, :]`, an outer product at a time. A product with
-//! one column, as each step of a single sequence has, stands in [`column`](super::column).
+//! one column, which each step of a single sequence needs, is defined in [`column`](super::column).
 
 use super::column::product_once;
 use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
@@ -13,10 +13,10 @@ use crate::Scalar;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-/// What becomes of a product.
+/// How a product is written to its result.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Accumulate<'a, T> {
-    /// It replaces what stands in the result.
+    /// It replaces the result.
     Replace,
     /// It is added to the result.
     Add,
@@ -25,7 +25,7 @@ pub(crate) enum Accumulate<'a, T> {
 }
 
 impl<T> Accumulate<'_, T> {
-    /// What the first column of a result of so many rows starts from.
+    /// The values that the first column of a result with `rows` rows starts from.
     #[inline(always)]
     pub(super) fn start(self, out: *mut T, rows: usize) -> Option<*const T> {
         match self {
@@ -36,7 +36,7 @@ impl<T> Accumulate<'_, T> {
     }
 }
 
-/// Buffers of a product, grown once.
+/// Buffers of a product, which are allocated at the first call.
 #[derive(Debug)]
 pub(crate) struct Workspace<T> {
     packed: Packed<T>,
@@ -49,13 +49,13 @@ impl<T: Scalar> Default for Workspace<T> {
     }
 }
 
-/// Columns of `A` packed at a time, so that a panel stays in the first-level cache.
+/// Number of columns of `A` that are packed at a time, so that a panel stays in the first-level cache.
 const DEPTH: usize = 256;
 
 /// `out = a b` or `out += a b`, with `out` stored column by column.
 ///
-/// When adding, the whole product is worked out first and added once, so that adding it a second time to a gradient
-/// doubles that gradient exactly.
+/// When adding, the whole product is computed first and added once, so that adding it to a gradient a second time doubles that
+/// gradient exactly.
 pub(crate) fn product<T: Scalar>(
     out: &mut [T],
     accumulate: Accumulate<'_, T>,
@@ -137,7 +137,7 @@ pub(crate) fn plain<T: Scalar>(out: &mut [T], accumulate: Accumulate<'_, T>, a: 
     }
 }
 
-/// The operands of one product, as pointers whose reach was checked.
+/// The operands of one product, as pointers whose bounds were checked.
 struct Product<'a, T> {
     out: *mut T,
     /// The values that the first column of the result starts from, and the step to those of the next.
@@ -207,7 +207,7 @@ impl<T: Precision> Kernel<T> for Product<'_, T> {
             let first_row = vector * V::LANES;
             let mut column = 0;
             for tiles in (1..=self.columns.div_ceil(V::TILE_COLUMNS)).rev() {
-                // Of nearly one width: a narrow tile at the end would have too few sums to keep the multipliers busy.
+                // Tiles of nearly equal width: a narrow tile at the end would have too few independent sums to keep the multipliers busy.
                 let width = (self.columns - column).div_ceil(tiles);
                 // SAFETY: the tile lies inside the result, and the panel holds `height` vectors for each `p`.
                 unsafe { self.tile::<V>(token, panel, height, width, first_row, column) };
@@ -276,7 +276,7 @@ impl<T: Precision> Product<'_, T> {
                 a = a.add(HEIGHT * V::LANES);
                 b = b.wrapping_add(self.b_row_stride);
             }
-            // Not a loop, so that the sums stay in registers: none is found by an index that is not constant.
+            // Not a loop: only sums with constant indices stay in registers.
             macro_rules! put {
                 ($($j:literal)*) => {
                     $(if $j < WIDTH {

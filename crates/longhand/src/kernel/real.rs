@@ -1,4 +1,4 @@
-//! What equations are written in: a number of any kind, or a vector of them.
+//! The type that equations are written for: a scalar of any type, or a SIMD vector of scalars.
 
 use super::exponential::{sigmoid_of, sigmoid_vector};
 use super::precision::Precision;
@@ -16,7 +16,7 @@ pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Se
 
     /// The constant `value`, in every lane of a vector.
     fn constant(self, value: Self::Scalar) -> Self;
-    /// The constant nearest to a number written in the code.
+    /// The constant nearest to a real number.
     #[inline(always)]
     fn number(self, value: f64) -> Self {
         self.constant(real(value))

@@ -1,4 +1,4 @@
-//! The Elman recurrent layer (Elman, "Finding Structure in Time", 1990), as PyTorch's `nn.RNN` writes it.
+//! The Elman recurrent layer (Elman, "Finding Structure in Time", 1990), in the convention of PyTorch's `nn.RNN`.
 //!
 //! # Equations
 //! For each step `t` of each sequence, with `h[-1]` the carry:
@@ -12,22 +12,22 @@
 //! |---|---|---|
 //! | `x` | `input` | `inputs x (steps * batch)` |
 //! | `h` | `hidden` | `units x (steps * batch)` |
-//! | `h[t-1]` | `state` | `units x (steps * batch)` |
+//! | `h[t-1]` | `states` | `units x (steps * batch)` |
 //! | `W_ih`, `W_hh` | `weight_ih_l0`, `weight_hh_l0` | `units x inputs`, `units x units` |
 //! | `b_ih`, `b_hh` | `bias_ih_l0`, `bias_hh_l0` | `units` |
 //!
-//! A reset puts zero for `h[t-1]`; an invalid step leaves `h[t] = h[t-1]` in the carry and gives no output.
+//! A reset sets `h[t-1]` to zero. An invalid step leaves `h[t] = h[t-1]` in the carry, and its output is zero.
 //!
-//! Hidden states and deltas too small to matter are flushed to zero: see [`vanishing`](crate::vanishing).
+//! Hidden states and deltas that are too small to matter are set to zero: see [`vanishing`](crate::vanishing).
 //!
 //! # Derivation of the backward pass
 //! Write `d_v` for the gradient of the loss with respect to `v`. The hidden state `h[t]` is used twice: as the output
-//! and as the state that the next step starts from. So, going backwards from the last step,
+//! and as the state before the next step. So, going backwards from the last step,
 //!
 //! ```text
-//! d_h[t] = d_output[t] + d_carry                        what both uses say
+//! d_h[t] = d_output[t] + d_carry                        the sum over both uses
 //! d_z[t] = d_h[t] * (1 - h[t]^2)                        tanh' = 1 - tanh^2   (relu: d_h[t] where h[t] > 0)
-//! d_carry = W_hh' d_z[t]                                z[t] is linear in h[t-1], so the transpose takes it back
+//! d_carry = W_hh' d_z[t]                                z[t] is linear in h[t-1], so its gradient needs the transpose
 //! ```
 //!
 //! and, since every step has the same weights, their gradients are sums over the steps, which are matrix products:
@@ -52,11 +52,11 @@ pub type Elman<T> = Recurrent<T, ElmanCell>;
 /// The equations of an Elman layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ElmanCell {
-    /// What follows the pre-activation.
+    /// The function of the pre-activation.
     pub nonlinearity: Nonlinearity,
 }
 
-/// What follows the pre-activation of an Elman layer.
+/// The function of the pre-activation of an Elman layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Nonlinearity {
     /// `tanh(z)`.

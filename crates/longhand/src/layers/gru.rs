@@ -1,12 +1,12 @@
-//! The GRU layer (Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014), as PyTorch's `nn.GRU`
-//! writes it: the reset gate acts after the recurrent product, which can then be one product for all gates.
+//! The GRU layer (Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014), in the convention of
+//! PyTorch's `nn.GRU`: the reset gate acts after the recurrent product, which can then be one product for all gates.
 //!
 //! # Equations
-//! For each step `t` of each sequence, with `h[-1]` the carry and `*` element by element:
+//! For each step `t` of each sequence, with `h[-1]` the carry and `*` element-wise:
 //!
 //! ```text
-//! a[t] = W_ih x[t] + b_ih                               what the input says to the three gates, one below the other
-//! u[t] = W_hh h[t-1] + b_hh                             what the state says to them
+//! a[t] = W_ih x[t] + b_ih                               the input's part of the three gates, one below the other
+//! u[t] = W_hh h[t-1] + b_hh                             the state's part
 //! r[t] = sigmoid(a_r[t] + u_r[t])                       reset gate: how much of the state the candidate sees
 //! z[t] = sigmoid(a_z[t] + u_z[t])                       update gate: how much of the state is kept
 //! n[t] = tanh(a_n[t] + r[t] * u_n[t])                   candidate
@@ -17,21 +17,21 @@
 //! |---|---|---|
 //! | `x` | `input` | `inputs x (steps * batch)` |
 //! | `h` | `hidden` | `units x (steps * batch)` |
-//! | `h[t-1]` | `state` | `units x (steps * batch)` |
+//! | `h[t-1]` | `states` | `units x (steps * batch)` |
 //! | `a`, then `r z n` | `gates` | `3 units x (steps * batch)` |
-//! | `u[t]` | `u` | `3 units x batch` |
-//! | `u_n` | `recurrent_n` | `units x (steps * batch)` |
+//! | `u[t]` | `state_part` | `3 units x batch` |
+//! | `u_n` | `extra` | `units x (steps * batch)` |
 //! | `W_ih`, `W_hh` | `weight_ih_l0`, `weight_hh_l0` | `3 units x inputs`, `3 units x units` |
 //! | `b_ih`, `b_hh` | `bias_ih_l0`, `bias_hh_l0` | `3 units` |
 //!
-//! The rows of `a`, `u`, of the weights and of the biases are in the order `r`, `z`, `n`. A reset puts zero for
-//! `h[t-1]`; an invalid step leaves `h[t] = h[t-1]` in the carry and gives no output.
+//! The rows of `a`, `u`, of the weights and of the biases are in the order `r`, `z`, `n`. A reset sets `h[t-1]`
+//! to zero. An invalid step leaves `h[t] = h[t-1]` in the carry, and its output is zero.
 //!
-//! Hidden states and deltas too small to matter are flushed to zero: see [`vanishing`](crate::vanishing).
+//! Hidden states and deltas that are too small to matter are set to zero: see [`vanishing`](crate::vanishing).
 //!
 //! # Derivation of the backward pass
 //! Write `d_v` for the gradient of the loss with respect to `v`. The hidden state `h[t]` is used twice: as the output
-//! and by the next step. So, going backwards from the last step, with `d_carry` what the step after this one says,
+//! and by the next step. So, going backwards from the last step, with `d_carry` the gradient from the next step,
 //!
 //! ```text
 //! d_h[t] = d_output[t] + d_carry
@@ -40,7 +40,7 @@
 //! ```
 //!
 //! then through the nonlinearities, with `sigmoid' = sigmoid (1 - sigmoid)` and `tanh' = 1 - tanh^2`. The candidate
-//! comes first, since the reset gate has its part in it:
+//! comes first, since the reset gate enters it:
 //!
 //! ```text
 //! d_a_n[t] = d_n[t] * (1 - n[t]^2)
@@ -49,7 +49,7 @@
 //! d_a_z[t] = d_z[t] * z[t] * (1 - z[t])
 //! ```
 //!
-//! The state's part `u` stands beside the input's part `a` in each gate, but behind the reset gate in the candidate:
+//! The state's part `u` is added to the input's part `a` in each gate, but in the candidate it is multiplied by the reset gate first:
 //!
 //! ```text
 //! d_u_r[t] = d_a_r[t]
@@ -57,7 +57,7 @@
 //! d_u_n[t] = d_a_n[t] * r[t]
 //! ```
 //!
-//! The step before had a part in `h[t]` through the update gate and in `u[t]` through `W_hh`:
+//! The previous state enters `h[t]` through the update gate and `u[t]` through `W_hh`:
 //!
 //! ```text
 //! d_carry = d_h[t] * z[t] + W_hh' d_u[t]

@@ -2,7 +2,7 @@
 //! each unit has one recurrent weight, to itself.
 //!
 //! # Equations
-//! For each step `t` of each sequence, with `h[-1]` the carry and `*` element by element:
+//! For each step `t` of each sequence, with `h[-1]` the carry and `*` element-wise:
 //!
 //! ```text
 //! z[t] = W_ih x[t] + b_ih + w_hh * h[t-1] + b_hh        pre-activation
@@ -37,7 +37,7 @@ pub type IndRnn<T> = Recurrent<T, IndRnnCell>;
 /// The equations of an independently recurrent layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndRnnCell {
-    /// What follows the pre-activation.
+    /// The function of the pre-activation.
     pub nonlinearity: Nonlinearity,
 }
 

@@ -1,15 +1,15 @@
 //! The LSTM layer (Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; with the forget gate of Gers,
-//! Schmidhuber and Cummins, 2000), as PyTorch's `nn.LSTM` writes it.
+//! Schmidhuber and Cummins, 2000), in the convention of PyTorch's `nn.LSTM`.
 //!
 //! # Equations
-//! For each step `t` of each sequence, with `h[-1]` and `c[-1]` the carry and `*` element by element:
+//! For each step `t` of each sequence, with `h[-1]` and `c[-1]` the carry and `*` element-wise:
 //!
 //! ```text
 //! z[t] = W_ih x[t] + b_ih + W_hh h[t-1] + b_hh          pre-activations of the four gates, one below the other
 //! i[t] = sigmoid(z_i[t])                                input gate: how much of the candidate enters the cell
 //! f[t] = sigmoid(z_f[t])                                forget gate: how much of the cell is kept
 //! g[t] = tanh(z_g[t])                                   candidate
-//! o[t] = sigmoid(z_o[t])                                output gate: how much of the cell shows
+//! o[t] = sigmoid(z_o[t])                                output gate: how much of the cell is output
 //! c[t] = f[t] * c[t-1] + i[t] * g[t]                    cell
 //! h[t] = o[t] * tanh(c[t])                              hidden state = output
 //! ```
@@ -18,20 +18,20 @@
 //! |---|---|---|
 //! | `x` | `input` | `inputs x (steps * batch)` |
 //! | `h` | `hidden` | `units x (steps * batch)` |
-//! | `h[t-1]`, `c[t-1]` | `state`, `cell` | `units x (steps * batch)` |
+//! | `h[t-1]`, `c[t-1]` | `states` | `units x (steps * batch)` each |
 //! | `z`, then `i f g o` | `gates` | `4 units x (steps * batch)` |
 //! | `W_ih`, `W_hh` | `weight_ih_l0`, `weight_hh_l0` | `4 units x inputs`, `4 units x units` |
 //! | `b_ih`, `b_hh` | `bias_ih_l0`, `bias_hh_l0` | `4 units` |
 //!
-//! The rows of `z`, of the weights and of the biases are in the order `i`, `f`, `g`, `o`. A reset puts zero for
-//! `h[t-1]` and `c[t-1]`; an invalid step leaves `h[t] = h[t-1]` and `c[t] = c[t-1]` in the carry and gives no output.
+//! The rows of `z`, of the weights and of the biases are in the order `i`, `f`, `g`, `o`. A reset sets `h[t-1]`
+//! and `c[t-1]` to zero. An invalid step leaves `h[t] = h[t-1]` and `c[t] = c[t-1]` in the carry, and its output is zero.
 //!
-//! Hidden states and deltas too small to matter are flushed to zero: see [`vanishing`](crate::vanishing).
+//! Hidden states and deltas that are too small to matter are set to zero: see [`vanishing`](crate::vanishing).
 //!
 //! # Derivation of the backward pass
 //! Write `d_v` for the gradient of the loss with respect to `v`. The hidden state `h[t]` is used twice: as the output
 //! and by the gates of the next step. The cell `c[t]` is used twice: by `h[t]` and by the next cell. So, going
-//! backwards from the last step, with `d_carry_h` and `d_carry_c` what the step after this one says,
+//! backwards from the last step, with `d_carry_h` and `d_carry_c` the gradients from the next step,
 //!
 //! ```text
 //! d_h[t] = d_output[t] + d_carry_h
@@ -51,7 +51,7 @@
 //! d_z_o[t] = d_o[t] * o[t] * (1 - o[t])
 //! ```
 //!
-//! and back to the step before, which had a part in `c[t]` through the forget gate and in `z[t]` through `W_hh`:
+//! and back to the previous step, which enters `c[t]` through the forget gate and `z[t]` through `W_hh`:
 //!
 //! ```text
 //! d_carry_c = d_c[t] * f[t]
@@ -83,7 +83,7 @@ pub type Lstm<T> = Recurrent<T, LstmCell>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LstmCell;
 
-/// What crosses from one window of an [`Lstm`] to the next.
+/// The states of an [`Lstm`] between two windows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LstmCarry<T: Scalar> {
     /// The hidden state, `units x batch`.
@@ -130,7 +130,7 @@ impl Cell for LstmCell {
         [d_h, d_carry_c]: [V; 2],
     ) -> ([V; 4], [V; 2]) {
         let one = d_h.number(1.0);
-        // The cell once more, and its tanh: cheaper than to keep them.
+        // Computing the cell and its tanh again is cheaper than storing them.
         let tanh_c = (f * previous_c + i * g).flush_to_zero().tanh();
         let d_o = d_h * tanh_c;
         let d_c = (d_carry_c + d_h * o * (one - tanh_c * tanh_c)).flush_to_zero();
@@ -147,8 +147,7 @@ impl Cell for LstmCell {
 }
 
 impl<T: Scalar> Lstm<T> {
-    /// The same layer with `bias` for the forget gate: all of it in `b_ih`, and zero in `b_hh`, since only their sum
-    /// counts. A bias of 1 lets the cell remember from the first epoch (Jozefowicz, Zaremba and Sutskever, 2015).
+    /// Sets the bias of the forget gate: `bias` in `b_ih` and zero in `b_hh`, since only their sum counts. A bias of 1 lets the cell remember from the first epoch (Jozefowicz, Zaremba and Sutskever, 2015).
     ///
     /// # Errors
     /// If `bias` is not finite, or `T` cannot represent it.

@@ -5,7 +5,7 @@
 //! rows; in the paper it acts before it (`U (f * h)`).
 //!
 //! # Equations
-//! For each step `t` of each sequence, with `h[-1]` the carry and `*` element by element:
+//! For each step `t` of each sequence, with `h[-1]` the carry and `*` element-wise:
 //!
 //! ```text
 //! a[t] = W_ih x[t] + b_ih                               the input's part: a_f, a_n

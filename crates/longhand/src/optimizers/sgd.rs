@@ -2,7 +2,7 @@
 
 use super::parameter_group::Groups;
 use super::{Optimizer, ParameterGroup, check_learning_rate, sized};
-use crate::clipping::hold;
+use crate::clipping::clamp;
 use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
 use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::real;
@@ -122,7 +122,7 @@ compiled_here!(Plain<T>, 1, 1);
 impl<T: Scalar> Equations<T, 1, 1> for Plain<T> {
     #[inline(always)]
     fn apply<V: Real<Scalar = T>>(self, [gradient]: [V; 1], [w]: [V; 1]) -> [V; 1] {
-        let g = hold(gradient, self.clip_value).flush_to_zero();
+        let g = clamp(gradient, self.clip_value).flush_to_zero();
         [w - w.constant(self.learning_rate) * g]
     }
 }
@@ -143,7 +143,7 @@ impl<T: Scalar> Equations<T, 1, 2> for WithMomentum<T> {
     #[inline(always)]
     fn apply<V: Real<Scalar = T>>(self, [gradient]: [V; 1], [w, v]: [V; 2]) -> [V; 2] {
         let (momentum, learning_rate) = (w.constant(self.momentum), w.constant(self.learning_rate));
-        let g = hold(gradient, self.clip_value).flush_to_zero() + w.constant(self.weight_decay) * w;
+        let g = clamp(gradient, self.clip_value).flush_to_zero() + w.constant(self.weight_decay) * w;
         let v = (momentum * v + g).flush_to_zero();
         let w = w - learning_rate * if self.nesterov { g + momentum * v } else { v };
         [w.flush_to_zero(), v]

@@ -1,6 +1,6 @@
 //! One step of a cell over the units of a batch: loads, the cell's equations, stores.
 //!
-//! A buffer with several values for each unit has them in bands, one below the other in each column: for an LSTM's gates,
+//! A buffer with several values per unit stores them in bands, one below the other in each column: for an LSTM's gates,
 //! `units` rows of `i`, then `units` rows of `f`, and so on.
 
 mod backward;
@@ -21,10 +21,10 @@ use core::marker::PhantomData;
 /// The gates of a cell's pre-activations.
 type Gates<C, V> = <<C as Cell>::PreActivations<V> as PreActivations<V>>::Gates;
 
-/// The buffers of one step that both directions have, as pointers whose reach was checked.
+/// The buffers of one step that both directions use, as pointers whose bounds were checked.
 struct Buffers<'a, C: Cell, T: Copy> {
     cell: C,
-    /// A mark for each column, or none if all are valid.
+    /// One validity mark per column, or none if all are valid.
     valid: &'a [bool],
     units: usize,
     columns: usize,

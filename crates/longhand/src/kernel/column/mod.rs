@@ -1,10 +1,10 @@
-//! Products with one column: what each step of a single sequence waits for, on its way forward and back.
+//! Products with one column, which each step of a single sequence needs, forward and backward.
 //!
-//! Each weight is then used once, so all that counts is to read them from front to back and in whole vectors. The rows
-//! stand in panels of vectors, as many as there are registers to sum them up in. The rows that are left below the last
-//! whole vector, if they are few, stand row by row instead: of 50 rows two would fill a vector of 16 for each column.
-//! Both products read the same weights: forward a panel's row is a lane, so that sums over columns run down the lanes,
-//! and a row that stands by itself is summed over its lanes at the end; backward it is the other way round.
+//! Each weight is used once, so the time is that of reading the weights. They are stored in the order in which they are read, in
+//! whole vectors. Most rows are stored in panels of several vectors, as many as there are registers for their sums. If only a few rows
+//! are left below the last whole vector, they are stored row by row: of 50 rows, the last 2 would need a vector of 16 lanes for each
+//! column. The forward and the backward product read the same weights. Forward, each row of a panel is a lane, and a row that is
+//! stored separately is summed over its lanes at the end. Backward, it is the other way round.
 
 mod once;
 mod product;
@@ -21,7 +21,7 @@ use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
 
-/// A left operand as products with one column want it.
+/// A left operand, packed for products with one column.
 #[derive(Debug)]
 pub(crate) struct PackedForColumn<T> {
     values: Aligned<T>,
@@ -37,7 +37,7 @@ impl<T> Default for PackedForColumn<T> {
 }
 
 impl<T: Scalar> PackedForColumn<T> {
-    /// Takes over the elements of `a`.
+    /// Packs the elements of `a`.
     pub(crate) fn pack(&mut self, a: Operand<'_, T>) {
         self.pack_for(a, InstructionSet::best());
     }
@@ -54,12 +54,12 @@ impl<T: Scalar> PackedForColumn<T> {
     }
 }
 
-/// Where the elements stand: first the panels, then the rows by themselves, each padded to whole vectors.
+/// The order of the elements: first the panels, then the separate rows, each padded to whole vectors.
 #[derive(Clone, Copy)]
 struct Layout {
     /// Vectors of rows in all panels together.
     vectors: usize,
-    /// Rows that stand by themselves, the last ones.
+    /// Number of separate rows, which are the last ones.
     lone_rows: usize,
     /// Elements from one of these to the next.
     lone_length: usize,
@@ -69,7 +69,7 @@ struct Layout {
     length: usize,
 }
 
-/// Rows that stand by themselves, at most: their sums over lanes are worked out four at a time.
+/// Largest number of separate rows: their sums over lanes are computed four at a time.
 const LONE_ROWS: usize = 4;
 
 impl Layout {
@@ -85,18 +85,18 @@ impl Layout {
     }
 }
 
-/// Vectors of rows in a panel of any instruction set, at most.
+/// Largest number of vectors of rows in a panel of any instruction set.
 const MOST_VECTORS: usize = 8;
 
-/// Vectors of rows in a panel, at most: their sums fill half of the registers. Half as many where the weights come from
-/// the second-level cache, which is a few per cent faster then.
+/// Largest number of vectors of rows in a panel: their sums fill half of the registers. Weights that do not fit in the first-level
+/// cache use half as many, which is a few per cent faster.
 #[inline(always)]
 fn most_vectors<T: Precision, V: Vector<T>>(rows: usize, columns: usize) -> usize {
     const FIRST_LEVEL_CACHE: usize = 48 * 1024;
     if rows * columns * size_of::<T>() > FIRST_LEVEL_CACHE { V::TILE_VECTORS } else { 2 * V::TILE_VECTORS }
 }
 
-/// Does something with the number of vectors in a panel as a constant. The conditions are constants: sizes that a vector
+/// Runs code with the number of vectors in a panel as a constant. The conditions are constants: sizes that a vector
 /// does not use are not compiled.
 macro_rules! by_height {
     ($vector:ident, $vectors:expr, $height:ident => $work:expr) => {
@@ -122,7 +122,7 @@ fn pack_f64(instruction_set: InstructionSet, packing: &Packing<'_, f64>) {
     run(instruction_set, &PanelsAndRows(packing));
 }
 
-/// Packing with the last rows by themselves.
+/// Packing with separate last rows.
 struct PanelsAndRows<'a, T>(&'a Packing<'a, T>);
 
 impl<T: Precision> Kernel<T> for PanelsAndRows<'_, T> {

@@ -1,7 +1,7 @@
-//! `out = A b` for weights that are read once: where they stand, for to pack them would be most of the work.
+//! `out = A b` for weights that are read once. Reads the weights in place: packing would cost more than a single product.
 //!
-//! Part of a column's last vector is read as a whole one where another column lies behind it: what is not its own goes
-//! into lanes that are not shown.
+//! If another column follows in memory, the last rows of a column are read as a whole vector; the lanes that belong to the next
+//! column are not written to the result.
 
 use super::product::sums_a_row;
 use crate::Scalar;
@@ -51,7 +51,7 @@ pub(in crate::kernel) fn product_once_for<T: Scalar>(
     }
 }
 
-/// The operands, as pointers whose reach was checked.
+/// The operands, as pointers whose bounds were checked.
 struct Once<'a, T> {
     out: *mut T,
     /// The values that the result starts from.
@@ -80,7 +80,7 @@ fn once_f64(instruction_set: InstructionSet, product: &Once<'_, f64>) {
     run(instruction_set, product);
 }
 
-/// Vectors of rows that are summed up at a time, at most.
+/// Largest number of vectors of rows that are summed at a time.
 const MOST_VECTORS: usize = 4;
 
 impl<T: Precision> Kernel<T> for Once<'_, T> {
@@ -89,7 +89,7 @@ impl<T: Precision> Kernel<T> for Once<'_, T> {
         let mut row = 0;
         while row < self.rows {
             let vectors = (self.rows - row).div_ceil(V::LANES).min(MOST_VECTORS);
-            // SAFETY: `product_once_for` checked how far the operands reach.
+            // SAFETY: `product_once_for` checked the bounds of the operands.
             unsafe {
                 match vectors {
                     1 => self.down_columns::<V, 1, { sums_a_row(1) }>(token, row),

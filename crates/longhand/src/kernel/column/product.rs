@@ -12,7 +12,7 @@ use crate::kernel::vector::Vector;
 use core::marker::PhantomData;
 
 impl<T: Scalar> PackedForColumn<T> {
-    /// `out = self * b` or `out += self * b` for one column `b`, which may have no elements: a bias is then all there is.
+    /// `out = self * b` or `out += self * b` for one column `b`. If `b` has no elements, the result is the bias alone.
     pub(crate) fn product(&self, out: &mut [T], accumulate: Accumulate<'_, T>, b: &[T]) {
         assert_eq!(self.columns, b.len(), "the inner dimensions of a product differ");
         assert!(out.len() >= self.rows, "the result of a product does not fit");
@@ -34,7 +34,7 @@ impl<T: Scalar> PackedForColumn<T> {
     }
 }
 
-/// The operands, as pointers whose reach was checked.
+/// The operands, as pointers whose bounds were checked.
 struct Product<'a, T> {
     out: *mut T,
     /// The values that the result starts from.
@@ -68,7 +68,7 @@ impl<T: Precision> Kernel<T> for Product<'_, T> {
         let layout = Layout::new(self.rows, self.columns, V::LANES);
         assert!(self.a_length >= layout.length, "the panels of a product are not whole");
         let mut vector = 0;
-        // SAFETY: `PackedForColumn::product` checked how far the operands reach; panels are padded to whole vectors.
+        // SAFETY: `PackedForColumn::product` checked the bounds of the operands; panels are padded to whole vectors.
         unsafe {
             if layout.lone_rows > 0 {
                 self.lone_rows::<V>(token, &layout);
@@ -84,7 +84,7 @@ impl<T: Precision> Kernel<T> for Product<'_, T> {
     }
 }
 
-/// Sums for each row: enough that, with so many vectors of rows, the multipliers need not wait for the sum before.
+/// Number of sums for each row: enough to hide the latency of an addition with this many vectors of rows.
 pub(super) const fn sums_a_row(vectors: usize) -> usize {
     match vectors {
         1 | 2 => 4,

@@ -1,8 +1,8 @@
 //! The contract of a cell: the equations of one unit for one step.
 //!
-//! A recurrent layer is a cell and a machine. The cell is its equations, forward and backward, in the symbols of its
-//! derivation. The machine, [`Recurrent`](super::Recurrent), has the weights, the loop over the steps, masks, resets, the sums of the
-//! gradients and streaming, and is the same for all cells.
+//! A recurrent layer has two parts. The cell contains the equations, forward and backward, in the symbols of their derivation.
+//! [`Recurrent`](super::Recurrent) contains the weights, the loop over the steps, masks, resets, the sums of the gradients and
+//! streaming, and is the same for all cells.
 
 use super::Passes;
 use crate::kernel::{Group, Real};
@@ -12,22 +12,22 @@ use nalgebra::DMatrix;
 
 /// The equations of one unit for one step.
 ///
-/// At each step the machine computes the *pre-activations* of every gate,
+/// At each step [`Recurrent`](super::Recurrent) computes the *pre-activations* of every gate,
 ///
 /// ```text
 /// a = W_ih x + b_ih          the input's part
 /// u = W_hh h + b_hh          the state's part, with h the first state before the step
 /// ```
 ///
-/// and the cell does the rest, unit by unit: from the pre-activations and the states before the step to the states after it
-/// ([`forward`](Self::forward)), and from the gradients of the states after it back to those of the pre-activations and of
-/// the states before it ([`backward`](Self::backward)). The first state is the output.
+/// and the cell computes the rest, unit by unit. [`forward`](Self::forward) computes the states after the step from the
+/// pre-activations and the states before the step. [`backward`](Self::backward) computes the gradients of the pre-activations and of
+/// the states before the step from the gradients of the states after it. The first state is the output.
 ///
 /// | type | what it is | LSTM | GRU |
 /// |---|---|---|---|
 /// | `PreActivations` | `a + u` of each gate, or the two [`Apart`] | `[V; 4]` | `Apart<[V; 3]>` |
-/// | `States` | what goes from step to step; the first one is `h` | `[V; 2]`: `h`, `c` | `[V; 1]` |
-/// | `Kept` | what `backward` needs from `forward`, beside the states before the step | `[V; 4]`: `i`, `f`, `g`, `o` | `[V; 4]` |
+/// | `States` | the states that are passed from step to step; the first one is `h` | `[V; 2]`: `h`, `c` | `[V; 1]` |
+/// | `Kept` | the values that `backward` needs from `forward`, besides the states before the step | `[V; 4]`: `i`, `f`, `g`, `o` | `[V; 4]` |
 ///
 /// The equations are written once, for a type `V` of real numbers, and run on SIMD vectors. States, kept values and
 /// gradients that the cell returns are flushed to zero where they are too small to matter: see
@@ -36,31 +36,32 @@ use nalgebra::DMatrix;
 pub trait Cell: Copy + Debug + PartialEq + Send + Sync + 'static {
     /// The layer's name in messages, such as `Lstm`.
     const NAME: &'static str;
-    /// Whether each unit has one recurrent weight of its own: `u = w_hh * h`, element by element, with
-    /// `weight_hh_l0` of one column.
+    /// Whether each unit has one recurrent weight of its own: `u = w_hh * h`, element-wise, with a `weight_hh_l0` of one column.
     const DIAGONAL: bool = false;
-    /// Whether all that `backward` needs is the output: then it is not stored twice. `Kept` must be `[V; 1]`.
+    /// Whether `backward` needs only the output, which is then not stored twice. `Kept` must be `[V; 1]`.
     const KEEPS_OUTPUT: bool = false;
 
     /// The pre-activations of the gates, in the order of the rows of the weights.
     type PreActivations<V: Copy>: PreActivations<V>;
     /// The states.
     type States<V: Copy>: Group<V>;
-    /// What `backward` needs from `forward`.
+    /// The values that `backward` needs from `forward`.
     type Kept<V: Copy>: Group<V>;
     /// The states of a batch.
     type Carry<T: Scalar>: Carry<T>;
 
-    /// A setting to show in messages behind the sizes, such as `, relu`.
+    /// A setting that messages show after the sizes, such as `, relu`.
     fn setting(self) -> &'static str {
         ""
     }
 
-    /// From the pre-activations and the states before the step to the states after it, and what `backward` needs.
+    /// Computes the states after the step, and the values that `backward` needs, from the pre-activations and the states before the
+    /// step.
     fn forward<V: Real>(self, z: Self::PreActivations<V>, before: Self::States<V>) -> (Self::Kept<V>, Self::States<V>);
 
-    /// From the gradients of the states after the step to those of the pre-activations and of the states before it. The
-    /// path from `h` through `u = W_hh h + b_hh` is the machine's: it adds `W_hh' d_u` to the gradient of `h`.
+    /// Computes the gradients of the pre-activations and of the states before the step from the gradients of the states after it.
+    /// [`Recurrent`](super::Recurrent) adds the path from `h` through `u = W_hh h + b_hh`, which is `W_hh' d_u`, to the gradient of
+    /// `h`.
     fn backward<V: Real>(
         self,
         kept: Self::Kept<V>,
@@ -79,14 +80,14 @@ pub trait Cell: Copy + Debug + PartialEq + Send + Sync + 'static {
 /// The pre-activations of the gates of a cell: an array for `a + u`, or [`Apart`] for the two. Implemented by the library
 /// only.
 pub trait PreActivations<V: Copy>: Copy {
-    /// One value a gate.
+    /// One value per gate.
     type Gates: Group<V>;
     /// Whether the two parts are apart.
     const APART: bool;
     /// The number of gates.
     const GATES: usize = <Self::Gates as Group<V>>::COUNT;
 
-    /// From the two parts, or from the sum in place of the first.
+    /// Made from the two parts, or from the sum in place of the first part.
     fn new(input: Self::Gates, state: Self::Gates) -> Self;
     /// The two parts; the same twice for a sum, whose gradient is that of each part.
     fn parts(self) -> (Self::Gates, Self::Gates);

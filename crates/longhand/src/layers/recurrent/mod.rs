@@ -51,7 +51,7 @@ pub struct Recurrent<T: Scalar, C> {
 impl<T: Scalar, C: Cell> Recurrent<T, C> {
     /// The number of gates.
     const GATES: usize = <C::PreActivations<T> as PreActivations<T>>::GATES;
-    /// Kept values that do not go in the place of the pre-activations.
+    /// Number of kept values that are not stored in place of the pre-activations.
     const EXTRA: usize = <C::Kept<T> as Group<T>>::COUNT.saturating_sub(Self::GATES);
     /// The number of states.
     const STATES: usize = <C::States<T> as Group<T>>::COUNT;
@@ -130,10 +130,10 @@ impl<T: Scalar, C: Cell + Default> Recurrent<T, C> {
     }
 }
 
-/// What the backward pass of a [`Recurrent`] layer needs, and the buffers of both passes.
+/// The values that the backward pass of a [`Recurrent`] layer needs, and the buffers of both passes.
 #[derive(Debug)]
 pub struct RecurrentCache<T: Scalar> {
-    /// What does not depend on the cell's equations.
+    /// The values that do not depend on the cell's equations.
     recurrence: Recurrence<T>,
     /// Each state before every step.
     states: Vec<States<T>>,

@@ -40,7 +40,7 @@ impl<T: Scalar, C: Cell> Passes<T, C> {
     }
 }
 
-/// The passes for `f32` or `f64` that the cell brings along, or those for any other scalar.
+/// The passes that are compiled with the cell for `f32` and `f64`, or generic ones for any other scalar.
 #[inline]
 pub(super) fn passes<T: Scalar, C: Cell>() -> Passes<T, C> {
     let brought: [&dyn Any; 2] = [&C::SINGLE, &C::DOUBLE];
@@ -92,7 +92,7 @@ fn check_carry<T: Scalar, C: Cell>(layer: &Recurrent<T, C>, what: &str, carry: &
     });
 }
 
-/// The forward pass, which leaves the output in the cache.
+/// The forward pass. It stores the output in the cache.
 pub(crate) fn forward<T: Scalar, C: Cell>(
     layer: &Recurrent<T, C>,
     input: &Sequences<T>,
@@ -159,9 +159,9 @@ pub(crate) fn forward<T: Scalar, C: Cell>(
             pass.run();
             if layout.has_padding() {
                 for state in states.iter_mut() {
-                    state.hold(step, layout);
+                    state.keep_state(step, layout);
                 }
-                recurrence::give_nothing(output.unwrap_or(z), layout, step);
+                recurrence::zero_invalid_steps(output.unwrap_or(z), layout, step);
             }
         }
     }
@@ -234,15 +234,15 @@ pub(crate) fn backward<T: Scalar, C: Cell>(
                 index += 1;
             });
             pass.run();
-            recurrence::give_nothing(d_input_part, layout, step);
+            recurrence::zero_invalid_steps(d_input_part, layout, step);
             if apart {
-                recurrence::give_nothing(d_state_part, layout, step);
+                recurrence::zero_invalid_steps(d_state_part, layout, step);
             }
             let d_hh = if apart { d_state_part } else { d_input_part };
             let mut is_hidden = true;
             d_carry.each_state(|d_state| {
                 if core::mem::take(&mut is_hidden) {
-                    // Onto what the cell's own equations take back.
+                    // Added to the part of the gradient that the cell's equations have computed.
                     recurrence.weight_hh.add_transposed_product(d_state.as_mut_slice(), d_hh);
                 }
                 recurrence::reset(d_state.as_mut_slice(), layout, step);

@@ -1,12 +1,9 @@
-//! What the recurrent layers share: where a step and a sequence lie in the buffers, resets, the product that needs no
-//! step before it, and the gradients that are sums over all steps.
+//! The parts of a recurrent layer that do not depend on its cell: the position of a step and a sequence in the buffers, resets, the
+//! product with the input, and the gradients that are sums over all steps.
 //!
-//! The equations of a step are not here: each layer writes its own.
-//!
-//! Products that need not wait for the step before are done for a *block* of steps at once: as many as have
-//! [`BLOCK_COLUMNS`] columns together. That is enough for a product of matrices to be fast, even with one sequence, and
-//! few enough for all of them to be in the cache still when the steps come to use them. Of the gradients `d_z` of the
-//! pre-activations no more than a block is ever kept.
+//! Products that do not depend on the previous step are computed for a *block* of steps at once: as many steps as have
+//! [`BLOCK_COLUMNS`] columns together. A block is large enough for a fast matrix product, even with one sequence, and small enough to
+//! stay in the processor's cache until its steps are computed. The gradients `d_z` of the pre-activations are kept for one block only.
 
 use super::recurrent_weight::{self, RecurrentWeight};
 use crate::kernel::{self, Accumulate, Operand, Packed};
@@ -17,21 +14,21 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use nalgebra::{DMatrix, DVector};
 
-/// Columns in a block of steps, as long as a step does not have more.
+/// Number of columns in a block of steps, unless a single step has more.
 const BLOCK_COLUMNS: usize = 128;
 
-/// What the cache of every recurrent layer has.
+/// The part of the cache that is the same for every cell.
 #[derive(Debug)]
 pub(crate) struct Recurrence<T: Scalar> {
     /// `h`, the output, zero at invalid steps.
     pub(crate) hidden: Sequences<T>,
-    /// `W_hh`, as the kernels want it: packed once a window, used at each of its steps.
+    /// `W_hh`, packed for the kernels once per window and used at each of its steps.
     pub(crate) weight_hh: RecurrentWeight<T>,
-    /// `W_ih`, likewise.
+    /// `W_ih`, packed for the kernels.
     pub(crate) weight_ih: Packed<T>,
-    /// `W_ih'`, likewise, if anybody wants the gradient of the input.
+    /// `W_ih'`, packed for the kernels, if the gradient of the input is wanted.
     weight_ih_transposed: Packed<T>,
-    /// The input without its padding, where it has any.
+    /// The input with zeros as padding, if it has any padding.
     cleared_input: Sequences<T>,
     /// The gradients of the parameters, summed over blocks, in the parameters' order.
     sums: [Vec<T>; 4],
@@ -58,31 +55,31 @@ pub(crate) fn empty<T: Scalar>() -> DMatrix<T> {
     DMatrix::from_vec(0, 0, Vec::new())
 }
 
-/// Steps in a block, never more than there are.
+/// Number of steps in a block, at most the number of all steps.
 pub(crate) fn block_steps(layout: &Layout) -> usize {
     (BLOCK_COLUMNS / layout.batch().max(1)).clamp(1, layout.steps().max(1))
 }
 
-/// The blocks of steps, from the first to the last, which may be shorter; one at least, though it be empty.
+/// The blocks of steps in order; the last one may be shorter. There is at least one block, which may be empty.
 pub(crate) fn blocks(layout: &Layout) -> impl DoubleEndedIterator<Item = Range<usize>> + use<> {
     let (length, steps) = (block_steps(layout), layout.steps());
     (0..steps.max(1)).step_by(length).map(move |first| first..steps.min(first + length))
 }
 
-/// The elements of one step of all sequences in a buffer with so many rows.
+/// The elements of one step of all sequences in a buffer with `rows` rows.
 pub(crate) fn step_of(step: usize, layout: &Layout, rows: usize) -> Range<usize> {
     let length = layout.batch() * rows;
     step * length..(step + 1) * length
 }
 
-/// The elements of one sequence in one step of a buffer with so many rows.
+/// The elements of one sequence in one step of a buffer with `rows` rows.
 fn column_of(sequence: usize, rows: usize) -> Range<usize> {
     sequence * rows..(sequence + 1) * rows
 }
 
-/// Sets what the sequences that are reset before `step` carry to zero. Backward, the same cuts its gradient.
+/// Sets the state of the sequences that are reset before `step` to zero. In the backward pass, the same cuts the gradient.
 pub(crate) fn reset<T: Scalar>(carry: &mut [T], layout: &Layout, step: usize) {
-    // Asked first: a step of fifty units notices what the loop costs that finds none.
+    // Skip the scan when there are no resets: at 50 units the empty loop is measurable.
     if !layout.has_resets() {
         return;
     }
@@ -92,8 +89,7 @@ pub(crate) fn reset<T: Scalar>(carry: &mut [T], layout: &Layout, step: usize) {
     }
 }
 
-/// A state that goes from step to step, `units x batch` each: where every step starts from, after a reset, and, behind
-/// the last, what it left.
+/// One state, `units x batch` per step: the state before every step (after a reset), and then the state after the last step.
 #[derive(Debug)]
 pub(crate) struct States<T: Scalar> {
     values: DMatrix<T>,
@@ -106,7 +102,7 @@ impl<T: Scalar> Default for States<T> {
 }
 
 impl<T: Scalar> States<T> {
-    /// Takes the carry that comes in.
+    /// Copies the carry to the state before the first step.
     pub(crate) fn begin(&mut self, carry: &DMatrix<T>, layout: &Layout) {
         let units = carry.nrows();
         reshape(&mut self.values, units, layout.columns().saturating_add(layout.batch()));
@@ -119,7 +115,7 @@ impl<T: Scalar> States<T> {
         reset(&mut self.values.as_mut_slice()[columns], layout, step);
     }
 
-    /// The state before `step`, and where the state after it goes.
+    /// The state before `step`, and the buffer for the state after it.
     pub(crate) fn step(&mut self, step: usize, layout: &Layout) -> (&[T], &mut [T]) {
         let columns = step_of(step, layout, self.values.nrows());
         let (before, after) = self.values.as_mut_slice().split_at_mut(columns.end);
@@ -127,8 +123,8 @@ impl<T: Scalar> States<T> {
         (&before[columns], &mut after[..length])
     }
 
-    /// An invalid step holds its state.
-    pub(crate) fn hold(&mut self, step: usize, layout: &Layout) {
+    /// Copies the state over an invalid step.
+    pub(crate) fn keep_state(&mut self, step: usize, layout: &Layout) {
         let (before, after) = self.step(step, layout);
         for sequence in layout.invalid_at(step) {
             let column = column_of(sequence, before.len() / layout.batch());
@@ -136,17 +132,17 @@ impl<T: Scalar> States<T> {
         }
     }
 
-    /// What every step started from, `units x (steps * batch)` and a step more.
+    /// The state before every step and after the last one, `units x ((steps + 1) * batch)`.
     pub(crate) fn values(&self) -> &DMatrix<T> {
         &self.values
     }
 
-    /// What `step` started from.
+    /// The state before `step`.
     pub(crate) fn before(&self, step: usize, layout: &Layout) -> &[T] {
         &self.values.as_slice()[step_of(step, layout, self.values.nrows())]
     }
 
-    /// Gives the carry that goes out.
+    /// Copies the state after the last step to the carry.
     pub(crate) fn end(&self, carry: &mut DMatrix<T>, layout: &Layout) {
         carry.as_mut_slice().copy_from_slice(self.before(layout.steps(), layout));
     }
@@ -159,8 +155,8 @@ pub(crate) fn add_biases<T: Scalar>(bias: &mut Vec<T>, [bias_ih, bias_hh]: [&DVe
     kernel::add(bias, bias_hh.as_slice());
 }
 
-/// An invalid step gives nothing: neither an output nor, backward, a gradient.
-pub(crate) fn give_nothing<T: Scalar>(values: &mut [T], layout: &Layout, step: usize) {
+/// Sets the columns of invalid steps to zero: outputs in the forward pass, gradients in the backward pass.
+pub(crate) fn zero_invalid_steps<T: Scalar>(values: &mut [T], layout: &Layout, step: usize) {
     if !layout.has_padding() {
         return;
     }
@@ -170,7 +166,7 @@ pub(crate) fn give_nothing<T: Scalar>(values: &mut [T], layout: &Layout, step: u
     }
 }
 
-/// `out = W_ih x + bias` for a block of steps: only the recurrent product has to wait for the step before.
+/// `out = W_ih x + bias` for a block of steps: only the recurrent product depends on the previous step.
 pub(crate) fn input_product<T: Scalar>(
     out: &mut [T],
     block: &Range<usize>,
@@ -185,7 +181,7 @@ pub(crate) fn input_product<T: Scalar>(
 }
 
 impl<T: Scalar> Recurrence<T> {
-    /// Checks the shape of the input, gives the output its own and packs the weights.
+    /// Checks the shape of the input, reshapes the output and packs the weights.
     pub(crate) fn begin<L: Layer<T>>(
         &mut self,
         layer: &L,
@@ -201,7 +197,7 @@ impl<T: Scalar> Recurrence<T> {
         self.weight_hh.pack(weight_hh, diagonal, layout.batch());
     }
 
-    /// Checks the shapes of a backward pass, gives `d_input` its own and packs the transposed weights.
+    /// Checks the shapes of a backward pass, reshapes `d_input` and packs the transposed weights.
     pub(crate) fn begin_backward<L: Layer<T>>(
         &mut self,
         layer: &L,
@@ -291,7 +287,7 @@ impl<T: Scalar> Recurrence<T> {
                 }
                 packed.product_with(bias_hh, accumulate, ones);
             };
-        // The sum over all blocks replaces the gradients, or has one term: it can be worked out in its place.
+        // The sum over all blocks replaces the gradients, or has one term: it can be computed in place.
         let one_term = block.len() == layout.steps() && end <= BLOCK_COLUMNS && diagonal.is_none();
         let in_place = accumulate == Accumulate::Replace || one_term;
         let (mut gradients, mut sums) = (gradients, self.sums.each_mut());
@@ -300,7 +296,7 @@ impl<T: Scalar> Recurrence<T> {
                 sum.resize(gradient.len(), T::zero());
             }
         }
-        // Once at least, so that a batch of nothing replaces the gradients too.
+        // At least once, so that an empty batch replaces the gradients too.
         for first in (start..end.max(start + 1)).step_by(BLOCK_COLUMNS) {
             let columns = first..end.min(first + BLOCK_COLUMNS);
             let begins = first == start && block.end == layout.steps();

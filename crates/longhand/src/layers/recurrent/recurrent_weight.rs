@@ -1,4 +1,4 @@
-//! `W_hh` as the products of a step want it: packed once a window, used at each of its steps.
+//! `W_hh`, packed for the kernels once per window and used at each of its steps.
 
 use crate::Scalar;
 use crate::kernel::{
@@ -8,9 +8,9 @@ use crate::kernel::{
 use alloc::vec::Vec;
 use nalgebra::DMatrix;
 
-/// `W_hh`, for one sequence or for a batch. A batch goes back through the transpose, packed for itself; one sequence
-/// has too few columns in a window for that to pay, and goes back through what it went forward through. A diagonal `W_hh` is
-/// a vector for each gate.
+/// `W_hh`, for one sequence or for a batch. For a batch, the backward pass uses a packed transpose. For one sequence, packing the
+/// transpose costs more than it saves, so the backward pass reads the packed weight of the forward pass. A diagonal `W_hh` is one
+/// vector per gate.
 #[derive(Debug)]
 pub(crate) struct RecurrentWeight<T> {
     kind: Kind,
