@@ -176,7 +176,7 @@ impl Layout {
 
     /// Whether `step` of each sequence is valid; empty if all are.
     #[inline]
-    pub(crate) fn valid_at(&self, step: usize) -> &[bool] {
+    pub fn valid_at(&self, step: usize) -> &[bool] {
         if self.has_padding() { &self.valid[step * self.batch..][..self.batch] } else { &[] }
     }
 

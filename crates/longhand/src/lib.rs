@@ -10,6 +10,7 @@
 //! | one step at a time, for sensors and control loops | [`Stream`] |
 //! | losses from logits | [`Loss`] |
 //! | optimizers, clipping, schedules, initialisers | [`Optimizer`], [`clip_by_global_norm`], [`schedule`], [`initialise`] |
+//! | products and equations for a layer of your own | [`toolbox`] |
 //! | parameters by name, in one fixed order | [`Tensors`] |
 //!
 //! An Elman RNN, trained on sequences of different lengths, in ten lines:
@@ -68,6 +69,7 @@ mod streaming;
 mod tbptt;
 mod tensors;
 mod tokens;
+pub mod toolbox;
 pub mod vanishing;
 
 pub use chain::{Chain, ChainCache};

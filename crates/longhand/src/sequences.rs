@@ -348,7 +348,7 @@ fn check_count<T>(values: &[T], sizes: [usize; 3]) -> Result<(), ShapeError> {
 ///
 /// A weight gradient multiplies each column of the input with a column of the output's gradient. Under padding one of
 /// them is zero, but zero times NaN is NaN, so the padding must be set to zero.
-pub(crate) fn without_padding<'a, T: Scalar>(
+pub fn without_padding<'a, T: Scalar>(
     values: &'a Sequences<T>,
     layout: &Layout,
     cleared: &'a mut Sequences<T>,

@@ -48,8 +48,9 @@ pub(crate) use equations::{CompiledHere, Equations, Pass, band, band_mut, compil
 pub(crate) use finite::all_finite;
 pub use group::Group;
 pub(crate) use instruction_set::{InstructionSet, run};
-pub(crate) use pack::{Operand, Packed};
-pub(crate) use product::{Accumulate, Workspace, product};
+pub use pack::Operand;
+pub(crate) use pack::Packed;
+pub use product::{Accumulate, Workspace, product};
 pub use real::Real;
 pub(crate) use sums::{add, sum_of_squares};
 

@@ -20,7 +20,7 @@ pub(super) fn size(a: usize, b: usize) -> usize {
 
 /// A read-only matrix with its strides: element `(i, j)` is at `i * row_stride + j * column_stride`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Operand<'a, T> {
+pub struct Operand<'a, T> {
     pub(crate) values: &'a [T],
     pub(crate) rows: usize,
     pub(crate) columns: usize,
@@ -30,13 +30,17 @@ pub(crate) struct Operand<'a, T> {
 
 impl<'a, T> Operand<'a, T> {
     /// A matrix stored column by column.
-    pub(crate) fn new(values: &'a [T], rows: usize, columns: usize) -> Self {
+    ///
+    /// # Panics
+    /// If `values` has fewer than `rows * columns` elements.
+    #[track_caller]
+    pub fn new(values: &'a [T], rows: usize, columns: usize) -> Self {
         assert!(values.len() >= size(rows, columns), "a matrix is not whole");
         Operand { values, rows, columns, row_stride: 1, column_stride: rows }
     }
 
-    /// One column of `rows` elements, all equal to the element of `value`.
-    pub(crate) fn repeated(value: &'a [T; 1], rows: usize) -> Self {
+    /// One column of `rows` elements, all equal to the element of `value`. A column of ones as the right operand sums over columns.
+    pub fn repeated(value: &'a [T; 1], rows: usize) -> Self {
         Operand { values: value, rows, columns: 1, row_stride: 0, column_stride: 0 }
     }
 
@@ -54,7 +58,8 @@ impl<'a, T> Operand<'a, T> {
     }
 
     /// The transpose: the same elements with exchanged strides.
-    pub(crate) fn transposed(self) -> Self {
+    #[must_use]
+    pub fn transposed(self) -> Self {
         Operand {
             values: self.values,
             rows: self.columns,

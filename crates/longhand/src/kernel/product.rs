@@ -15,7 +15,7 @@ use core::marker::PhantomData;
 
 /// How a product is written to its result.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Accumulate<'a, T> {
+pub enum Accumulate<'a, T> {
     /// It replaces the result.
     Replace,
     /// It is added to the result.
@@ -38,7 +38,7 @@ impl<T> Accumulate<'_, T> {
 
 /// Buffers of a product, which are allocated at the first call.
 #[derive(Debug)]
-pub(crate) struct Workspace<T> {
+pub struct Workspace<T> {
     packed: Packed<T>,
     sum: Vec<T>,
 }
@@ -52,11 +52,14 @@ impl<T: Scalar> Default for Workspace<T> {
 /// Number of columns of `A` that are packed at a time, so that a panel stays in the first-level cache.
 const DEPTH: usize = 256;
 
-/// `out = a b` or `out += a b`, with `out` stored column by column.
+/// `out = a b`, `out += a b` or `out = a b + bias`, with `out` stored column by column.
 ///
 /// When adding, the whole product is computed first and added once, so that adding it to a gradient a second time doubles that
 /// gradient exactly.
-pub(crate) fn product<T: Scalar>(
+///
+/// # Panics
+/// If the sizes do not match: `a` is `m x k`, `b` is `k x n`, `out` has `m * n` elements, and a bias has `m`.
+pub fn product<T: Scalar>(
     out: &mut [T],
     accumulate: Accumulate<'_, T>,
     a: Operand<'_, T>,
