@@ -73,9 +73,26 @@ fn name(source: &str) -> String {
 fn implementors<'a>(source: &'a str, of: &'a str) -> impl Iterator<Item = String> + 'a {
     let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
     code.filter(|line| line.trim_start().starts_with("impl")).filter_map(move |line| {
-        let after = line.find(&format!(" {of}<")).map(|at| &line[at..])?;
-        after.split_once(" for ").map(|(_, rest)| name(rest))
+        // The trait that is implemented is followed by ` for `; a bound on a parameter is not.
+        let found = format!(" {of}<");
+        let traits = line.match_indices(&found).map(|(at, _)| &line[at + found.len()..]);
+        let mut types = traits.filter_map(|arguments| after_brackets(arguments)?.strip_prefix(" for "));
+        types.next().map(name)
     })
+}
+
+/// The source behind the bracket that closes one that is open already.
+fn after_brackets(source: &str) -> Option<&str> {
+    let mut open = 1;
+    let close = source.char_indices().find(|&(_, c)| {
+        open += match c {
+            '<' => 1,
+            '>' => -1,
+            _ => 0,
+        };
+        open == 0
+    });
+    close.map(|(at, _)| &source[at + 1..])
 }
 
 /// The recurrent layers, each by its alias and its cell: `pub type Elman<T> = Recurrent<T, ElmanCell>;`.
@@ -140,7 +157,8 @@ fn every_public_layer_and_loss_is_proven() {
 #[test]
 fn sources_are_read_as_they_are_written() {
     let source = "impl<T: Scalar, A: Layer<T>, B: Layer<T, Input = A::Output>> Layer<T> for Chain<A, B> {\n\
-                  impl<T: Scalar> Loss<T> for Squared {\n// impl Layer<T> for Comment\n";
+                  impl<T: Scalar> Loss<T> for Squared {\n// impl Layer<T> for Comment\n\
+                  impl<T: Scalar, L: Layer<T>> Default for Cache<T, L> {\n";
     assert_eq!(implementors(source, "Loss").collect::<Vec<_>>(), ["Squared"]);
     assert_eq!(implementors(source, "Layer").collect::<Vec<_>>(), ["Chain"]);
     let source = "pub type Elman<T> = Recurrent<T, ElmanCell>;\npub type Other<T> = Vec<T>;\n";

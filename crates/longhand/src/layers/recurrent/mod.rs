@@ -12,7 +12,7 @@ mod cell;
 pub(crate) mod passes;
 pub(crate) mod recurrence;
 mod recurrent_weight;
-mod streaming;
+pub(crate) mod streaming;
 
 pub use cell::{Apart, Carry, Cell, PreActivations};
 #[doc(hidden)]

@@ -2,7 +2,7 @@
 
 use super::cell::{Carry, Cell};
 use super::recurrence::{self, Recurrence, States, step_of};
-use super::{Recurrent, RecurrentCache};
+use super::{Recurrent, RecurrentCache, RecurrentPrepared, streaming};
 use crate::kernel::{Accumulate, BackwardStep, ForwardStep};
 use crate::layers::shapes;
 use crate::sequences::reshape;
@@ -22,21 +22,24 @@ type Backward<T, C> = fn(
     Option<&mut Sequences<T>>,
 );
 
+type Step<T, C> = fn(&mut RecurrentPrepared<T, C>, &[T], &mut <C as Cell>::Carry<T>, &mut [T]);
+
 /// The functions that run the passes of a layer.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Passes<T: Scalar, C: Cell> {
     pub(super) forward: Forward<T, C>,
     pub(super) backward: Backward<T, C>,
+    pub(super) step: Step<T, C>,
 }
 
 impl<T: Scalar, C: Cell> Passes<T, C> {
     /// Compiled in the crate that uses the layer.
-    pub(super) const GENERIC: Passes<T, C> = Passes { forward, backward };
+    pub(super) const GENERIC: Passes<T, C> = Passes { forward, backward, step: streaming::step };
 
     /// From functions that a crate has compiled.
-    pub(crate) const fn new(forward: Forward<T, C>, backward: Backward<T, C>) -> Self {
-        Passes { forward, backward }
+    pub(crate) const fn new(forward: Forward<T, C>, backward: Backward<T, C>, step: Step<T, C>) -> Self {
+        Passes { forward, backward, step }
     }
 }
 
@@ -57,7 +60,7 @@ macro_rules! compiled_passes {
     $crate::layers::recurrent::compiled_passes!(@ $cell, f64);
     };
     (@ $cell:ty, $scalar:ty) => {{
-        use $crate::layers::recurrent::{Cell, Recurrent, RecurrentCache, passes};
+        use $crate::layers::recurrent::{Cell, Recurrent, RecurrentCache, RecurrentPrepared, passes, streaming};
         fn forward(
             layer: &Recurrent<$scalar, $cell>,
             input: &$crate::Sequences<$scalar>,
@@ -77,7 +80,15 @@ macro_rules! compiled_passes {
         ) {
             passes::backward(layer, input, cache, d_output, d_carry, gradients, d_input);
         }
-        $crate::layers::recurrent::Passes::new(forward, backward)
+        fn step(
+            prepared: &mut RecurrentPrepared<$scalar, $cell>,
+            input: &[$scalar],
+            carry: &mut <$cell as Cell>::Carry<$scalar>,
+            output: &mut [$scalar],
+        ) {
+            streaming::step(prepared, input, carry, output);
+        }
+        $crate::layers::recurrent::Passes::new(forward, backward, step)
     }};
 }
 pub(crate) use compiled_passes;

@@ -1,6 +1,7 @@
 //! Recurrent layers, one step at a time.
 
 use super::cell::{Carry, Cell};
+use super::passes::passes;
 use super::recurrent_weight::RecurrentWeight;
 use super::{Recurrent, recurrence};
 use crate::Scalar;
@@ -70,19 +71,29 @@ impl<T: Scalar, C: Cell> Streaming<T> for Recurrent<T, C> {
     }
 
     fn step(prepared: &mut RecurrentPrepared<T, C>, input: &[T], carry: &mut C::Carry<T>, output: &mut [T]) {
-        let RecurrentPrepared { cell, units, weights, bias, gates, state_part, extra } = prepared;
-        let (z, output) = if C::KEEPS_OUTPUT { (output, None) } else { (gates.as_mut_slice(), Some(output)) };
-        let mut is_hidden = true;
-        carry.each_state(|state| {
-            check_carry(state, *units);
-            if core::mem::take(&mut is_hidden) {
-                pre_activations::<T, C>(weights, bias, z, state_part, input, state.as_slice());
-            }
-        });
-        let mut step = ForwardStep::new(*cell, (*units, 1), &[], z, state_part, extra, output);
-        carry.each_state(|state| step.state_in_place(state.as_mut_slice()));
-        step.run();
+        (passes::<T, C>().step)(prepared, input, carry, output);
     }
+}
+
+/// One step of one sequence.
+pub(crate) fn step<T: Scalar, C: Cell>(
+    prepared: &mut RecurrentPrepared<T, C>,
+    input: &[T],
+    carry: &mut C::Carry<T>,
+    output: &mut [T],
+) {
+    let RecurrentPrepared { cell, units, weights, bias, gates, state_part, extra } = prepared;
+    let (z, output) = if C::KEEPS_OUTPUT { (output, None) } else { (gates.as_mut_slice(), Some(output)) };
+    let mut is_hidden = true;
+    carry.each_state(|state| {
+        check_carry(state, *units);
+        if core::mem::take(&mut is_hidden) {
+            pre_activations::<T, C>(weights, bias, z, state_part, input, state.as_slice());
+        }
+    });
+    let mut step = ForwardStep::new(*cell, (*units, 1), &[], z, state_part, extra, output);
+    carry.each_state(|state| step.state_in_place(state.as_mut_slice()));
+    step.run();
 }
 
 /// The pre-activations of one step.
