@@ -17,4 +17,5 @@ mod parallel;
 mod schedules;
 mod streaming;
 mod study_gradients;
+mod trainer;
 mod truncated_bptt;

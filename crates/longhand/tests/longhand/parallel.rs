@@ -73,6 +73,9 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
     let head = |g: &mut _| Linear::<f64>::new(9, 4, g);
     check_bits(&Elman::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(head(g))).expect("they meet"));
     check_bits(&Lstm::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(head(g))).expect("they meet"));
+    let dropout = longhand::Dropout::new(0.3).expect("a probability");
+    let dropped = Gru::new(3, 9, g).then(dropout).and_then(|chain| chain.then(LastStep));
+    check_bits(&dropped.and_then(|chain| chain.then(head(g))).expect("the features agree"));
     check_bits(&Gru::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(head(g))).expect("they meet"));
 }
 

@@ -8,27 +8,26 @@ use crate::common::{
 };
 use crate::common::{random_layout, random_sequences};
 use longhand::{
-    Batch, Chain, Elman, Gradients, Labels, LastStep, Layer, Layout, Linear, Loss, LossAt, MeanOverTime,
-    MeanSquaredError, Pass, Reduction, Sequences, ShapeError, SoftmaxCrossEntropy, Trainer, TrainingError,
-    TruncatedBptt,
+    Chain, Elman, Gradients, Labels, LastStep, Layer, Linear, Loss, LossAt, MeanOverTime, MeanSquaredError, Reduction,
+    Sequences, SoftmaxCrossEntropy,
 };
 use proptest::prelude::{ProptestConfig, proptest};
 use rand_chacha::rand_core::Rng;
 
 const PLACES: [LossAt; 3] = [LossAt::EveryStep, LossAt::WindowEnd, LossAt::LastValidStep];
 const RHYTHMS: [UpdateEvery; 2] = [UpdateEvery::Window, UpdateEvery::Sequence];
-const CLASSES: usize = 3;
+pub const CLASSES: usize = 3;
 
-fn softmax() -> SoftmaxCrossEntropy {
+pub fn softmax() -> SoftmaxCrossEntropy {
     SoftmaxCrossEntropy::new(Reduction::MeanOverSteps)
 }
 
-fn per_step_model(seed: u64) -> Chain<Elman<f64>, Linear<f64>> {
+pub fn per_step_model(seed: u64) -> Chain<Elman<f64>, Linear<f64>> {
     let g = &mut generator(seed);
     elman(2, 4, g).then(linear(4, CLASSES, g)).expect("4 meets 4")
 }
 
-fn with_reduction<R: SequenceLayer>(seed: u64, reduction: R) -> Chain<Chain<Elman<f64>, R>, Linear<f64>> {
+pub fn with_reduction<R: SequenceLayer>(seed: u64, reduction: R) -> Chain<Chain<Elman<f64>, R>, Linear<f64>> {
     let g = &mut generator(seed);
     let readout = linear(4, CLASSES, g);
     elman(2, 4, g).then(reduction).and_then(|chain| chain.then(readout)).expect("4 meets 4")
@@ -45,18 +44,18 @@ fn gru_model(seed: u64) -> impl SequenceLayer {
 }
 
 /// Labels at about three quarters of the steps.
-fn some_labels(steps: usize, batch: usize, seed: u64) -> StepLabels {
+pub fn some_labels(steps: usize, batch: usize, seed: u64) -> StepLabels {
     let g = &mut generator(seed);
     let mut label = || (!g.next_u32().is_multiple_of(4)).then(|| g.next_u32() as usize % CLASSES);
     (0..steps).map(|_| (0..batch).map(|_| label()).collect()).collect()
 }
 
-fn flat(labels: &StepLabels) -> Labels {
+pub fn flat(labels: &StepLabels) -> Labels {
     Labels::per_step(labels.concat(), labels[0].len())
 }
 
 /// Trains by gradient descent and gives the total loss and the gradient of each update.
-fn train<M: SequenceLayer>(
+pub fn train<M: SequenceLayer>(
     bptt: Bptt,
     model: &mut M,
     x: &Sequences<f64>,
@@ -250,44 +249,6 @@ fn an_update_a_sequence_comes_after_the_last_window() {
     common::assert_close("carry", workspace.as_ref().expect("a trainer").carry(), &expected, 1e-12);
 }
 
-/// A stream in two pieces is the stream in one, and a forgotten carry begins anew.
-#[test]
-fn a_stream_in_pieces_is_one_long_sequence() {
-    let whole = random_sequences(2, &random_layout(12, 3, &mut generator(20)), &mut generator(21));
-    let labels = some_labels(12, 3, 22);
-    let bptt = Bptt::new(3, LossAt::EveryStep, UpdateEvery::Window).expect("at least one step");
-    let mut model = per_step_model(23);
-    let (total, updates) = train(bptt, &mut model, &whole, &flat(&labels), 0.1);
-
-    let (mut pieces, mut sum, mut seen) = (per_step_model(23), 0.0, vec![]);
-    let mut trainer = Trainer::new(&pieces, softmax(), bptt.truncation).continuing();
-    // Something else first: after `forget_carry` it must leave nothing behind.
-    let other = random_sequences(2, &ragged_layout(), &mut generator(24));
-    let nothing = flat(&some_labels(7, 3, 25));
-    trainer.train_windows(&mut pieces, Batch { inputs: &other, targets: &nothing }, |_, _| {}).expect("fits");
-    trainer.forget_carry();
-    let losses = |steps: &[Vec<Option<usize>>], start: usize| -> usize {
-        let has_loss = |(t, b): (usize, usize)| steps[t][b].is_some() && whole.layout().is_valid(start + t, b);
-        (0..steps.len()).flat_map(|t| (0..3).map(move |b| (t, b))).filter(|at| has_loss(*at)).count()
-    };
-    let all = losses(&labels, 0);
-    for start in [0, 6] {
-        let mut x = Sequences::default();
-        x.copy_steps(&whole, start, 6);
-        let steps = labels[start..start + 6].to_vec();
-        let update = |model: &mut _, gradients: &mut Gradients<_>| {
-            seen.push(elements(gradients.values()));
-            descend(model, gradients.values(), 0.1);
-        };
-        let batch = Batch { inputs: &x, targets: &flat(&steps) };
-        let loss: f64 = trainer.train_windows(&mut pieces, batch, update).expect("fits");
-        sum += loss * losses(&steps, start) as f64 / all as f64;
-    }
-    assert!((sum - total).abs() < 1e-13, "{sum} against {total}");
-    assert_eq!(seen, updates);
-    assert_eq!(bits(&pieces), bits(&model));
-}
-
 #[test]
 fn real_targets_at_every_step() {
     // With held parameters the loss of a batch is the loss of the whole, however it is cut.
@@ -310,117 +271,6 @@ fn real_targets_at_every_step() {
         let total = bptt.train(&mut model, &loss, &x, &targets, &mut workspace, |_, _| {}).expect("the targets fit");
         assert!((total - expected).abs() < 1e-12, "{reduction:?} {every:?}: {total} against {expected}");
     }
-}
-
-#[test]
-fn what_does_not_fit_is_an_error() {
-    let error = Bptt::new(0, LossAt::WindowEnd, UpdateEvery::Window).expect_err("no step");
-    assert_eq!(error.to_string(), "window is 0, but it must be at least 1 step");
-    let (mut model, x) = (per_step_model(28), random_sequences(2, &ragged_layout(), &mut generator(29)));
-    let before = bits(&model);
-    for labels in [
-        Labels::per_sequence(&[0, 1]),
-        Labels::per_step(vec![Some(0); 18], 3),
-        Labels::per_step(vec![Some(0); 14], 2),
-        Labels::default(),
-    ] {
-        let (bptt, mut workspace) = (Bptt::full(LossAt::EveryStep), None);
-        let error = bptt
-            .train(&mut model, &softmax(), &x, &labels, &mut workspace, |_, _| panic!())
-            .expect_err("the labels do not fit");
-        assert!(error.to_string().contains("inputs of 7 steps of 3 sequences"), "{error}");
-    }
-    assert_eq!(bits(&model), before);
-}
-
-/// Outputs that cannot be paired with the targets are an error, never a wrong pairing.
-#[test]
-fn outputs_with_another_number_of_steps_are_an_error() {
-    let x = random_sequences(2, &ragged_layout(), &mut generator(30));
-    let labels = Labels::per_sequence(&[0, 1, 2]);
-    let batch = Batch { inputs: &x, targets: &labels };
-    let model = with_reduction(31, LastStep);
-    let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::EveryStep));
-    let expected = ShapeError::Outputs { model: model.name(), given: [1, 3], expected: [7, 3] };
-    assert_eq!(trainer.gradients(&model, batch).map(|_| ()), Err(expected.clone().into()));
-    assert_eq!(trainer.train_windows(&mut model.clone(), batch, |_, _| panic!()), Err(expected.clone().into()));
-    assert_eq!(trainer.evaluate(&model, batch), Err(expected.into()));
-    // One output per window is enough for one loss per window, also after the error.
-    let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::WindowEnd));
-    assert!(trainer.gradients(&model, batch).is_ok());
-}
-
-#[test]
-fn evaluation_is_the_loss_of_inference_and_leaves_the_carry() {
-    let (model, x) = (per_step_model(70), random_sequences(2, &ragged_layout(), &mut generator(71)));
-    let labels = flat(&some_labels(7, 3, 72));
-    let batch = Batch { inputs: &x, targets: &labels };
-    let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::EveryStep)).continuing();
-    let (trained, _) = trainer.gradients(&model, batch).expect("fits");
-    let carry = trainer.carry().clone();
-    assert_eq!(trainer.evaluate(&model, batch), Ok(trained));
-    assert_eq!(trainer.carry(), &carry);
-}
-
-/// The gradient of a decoder's carry reaches the encoder: both together are one model.
-#[test]
-fn a_carry_and_its_gradient_are_handed_between_models() {
-    let g = &mut generator(73);
-    let (encoder, decoder) = (elman(2, 4, g), elman(2, 4, g));
-    let (x, y) = (random_sequences(2, &Layout::new(5, 3), g), random_sequences(2, &Layout::new(4, 3), g));
-    let targets = random_sequences(4, &Layout::new(4, 3), g);
-    let loss = MeanSquaredError::new(Reduction::Sum);
-    let (mut carry, mut cache) = (encoder.carry(3), <Elman<f64> as Layer<f64>>::Cache::default());
-    encoder.forward(&x, &mut carry, &mut cache, &mut Pass::Infer);
-    let mut trainer = Trainer::new(&decoder, loss, TruncatedBptt::full(LossAt::EveryStep));
-    let (mut end, mut d_carry) = (carry.clone(), decoder.carry(3));
-    let batch = Batch { inputs: &y, targets: &targets };
-    let (value, _) = trainer.gradients_with_carry(&decoder, batch, &mut end, &mut d_carry).expect("fits");
-    let mut gradients = Gradients::zeros(&encoder);
-    encoder.backward(&x, &mut cache, None, &mut d_carry, gradients.replace(), None);
-
-    let functional = |encoder: &Elman<f64>| -> f64 {
-        let carry = common::forward(encoder, &x, &encoder.carry(3)).1;
-        loss.evaluate(&common::forward(&decoder, &y, &carry).0, &targets, None)
-    };
-    assert!((value - functional(&encoder)).abs() < 1e-12);
-    assert_gradient("encoder", &encoder, gradients.values(), &mut |encoder| functional(encoder));
-    common::assert_close("carry", &end, &common::forward(&decoder, &y, &carry).1, 1e-15);
-}
-
-#[test]
-fn what_is_not_finite_is_an_error_with_its_steps_or_skipped() {
-    let model = per_step_model(74);
-    let mut x = random_sequences(2, &Layout::new(9, 2), &mut generator(75));
-    x.at_mut(4, 1)[0] = f64::NAN;
-    let labels = Labels::per_sequence(&[0, 1]);
-    let batch = Batch { inputs: &x, targets: &labels };
-    let windows = TruncatedBptt::new(3, LossAt::EveryStep).expect("not 0");
-    let mut trainer = Trainer::new(&model, softmax(), windows);
-    let mut updates = 0;
-    let result = trainer.train_windows(&mut model.clone(), batch, |_, _| updates += 1);
-    assert_eq!(result, Err(TrainingError::Loss { loss: "NaN".to_owned(), steps: 3..6 }));
-    assert_eq!(updates, 1);
-    let text = result.expect_err("not finite").to_string();
-    assert!(text.starts_with("the loss of steps 3 to 5 is NaN; lower the learning rate"), "{text}");
-    assert!(matches!(trainer.gradients(&model, batch), Err(TrainingError::Loss { steps, .. }) if steps == (0..9)));
-
-    let mut trainer = Trainer::new(&model, softmax(), windows).skipping_not_finite();
-    let mut updates = 0;
-    let loss = trainer.train_windows(&mut model.clone(), batch, |_, _| updates += 1).expect("skipped");
-    // The windows after it have the NaN in their carry.
-    assert_eq!((updates, trainer.skipped(), loss.is_nan()), (1, 2, true));
-    let (_, gradients) = trainer.gradients(&model, batch).expect("skipped");
-    assert!(gradients.global_norm() == 0.0);
-
-    // A gradient that overflows although the loss is finite.
-    let linear = Linear::<f64>::zeros(2, CLASSES);
-    let x = Sequences::from_fn(2, 1, 1, |_, _, _| 1e160);
-    let loss = MeanSquaredError::new(Reduction::Sum);
-    let targets = Sequences::from_fn(CLASSES, 1, 1, |_, _, _| 1e150);
-    let mut trainer = Trainer::new(&linear, loss, TruncatedBptt::full(LossAt::EveryStep));
-    let error = trainer.gradients(&linear, Batch { inputs: &x, targets: &targets }).expect_err("it overflows");
-    assert_eq!(error, TrainingError::Gradient { tensor: "weight".to_owned(), steps: 0..1 });
 }
 
 /// Recalling the sign of the first of six inputs: full backpropagation learns it, truncation to one step does not.
@@ -455,18 +305,4 @@ fn cases_can_be_raised() {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     assert_eq!(cases(7).cases, asked.unwrap_or(7));
     assert!(ProptestConfig::default().cases >= 1);
-}
-
-#[test]
-fn a_stream_keeps_its_number_of_sequences() {
-    let model = per_step_model(60);
-    let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::EveryStep)).continuing();
-    let mut continue_with = |batch: usize| {
-        let (x, labels) =
-            (random_sequences(2, &Layout::new(3, batch), &mut generator(61)), Labels::per_sequence(&vec![0; batch]));
-        trainer.gradients(&model, Batch { inputs: &x, targets: &labels }).map(|_| ())
-    };
-    assert_eq!(continue_with(2), Ok(()));
-    assert_eq!(continue_with(3), Err(ShapeError::Batch { given: 3, carried: 2 }.into()));
-    assert_eq!(continue_with(2), Ok(()));
 }
