@@ -10,7 +10,7 @@
 
 use crate::numbers::elements;
 use crate::setting::{Setting, with_pass};
-use longhand::{Layer, Path, Tensors};
+use longhand::{ChangeScalar, Layer, Path, Tensors};
 
 /// A dual number: a value and its derivative.
 pub type Dual = num_dual::Dual64;
@@ -49,13 +49,22 @@ pub trait DualLayer: Layer<f64> {
     fn tangent(setting: &Setting<Self>, direction: &Direction) -> Tangent
     where
         Self: Sized;
+
+    /// The elements of the layer, the input and the carry after [`ChangeScalar::map`]; `None` for a layer that has no such
+    /// method, because it is built anew for each scalar type.
+    fn mapped(setting: &Setting<Self>, f: &mut dyn FnMut(f64) -> f64) -> Option<[Vec<f64>; 3]>
+    where
+        Self: Sized;
 }
 
 impl<L> DualLayer for L
 where
-    L: Layer<f64>,
-    L::Over<Dual>:
-        Layer<Dual, Input = <L::Input as Tensors<f64>>::Over<Dual>, Carry = <L::Carry as Tensors<f64>>::Over<Dual>>,
+    L: Layer<f64, Input: ChangeScalar<f64>, Carry: ChangeScalar<f64>> + ChangeScalar<f64>,
+    L::Over<Dual>: Layer<
+            Dual,
+            Input = <L::Input as ChangeScalar<f64>>::Over<Dual>,
+            Carry = <L::Carry as ChangeScalar<f64>>::Over<Dual>,
+        >,
 {
     fn tangent(setting: &Setting<L>, direction: &Direction) -> Tangent {
         let layer = lift(&setting.layer, &direction.parameters);
@@ -70,10 +79,15 @@ where
         tangent.append(&carry);
         tangent
     }
+
+    fn mapped(setting: &Setting<L>, f: &mut dyn FnMut(f64) -> f64) -> Option<[Vec<f64>; 3]> {
+        let Setting { layer, input, carry, .. } = setting;
+        Some([elements(&layer.map::<f64>(f)), elements(&input.map::<f64>(f)), elements(&carry.map::<f64>(f))])
+    }
 }
 
 impl Tangent {
-    fn append(&mut self, value: &impl Tensors<Dual>) {
+    pub(crate) fn append(&mut self, value: &impl Tensors<Dual>) {
         value.visit(&Path::ROOT, &mut |_, _, values| {
             self.values.extend(values.iter().map(|x| x.re));
             self.derivatives.extend(values.iter().map(|x| x.eps));
@@ -82,7 +96,7 @@ impl Tangent {
 }
 
 /// A value with a direction in its dual part.
-pub(crate) fn lift<P: Tensors<f64>>(value: &P, direction: &[f64]) -> P::Over<Dual> {
+pub(crate) fn lift<P: ChangeScalar<f64>>(value: &P, direction: &[f64]) -> P::Over<Dual> {
     let mut along = direction.iter();
     value.map(&mut |x| Dual::new(x, along.next().copied().unwrap_or(0.0)))
 }

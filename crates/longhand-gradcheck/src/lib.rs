@@ -88,6 +88,7 @@
 //! | a loss | [`prove_loss`], or [`check_loss`] in one case |
 //! | a layer that does not keep some law, or wants its own parameters | [`Checker`] |
 //! | a layer that runs on `f64` only | [`Checker::prove_by_differences`] |
+//! | a layer whose type is known only at run time | [`Checker::prove_built`] |
 //! | a layer whose input is not [`Sequences`](longhand::Sequences) | [`Setting::new`] and [`Checker::any_layer_with`] |
 //! | a layer that draws at random while training | the same calls; every layer is checked in training too |
 //! | that wrong shapes panic, that nothing is allocated | [`Checker::wrong_shapes`], [`laws::allocation`] |
@@ -103,6 +104,7 @@
 #![deny(missing_docs)]
 
 mod adjoint;
+mod built;
 mod case;
 mod checker;
 mod cut;
@@ -125,6 +127,7 @@ mod sweep;
 mod target;
 
 pub use adjoint::Agreement;
+pub use built::BuildLayer;
 pub use case::Case;
 pub use checker::Checker;
 pub use differences::Differences;

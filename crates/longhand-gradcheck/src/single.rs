@@ -6,7 +6,7 @@
 
 use crate::numbers::elements;
 use crate::setting::Setting;
-use longhand::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Shape, Tensors};
+use longhand::{ChangeScalar, Features, Layer, ParameterGradients, Pass, Path, Shape, Tensors};
 
 /// A layer that also runs in single precision. Implemented for every layer that is written for any scalar.
 #[diagnostic::on_unimplemented(
@@ -50,24 +50,25 @@ pub trait SingleLayer: Layer<f64> {
 }
 
 /// The same kind of value over `f32`.
-type Narrow<P> = <P as Tensors<f64>>::Over<f32>;
+type Narrow<P> = <P as ChangeScalar<f64>>::Over<f32>;
 
-fn narrow<P: Tensors<f64>>(value: &P) -> Narrow<P> {
+pub(crate) fn narrow<P: ChangeScalar<f64>>(value: &P) -> Narrow<P> {
     value.map(&mut |x| x as f32)
 }
 
-fn widen<P: Tensors<f32>>(value: &P) -> P::Over<f64> {
+pub(crate) fn widen<P: ChangeScalar<f32>>(value: &P) -> P::Over<f64> {
     value.map(&mut f64::from)
 }
 
 impl<L> SingleLayer for L
 where
-    L: Layer<f64>,
+    L: Layer<f64> + ChangeScalar<f64>,
+    L: Layer<f64, Input: ChangeScalar<f64>, Output: ChangeScalar<f64>, Carry: ChangeScalar<f64>>,
     Narrow<L>: Layer<f32, Input = Narrow<L::Input>, Output = Narrow<L::Output>, Carry = Narrow<L::Carry>>,
-    Narrow<L>: Tensors<f32, Over<f64> = L>,
-    Narrow<L::Input>: Tensors<f32, Over<f64> = L::Input>,
-    Narrow<L::Output>: Tensors<f32, Over<f64> = L::Output>,
-    Narrow<L::Carry>: Tensors<f32, Over<f64> = L::Carry>,
+    Narrow<L>: ChangeScalar<f32, Over<f64> = L>,
+    Narrow<L::Input>: ChangeScalar<f32, Over<f64> = L::Input>,
+    Narrow<L::Output>: ChangeScalar<f32, Over<f64> = L::Output>,
+    Narrow<L::Carry>: ChangeScalar<f32, Over<f64> = L::Carry>,
 {
     type Single = Narrow<L>;
     type SingleCache = <Narrow<L> as Layer<f32>>::Cache;
@@ -169,10 +170,8 @@ impl<L: SingleLayer> Default for InSingleCache<L> {
     }
 }
 
-/// The tensors of the layer itself. It cannot be turned into another scalar.
+/// The tensors of the layer itself.
 impl<L: SingleLayer> Tensors<f64> for InSingle<L> {
-    type Over<U: Scalar> = ();
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
         self.double.visit(path, visitor);
     }
@@ -186,8 +185,6 @@ impl<L: SingleLayer> Tensors<f64> for InSingle<L> {
         self.double.visit_pair(path, &other.double, visitor);
         self.round();
     }
-
-    fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
 }
 
 impl<L: SingleLayer> Layer<f64> for InSingle<L> {

@@ -1,6 +1,6 @@
 //! One layer after another.
 
-use crate::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Shape, ShapeError, Tensors};
+use crate::{ChangeScalar, Features, Layer, ParameterGradients, Pass, Path, Scalar, Shape, ShapeError, Tensors};
 use alloc::{format, string::String};
 
 /// `second` on the output of `first`; made by [`Layer::then`].
@@ -58,7 +58,7 @@ impl<A, B> Chain<A, B> {
         &self.second
     }
 
-    /// The layer that comes second, to be changed.
+    /// The second layer, mutable.
     pub fn second_mut(&mut self) -> &mut B {
         &mut self.second
     }
@@ -119,33 +119,41 @@ impl<T: Scalar, A: Layer<T>, B: Layer<T, Input = A::Output>> Layer<T> for Chain<
 
 impl<A, B> Chain<A, B> {
     /// If the first layer is a chain, its positions continue in this chain; any other layer has position 0.
-    fn path_of_first<'a, T: Scalar>(path: &'a Path<'a>, place: &'a Path<'a>) -> &'a Path<'a>
+    fn path_of_first<'a, T: Scalar>(&self, path: &'a Path<'a>, place: &'a Path<'a>) -> &'a Path<'a>
     where
         A: Tensors<T>,
     {
-        if A::PLACES > 1 { path } else { place }
+        if self.first.places() > 1 { path } else { place }
     }
 }
 
 impl<T: Scalar, A: Tensors<T>, B: Tensors<T>> Tensors<T> for Chain<A, B> {
-    type Over<U: Scalar> = Chain<A::Over<U>, B::Over<U>>;
-
-    const PLACES: usize = A::PLACES + 1;
+    fn places(&self) -> usize {
+        self.first.places() + 1
+    }
 
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
-        self.first.visit(Self::path_of_first::<T>(path, &path.place(0)), visitor);
-        self.second.visit(&path.place(A::PLACES), visitor);
+        self.first.visit(self.path_of_first::<T>(path, &path.place(0)), visitor);
+        self.second.visit(&path.place(self.first.places()), visitor);
     }
 
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
-        self.first.visit_mut(Self::path_of_first::<T>(path, &path.place(0)), visitor);
-        self.second.visit_mut(&path.place(A::PLACES), visitor);
+        let (place, next) = (path.place(0), path.place(self.first.places()));
+        let first = self.path_of_first::<T>(path, &place);
+        self.first.visit_mut(first, visitor);
+        self.second.visit_mut(&next, visitor);
     }
 
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
-        self.first.visit_pair(Self::path_of_first::<T>(path, &path.place(0)), &other.first, visitor);
-        self.second.visit_pair(&path.place(A::PLACES), &other.second, visitor);
+        let (place, next) = (path.place(0), path.place(self.first.places()));
+        let first = self.path_of_first::<T>(path, &place);
+        self.first.visit_pair(first, &other.first, visitor);
+        self.second.visit_pair(&next, &other.second, visitor);
     }
+}
+
+impl<T: Scalar, A: ChangeScalar<T>, B: ChangeScalar<T>> ChangeScalar<T> for Chain<A, B> {
+    type Over<U: Scalar> = Chain<A::Over<U>, B::Over<U>>;
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
         Chain { first: self.first.map(f), second: self.second.map(f) }

@@ -12,6 +12,7 @@
 //! | optimizers, clipping, schedules, initialisers | [`Optimizer`], [`clip_by_global_norm`], [`schedule`], [`initialise`] |
 //! | products and equations for a layer of your own | [`toolbox`] |
 //! | parameters by name, in one fixed order | [`Tensors`] |
+//! | layers whose type is known only at run time | [`BoxedLayer`] |
 //!
 //! An Elman RNN, trained on sequences of different lengths, in ten lines:
 //!
@@ -47,6 +48,7 @@
 
 extern crate alloc;
 
+mod boxed;
 mod chain;
 mod clipping;
 mod compensated_sum;
@@ -72,6 +74,7 @@ mod tokens;
 pub mod toolbox;
 pub mod vanishing;
 
+pub use boxed::{BoxedCache, BoxedCarry, BoxedLayer};
 pub use chain::{Chain, ChainCache};
 pub use clipping::{clip_by_global_norm, clip_by_value, global_norm};
 pub use error::{HyperparameterError, ShapeError};
@@ -99,7 +102,7 @@ pub use nalgebra;
 pub use optimizers::{Adam, AdamW, Optimizer, ParameterGroup, Sgd};
 pub use scalar::Scalar;
 pub use sequences::Sequences;
-pub use streaming::{StepInput, Stream, Streaming};
+pub use streaming::{CannotStream, StepInput, Stream, Streaming};
 pub use tbptt::{Batch, LossAt, SequenceInput, Trainer, TrainingError, TruncatedBptt};
-pub use tensors::{Path, Shape, Tensors};
+pub use tensors::{ChangeScalar, Path, Shape, Tensors};
 pub use tokens::Tokens;

@@ -1,7 +1,7 @@
 //! A batch of sequences in one matrix.
 
 pub(crate) use crate::sizes::reshape;
-use crate::{Layout, Path, Scalar, Shape, ShapeError, Tensors, sizes};
+use crate::{ChangeScalar, Layout, Path, Scalar, Shape, ShapeError, Tensors, sizes};
 use alloc::vec::Vec;
 use core::ops::Range;
 use nalgebra::{DMatrix, DMatrixView, DMatrixViewMut};
@@ -363,8 +363,6 @@ pub fn without_padding<'a, T: Scalar>(
 }
 
 impl<T: Scalar> Tensors<T> for Sequences<T> {
-    type Over<U: Scalar> = Sequences<U>;
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
         self.values.visit(path, visitor);
     }
@@ -376,8 +374,12 @@ impl<T: Scalar> Tensors<T> for Sequences<T> {
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
         self.values.visit_pair(path, &other.values, visitor);
     }
+}
+
+impl<T: Scalar> ChangeScalar<T> for Sequences<T> {
+    type Over<U: Scalar> = Sequences<U>;
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Sequences<U> {
-        Sequences { values: Tensors::map(&self.values, f), layout: self.layout.clone() }
+        Sequences { values: ChangeScalar::map(&self.values, f), layout: self.layout.clone() }
     }
 }

@@ -98,11 +98,10 @@ impl fmt::Display for Path<'_> {
 ///
 /// Each tensor is passed as a slice in column-major order (PyTorch is row-major).
 pub trait Tensors<T: Scalar>: Clone + Send {
-    /// The same type over another scalar type.
-    type Over<U: Scalar>: Tensors<U>;
-
     /// Number of layers that it counts as in a chain's tensor names: 1, except for a chain itself.
-    const PLACES: usize = 1;
+    fn places(&self) -> usize {
+        1
+    }
 
     /// Calls `visitor` with the path, the shape and the elements of each tensor.
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T]));
@@ -116,9 +115,6 @@ pub trait Tensors<T: Scalar>: Clone + Send {
     /// If the two differ in shape.
     #[expect(clippy::type_complexity, reason = "an alias would hide what a visitor is given")]
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T]));
-
-    /// Applies `f` to every element.
-    fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U>;
 
     /// Number of scalars.
     fn count(&self) -> usize {
@@ -156,7 +152,25 @@ pub trait Tensors<T: Scalar>: Clone + Send {
     }
 }
 
-/// Implements [`Tensors`] for a struct from the list of its fields that hold tensors (matrices, vectors, or other layers),
+/// A value that exists over every scalar type: implemented for a layer by [`tensors!`](crate::tensors).
+///
+/// A layer whose type is known only at run time ([`BoxedLayer`](crate::BoxedLayer)) is made for one scalar type, so this trait is
+/// apart from [`Tensors`].
+pub trait ChangeScalar<T: Scalar>: Tensors<T> {
+    /// The same type over another scalar type.
+    type Over<U: Scalar>: ChangeScalar<U>;
+
+    /// The same value over another scalar type: applies `f` to every element, in the order of [`Tensors::visit`].
+    ///
+    /// ```
+    /// use longhand::{ChangeScalar, Linear};
+    /// let double = Linear::<f64>::zeros(3, 2);
+    /// let single: Linear<f32> = double.map(&mut |x| x as f32);
+    /// ```
+    fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U>;
+}
+
+/// Implements [`Tensors`] and [`ChangeScalar`] for a struct from the list of its fields that hold tensors (matrices, vectors, or other layers),
 /// and, after `keep`, of the fields that do not and are cloned.
 ///
 /// | form | for |
@@ -187,8 +201,6 @@ pub trait Tensors<T: Scalar>: Clone + Send {
 macro_rules! tensors {
     ($layer:ident) => {
         impl<T: $crate::Scalar> $crate::Tensors<T> for $layer {
-            type Over<U: $crate::Scalar> = $layer;
-
             fn visit(&self, _: &$crate::Path<'_>, _: &mut dyn FnMut(&$crate::Path<'_>, $crate::Shape, &[T])) {}
 
             fn visit_mut(
@@ -205,6 +217,10 @@ macro_rules! tensors {
                 _: &mut dyn FnMut(&$crate::Path<'_>, &mut [T], &[T]),
             ) {
             }
+        }
+
+        impl<T: $crate::Scalar> $crate::ChangeScalar<T> for $layer {
+            type Over<U: $crate::Scalar> = $layer;
 
             fn map<U: $crate::Scalar>(&self, _: &mut dyn FnMut(T) -> U) -> $layer {
                 self.clone()
@@ -225,9 +241,6 @@ macro_rules! tensors {
         impl<T: $crate::Scalar, $($inner: $crate::Tensors<T>),*> $crate::Tensors<T>
             for $crate::tensors!(@ type $layer [$($scalar)?] [T] [$($inner),*])
         {
-            type Over<U: $crate::Scalar> =
-                $crate::tensors!(@ type $layer [$($scalar)?] [U] [$(<$inner as $crate::Tensors<T>>::Over<U>),*]);
-
             fn visit(
                 &self,
                 path: &$crate::Path<'_>,
@@ -254,10 +267,17 @@ macro_rules! tensors {
                     &mut self.$field, &path.field(stringify!($field)), &other.$field, visitor,
                 );)*
             }
+        }
+
+        impl<T: $crate::Scalar, $($inner: $crate::ChangeScalar<T>),*> $crate::ChangeScalar<T>
+            for $crate::tensors!(@ type $layer [$($scalar)?] [T] [$($inner),*])
+        {
+            type Over<U: $crate::Scalar> =
+                $crate::tensors!(@ type $layer [$($scalar)?] [U] [$(<$inner as $crate::ChangeScalar<T>>::Over<U>),*]);
 
             fn map<U: $crate::Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
                 $layer {
-                    $($field: $crate::Tensors::<T>::map(&self.$field, f),)*
+                    $($field: $crate::ChangeScalar::<T>::map(&self.$field, f),)*
                     $($kept: self.$kept.clone(),)*
                 }
             }
@@ -268,8 +288,6 @@ macro_rules! tensors {
 }
 
 impl<T: Scalar> Tensors<T> for DMatrix<T> {
-    type Over<U: Scalar> = DMatrix<U>;
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
         visitor(path, Shape { rows: self.nrows(), columns: self.ncols() }, self.as_slice());
     }
@@ -282,6 +300,10 @@ impl<T: Scalar> Tensors<T> for DMatrix<T> {
         assert_eq!(self.shape(), other.shape(), "two values of different shapes cannot be paired");
         visitor(path, self.as_mut_slice(), other.as_slice());
     }
+}
+
+impl<T: Scalar> ChangeScalar<T> for DMatrix<T> {
+    type Over<U: Scalar> = DMatrix<U>;
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> DMatrix<U> {
         DMatrix::from_vec(self.nrows(), self.ncols(), self.as_slice().iter().map(|&x| f(x)).collect())
@@ -289,8 +311,6 @@ impl<T: Scalar> Tensors<T> for DMatrix<T> {
 }
 
 impl<T: Scalar> Tensors<T> for DVector<T> {
-    type Over<U: Scalar> = DVector<U>;
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
         visitor(path, Shape { rows: self.len(), columns: 1 }, self.as_slice());
     }
@@ -303,6 +323,10 @@ impl<T: Scalar> Tensors<T> for DVector<T> {
         assert_eq!(self.len(), other.len(), "two values of different shapes cannot be paired");
         visitor(path, self.as_mut_slice(), other.as_slice());
     }
+}
+
+impl<T: Scalar> ChangeScalar<T> for DVector<T> {
+    type Over<U: Scalar> = DVector<U>;
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> DVector<U> {
         DVector::from_vec(self.as_slice().iter().map(|&x| f(x)).collect())
@@ -311,21 +335,21 @@ impl<T: Scalar> Tensors<T> for DVector<T> {
 
 /// No tensors: the carry of a stateless layer.
 impl<T: Scalar> Tensors<T> for () {
-    type Over<U: Scalar> = ();
-
     fn visit(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {}
 
     fn visit_mut(&mut self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {}
 
     fn visit_pair(&mut self, _: &Path<'_>, (): &Self, _: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {}
+}
+
+impl<T: Scalar> ChangeScalar<T> for () {
+    type Over<U: Scalar> = ();
 
     fn map<U: Scalar>(&self, _: &mut dyn FnMut(T) -> U) {}
 }
 
 /// A pair of values: the carry of two layers.
 impl<T: Scalar, A: Tensors<T>, B: Tensors<T>> Tensors<T> for (A, B) {
-    type Over<U: Scalar> = (A::Over<U>, B::Over<U>);
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
         self.0.visit(&path.place(0), visitor);
         self.1.visit(&path.place(1), visitor);
@@ -340,6 +364,10 @@ impl<T: Scalar, A: Tensors<T>, B: Tensors<T>> Tensors<T> for (A, B) {
         self.0.visit_pair(&path.place(0), &other.0, visitor);
         self.1.visit_pair(&path.place(1), &other.1, visitor);
     }
+}
+
+impl<T: Scalar, A: ChangeScalar<T>, B: ChangeScalar<T>> ChangeScalar<T> for (A, B) {
+    type Over<U: Scalar> = (A::Over<U>, B::Over<U>);
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
         (self.0.map(f), self.1.map(f))

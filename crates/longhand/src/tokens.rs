@@ -1,6 +1,6 @@
 //! A batch of sequences of token ids.
 
-use crate::{Layout, Path, Scalar, SequenceInput, Shape, ShapeError, Tensors};
+use crate::{ChangeScalar, Layout, Path, Scalar, SequenceInput, Shape, ShapeError, Tensors};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -88,6 +88,8 @@ impl Tokens {
 }
 
 impl SequenceInput for Tokens {
+    type Step = usize;
+
     fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -104,13 +106,15 @@ impl SequenceInput for Tokens {
 
 /// No tensors: ids have no gradient.
 impl<T: Scalar> Tensors<T> for Tokens {
-    type Over<U: Scalar> = Tokens;
-
     fn visit(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {}
 
     fn visit_mut(&mut self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {}
 
     fn visit_pair(&mut self, _: &Path<'_>, _: &Self, _: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {}
+}
+
+impl<T: Scalar> ChangeScalar<T> for Tokens {
+    type Over<U: Scalar> = Tokens;
 
     fn map<U: Scalar>(&self, _: &mut dyn FnMut(T) -> U) -> Tokens {
         self.clone()

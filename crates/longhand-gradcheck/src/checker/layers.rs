@@ -5,6 +5,7 @@
 
 use super::{Checker, OnRequest};
 use crate::adjoint::{self, Agreement};
+use crate::built::{BuildLayer, Built};
 use crate::case::Case;
 use crate::differences::Differences;
 use crate::dual::{Direction, DualLayer};
@@ -12,12 +13,12 @@ use crate::erased::{DualNumbersOfErased, Erased, ErasedLayer, ErasedSequenceLaye
 use crate::failure::Failure;
 use crate::law::Law;
 use crate::laws;
-use crate::numbers::elements;
 use crate::oracle::Oracle;
 use crate::panics::caught;
 use crate::setting::{SequenceLayer, Setting};
 use crate::single::SingleLayer;
 use longhand::{Layer, Path, Tensors};
+use std::sync::Arc;
 
 /// A setting with more parameters and inputs, or with more columns, is checked in inference only, and without the laws of the
 /// order of calls, to save time: a mistake that shows only in training, or only in a certain order, shows at small sizes too.
@@ -43,9 +44,6 @@ pub(super) use each;
 pub(super) fn context<L: Layer<f64>>(setting: &Setting<L>) -> String {
     format!("{}, {}", setting.layer.name(), setting.about)
 }
-
-/// A function of each element.
-type Mapping<'a> = &'a mut dyn FnMut(f64) -> f64;
 
 /// The laws of other scalars, for layers whose type is forgotten.
 fn same_function<V: Visible>(setting: &Setting<Erased<V>>) -> Result<(), Failure> {
@@ -79,12 +77,7 @@ impl Checker {
     /// The same in this case only.
     fn layer_in(&self, layer: &ErasedSequenceLayer, case: &Case) -> Result<Agreement, Failure> {
         let setting = &caught("the forward pass", || case.to_string(), || Ok(self.setting(layer, case)))?;
-        let mapped = |f: Mapping<'_>| {
-            let layer = setting.layer.values().mapped(f);
-            let input = elements(&Tensors::<f64>::map::<f64>(&setting.input, f));
-            [layer, input, setting.carry.mapped(f)]
-        };
-        each!(setting; visits, maps(mapped), used_before(layer));
+        each!(setting; visits, maps(|f| setting.mapped(f)), used_before(layer));
         let agreement = self.with_oracle(setting, &DualNumbersOfErased, same_function)?;
         if self.asks(Law::Differences) {
             each!(setting; central_difference);
@@ -124,9 +117,7 @@ impl Checker {
     }
 
     fn erased_layer(&self, setting: &Setting<ErasedLayer>) -> Result<Agreement, Failure> {
-        let mapped =
-            |f: Mapping<'_>| [setting.layer.values().mapped(f), setting.input.mapped(f), setting.carry.mapped(f)];
-        each!(setting; visits, maps(mapped), contract, repeat);
+        each!(setting; visits, maps(|f| setting.mapped(f)), contract, repeat);
         same_function(setting)?;
         let mut agreement = caught(
             "gradients",
@@ -189,6 +180,27 @@ impl Checker {
     ) -> Result<(), Failure> {
         self.run(&|checker, case| checker.layer_in(&Erased::new(build(case)), case))
             .map_err(|rejection| rejection.failure)
+    }
+
+    /// [`prove`](Self::prove) for a layer whose type is known only at run time: `builder` builds it for each case and each
+    /// scalar type.
+    ///
+    /// # Panics
+    /// If the layer is rejected: with the report.
+    #[track_caller]
+    pub fn prove_built<B: BuildLayer>(&self, builder: B) {
+        let builder = Arc::new(builder);
+        self.panicking(&|checker, case| {
+            checker.layer_in(&Erased::new(Built::new(Arc::clone(&builder), case.clone())), case)
+        });
+    }
+
+    /// [`prove_built`](Self::prove_built) in one case.
+    ///
+    /// # Errors
+    /// If a gradient is wrong or a law is broken.
+    pub fn built<B: BuildLayer>(&self, builder: B, case: &Case) -> Result<Agreement, Failure> {
+        self.layer_in(&Erased::new(Built::new(Arc::new(builder), case.clone())), case)
     }
 
     /// [`prove`](Self::prove) for a layer that runs on `f64` only.

@@ -6,7 +6,7 @@ use crate::numbers::dot;
 use crate::oracle::{Derivative, Oracle};
 use crate::setting::Setting;
 use crate::single::{InSingle, SingleLayer, rounded};
-use longhand::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Shape, Tensors};
+use longhand::{Features, Layer, ParameterGradients, Pass, Path, Shape, Tensors};
 use std::any::Any;
 
 /// A layer whose type is forgotten, from `V` to `V`.
@@ -36,9 +36,13 @@ struct BackwardPass<'a, V: Visible> {
     d_input: Option<&'a mut V>,
 }
 
+type Mapped<V> = fn(&Setting<Erased<V>>, &mut dyn FnMut(f64) -> f64) -> Option<[Vec<f64>; 3]>;
+
 struct OtherScalars<V: Visible> {
     /// The forward pass on dual numbers.
     tangent: fn(&Setting<Erased<V>>, &Direction) -> Tangent,
+    /// The elements that `map` gives for the layer, the input and the carry.
+    mapped: Mapped<V>,
     /// The layer in single precision; its parameters are rounded already.
     in_single: fn(&Values) -> Erased<V>,
 }
@@ -109,7 +113,8 @@ impl<V: Visible> Erased<V> {
     {
         let mut erased = Self::double_only(layer);
         erased.calls.other_scalars = Some(OtherScalars {
-            tangent: tangent::<L, V>,
+            tangent: |setting, direction| L::tangent(&typed(setting), direction),
+            mapped: |setting, f| L::mapped(&typed::<L, V>(setting), f),
             in_single: |layer| Erased::double_only(InSingle::of_layer(layer.get::<L>().clone())),
         });
         erased
@@ -133,11 +138,6 @@ impl<V: Visible> Erased<V> {
         }
     }
 
-    /// The layer's value.
-    pub(crate) fn values(&self) -> &Values {
-        &self.layer
-    }
-
     fn other_scalars(&self) -> OtherScalars<V> {
         self.calls.other_scalars.expect("only layers that are written for any scalar are asked for another one")
     }
@@ -147,6 +147,11 @@ impl<V: Visible> Setting<Erased<V>> {
     /// The forward pass on dual numbers.
     pub(crate) fn tangent(&self, direction: &Direction) -> Tangent {
         (self.layer.other_scalars().tangent)(self, direction)
+    }
+
+    /// The elements that `map` gives for the layer, the input and the carry; `None` if the layer has no `map`.
+    pub(crate) fn mapped(&self, f: &mut dyn FnMut(f64) -> f64) -> Option<[Vec<f64>; 3]> {
+        (self.layer.other_scalars().mapped)(self, f)
     }
 
     /// The setting in single precision, as [`InSingle::of`] gives it.
@@ -187,12 +192,13 @@ where
     cache.output = Face::<L::Output>::of(output);
 }
 
-fn tangent<L, V>(setting: &Setting<Erased<V>>, direction: &Direction) -> Tangent
+/// The setting with the type of its layer.
+fn typed<L, V>(setting: &Setting<Erased<V>>) -> Setting<L>
 where
-    L: DualLayer + 'static,
+    L: Layer<f64> + 'static,
     V: Face<L::Input> + Face<L::Output>,
 {
-    let setting = Setting::<L> {
+    Setting {
         layer: setting.layer.layer.get::<L>().clone(),
         input: Face::<L::Input>::value(&setting.input).clone(),
         carry: setting.carry.get::<L::Carry>().clone(),
@@ -200,14 +206,11 @@ where
         d_carry: setting.d_carry.get::<L::Carry>().clone(),
         training: setting.training,
         about: setting.about.clone(),
-    };
-    L::tangent(&setting, direction)
+    }
 }
 
 /// The tensors of the layer.
 impl<V: Visible> Tensors<f64> for Erased<V> {
-    type Over<U: Scalar> = ();
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
         self.layer.visit(path, visitor);
     }
@@ -219,8 +222,6 @@ impl<V: Visible> Tensors<f64> for Erased<V> {
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
         self.layer.visit_pair(path, &other.layer, visitor);
     }
-
-    fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
 
     fn count(&self) -> usize {
         self.layer.count()

@@ -1,7 +1,6 @@
 //! A value made of tensors whose type is forgotten.
 
-use crate::numbers::elements;
-use longhand::{Path, Scalar, Sequences, Shape, Tensors};
+use longhand::{Path, Sequences, Shape, Tensors};
 use std::any::Any;
 
 /// What [`Tensors::visit_pair`] calls.
@@ -16,8 +15,6 @@ pub(super) trait Object: Any + Send {
     fn set_zero(&mut self);
     fn zeros(&self) -> Values;
     fn copy_from(&mut self, other: &dyn Object);
-    /// The elements of what `map` gives.
-    fn mapped(&self, f: &mut dyn FnMut(f64) -> f64) -> Vec<f64>;
     fn duplicate(&self) -> Values;
 }
 
@@ -48,10 +45,6 @@ impl<P: Tensors<f64> + 'static> Object for P {
 
     fn copy_from(&mut self, other: &dyn Object) {
         Tensors::copy_from(self, same_type(other));
-    }
-
-    fn mapped(&self, f: &mut dyn FnMut(f64) -> f64) -> Vec<f64> {
-        elements(&self.map::<f64>(f))
     }
 
     fn duplicate(&self) -> Values {
@@ -90,11 +83,6 @@ impl Values {
     fn object_mut(&mut self) -> &mut dyn Object {
         self.0.as_deref_mut().expect("a value is there before it is used")
     }
-
-    /// The elements of what `map` gives.
-    pub(crate) fn mapped(&self, f: &mut dyn FnMut(f64) -> f64) -> Vec<f64> {
-        self.object().mapped(f)
-    }
 }
 
 impl Clone for Values {
@@ -103,10 +91,8 @@ impl Clone for Values {
     }
 }
 
-/// Every call goes to the value. It cannot be turned into another scalar.
+/// Every call goes to the value.
 impl Tensors<f64> for Values {
-    type Over<U: Scalar> = ();
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
         self.object().visit(path, visitor);
     }
@@ -118,8 +104,6 @@ impl Tensors<f64> for Values {
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
         self.object_mut().visit_pair(path, other.object(), visitor);
     }
-
-    fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
 
     fn count(&self) -> usize {
         self.object().count()

@@ -1,6 +1,7 @@
 //! What the contract of a layer says without any mathematics.
 
 use super::compare::LawCheck;
+use crate::dual::DualLayer;
 use crate::failure::Failure;
 use crate::names::Names;
 use crate::numbers::{elements, filled};
@@ -13,19 +14,16 @@ use longhand::{Layer, Path, Shape, Tensors};
 ///
 /// # Errors
 /// If they do not.
-pub fn tensors<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let Setting { layer, input, carry, .. } = setting;
-    let mapped = |f: &mut dyn FnMut(f64) -> f64| {
-        [elements(&layer.map::<f64>(f)), elements(&input.map::<f64>(f)), elements(&carry.map::<f64>(f))]
-    };
+pub fn tensors<L: DualLayer>(setting: &Setting<L>) -> Result<(), Failure> {
     visits(setting)?;
-    maps(setting, mapped)
+    maps(setting, |f| L::mapped(setting, f))
 }
 
-/// The part of the law about `map`, of which `mapped` gives the elements for the layer, the input and the carry.
+/// The part of the law about `map`: `mapped` returns the elements of the layer, the input and the carry, or `None` if the layer has
+/// no `map`.
 pub(crate) fn maps<L: Layer<f64>>(
     setting: &Setting<L>,
-    mapped: impl Fn(&mut dyn FnMut(f64) -> f64) -> [Vec<f64>; 3],
+    mapped: impl Fn(&mut dyn FnMut(f64) -> f64) -> Option<[Vec<f64>; 3]>,
 ) -> Result<(), Failure> {
     let check = LawCheck::new("map gives the same tensors in the same order as visit", setting);
     let mut next = 0.0;
@@ -33,6 +31,7 @@ pub(crate) fn maps<L: Layer<f64>>(
         next += 1.0;
         next
     });
+    let Some(mapped) = mapped else { return Ok(()) };
     let Setting { layer, input, carry, .. } = setting;
     let names = [Names::of(&setting.prefix(), layer), Names::of("input", input), Names::of("carry", carry)];
     let mut first = 0;

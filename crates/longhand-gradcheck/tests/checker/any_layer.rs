@@ -120,10 +120,8 @@ struct Sine {
     wrong: f64,
 }
 
-/// Only for `f64`, so without the macro; and not to be turned into another scalar.
+/// Only for `f64`, so without the macro.
 impl Tensors<f64> for Sine {
-    type Over<U: Scalar> = ();
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
         self.weight.visit(&path.field("weight"), visitor);
     }
@@ -132,11 +130,6 @@ impl Tensors<f64> for Sine {
     }
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
         self.weight.visit_pair(&path.field("weight"), &other.weight, visitor);
-    }
-    fn map<U: Scalar>(&self, f: &mut dyn FnMut(f64) -> U) {
-        for &x in &self.weight {
-            f(x);
-        }
     }
 }
 

@@ -40,11 +40,14 @@ const PADDING: usize = 0;
 struct Ids(Vec<usize>);
 
 impl<T: Scalar> Tensors<T> for Ids {
-    type Over<U: Scalar> = Ids;
-
     fn visit(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {}
     fn visit_mut(&mut self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {}
     fn visit_pair(&mut self, _: &Path<'_>, _: &Self, _: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {}
+}
+
+impl<T: Scalar> ChangeScalar<T> for Ids {
+    type Over<U: Scalar> = Ids;
+
     fn map<U: Scalar>(&self, _: &mut dyn FnMut(T) -> U) -> Ids {
         self.clone()
     }
@@ -61,8 +64,6 @@ impl<T: Scalar> Default for Columns<T> {
 }
 
 impl<T: Scalar> Tensors<T> for Columns<T> {
-    type Over<U: Scalar> = Columns<U>;
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
         self.0.visit(path, visitor);
     }
@@ -72,6 +73,11 @@ impl<T: Scalar> Tensors<T> for Columns<T> {
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
         self.0.visit_pair(path, &other.0, visitor);
     }
+}
+
+impl<T: Scalar> ChangeScalar<T> for Columns<T> {
+    type Over<U: Scalar> = Columns<U>;
+
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Columns<U> {
         Columns(Tensors::map(&self.0, f))
     }

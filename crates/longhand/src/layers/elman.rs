@@ -126,7 +126,7 @@ impl Cell for ElmanCell {
 mod tests {
     use super::Elman;
     use crate::layers::recurrent::RecurrentCache;
-    use crate::{Layer, ParameterGradients, Pass, Sequences, Tensors};
+    use crate::{ChangeScalar, Layer, ParameterGradients, Pass, Sequences, Tensors};
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;
 

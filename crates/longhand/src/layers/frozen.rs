@@ -6,7 +6,7 @@
 //!
 //! The tensors keep the names that they have without the wrapper.
 
-use crate::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Shape, Tensors};
+use crate::{ChangeScalar, Features, Layer, ParameterGradients, Pass, Path, Scalar, Shape, Tensors};
 use alloc::string::String;
 
 /// A layer whose parameters do not learn; see the [module](self).
@@ -24,9 +24,9 @@ impl<L> Frozen<L> {
 }
 
 impl<T: Scalar, L: Tensors<T>> Tensors<T> for Frozen<L> {
-    type Over<U: Scalar> = Frozen<L::Over<U>>;
-
-    const PLACES: usize = L::PLACES;
+    fn places(&self) -> usize {
+        self.inner.places()
+    }
 
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
         self.inner.visit(&path.frozen(), visitor);
@@ -39,6 +39,10 @@ impl<T: Scalar, L: Tensors<T>> Tensors<T> for Frozen<L> {
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
         self.inner.visit_pair(&path.frozen(), &other.inner, visitor);
     }
+}
+
+impl<T: Scalar, L: ChangeScalar<T>> ChangeScalar<T> for Frozen<L> {
+    type Over<U: Scalar> = Frozen<L::Over<U>>;
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
         Frozen { inner: self.inner.map(f) }

@@ -7,7 +7,8 @@
 mod stateless;
 
 use crate::{Features, Layer, Scalar};
-use alloc::{vec, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
+use thiserror::Error;
 
 /// A layer that can run one step of one sequence at a time: its output at a step depends on its input at that step and on its
 /// carry.
@@ -20,7 +21,16 @@ pub trait Streaming<T: Scalar>: Layer<T> {
     /// The input of a step: `[T]`, one scalar per feature, or `usize` for a token id.
     type Step: StepInput + ?Sized;
     /// The parameters in the order of the kernels, and buffers for one step.
-    type Prepared;
+    type Prepared: Send;
+
+    /// Whether this layer can be streamed. Only a layer whose type is known at run time ([`BoxedLayer`](crate::BoxedLayer)) may be
+    /// unable to; layers around other layers pass the question on to them.
+    ///
+    /// # Errors
+    /// The layer that cannot be streamed, because its output at a step depends on other steps.
+    fn can_stream(&self) -> Result<(), CannotStream> {
+        Ok(())
+    }
 
     /// Packs the parameters as they are now, for input of `inputs` features.
     ///
@@ -66,8 +76,8 @@ impl<T: Scalar, M: Streaming<T>> Stream<T, M> {
     /// Prepares a model with a fixed number of features.
     ///
     /// # Panics
-    /// If the model takes any number of features (use [`with_features`](Self::with_features)), or its parameters do not agree
-    /// with one another in shape.
+    /// If the model takes any number of features (use [`with_features`](Self::with_features)), if its parameters do not agree
+    /// with one another in shape, or if it is built at run time and [cannot be streamed](Streaming::can_stream).
     #[track_caller]
     pub fn new(model: &M) -> Self {
         match model.features() {
@@ -79,9 +89,13 @@ impl<T: Scalar, M: Streaming<T>> Stream<T, M> {
     /// Prepares a model for input of `inputs` features.
     ///
     /// # Panics
-    /// If the model takes another number of features, or its parameters do not agree with one another in shape.
+    /// If the model takes another number of features, if its parameters do not agree with one another in shape, or if it is built
+    /// at run time and [cannot be streamed](Streaming::can_stream).
     #[track_caller]
     pub fn with_features(model: &M, inputs: usize) -> Self {
+        if let Err(error) = model.can_stream() {
+            panic!("{error}");
+        }
         let features = model.features();
         if let Features::Fixed { input, .. } = features {
             assert!(input == inputs, "expected {input} features (layer `{}`), got {inputs}", model.name());
@@ -104,6 +118,16 @@ impl<T: Scalar, M: Streaming<T>> Stream<T, M> {
         M::step(&mut self.prepared, input, carry, &mut self.output);
         &self.output
     }
+}
+
+/// A layer that needs other steps than the current one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "`{layer}` cannot run one step at a time, because its output depends on other steps; run `forward` on whole sequences"
+)]
+pub struct CannotStream {
+    /// The layer.
+    pub layer: String,
 }
 
 /// The input of one step.

@@ -1,6 +1,6 @@
 //! The layers without a carry, one step at a time, and the layers around other layers.
 
-use super::Streaming;
+use super::{CannotStream, Streaming};
 use crate::kernel;
 use crate::kernel::{Accumulate, PackedForColumn, each};
 use crate::layers::activation;
@@ -43,7 +43,7 @@ impl<T: Scalar> Streaming<T> for Activation {
     }
 }
 
-/// The last step so far is the one at hand.
+/// The last step so far is the current step.
 impl<T: Scalar> Streaming<T> for LastStep {
     type Step = [T];
     type Prepared = ();
@@ -84,6 +84,10 @@ impl<T: Scalar, L: Streaming<T>> Streaming<T> for Frozen<L> {
     type Step = L::Step;
     type Prepared = L::Prepared;
 
+    fn can_stream(&self) -> Result<(), CannotStream> {
+        self.inner.can_stream()
+    }
+
     fn prepare(&self, inputs: usize) -> L::Prepared {
         self.inner.prepare(inputs)
     }
@@ -101,6 +105,10 @@ where
     type Step = [T];
     type Prepared = L::Prepared;
 
+    fn can_stream(&self) -> Result<(), CannotStream> {
+        self.inner().can_stream()
+    }
+
     fn prepare(&self, inputs: usize) -> L::Prepared {
         self.inner().prepare(inputs)
     }
@@ -111,7 +119,7 @@ where
     }
 }
 
-/// The two layers of a [`Chain`], and what stands between them.
+/// The two layers of a [`Chain`], and the output of the first one.
 #[derive(Debug)]
 pub struct ChainPrepared<A, T, B> {
     first: A,
@@ -127,6 +135,10 @@ where
 {
     type Step = A::Step;
     type Prepared = ChainPrepared<A::Prepared, T, B::Prepared>;
+
+    fn can_stream(&self) -> Result<(), CannotStream> {
+        self.first().can_stream().and_then(|()| self.second().can_stream())
+    }
 
     fn prepare(&self, inputs: usize) -> Self::Prepared {
         let features = self.first().features().of_output(inputs);

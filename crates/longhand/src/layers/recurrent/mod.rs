@@ -21,7 +21,9 @@ pub use streaming::RecurrentPrepared;
 
 use super::shapes;
 use crate::kernel::Group;
-use crate::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Sequences, Shape, Tensors, initialise, sizes};
+use crate::{
+    ChangeScalar, Features, Layer, ParameterGradients, Pass, Path, Scalar, Sequences, Shape, Tensors, initialise, sizes,
+};
 use alloc::{format, string::String, vec::Vec};
 use nalgebra::{DMatrix, DVector};
 
@@ -218,8 +220,6 @@ impl<T: Scalar, C: Cell> Layer<T> for Recurrent<T, C> {
 }
 
 impl<T: Scalar, C: Cell> Tensors<T> for Recurrent<T, C> {
-    type Over<U: Scalar> = Recurrent<U, C>;
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
         self.weight_ih_l0.visit(&path.field("weight_ih_l0"), visitor);
         self.weight_hh_l0.visit(&path.field("weight_hh_l0"), visitor);
@@ -240,13 +240,17 @@ impl<T: Scalar, C: Cell> Tensors<T> for Recurrent<T, C> {
         self.bias_ih_l0.visit_pair(&path.field("bias_ih_l0"), &other.bias_ih_l0, visitor);
         self.bias_hh_l0.visit_pair(&path.field("bias_hh_l0"), &other.bias_hh_l0, visitor);
     }
+}
+
+impl<T: Scalar, C: Cell> ChangeScalar<T> for Recurrent<T, C> {
+    type Over<U: Scalar> = Recurrent<U, C>;
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Recurrent<U, C> {
         Recurrent {
-            weight_ih_l0: Tensors::map(&self.weight_ih_l0, f),
-            weight_hh_l0: Tensors::map(&self.weight_hh_l0, f),
-            bias_ih_l0: Tensors::map(&self.bias_ih_l0, f),
-            bias_hh_l0: Tensors::map(&self.bias_hh_l0, f),
+            weight_ih_l0: ChangeScalar::map(&self.weight_ih_l0, f),
+            weight_hh_l0: ChangeScalar::map(&self.weight_hh_l0, f),
+            bias_ih_l0: ChangeScalar::map(&self.bias_ih_l0, f),
+            bias_hh_l0: ChangeScalar::map(&self.bias_hh_l0, f),
             cell: self.cell,
         }
     }

@@ -60,8 +60,6 @@ impl Clone for AnyTensors {
 }
 
 impl Tensors<f64> for AnyTensors {
-    type Over<U: Scalar> = ();
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
         self.0.visit(path, visitor);
     }
@@ -73,8 +71,6 @@ impl Tensors<f64> for AnyTensors {
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
         self.0.visit_pair(path, &*other.0, visitor);
     }
-
-    fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
 }
 
 /// A layer whose type is forgotten.
@@ -139,8 +135,6 @@ impl AnyLayer {
 }
 
 impl Tensors<f64> for AnyLayer {
-    type Over<U: Scalar> = ();
-
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
         Tensors::visit(&self.layer, path, visitor);
     }
@@ -152,8 +146,6 @@ impl Tensors<f64> for AnyLayer {
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
         Tensors::visit_pair(&mut self.layer, path, &other.layer, visitor);
     }
-
-    fn map<U: Scalar>(&self, _: &mut dyn FnMut(f64) -> U) {}
 }
 
 impl Layer<f64> for AnyLayer {

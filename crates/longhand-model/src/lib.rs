@@ -1,0 +1,65 @@
+//! Models that are described in TOML or JSON and built at run time.
+//!
+//! A [`ModelDescription`] is a list of layers with their settings, and implements `serde`'s traits. [`Model::build`] builds it,
+//! with parameters drawn from an explicit generator. The model is a [`Layer`](longhand::Layer) like any other: it is trained with
+//! a [`Trainer`](longhand::Trainer), streamed with a [`Stream`](longhand::Stream), and computes the same bits as the same
+//! model built from types with the same generator.
+//!
+//! ```
+//! use longhand::*;
+//! use longhand_model::{Model, ModelDescription};
+//! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+//!
+//! let description: ModelDescription = toml::from_str(
+//!     r#"
+//!     inputs = 3
+//!     layers = [
+//!         { layer = "Lstm", units = 16 },
+//!         { layer = "Dropout", probability = 0.2 },
+//!         { layer = "LastStep" },
+//!         { layer = "Linear", outputs = 6 },
+//!     ]
+//!     "#,
+//! )?;
+//! let model = Model::<f32>::build(&description, &mut ChaCha8Rng::seed_from_u64(1))?;
+//! assert_eq!(model.name(), "Lstm(3 -> 16) > Dropout(0.2) > LastStep > Linear(16 -> 6)");
+//!
+//! let mut generator = ChaCha8Rng::seed_from_u64(1);
+//! let typed = Lstm::<f32>::new(3, 16, &mut generator)
+//!     .then(Dropout::new(0.2)?)?.then(LastStep)?.then(Linear::new(16, 6, &mut generator))?;
+//! let x = Sequences::from_fn(3, 20, 2, |feature, step, sequence| ((feature + step) as f32 * 0.1).sin() + sequence as f32);
+//! let (mut cache, mut typed_cache) = Default::default();
+//! let logits = model.forward(&x, &mut model.carry(2), &mut cache, &mut Pass::Infer);
+//! assert_eq!(logits, typed.forward(&x, &mut typed.carry(2), &mut typed_cache, &mut Pass::Infer));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The layers
+//! | `layer` | settings |
+//! |---|---|
+//! | `Elman` | `units`; `nonlinearity`: `"tanh"` (the default) or `"relu"` |
+//! | `Lstm`, `Gru`, `MinimalGatedUnit` | `units` |
+//! | `IndRnn` | `units`; `nonlinearity`: `"relu"` (the default) or `"tanh"` |
+//! | `Linear` | `outputs` |
+//! | `Tanh`, `Sigmoid`, `Relu` | |
+//! | `Dropout` | `probability` |
+//! | `LastStep`, `MeanOverTime` | |
+//! | `Bidirectional` | `forward` and `backward`: a layer, or a list of layers |
+//! | `Residual`, `Frozen` | `inner`: a layer, or a list of layers |
+//! | `Embedding` | `tokens`, `features`; the first layer of a model on token ids, `Model<T, Tokens>` |
+//!
+//! Each layer takes the number of its inputs from the layer before it. Layers of your own are added with [`Layers::with`].
+#![deny(missing_docs)]
+
+mod description;
+mod error;
+mod layers;
+mod library;
+mod model;
+mod request;
+
+pub use description::{LayerDescription, ModelDescription};
+pub use error::{LayerError, ModelError};
+pub use layers::Layers;
+pub use model::{Model, ModelInput};
+pub use request::LayerRequest;

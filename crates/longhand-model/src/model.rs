@@ -1,0 +1,161 @@
+//! A model that is built from its description.
+
+use crate::{LayerError, LayerRequest, Layers, ModelDescription, ModelError};
+use longhand::{
+    BoxedCache, BoxedCarry, BoxedLayer, CannotStream, Features, Layer, ParameterGradients, Pass, Path, Scalar,
+    SequenceInput, Sequences, Shape, Streaming, Tensors, Tokens,
+};
+use rand::Rng;
+
+/// A model that is built from its description, with inputs `X`: [`Sequences`], or [`Tokens`] if its first layer is an
+/// `Embedding`.
+///
+/// It is a layer like any other. Its tensors have the names that they have in the same model built from types: `0.weight_ih_l0`.
+#[derive(Debug, Clone)]
+pub struct Model<T: Scalar, X: SequenceInput + 'static = Sequences<T>> {
+    description: ModelDescription,
+    layers: BoxedLayer<T, X>,
+}
+
+/// The input of a [`Model`]: [`Sequences`] or [`Tokens`].
+pub trait ModelInput<T: Scalar>: SequenceInput + Tensors<T> + sealed::Sealed + 'static {
+    /// Builds the first layer.
+    #[doc(hidden)]
+    fn build(request: &mut LayerRequest<'_, T>) -> Result<BoxedLayer<T, Self>, LayerError>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<T: longhand::Scalar> Sealed for longhand::Sequences<T> {}
+    impl Sealed for longhand::Tokens {}
+}
+
+impl<T: Scalar> ModelInput<T> for Sequences<T> {
+    fn build(request: &mut LayerRequest<'_, T>) -> Result<BoxedLayer<T>, LayerError> {
+        let layers = request.layers;
+        layers.on_features(&request.description.layer)?(request)
+    }
+}
+
+impl<T: Scalar> ModelInput<T> for Tokens {
+    fn build(request: &mut LayerRequest<'_, T>) -> Result<BoxedLayer<T, Tokens>, LayerError> {
+        let layers = request.layers;
+        layers.on_tokens(&request.description.layer)?(request)
+    }
+}
+
+impl<T: Scalar, X: ModelInput<T>> Model<T, X> {
+    /// Builds a model of the library's layers. The parameters are drawn in the order of the layers, as by the layers' own
+    /// constructors.
+    ///
+    /// # Errors
+    /// If a layer or a setting is unknown, missing or out of range, or if the layers do not fit each other.
+    pub fn build<R: Rng>(description: &ModelDescription, generator: &mut R) -> Result<Self, ModelError> {
+        Model::build_with(description, &Layers::library(), generator)
+    }
+
+    /// Builds a model of these layers: the library's, and your own.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_with<R: Rng>(
+        description: &ModelDescription,
+        layers: &Layers<T>,
+        generator: &mut R,
+    ) -> Result<Self, ModelError> {
+        let place = |index: usize| format!("layers[{index}]");
+        let layers = layers.build_list(&description.layers, description.inputs, generator, &place)?;
+        Ok(Model { description: description.clone(), layers })
+    }
+
+    /// The description from which the model was built.
+    pub fn description(&self) -> &ModelDescription {
+        &self.description
+    }
+
+    /// The layers, as one layer.
+    pub fn layers(&self) -> &BoxedLayer<T, X> {
+        &self.layers
+    }
+}
+
+impl<T: Scalar, X: ModelInput<T>> Tensors<T> for Model<T, X> {
+    fn places(&self) -> usize {
+        self.layers.places()
+    }
+
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
+        self.layers.visit(path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
+        self.layers.visit_mut(path, visitor);
+    }
+
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
+        self.layers.visit_pair(path, &other.layers, visitor);
+    }
+}
+
+impl<T: Scalar, X: ModelInput<T>> Layer<T> for Model<T, X> {
+    type Input = X;
+    type Output = Sequences<T>;
+    type Carry = BoxedCarry<T>;
+    type Cache = BoxedCache<T>;
+
+    fn name(&self) -> String {
+        self.layers.name()
+    }
+
+    fn features(&self) -> Features {
+        self.layers.features()
+    }
+
+    fn carry(&self, batch: usize) -> BoxedCarry<T> {
+        self.layers.carry(batch)
+    }
+
+    fn forward<'c>(
+        &self,
+        input: &X,
+        carry: &mut BoxedCarry<T>,
+        cache: &'c mut BoxedCache<T>,
+        pass: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        self.layers.forward(input, carry, cache, pass)
+    }
+
+    fn output(cache: &BoxedCache<T>) -> &Sequences<T> {
+        BoxedLayer::<T, X>::output(cache)
+    }
+
+    fn backward(
+        &self,
+        input: &X,
+        cache: &mut BoxedCache<T>,
+        d_output: Option<&Sequences<T>>,
+        d_carry: &mut BoxedCarry<T>,
+        gradients: ParameterGradients<'_, Self>,
+        d_input: Option<&mut X>,
+    ) {
+        let gradients = gradients.part(|model| &mut model.layers);
+        self.layers.backward(input, cache, d_output, d_carry, gradients, d_input);
+    }
+}
+
+impl<T: Scalar, X: ModelInput<T>> Streaming<T> for Model<T, X> {
+    type Step = X::Step;
+    type Prepared = <BoxedLayer<T, X> as Streaming<T>>::Prepared;
+
+    fn can_stream(&self) -> Result<(), CannotStream> {
+        self.layers.can_stream()
+    }
+
+    fn prepare(&self, inputs: usize) -> Self::Prepared {
+        self.layers.prepare(inputs)
+    }
+
+    fn step(prepared: &mut Self::Prepared, input: &X::Step, carry: &mut BoxedCarry<T>, output: &mut [T]) {
+        BoxedLayer::<T, X>::step(prepared, input, carry, output);
+    }
+}
