@@ -3,20 +3,17 @@
 //! Both columns execute the same arithmetic. Without flushing subnormal numbers to zero, the ratio is 5 to 90 on
 //! processors that need 150 cycles per subnormal number. The two kinds of rounds alternate; the table shows medians.
 
+#[path = "shared/alternating.rs"]
+mod alternating;
 mod shared;
 
+use alternating::{ROUNDS, compare, report, time};
 use longhand::{
     Adam, AdamW, Batch, Elman, Gradients, Gru, Linear, LossAt, Lstm, Optimizer, Pass, Path, Reduction, Sequences, Sgd,
     SigmoidCrossEntropy, Stream, Streaming, Tensors, Trainer, TruncatedBptt,
 };
 use shared::{CLASSES, FEATURES, STEPS, SequenceLayer, generator, noise};
 use std::hint::black_box;
-use std::time::{Duration, Instant};
-
-/// Number of rounds per kind.
-const ROUNDS: usize = 15;
-/// Minimum duration of a round: much longer than the clock's overhead.
-const ROUND: Duration = Duration::from_millis(20);
 
 fn main() {
     println!("| workload | ordinary | vanishing | ratio |");
@@ -33,38 +30,6 @@ fn main() {
     optimizer("Adam", &mut Adam::new());
     optimizer("AdamW", &mut AdamW::new());
     optimizer("momentum", &mut Sgd::new().with_momentum(0.9).expect("0.9 is in [0, 1)"));
-}
-
-/// Times two kinds of steps alternately and prints a row of the table.
-fn compare(workload: &str, mut ordinary: impl FnMut(), mut vanishing: impl FnMut()) {
-    let mut repeats = 1;
-    while time(repeats, &mut ordinary) * (repeats as u32) < ROUND {
-        repeats *= 2;
-    }
-    report(workload, (0..ROUNDS).map(|_| [time(repeats, &mut ordinary), time(repeats, &mut vanishing)]).collect());
-}
-
-/// Prints a row of the table: the median time of each kind, and the median ratio of the rounds.
-fn report(workload: &str, mut rounds: Vec<[Duration; 2]>) {
-    rounds.sort_by(|a, b| {
-        (a[1].as_secs_f64() / a[0].as_secs_f64()).total_cmp(&(b[1].as_secs_f64() / b[0].as_secs_f64()))
-    });
-    let ratio = rounds[ROUNDS / 2][1].as_secs_f64() / rounds[ROUNDS / 2][0].as_secs_f64();
-    let median = |kind: usize| {
-        let mut times: Vec<Duration> = rounds.iter().map(|round| round[kind]).collect();
-        times.sort_unstable();
-        times[ROUNDS / 2]
-    };
-    println!("| {workload} | {:.2?} | {:.2?} | {ratio:.2} |", median(0), median(1));
-}
-
-/// Average time of a step over `repeats` steps.
-fn time(repeats: usize, step: &mut impl FnMut()) -> Duration {
-    let start = Instant::now();
-    for _ in 0..repeats {
-        step();
-    }
-    start.elapsed() / repeats as u32
 }
 
 /// The study's training loop. Small recurrent weights make the gradients vanish within a window of 30 steps.

@@ -61,6 +61,8 @@ mod layer;
 pub mod layers;
 mod layout;
 mod losses;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod norm;
 mod optimizers;
 mod scalar;

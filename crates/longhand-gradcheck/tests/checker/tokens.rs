@@ -1,7 +1,7 @@
 //! A layer whose input is not `Sequences`: tokens, which have no gradient.
 
 use longhand::nalgebra::{DMatrix, convert, convert_unchecked};
-use longhand::{Features, Layer, Pass, Path, Scalar, Shape, Tensors};
+use longhand::{ChangeScalar, Features, Layer, Pass, Path, Scalar, Shape, Tensors};
 use longhand_gradcheck::{Checker, Failure, Setting, laws};
 use std::any::TypeId;
 
@@ -79,7 +79,7 @@ impl<T: Scalar> ChangeScalar<T> for Columns<T> {
     type Over<U: Scalar> = Columns<U>;
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Columns<U> {
-        Columns(Tensors::map(&self.0, f))
+        Columns(ChangeScalar::map(&self.0, f))
     }
 }
 

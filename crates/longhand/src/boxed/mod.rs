@@ -198,8 +198,9 @@ where
             panic!("call `forward` with this input and cache before `backward` (layer `{}`)", name());
         };
         let gradients = gradients.part(|boxed| {
-            let given = boxed.layer.name();
-            boxed.downcast_mut().unwrap_or_else(|| panic!("the gradients of `{given}` cannot be those of `{}`", name()))
+            let fit = boxed.downcast_ref::<L>().is_some();
+            assert!(fit, "the gradients of `{}` cannot be those of `{}`", boxed.layer.name(), name());
+            boxed.downcast_mut().expect("the type was just checked")
         });
         Layer::<T>::backward(self, input, own, d_output, d_carry.of(name), gradients, d_input);
     }

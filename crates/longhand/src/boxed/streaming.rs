@@ -13,7 +13,6 @@ pub(super) struct StreamingCalls<T: Scalar, X: SequenceInput> {
 }
 
 impl<T: Scalar, X: SequenceInput> Copy for StreamingCalls<T, X> {}
-#[expect(clippy::expl_impl_clone_on_copy, reason = "the derived one would require that `X` is `Copy`")]
 impl<T: Scalar, X: SequenceInput> Clone for StreamingCalls<T, X> {
     fn clone(&self) -> Self {
         *self

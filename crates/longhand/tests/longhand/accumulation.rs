@@ -9,7 +9,7 @@ use crate::common::{ragged_layout, random_ends, random_layout, random_like, rand
 use longhand::layers::linear::LinearCache;
 use longhand::layers::recurrent::RecurrentCache;
 use longhand::nalgebra::DMatrix;
-use longhand::{Layer, Layout, ParameterGradients, Path, Sequences, Shape, Tensors};
+use longhand::{ChangeScalar, Layer, Layout, ParameterGradients, Path, Sequences, Shape, Tensors};
 use proptest::prelude::proptest;
 
 #[test]
@@ -96,8 +96,8 @@ fn backward_twice_doubles_exactly_at_f32() {
     let g = &mut generator(6);
     let mut wide = elman(3, 50, g);
     wide.weight_hh_l0 *= 0.2;
-    let layer = Tensors::map(&wide, &mut |w| w as f32);
-    let x = Tensors::map(&random_sequences(3, &Layout::new(150, 5), g), &mut |x| x as f32);
+    let layer = ChangeScalar::map(&wide, &mut |w| w as f32);
+    let x = ChangeScalar::map(&random_sequences(3, &Layout::new(150, 5), g), &mut |x| x as f32);
     let mut cache = RecurrentCache::default();
     let (mut gradients, mut once) = (Tensors::<f32>::zeros(&layer), None);
     let carry = || DMatrix::<f32>::zeros(50, 5);

@@ -8,7 +8,7 @@ use crate::common::{
 };
 use crate::common::{random_ends, random_layout, random_like, random_sequences};
 use longhand::layers::recurrent::RecurrentCache;
-use longhand::{Layer, Layout, ParameterGradients, Pass, Path, Sequences, Tensors};
+use longhand::{ChangeScalar, Layer, Layout, ParameterGradients, Pass, Path, Sequences, Tensors};
 
 fn window(x: &Sequences<f64>, start: usize, steps: usize) -> Sequences<f64> {
     let mut window = Sequences::default();
@@ -283,7 +283,7 @@ fn a_cache_used_with_other_weights_leaves_nothing_behind() {
 
 #[test]
 fn f32_agrees_with_f64() {
-    fn narrow<P: Tensors<f64>>(value: &P) -> P::Over<f32> {
+    fn narrow<P: ChangeScalar<f64>>(value: &P) -> P::Over<f32> {
         value.map(&mut |x| x as f32)
     }
     fn widened<P: Tensors<f32>>(value: &P) -> Vec<f64> {
@@ -300,8 +300,13 @@ fn f32_agrees_with_f64() {
     }
     fn check<M, N>(model: &M)
     where
-        M: SequenceLayer + Tensors<f64, Over<f32> = N>,
-        N: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>, Carry = <M::Carry as Tensors<f64>>::Over<f32>>,
+        M: SequenceLayer + Layer<f64, Carry: ChangeScalar<f64>> + ChangeScalar<f64, Over<f32> = N>,
+        N: Layer<
+                f32,
+                Input = Sequences<f32>,
+                Output = Sequences<f32>,
+                Carry = <M::Carry as ChangeScalar<f64>>::Over<f32>,
+            >,
     {
         let g = &mut generator(20);
         let x = random_sequences(3, &random_layout(30, 4, g), g);

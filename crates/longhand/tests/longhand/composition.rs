@@ -10,8 +10,8 @@ use longhand::layers::linear::LinearCache;
 use longhand::layers::recurrent::RecurrentCache;
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, ChainCache, Elman, Features, Labels, LastStep, Layer, Layout, Linear, MeanOverTime, Nonlinearity, Path,
-    Sequences, ShapeError, Target, Tensors,
+    Activation, ChainCache, ChangeScalar, Elman, Features, Labels, LastStep, Layer, Layout, Linear, MeanOverTime,
+    Nonlinearity, Path, Sequences, ShapeError, Target, Tensors,
 };
 
 #[test]
@@ -91,15 +91,15 @@ fn a_chain_is_its_layers_one_after_the_other() {
 fn to_f32_and_back() {
     let g = &mut generator(6);
     let model = elman(3, 4, g).with_nonlinearity(Nonlinearity::Relu).then(linear(4, 2, g)).expect("they meet");
-    let narrow = Tensors::map(&model, &mut |w| w as f32);
-    let back = Tensors::<f32>::map(&narrow, &mut f64::from);
+    let narrow = ChangeScalar::map(&model, &mut |w| w as f32);
+    let back = ChangeScalar::<f32>::map(&narrow, &mut f64::from);
     assert_eq!(back.first().cell.nonlinearity, Nonlinearity::Relu);
     assert_eq!(back.names(), model.names());
     for (given, w) in elements(&back).into_iter().zip(elements(&model)) {
         assert_eq!(given.to_bits(), f64::from(w as f32).to_bits());
     }
     let x = Sequences::<f64>::zeros(2, common::ragged_layout());
-    assert_eq!(Tensors::map(&x, &mut |x| x as f32).layout(), x.layout());
+    assert_eq!(ChangeScalar::map(&x, &mut |x| x as f32).layout(), x.layout());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! file would compile the layers once more each.
 
 mod accumulation;
+mod boxed;
 mod carry_and_cache;
 mod clipping;
 mod common;

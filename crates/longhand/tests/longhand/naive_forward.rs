@@ -5,7 +5,7 @@ use crate::common::{
     random_sequences,
 };
 use longhand::layers::recurrent::RecurrentCache;
-use longhand::{Elman, Layer, Layout, Lstm, Nonlinearity, Pass, Sequences, Tensors};
+use longhand::{ChangeScalar, Elman, Layer, Layout, Lstm, Nonlinearity, Pass, Sequences};
 use proptest::prelude::{any, proptest};
 
 /// Outputs of the naive pass laid out as the layer lays them out.
@@ -56,17 +56,17 @@ fn f32_within_its_precision() {
         let mut wide = elman(3, units, g);
         wide.weight_hh_l0 *= 1.0 / (units as f64).sqrt();
         // Both begin from numbers that f32 can hold.
-        let layer = Tensors::map(&wide, &mut |w| w as f32);
-        let wide = Tensors::map(&layer, &mut f64::from);
-        let x = Tensors::map(&random_sequences(3, &random_layout(steps, batch, g), g), &mut |x| x as f32);
+        let layer = ChangeScalar::map(&wide, &mut |w| w as f32);
+        let wide = ChangeScalar::map(&layer, &mut f64::from);
+        let x = ChangeScalar::map(&random_sequences(3, &random_layout(steps, batch, g), g), &mut |x| x as f32);
         let mut carry = Layer::<f32>::carry(&layer, batch);
         let mut cache = RecurrentCache::default();
         let y = layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer);
 
-        let wide_x = Tensors::map(&x, &mut f64::from);
+        let wide_x = ChangeScalar::map(&x, &mut f64::from);
         let naive = naive::forward(&wide, &wide_x, &Layer::<f64>::carry(&wide, batch));
-        assert_close("output", &Tensors::map(y, &mut f64::from), &output(&wide, &wide_x, &naive), 1e-5);
-        assert_close("carry", &Tensors::map(&carry, &mut f64::from), &naive.carry, 1e-5);
+        assert_close("output", &ChangeScalar::map(y, &mut f64::from), &output(&wide, &wide_x, &naive), 1e-5);
+        assert_close("carry", &ChangeScalar::map(&carry, &mut f64::from), &naive.carry, 1e-5);
     }
 }
 

@@ -3,7 +3,7 @@
 mod precision;
 
 use crate::common::{assert_close, elements, elman, generator, linear, random_like};
-use longhand::{Adam, AdamW, Chain, Elman, Gradients, Layer, Linear, Optimizer, Path, Sgd, Tensors};
+use longhand::{Adam, AdamW, Chain, ChangeScalar, Elman, Gradients, Layer, Linear, Optimizer, Path, Sgd, Tensors};
 
 type Model = Chain<Elman<f64>, Linear<f64>>;
 
@@ -150,16 +150,16 @@ fn adam_after_many_steps() {
 #[test]
 fn f32_follows_f64() {
     let mut wide = model();
-    let mut narrow = Tensors::map(&wide, &mut |w| w as f32);
+    let mut narrow = ChangeScalar::map(&wide, &mut |w| w as f32);
     let (mut adam, mut adam32) = (Adam::<f64>::new(), Adam::<f32>::new());
     for seed in 0..20 {
         let gradients = random_gradients(&wide, seed);
         let mut rounded = Gradients::zeros::<f32>(&narrow);
-        *rounded.values_mut() = Tensors::map(gradients.values(), &mut |g| g as f32);
+        *rounded.values_mut() = ChangeScalar::map(gradients.values(), &mut |g| g as f32);
         adam32.step(&mut narrow, &rounded, 0.01);
         adam.step(&mut wide, &gradients, 0.01);
     }
-    assert_close("parameter", &Tensors::<f32>::map(&narrow, &mut f64::from), &wide, 1e-5);
+    assert_close("parameter", &ChangeScalar::<f32>::map(&narrow, &mut f64::from), &wide, 1e-5);
 }
 
 #[test]

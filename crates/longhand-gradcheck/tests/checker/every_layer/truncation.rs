@@ -6,7 +6,7 @@
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Batch, Chain, Elman, Labels, Layer, Layout, Linear, Loss, LossAt, Pass, Path, Reduction, Sequences,
+    Batch, Chain, ChangeScalar, Elman, Labels, Layer, Layout, Linear, Loss, LossAt, Pass, Path, Reduction, Sequences,
     SoftmaxCrossEntropy, Tensors, Trainer, TruncatedBptt,
 };
 use longhand_gradcheck::{Case, Dual, Setting};
