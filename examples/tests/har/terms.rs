@@ -104,6 +104,17 @@ fn published_scores_next_to_synthetic_data_have_a_warning() {
     assert!(results.summary()["notes"].to_string().contains(warning));
 }
 
+/// The synthetic sequences have 150 steps.
+#[test]
+fn a_truncation_window_longer_than_a_sequence_is_noted() {
+    let note = "Note: a sequence has 150 steps. Models with B 151, 300 are therefore trained without truncation";
+    let long = Results::of(&Options::small().set("parts", "b").set("windows", "50,300,150,151"));
+    assert!(long.run.opening().contains(note), "{}", long.run.opening());
+    assert!(long.summary()["notes"].to_string().contains(note), "{}", long.summary()["notes"]);
+    let short = Results::of(&Options::small().set("parts", "b").set("windows", "50,150"));
+    assert!(!short.run.opening().contains("without truncation"), "{}", short.run.opening());
+}
+
 #[test]
 fn figure_6_states_how_far_the_validation_loss_is_above_the_training_loss() {
     let results = Results::shared();
