@@ -11,7 +11,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Human activity recognition with recurrent nets: reproduces a published study, then improves on it.
+/// Human activity recognition with recurrent networks: reproduces a published study, then improves on it.
 ///
 /// Without options, the program uses synthetic recordings. With --data, it reads real ones:
 /// MotionSense (the folder with A_DeviceMotion_data), UCI HAPT (the folder with RawData), or an HDF5 file
@@ -72,7 +72,7 @@ pub struct Arguments {
     #[arg(long, value_name = "UNITS", value_delimiter = ',', default_value = "50,100", value_parser = units)]
     pub hidden: Vec<usize>,
 
-    /// Truncation windows (B) of the study's models, in steps
+    /// Truncation windows (B) of the study's models, in steps; B beyond the length of a sequence means no truncation
     #[arg(long, value_name = "STEPS", value_delimiter = ',', default_value = "10,30", value_parser = count)]
     pub windows: Vec<usize>,
 

@@ -96,6 +96,9 @@ impl Description {
         let terms = [(study, terms::SETTINGS), (study, terms::STUDY_BATCH), (true, terms::TOP_K)];
         lines.extend(terms.iter().filter(|(used, _)| *used).map(|(_, term)| format!("      {term}")));
         lines.push(format!("      chance: a Top-1 score of {:.3}", 1.0 / self.classes.len() as f64));
+        if study {
+            lines.extend(terms::without_truncation(arguments.windows.iter().copied(), self.steps));
+        }
         if arguments.quick {
             lines.push(terms::QUICK.to_owned());
         }

@@ -14,6 +14,8 @@ use longhand_report::figure::{
 
 const LOSS: &str = "loss (nats per truncation window)";
 const CELLS: &str = "Number in a cell: test windows.";
+/// Panels of figure 6 name the ratio of validation loss and training loss from this ratio on.
+const NOTABLE_RATIO: f64 = 2.0;
 
 /// The names of all figures that a run can write.
 pub const NAMES: [&str; 8] = [
@@ -108,7 +110,8 @@ fn training_loss(
         .collect();
     let title = format!("Figure {number}. Part b{}: training loss by {by}", results.gradient.suffix());
     let caption = caption(results, &title)
-        .footnote(format!("{}. Figures 2 to 4 show the same curves in different panels.", terms::SETTINGS));
+        .footnote(format!("{}.", terms::SETTINGS))
+        .footnote("Figures 2 to 4 show the same curves in different panels.");
     loss_curves(&caption, &LossAxes::new(format!("training {LOSS}")), &panels)
 }
 
@@ -117,49 +120,45 @@ fn training_and_validation_loss(results: &Results) -> Result<Figure, ReportError
         let panel = LossPanel::new(trained.settings.to_string())
             .curve(LossCurve::new("training", trained.training_loss.clone()))
             .curve(LossCurve::new("validation", trained.validation_loss.clone()));
-        match trained.best_epoch {
-            Some((epoch, _)) => panel.best_epoch(epoch),
+        let panel = match &trained.best_epoch {
+            Some((epoch, _)) => panel.best_epoch(*epoch),
             None => panel,
+        };
+        match (trained.training_loss.last(), trained.validation_loss.last()) {
+            (Some(training), Some(validation)) if validation / training >= NOTABLE_RATIO => {
+                panel.note(format!("validation {:.1} x training", validation / training))
+            }
+            _ => panel,
         }
     };
     let panels: Vec<LossPanel> = results.part_c.iter().map(panel).collect();
     let title = format!("Figure 6. Part c{}: training and validation loss", results.gradient.suffix());
-    let footnote = format!(
-        "{}. Dashed vertical line: the best epoch, with the lowest validation loss; training continues after it. {}",
-        terms::SETTINGS,
-        terms::VALIDATION_LOSS
-    );
-    let caption = caption(results, &title).footnote(footnote);
+    let caption = caption(results, &title)
+        .footnote(format!("{}.", terms::SETTINGS))
+        .footnote("Dashed vertical line: best epoch, with the lowest validation loss. Training continues after it.")
+        .footnote("Validation x training: validation loss divided by training loss, in the last epoch.")
+        .footnote(terms::VALIDATION_LOSS);
     loss_curves(&caption, &LossAxes::new(LOSS).columns(4), &panels)
 }
 
 fn confusion_part_b(results: &Results) -> Result<Figure, ReportError> {
     let scored = results.part_b.iter().filter_map(|trained| Some((trained.settings, last_epoch(trained)?)));
-    let scored =
-        scored.map(|(settings, scores)| (format!("{settings}: Top-1 {:.3}", scores.top.top(1)), &scores.confusion));
-    let scored: Vec<_> = scored.collect();
+    let scored: Vec<_> = scored.map(|(settings, scores)| (settings.to_string(), &scores.confusion)).collect();
     let panels: Vec<_> = scored.iter().map(|(title, confusion)| (title.as_str(), *confusion)).collect();
     let title = format!("Figure 5. Part b{}: confusion matrices", results.gradient.suffix());
-    confusion_grid(&caption(results, &title).footnote(confusion_note()), 4, &panels)
+    let caption = caption(results, &title).footnote(format!("{}.", terms::SETTINGS)).footnote(CELLS);
+    confusion_grid(&caption, 4, &panels)
 }
 
 fn confusion_part_b_and_c(results: &Results) -> Result<Figure, ReportError> {
     let models = results.part_b.iter().zip(&results.part_c);
     let scored = models.filter_map(|(b, c)| Some((b.settings, last_epoch(b)?, best_epoch(c)?)));
-    let scored = scored.map(|(settings, b, c)| {
-        let top1 = [b, c].map(|scores| scores.top.top(1));
-        (format!("{settings}: Top-1 {:.3} in part b, {:.3} in part c", top1[0], top1[1]), b, c)
-    });
-    let scored: Vec<_> = scored.collect();
+    let scored: Vec<_> = scored.map(|(settings, b, c)| (settings.to_string(), b, c)).collect();
     let pairs: Vec<ConfusionPair> =
         scored.iter().map(|(title, b, c)| ConfusionPair { title, left: &b.confusion, right: &c.confusion }).collect();
     let title = format!("Figure 7. Part b and part c{}: confusion matrices", results.gradient.suffix());
-    let caption = caption(results, &title).footnote(confusion_note());
+    let caption = caption(results, &title).footnote(format!("{}.", terms::SETTINGS)).footnote(CELLS);
     confusion_pairs(&caption, 2, ("part b, last epoch", "part c, best epoch"), &pairs)
-}
-
-fn confusion_note() -> String {
-    format!("{CELLS} {}.", terms::SETTINGS)
 }
 
 fn better_scores(results: &Results) -> Result<Figure, ReportError> {
@@ -177,13 +176,12 @@ fn better_scores(results: &Results) -> Result<Figure, ReportError> {
         .reference("study, as published (its own recordings)", PUBLISHED_BEST[0]);
     let name = capitalised(results.recurrent.compared_with_study());
     let title = format!("Figure 8. {name} trained well, compared with the study's best model");
-    let settings = if rows.len() > 1 { format!("{}. ", terms::SETTINGS) } else { String::new() };
-    let footnote = format!(
-        "Circle: score of one trained model. Bar: mean of the circles in the row. Number at the right: mean ± sample \
-         standard deviation over n seeds. {settings}{}",
-        terms::published(results.data.synthetic)
-    );
-    score_comparison(&caption(results, &title).footnote(footnote), &axis, &rows)
+    let mut caption = caption(results, &title);
+    if rows.len() > 1 {
+        caption = caption.footnote(format!("{}.", terms::SETTINGS));
+    }
+    let caption = caption.footnote(terms::published(results.data.synthetic));
+    score_comparison(&caption, &axis, &rows)
 }
 
 /// Draws the confusion matrix of the first seed with scores.
@@ -192,6 +190,6 @@ fn better_confusion(results: &Results) -> Option<Figure> {
     let (seed, scores) = seeds.find_map(|(seed, trained)| Some((seed, trained.scores.as_ref()?)))?;
     let seed = if seed == 1 { "first seed".to_owned() } else { format!("seed {seed}") };
     let recipe = capitalised(results.recurrent.recipe());
-    let title = format!("Figure 9. {recipe}, {seed}: confusion matrix, Top-1 {:.3}", scores.top.top(1));
+    let title = format!("Figure 9. {recipe}, {seed}: confusion matrix");
     Some(confusion_matrix(&caption(results, &title).footnote(CELLS), &scores.confusion))
 }

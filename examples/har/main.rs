@@ -1,4 +1,4 @@
-//! Human activity recognition with recurrent nets: reproduces a published study, then improves on it.
+//! Human activity recognition with recurrent networks: reproduces a published study, then improves on it.
 //!
 //! `cargo run --example har` uses synthetic recordings, `--data PATH` real ones. `--help` lists the other options.
 //!

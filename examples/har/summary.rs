@@ -26,10 +26,12 @@ pub fn json(results: &Results, problems: &[String]) -> Result<String, serde_json
             })
         })
         .collect();
+    let windows = results.part_b.iter().chain(&results.part_c).map(|trained| trained.settings.window);
     let notes = [
-        results.quick.then_some(terms::QUICK),
-        Some(terms::published(results.data.synthetic)),
-        (!results.part_c.is_empty()).then_some(terms::VALIDATION_LOSS),
+        results.quick.then(|| terms::QUICK.to_owned()),
+        Some(terms::published(results.data.synthetic).to_owned()),
+        terms::without_truncation(windows, results.data.steps),
+        (!results.part_c.is_empty()).then(|| terms::VALIDATION_LOSS.to_owned()),
     ];
     let summary = json!({
         "program": concat!("har ", env!("CARGO_PKG_VERSION")),

@@ -74,13 +74,13 @@ impl ChannelChoice {
             }
             for i in matches {
                 if chosen.contains(&i) {
-                    return Err(wrong(format!("contains `{}` twice", known[i].name)));
+                    return Err(wrong(format!("contains `{}` twice: expected each channel once", known[i].name)));
                 }
                 chosen.push(i);
             }
         }
         if chosen.is_empty() {
-            return Err(wrong("contains no channel".to_owned()));
+            return Err(wrong("contains no channel: expected at least one".to_owned()));
         }
         Ok(chosen)
     }

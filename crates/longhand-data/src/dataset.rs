@@ -71,7 +71,7 @@ impl Dataset {
         match &self.source {
             Source::GivenSplit { train, test } => {
                 if train.steps != steps && *options != WindowOptions::default() {
-                    return Err(DataError::AlreadyCut { steps: train.steps, asked: steps });
+                    return Err(DataError::AlreadyCut { steps: train.steps, requested: steps });
                 }
                 Ok(train.followed_by(test))
             }
@@ -94,7 +94,7 @@ impl Dataset {
         let inconsistent = |problem: String| Err(DataError::Inconsistent { problem });
         let channels = self.channels.len();
         if channels == 0 {
-            return inconsistent("there are no channels".to_owned());
+            return inconsistent("there are no channels: expected at least one".to_owned());
         }
         match &self.source {
             Source::GivenSplit { train, test } => {
@@ -102,7 +102,8 @@ impl Dataset {
                 if shape(train) != shape(test) {
                     let (train, test) = (shape(train), shape(test));
                     return inconsistent(format!(
-                        "the training part has (steps, channels, classes) = {train:?}, the test part has {test:?}"
+                        "the training part has (steps, channels, classes) = {train:?}, the test part has {test:?}: both must \
+                         be equal"
                     ));
                 }
             }
@@ -111,13 +112,13 @@ impl Dataset {
                     let (source, values) = (recording.source.display(), recording.samples.len());
                     if !values.is_multiple_of(channels) {
                         return inconsistent(format!(
-                            "{source} has {values} values, which is not a multiple of its {channels} channels"
+                            "{source} has {values} values: expected a multiple of its {channels} channels"
                         ));
                     }
                     if recording.class >= self.classes.len() {
                         let (class, classes) = (recording.class, self.classes.len());
                         return inconsistent(format!(
-                            "{source} has class {class}, but there are {classes} classes, counted from 0"
+                            "{source} has class {class}: expected a class below {classes}, the number of classes"
                         ));
                     }
                 }

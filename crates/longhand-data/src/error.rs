@@ -14,7 +14,7 @@ const CONVERSION: &str = "python3 -c \"import h5py; a = h5py.File('old.h5'); b =
 #[non_exhaustive]
 pub enum DataError {
     /// The path does not exist.
-    #[error("{}: no such file or folder", path.display())]
+    #[error("{}: no such file or folder; expected an existing file or folder", path.display())]
     NotFound {
         /// The path.
         path: PathBuf,
@@ -69,7 +69,10 @@ pub enum DataError {
     },
 
     /// A text file without a row of numbers.
-    #[error("{} contains no samples: the file is empty or truncated after its header", file.display())]
+    #[error(
+        "{} contains no samples: the file is empty or truncated after its header; expected at least one row of numbers",
+        file.display()
+    )]
     NoSamples {
         /// The file.
         file: PathBuf,
@@ -80,11 +83,11 @@ pub enum DataError {
     RecordingFile {
         /// The file or folder.
         file: PathBuf,
-        /// The problem, as a predicate: `is no file, ...`.
+        /// The problem, as a predicate, and what was expected: `is no file: expected ...`.
         problem: String,
     },
 
-    /// Two files or folders whose names stand for the same recording or trial: `sub_1.csv` and `sub_01.csv`.
+    /// Two files or folders whose names identify the same recording or trial: `sub_1.csv` and `sub_01.csv`.
     #[error("{} and {} name the same recording: expected only one of them", other.display(), file.display())]
     SameRecording {
         /// The file or folder.
@@ -146,7 +149,10 @@ pub enum DataError {
     },
 
     /// The header of a file lacks a required column.
-    #[error("{}, line 1: the header has no column `{column}`", file.display())]
+    #[error(
+        "{}, line 1: the header has no column `{column}`; expected this column, because a chosen channel needs it",
+        file.display()
+    )]
     MissingColumn {
         /// The file.
         file: PathBuf,
@@ -270,7 +276,7 @@ pub enum DataError {
     ChannelChoice {
         /// The choice, its names joined by commas.
         choice: String,
-        /// The problem, as a predicate: `contains no channel`.
+        /// The problem, as a predicate, and what was expected: `contains no channel: expected ...`.
         problem: String,
     },
 
@@ -287,7 +293,10 @@ pub enum DataError {
     },
 
     /// No recording is as long as a window.
-    #[error("no recording is as long as a window of {steps} steps: the longest has {longest} steps")]
+    #[error(
+        "no recording is as long as a window of {steps} steps: the longest has {longest} steps; expected at most \
+         {longest} steps per window"
+    )]
     NoWindows {
         /// Steps per window.
         steps: usize,
@@ -296,18 +305,21 @@ pub enum DataError {
     },
 
     /// The data already consist of windows whose length differs from the requested one.
-    #[error("the data already consist of windows of {steps} steps and cannot be cut into windows of {asked} steps")]
+    #[error(
+        "the data already consist of windows of {steps} steps: expected windows of {steps} steps to be requested, got \
+         {requested} steps"
+    )]
     AlreadyCut {
         /// Steps per window of the data.
         steps: usize,
         /// Requested steps per window.
-        asked: usize,
+        requested: usize,
     },
 
     /// Parts of a data set or of a set of windows contradict each other.
     #[error("inconsistent data: {problem}")]
     Inconsistent {
-        /// The contradiction.
+        /// The contradiction, and what was expected.
         problem: String,
     },
 
@@ -321,7 +333,7 @@ pub enum DataError {
     },
 
     /// A class with fewer windows than the split needs.
-    #[error("class `{class}` has {found} windows, but {needed} are needed ({purpose})")]
+    #[error("class `{class}` has {found} windows: expected at least {needed} ({purpose})")]
     TooFewWindows {
         /// The class's name.
         class: String,
@@ -334,7 +346,9 @@ pub enum DataError {
     },
 
     /// A split that leaves one of its parts empty.
-    #[error("the split leaves no windows for {part}: request at least one window per class")]
+    #[error(
+        "the split leaves no windows for {part}: request at least one window per class, or choose other test people"
+    )]
     EmptyPart {
         /// "training", "testing" or "validation".
         part: &'static str,
@@ -348,7 +362,10 @@ pub enum DataError {
     },
 
     /// A split by people was requested, but the people in the data are unknown.
-    #[error("{name} does not identify the person of each window, so it cannot be split by people")]
+    #[error(
+        "{name} does not identify the person of each window, so it cannot be split by people: split it by random \
+         windows"
+    )]
     PeopleUnknown {
         /// The data set's name.
         name: String,
@@ -371,7 +388,7 @@ pub enum DataError {
     },
 
     /// A split by people that leaves no person for training.
-    #[error("no person is left for training: all of {known} are test people")]
+    #[error("no person is left for training: all of {known} are test people; expected at least one person to train on")]
     NoTrainingPeople {
         /// The people in the data, as `1-18`.
         known: String,

@@ -79,7 +79,10 @@ pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, Data
         let rows = signals.by_sensor[0].len();
         if label.last > rows {
             let (first, last) = (label.first, label.last);
-            let problem = format!("samples {first} to {last} exceed {}, which has {rows} rows", signals.file.display());
+            let problem = format!(
+                "samples {first} to {last} exceed {}, which has {rows} rows: expected a last sample of at most {rows}",
+                signals.file.display()
+            );
             return Err(DataError::Label { file: labels_file, line: label.line, problem });
         }
         if label.activity > Activity::HAPT.len() {
@@ -120,10 +123,12 @@ fn read_labels(file: &Path) -> Result<Vec<Label>, DataError> {
     let mut labels = Vec::new();
     for_each_row(file, |line, [experiment, user, activity, first, last]: [f64; 5]| {
         let wrong = |problem: String| Err(DataError::Label { file: file.to_path_buf(), line, problem });
-        if [experiment, user, activity, first, last].iter().any(|&x| x < 1.0 || x.fract() != 0.0 || x > 1e9) {
-            return wrong(
-                "expected five whole numbers from 1: experiment, user, activity, first and last sample".into(),
-            );
+        let values = [experiment, user, activity, first, last];
+        if let Some(found) = values.iter().find(|&&x| x < 1.0 || x.fract() != 0.0 || x > 1e9) {
+            return wrong(format!(
+                "found {found}; expected five whole numbers from 1 to 1000000000: experiment, user, activity, first and \
+                 last sample"
+            ));
         }
         if activity > LAST_TRANSITION as f64 {
             return wrong(format!("there is no activity {activity}: expected an id from 1 to {LAST_TRANSITION}"));

@@ -51,7 +51,7 @@ pub(crate) fn by_name<K: Ord + Copy>(
             Ok(metadata) if is_right(&metadata) => {}
             Ok(_) => return Err(wrong(format!("is no {kind}: expected a {kind} by its name"))),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(wrong("is a broken symbolic link".to_owned()));
+                return Err(wrong(format!("is a broken symbolic link: expected a {kind}")));
             }
             Err(e) => return Err(DataError::io(path, e)),
         }
@@ -59,14 +59,21 @@ pub(crate) fn by_name<K: Ord + Copy>(
             return Err(DataError::SameRecording { file: path.clone(), other });
         }
     }
-    // A copy next to the recording itself, such as `sub_1.csv.gz` next to `sub_1.csv`, is ignored.
+    // A copy beside the recording, such as `sub_1.csv.gz` beside `sub_1.csv`, is ignored.
     match similar.into_iter().find(|(key, ..)| !found.contains_key(key)) {
         None => Ok(found),
         Some((_, path, rest)) => {
             let problem = match (rest == ending, ending) {
-                (true, _) => "looks like a recording, but its name is not in lower case".to_owned(),
-                (false, "") => "looks like a trial, but its name continues after the number".to_owned(),
-                (false, ending) => format!("looks like a recording, but its name does not end in `{ending}`"),
+                (true, _) => {
+                    "looks like a recording, but its name is not in lower case: expected lower case".to_owned()
+                }
+                (false, "") => {
+                    "looks like a trial, but its name continues after the number: expected a name such as `wlk_7`"
+                        .to_owned()
+                }
+                (false, ending) => {
+                    format!("looks like a recording, but its name does not end in `{ending}`: expected this ending")
+                }
             };
             Err(DataError::RecordingFile { file: path.clone(), problem })
         }

@@ -7,7 +7,7 @@ use crate::{Channel, DataError, Recording};
 pub struct WindowOptions {
     /// Steps per window. The study uses 150: 3 s at 50 Hz.
     pub steps: usize,
-    /// Steps from the start of one window to the start of the next. Equal to `steps`, windows are adjacent.
+    /// Steps from the start of one window to the start of the next. If it equals `steps`, the windows are adjacent.
     pub stride: usize,
 }
 
@@ -73,13 +73,13 @@ impl Windows {
             return Err(DataError::ZeroWindow { steps, stride: 1 });
         }
         if channels.is_empty() {
-            return inconsistent("there are no channels".to_owned());
+            return inconsistent("there are no channels: expected at least one".to_owned());
         }
         let expected = labels.len().saturating_mul(steps).saturating_mul(channels.len());
         if values.len() != expected {
             let (n, c) = (labels.len(), channels.len());
             return inconsistent(format!(
-                "{n} windows x {steps} steps x {c} channels need {expected} values, got {}",
+                "expected {expected} values for {n} windows x {steps} steps x {c} channels, got {}",
                 values.len()
             ));
         }
@@ -90,9 +90,10 @@ impl Windows {
                 people.len()
             ));
         }
-        if let Some(label) = labels.iter().find(|&&label| label >= classes.len()) {
+        if let Some(window) = labels.iter().position(|&label| label >= classes.len()) {
             return inconsistent(format!(
-                "label {label} is out of range: there are {} classes, counted from 0",
+                "window {window} has the label {}: expected a label below {}, the number of classes",
+                labels[window],
                 classes.len()
             ));
         }

@@ -36,7 +36,7 @@ pub enum ReportError {
     },
 
     /// A label or prediction is not the index of a class.
-    #[error("sample {sample} has class {class}, but there are {classes} classes, counted from 0")]
+    #[error("sample {sample} has class {class}: expected a class below {classes}, the number of classes")]
     ClassOutOfRange {
         /// Index of the sample, from 0.
         sample: usize,
@@ -58,7 +58,7 @@ pub enum ReportError {
     },
 
     /// A figure has nothing to draw.
-    #[error("figure \"{title}\" has nothing to draw: {cause}")]
+    #[error("figure \"{title}\" has nothing to draw: {cause}, expected at least one")]
     EmptyFigure {
         /// Title of the figure.
         title: String,

@@ -141,7 +141,10 @@ mod tests {
         assert_eq!(message(0, &[], &[]), "there are no classes: expected at least one");
         assert_eq!(message(2, &[], &[]), "there are no samples to score: expected at least one label");
         assert_eq!(message(2, &[0.0; 3], &[0]), "expected 2 logits for each of 1 labels, got 3 logits in total");
-        assert_eq!(message(2, &[0.0; 2], &[2]), "sample 0 has class 2, but there are 2 classes, counted from 0");
+        assert_eq!(
+            message(2, &[0.0; 2], &[2]),
+            "sample 0 has class 2: expected a class below 2, the number of classes"
+        );
     }
 
     proptest! {

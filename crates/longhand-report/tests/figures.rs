@@ -71,6 +71,37 @@ fn loss_curves_have_axes_titles_and_legends() -> Outcome {
 }
 
 #[test]
+fn the_epoch_axis_starts_at_1() -> Outcome {
+    let axes = LossAxes::new("loss (nats)");
+    for (epochs, expected) in [(1, ["1", "2"].as_slice()), (3, &["1", "2", "3"]), (50, &["1", "10", "20"])] {
+        let texts = texts(&loss_curves(&caption(), &axes, &[panel("model", "training", &vec![1.5; epochs])])?)?;
+        let lines: Vec<&str> = texts.lines().collect();
+        assert!(expected.iter().all(|epoch| lines.contains(epoch)), "{epochs} epochs: {texts}");
+        assert!(!lines.contains(&"0"), "{epochs} epochs: {texts}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_panel_shows_its_note() -> Outcome {
+    let panel = panel("model", "training", &[1.8, 1.0]).note("validation is higher because of dropout in training");
+    let texts = texts(&loss_curves(&caption(), &LossAxes::new("loss").columns(4), &[panel])?)?;
+    assert!(texts.replace('\n', " ").contains("validation is higher because of dropout in training"), "{texts}");
+    Ok(())
+}
+
+#[test]
+fn each_footnote_is_a_paragraph() -> Outcome {
+    let caption = caption().footnote("B: truncation window").footnote("Dashed line: best epoch.");
+    let figure = confusion_matrix(&caption, &confusion());
+    let lines: Vec<String> = texts(&figure)?.lines().map(str::to_owned).collect();
+    for footnote in ["N: hidden units", "B: truncation window", "Dashed line: best epoch."] {
+        assert!(lines.iter().any(|line| line == footnote), "{footnote}: {lines:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn undrawable_losses_leave_gaps() -> Outcome {
     let axes = LossAxes::new("loss (nats)");
     let odd = [
@@ -100,7 +131,7 @@ fn undrawable_losses_leave_gaps() -> Outcome {
     }
     let only_nan = LossPanel::new("no curves").curve(LossCurve::new("NaN", vec![f64::NAN; 3]));
     let message = loss_curves(&Caption::new("Losses"), &axes, &[only_nan]).unwrap_err().to_string();
-    assert_eq!(message, "figure \"Losses\" has nothing to draw: no finite loss");
+    assert_eq!(message, "figure \"Losses\" has nothing to draw: no finite loss, expected at least one");
     Ok(())
 }
 
@@ -115,7 +146,10 @@ fn confusion_figures_name_the_classes_on_both_axes() -> Outcome {
     ];
     for figure in &figures {
         let texts = texts(figure)?;
-        assert_contains(&texts, &["true class", "predicted class"]);
+        assert_contains(
+            &texts,
+            &["true class", "predicted class", "Top-1 accuracy 0.800", "colour: share of the true class"],
+        );
         for class in one.classes() {
             assert!(texts.matches(class.as_str()).count() >= 2, "{class}");
         }
@@ -127,7 +161,7 @@ fn confusion_figures_name_the_classes_on_both_axes() -> Outcome {
 }
 
 #[test]
-fn score_comparison_shows_mean_and_deviation() -> Outcome {
+fn score_comparison_shows_mean_and_deviation_with_a_legend() -> Outcome {
     let axis = ScoreAxis::new("top-1 score").reference("chance", 1.0 / 6.0).reference("unknown", f64::NAN);
     let rows = [
         ScoreRow::new("study", vec![0.582]),
@@ -139,6 +173,10 @@ fn score_comparison_shows_mean_and_deviation() -> Outcome {
     let texts = texts(&score_comparison(&caption(), &axis, &rows)?)?;
     assert_contains(&texts, &["top-1 score", "chance 0.167", "study", "0.582", "0.970 ± 0.010 (n = 3)", "no score"]);
     assert_contains(&texts, &["0.600 ± 0.141 (n = 2 of 3)", "0.250 (n = 1 of 3)"]);
+    let legend = ["one trained model", "mean of the row", "mean ± sample standard deviation of n models"];
+    assert_contains(&texts, &legend);
+    let single = self::texts(&score_comparison(&caption(), &axis, &rows[..1])?)?;
+    assert!(single.contains(legend[0]) && !single.contains(legend[1]) && !single.contains(legend[2]), "{single}");
     assert!(matches!(score_comparison(&caption(), &axis, &[]), Err(ReportError::EmptyFigure { .. })));
     Ok(())
 }

@@ -77,21 +77,21 @@ fn figure_6_and_the_summary_explain_the_high_validation_loss() {
 }
 
 #[test]
-fn confusion_matrices_show_the_top_1_score() {
+fn confusion_matrices_show_the_top_1_score_as_accuracy() {
     let results = Results::shared();
     let summary = results.summary();
     for model in summary["part_b"].as_array().unwrap() {
         let top1 = model["last_epoch"]["top"][0].as_f64().unwrap();
-        assert!(text_of(results, "figure5_confusion_part_b").contains(&format!("Top-1 {top1:.3}")), "{top1}");
+        assert!(text_of(results, "figure5_confusion_part_b").contains(&format!("Top-1 accuracy {top1:.3}")), "{top1}");
     }
     let top1 = summary["better"]["seeds"][0]["test"]["top"][0].as_f64().unwrap();
-    assert!(text_of(results, "figure9_better_confusion").contains(&format!("Top-1 {top1:.3}")), "{top1}");
+    assert!(text_of(results, "figure9_better_confusion").contains(&format!("Top-1 accuracy {top1:.3}")), "{top1}");
 }
 
 #[test]
-fn figure_8_explains_its_symbols() {
+fn figure_8_has_a_legend() {
     let text = text_of(Results::shared(), "figure8_better_scores");
-    for symbol in ["Circle: ", "Bar: ", "± sample standard deviation"] {
+    for symbol in ["one trained model", "mean of the row", "mean ± sample standard deviation of n models"] {
         assert!(text.contains(symbol), "`{symbol}` is missing in: {text}");
     }
 }
@@ -102,6 +102,29 @@ fn published_scores_next_to_synthetic_data_have_a_warning() {
     assert!(text_of(results, "figure8_better_scores").contains(warning));
     assert!(results.read("tables/table4_better.md").contains(warning));
     assert!(results.summary()["notes"].to_string().contains(warning));
+}
+
+/// The synthetic sequences have 150 steps.
+#[test]
+fn a_truncation_window_longer_than_a_sequence_is_noted() {
+    let note = "Note: a sequence has 150 steps. Models with B 151, 300 are therefore trained without truncation";
+    let long = Results::of(&Options::small().set("parts", "b").set("windows", "50,300,150,151"));
+    assert!(long.run.opening().contains(note), "{}", long.run.opening());
+    assert!(long.summary()["notes"].to_string().contains(note), "{}", long.summary()["notes"]);
+    let short = Results::of(&Options::small().set("parts", "b").set("windows", "50,150"));
+    assert!(!short.run.opening().contains("without truncation"), "{}", short.run.opening());
+}
+
+#[test]
+fn figure_6_states_how_far_the_validation_loss_is_above_the_training_loss() {
+    let results = Results::shared();
+    let text = text_of(results, "figure6_training_and_validation_loss");
+    for model in results.summary()["part_c"].as_array().unwrap() {
+        let last = |key: &str| model[key].as_array().unwrap().last().unwrap().as_f64().unwrap();
+        let ratio = last("validation_loss") / last("training_loss");
+        let note = format!("validation {ratio:.1} x training");
+        assert_eq!(text.contains(&note), ratio >= 2.0, "{note}: {text}");
+    }
 }
 
 #[test]

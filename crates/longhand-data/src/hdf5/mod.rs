@@ -53,7 +53,7 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataEr
     // A panic of the HDF5 crate on a corrupt file is reported as an error of the file. Unwind safe, because no state of
     // the crate is used afterwards.
     catch_unwind(AssertUnwindSafe(|| Hdf5::open(path, length)?.dataset(options))).unwrap_or_else(|_| {
-        let problem = "the file is corrupt: its structure cannot be read".to_owned();
+        let problem = "the file is corrupt: its structure cannot be read; expected a valid HDF5 file".to_owned();
         Err(DataError::Hdf5 { file: path.to_path_buf(), problem })
     })
 }
@@ -101,8 +101,10 @@ impl<'a> Hdf5<'a> {
                 let problem = match problem::classify(e) {
                     Problem::Io(source) => return DataError::io(path, source),
                     Problem::Unsupported(feature) => format!("the HDF5 file is not supported: {feature}"),
-                    Problem::Corrupt(cause) => format!("the HDF5 file is truncated or corrupt: {cause}"),
-                    other => format!("the HDF5 file is corrupt: {other:?}"),
+                    Problem::Corrupt(cause) => {
+                        format!("the HDF5 file is truncated or corrupt: {cause}; expected a complete file")
+                    }
+                    other => format!("the HDF5 file is corrupt: {other:?}; expected a valid file"),
                 };
                 DataError::Hdf5 { file: path.to_path_buf(), problem }
             })?;

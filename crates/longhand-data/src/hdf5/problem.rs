@@ -37,7 +37,9 @@ impl Problem {
             Problem::TooLarge { bytes, limit } => DataError::Hdf5TooLarge { file, dataset, bytes, limit },
             Problem::Contents(problem) => DataError::Hdf5Dataset { file, dataset, problem },
             Problem::Corrupt(cause) => {
-                let problem = format!("cannot be read because the file is truncated or corrupt: {cause}");
+                let problem = format!(
+                    "cannot be read because the file is truncated or corrupt: {cause}; expected a complete file"
+                );
                 DataError::Hdf5Dataset { file, dataset, problem }
             }
             Problem::Io(source) => DataError::io(path, source),

@@ -73,7 +73,9 @@ impl StoredDataset {
     ) -> Result<Self, Problem> {
         let root = file.root_group().map_err(classify)?;
         let dataset = root.dataset(name).map_err(|e| match classify(e) {
-            Problem::Missing if root.group(name).is_ok() => Problem::Contents("is a group, not a dataset".to_owned()),
+            Problem::Missing if root.group(name).is_ok() => {
+                Problem::Contents("is a group: expected a dataset".to_owned())
+            }
             other => other,
         })?;
         let element = Element::new(dataset.dtype(), &dataset.raw_datatype().map_err(classify)?)
@@ -81,7 +83,9 @@ impl StoredDataset {
             .map_err(|found| Problem::Contents(format!("expected integers or IEEE 754 floats, found {found}")))?;
         let shape = dataset.shape();
         if shape.len() != rank || shape.contains(&0) {
-            return Err(Problem::Contents(format!("expected the shape {meaning}, found {shape:?}")));
+            return Err(Problem::Contents(format!(
+                "expected the shape {meaning} without an axis of length 0, found {shape:?}"
+            )));
         }
 
         let header = file.get_or_parse_header(dataset.address()).map_err(classify)?;
@@ -173,8 +177,13 @@ impl StoredDataset {
         match &self.storage {
             Storage::Compact(data) => {
                 let block = data.get(start..start + length);
-                let truncated =
-                    || Problem::Corrupt(format!("its header has {} bytes of values, which are too few", data.len()));
+                let truncated = || {
+                    Problem::Corrupt(format!(
+                        "its header has {} bytes of values: expected at least {}",
+                        data.len(),
+                        start + length
+                    ))
+                };
                 Ok(block.ok_or_else(truncated)?.to_vec())
             }
             Storage::Contiguous(Some(address)) => {

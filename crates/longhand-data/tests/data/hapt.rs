@@ -71,10 +71,13 @@ fn errors_name_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let options = ReadOptions::default();
     for (labels, parts) in [
-        ("1 1 1 2 4\n1 1 2 5 21\n", &["labels.txt", "line 2", "5 to 21", "acc_exp01_user01.txt", "has 20 rows"][..]),
+        (
+            "1 1 1 2 4\n1 1 2 5 21\n",
+            &["labels.txt", "line 2", "5 to 21", "acc_exp01_user01.txt", "has 20 rows", "at most 20"][..],
+        ),
         ("1 1 7 1 21\n", &["labels.txt", "line 1", "has 20"]),
         ("1 1 1 0 4\n", &["labels.txt", "line 1", "whole numbers from 1"]),
-        ("1 1 1 2.5 4\n", &["labels.txt", "line 1", "whole numbers from 1"]),
+        ("1 1 1 2.5 4\n", &["labels.txt", "line 1", "found 2.5", "whole numbers from 1"]),
         ("1 1 1 4 2\n", &["labels.txt", "line 1", "comes after"]),
         ("1 1 13 1 2\n", &["labels.txt", "line 1", "no activity 13"]),
         ("1 1 1 2\n", &["labels.txt", "line 1", "expected 5 columns, found 4"]),

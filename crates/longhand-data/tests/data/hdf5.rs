@@ -63,7 +63,7 @@ fn the_real_sample_has_the_studys_shapes() {
     assert_eq!((&split.train, &split.test), (train, test));
     let message =
         data.split(&WindowOptions::default(), &SplitRule::People { test: vec![1] }, 1).unwrap_err().to_string();
-    assert_message(&message, &["does not identify the person"]);
+    assert_message(&message, &["does not identify the person", "split it by random windows"]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn all_storage_types_read_the_same_values() {
     let chosen = read(&path("double.h5"), &two).unwrap().windows(&WindowOptions::default()).unwrap();
     assert_eq!(chosen.window(0)[..4], [0.375, 0.0, 0.875, 0.5]);
     let message = data.windows(&WindowOptions { steps: 3, stride: 3 }).unwrap_err().to_string();
-    assert_message(&message, &["already consist of windows of 5 steps", "3"]);
+    assert_message(&message, &["already consist of windows of 5 steps", "expected windows of 5 steps", "got 3 steps"]);
 }
 
 #[test]

@@ -107,7 +107,11 @@ fn channels_are_found_by_name() {
     ] {
         assert_fails(folder.path(), &choose(names), parts);
     }
-    assert_fails(folder.path(), &ReadOptions { channels: ChannelChoice::Named(Vec::new()) }, &["contains no channel"]);
+    assert_fails(
+        folder.path(),
+        &ReadOptions { channels: ChannelChoice::Named(Vec::new()) },
+        &["contains no channel", "at least one"],
+    );
 }
 
 #[test]
@@ -133,7 +137,7 @@ fn errors_name_file_line_and_column() {
     broken(&good.replace(",24,", ",24,24,"), &["line 4", "expected 13 columns, found 14"]);
     // Truncated within the last line, after the header, and to zero bytes.
     broken(&good[..good.len() - 10], &["line 5", "expected 13 columns, found"]);
-    broken(HEADER, &["contains no samples"]);
+    broken(HEADER, &["contains no samples", "expected at least one row"]);
     broken("", &["contains no samples"]);
     broken("\0\u{1}\u{2}", &["line 1", "header has no column"]);
     broken(&good.replace(",24,", ",1e400,"), &["line 4", "gravity.x", "finite", "`1e400`"]);

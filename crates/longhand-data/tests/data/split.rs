@@ -53,7 +53,7 @@ fn invalid_window_options_are_rejected() {
     for (options, part) in [
         (WindowOptions { steps: 0, stride: 1 }, "at least one step"),
         (WindowOptions { steps: 1, stride: 0 }, "at least one step"),
-        (adjacent(11), "the longest has 10"),
+        (adjacent(11), "the longest has 10 steps; expected at most 10 steps per window"),
         (adjacent(usize::MAX), "the longest has 10"),
     ] {
         assert_message(&data.windows(&options).unwrap_err().to_string(), &[part]);
@@ -85,7 +85,7 @@ fn impossible_splits_are_rejected() {
         let rule = SplitRule::RandomWindows { train_per_class, test_per_class };
         data.split(&adjacent(2), &rule, 1).unwrap_err().to_string()
     };
-    assert_message(&split(8, 3), &["`moving`", "has 10 windows", "11 are needed", "8 to train and 3 to test"]);
+    assert_message(&split(8, 3), &["`moving`", "has 10 windows", "expected at least 11", "8 to train and 3 to test"]);
     assert_message(&split(usize::MAX, 3), &["`still`", "has 50 windows"]);
     assert_message(&split(0, 3), &["no windows for training"]);
     assert_message(&split(3, 0), &["no windows for testing"]);
@@ -105,7 +105,7 @@ fn a_split_by_people_separates_the_people() {
     for (test, cause) in [
         (&[3][..], &["person 3", "people 1-2,5-6"][..]),
         (&[], &["no test people", "1-2,5-6"]),
-        (&[1, 2, 5, 6], &["no person is left for training"]),
+        (&[1, 2, 5, 6], &["no person is left for training", "at least one person to train on"]),
         (&[6], &["no windows for testing"]),
         (&[1, 2], &["`moving`", "no windows in the training part"]),
     ] {
@@ -125,7 +125,7 @@ fn holding_out_is_seeded_and_disjoint() {
     assert_eq!(hold_out(&windows, 5, 1).unwrap(), parts);
     assert_ne!(hold_out(&windows, 5, 2).unwrap(), parts);
     let message = hold_out(&windows, 20, 1).unwrap_err().to_string();
-    assert_message(&message, &["`class 0`", "has 20 windows", "21 are needed"]);
+    assert_message(&message, &["`class 0`", "has 20 windows", "expected at least 21"]);
     assert_message(&hold_out(&windows, 0, 1).unwrap_err().to_string(), &["no windows for validation"]);
 }
 
@@ -139,9 +139,9 @@ fn inconsistent_windows_are_rejected() {
     };
     assert!(new(2, 3, 12, &[0, 0], 2).is_ok());
     for (wrong, cause) in [
-        (new(2, 3, 11, &[0, 0], 2), "need 12 values, got 11"),
+        (new(2, 3, 11, &[0, 0], 2), "expected 12 values for 2 windows x 3 steps x 2 channels, got 11"),
         (new(2, 3, 12, &[0, 0], 1), "2 labels but 1 people"),
-        (new(2, 3, 12, &[0, 1], 2), "label 1 is out of range"),
+        (new(2, 3, 12, &[0, 1], 2), "window 1 has the label 1: expected a label below 1"),
         (new(0, 3, 0, &[0, 0], 2), "no channels"),
         (new(2, 0, 0, &[0, 0], 2), "at least one step"),
         (new(2, usize::MAX, 0, &[0, 0], 2), "inconsistent data"),
@@ -159,8 +159,8 @@ fn inconsistent_data_sets_are_rejected() {
         assert_message(&data.windows(&options).unwrap_err().to_string(), &["inconsistent data", part]);
     };
     broken(&|data| data.channels.clear(), "no channels");
-    broken(&|data| data.channels.push(Channel::new("y", "g")), "not a multiple of its 2 channels");
-    broken(&|data| data.classes.truncate(1), "here has class 1");
+    broken(&|data| data.channels.push(Channel::new("y", "g")), "expected a multiple of its 2 channels");
+    broken(&|data| data.classes.truncate(1), "here has class 1: expected a class below 1");
     broken(
         &|data| {
             let (train, mut test) = (numbered(&[0], &[1], 2), numbered(&[0], &[1], 2));

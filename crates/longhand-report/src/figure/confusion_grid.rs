@@ -16,31 +16,31 @@ pub struct ConfusionPair<'a> {
     pub right: &'a Confusion,
 }
 
-/// Draws one confusion matrix, with the recall of each class on the right.
+/// Draws one confusion matrix, with its accuracy above it and the recall of each class on the right.
 pub fn confusion_matrix(caption: &Caption, confusion: &Confusion) -> Figure {
     let classes = confusion.classes().len() as f64;
     let names = NameMargins::of([confusion]);
     let cell = 64.0;
-    let width = (names.left() + (classes + 1.3) * cell + 40.0).max(480.0);
-    let mut page = Page::new(width, caption);
     let x = 18.0 + names.left();
+    let mut page = Page::new((x + (classes + 1.3) * cell + 22.0).max(x + ColourKey::width()), caption);
     let y = page.y + 24.0;
     let panel = Panel { confusion, corner: (x, y), cell, font_size: 17, row_names: true, column_names: true };
     panel.draw(&mut page, &names);
 
     let note = TextStyle { colour: FAINT, ..TextStyle::new(style::TICK, Anchor::Middle) };
     let percent = |share: Option<f64>| share.map_or("n/a".to_owned(), |share| format!("{:.1} %", 100.0 * share));
+    draw_accuracy(&mut page, (x, y - 8.0), confusion);
     page.text(x + (classes + 0.6) * cell, y - 8.0, "recall", note);
     for class in 0..confusion.classes().len() {
         let middle = y + (class as f64 + 0.5) * cell + 5.0;
         page.text(x + (classes + 0.6) * cell, middle, &percent(confusion.recall(class)), note);
     }
     page.y = y + classes * cell + names.below();
-    draw_colour_key(&mut page, x);
+    ColourKey::draw(&mut page, x);
     page.finish()
 }
 
-/// Draws a grid of confusion matrices with titles, `columns` (at least 1) per row: the study's figure 5.
+/// Draws a grid of confusion matrices, `columns` (at least 1) per row. Each has its title and its accuracy above it.
 ///
 /// # Errors
 ///
@@ -53,22 +53,25 @@ pub fn confusion_grid(caption: &Caption, columns: usize, panels: &[(&str, &Confu
     let names = NameMargins::of(panels.iter().map(|panel| panel.1));
     let cell = 46.0;
     let side = cell * names.classes as f64;
-    let (across, down) = (side + 26.0, side + 44.0);
-    let mut page = Page::new(18.0 + names.left() + across * columns as f64, caption);
-    let (left, top) = (18.0 + names.left(), page.y + 28.0);
+    let room = side.max(accuracy_width());
+    let (across, down) = (room + 26.0, side + 62.0);
+    let left = 18.0 + names.left();
+    let mut page = Page::new((left + across * columns as f64).max(left + ColourKey::width()), caption);
+    let top = page.y + 46.0;
     for (index, &(title, confusion)) in panels.iter().enumerate() {
         let corner = (left + across * (index % columns) as f64, top + down * (index / columns) as f64);
-        page.panel_title((corner.0, corner.1 - 10.0), side + 16.0, title);
+        page.panel_title((corner.0, corner.1 - 28.0), room + 16.0, title);
+        draw_accuracy(&mut page, (corner.0, corner.1 - 9.0), confusion);
         let (row_names, column_names) = (index % columns == 0, index + columns >= panels.len());
         Panel { confusion, corner, cell, font_size: 14, row_names, column_names }.draw(&mut page, &names);
     }
-    page.y = top + down * panels.len().div_ceil(columns) as f64 - 44.0 + names.below();
-    draw_colour_key(&mut page, left);
+    page.y = top + down * panels.len().div_ceil(columns) as f64 - 62.0 + names.below();
+    ColourKey::draw(&mut page, left);
     Ok(page.finish())
 }
 
-/// Draws pairs of confusion matrices, `columns` pairs (at least 1) per row: the study's figure 7. `left` and `right`
-/// are the headings of the matrices of a pair, such as `part b` and `part c`.
+/// Draws pairs of confusion matrices, `columns` pairs (at least 1) per row. `left` and `right` are the headings of the
+/// matrices of a pair, such as `last epoch` and `best epoch`. The accuracy of each matrix is below its heading.
 ///
 /// # Errors
 ///
@@ -86,27 +89,27 @@ pub fn confusion_pairs(
     let names = NameMargins::of(pairs.iter().flat_map(|pair| [pair.left, pair.right]));
     let cell = 42.0;
     let side = cell * names.classes as f64;
-    let (across, down) = (2.0 * side + 56.0, side + 66.0);
-    let mut page = Page::new(18.0 + names.left() + across * columns as f64, caption);
-    let (x, y) = (18.0 + names.left(), page.y + 50.0);
+    let room = side.max(accuracy_width());
+    let (across, down) = (2.0 * room + 56.0, side + 86.0);
+    let x = 18.0 + names.left();
+    let mut page = Page::new((x + across * columns as f64).max(x + ColourKey::width()), caption);
+    let y = page.y + 66.0;
     for (index, pair) in pairs.iter().enumerate() {
         let at = (x + across * (index % columns) as f64, y + down * (index / columns) as f64);
-        page.panel_title((at.0, at.1 - 30.0), 2.0 * side + 16.0, pair.title);
+        page.panel_title((at.0, at.1 - 48.0), 2.0 * room + 16.0, pair.title);
         let column_names = index + columns >= pairs.len();
         for (half, confusion, heading) in [(0, pair.left, left), (1, pair.right, right)] {
-            let corner = (at.0 + f64::from(half) * (side + 16.0), at.1);
-            page.text(
-                corner.0,
-                corner.1 - 9.0,
-                heading,
-                TextStyle { colour: FAINT, ..TextStyle::new(style::LABEL, Anchor::Start) },
-            );
+            let corner = (at.0 + f64::from(half) * (room + 16.0), at.1);
+            let size = style::fit_size(heading, style::LABEL, room + 8.0);
+            let faint = TextStyle { colour: FAINT, ..TextStyle::new(size, Anchor::Start) };
+            page.text(corner.0, corner.1 - 27.0, heading, faint);
+            draw_accuracy(&mut page, (corner.0, corner.1 - 9.0), confusion);
             let row_names = half == 0 && index % columns == 0;
             Panel { confusion, corner, cell, font_size: 13, row_names, column_names }.draw(&mut page, &names);
         }
     }
-    page.y = y + down * pairs.len().div_ceil(columns) as f64 - 66.0 + names.below();
-    draw_colour_key(&mut page, x);
+    page.y = y + down * pairs.len().div_ceil(columns) as f64 - 86.0 + names.below();
+    ColourKey::draw(&mut page, x);
     Ok(page.finish())
 }
 
@@ -201,21 +204,47 @@ impl Panel<'_> {
     }
 }
 
-/// Draws the key to the colours of the cells.
-fn draw_colour_key(page: &mut Page, x: f64) {
+/// Formats the accuracy of a matrix. The name connects it with the Top-1 scores of tables.
+fn accuracy_text(accuracy: f64) -> String {
+    format!("Top-1 accuracy {accuracy:.3}")
+}
+
+/// Width of the text that [`draw_accuracy`] draws.
+fn accuracy_width() -> f64 {
+    style::text_width(&accuracy_text(1.0), style::TICK)
+}
+
+/// Draws the accuracy of a matrix, with the baseline at `y`.
+fn draw_accuracy(page: &mut Page, (x, y): (f64, f64), confusion: &Confusion) {
+    page.text(x, y, &accuracy_text(confusion.accuracy()), TextStyle::new(style::TICK, Anchor::Start));
+}
+
+/// The key to the colours of the cells.
+struct ColourKey;
+
+impl ColourKey {
+    const LABEL: &str = "colour: share of the true class";
     const STEPS: u8 = 40;
     const STEP: f64 = 4.0;
-    let y = page.y + 10.0;
-    let label = "colour: share of the true class";
-    let tick = TextStyle::new(style::TICK, Anchor::Start);
-    page.text(x, y + 12.0, label, tick);
-    let left = x + style::text_width(label, style::TICK);
-    for step in 0..STEPS {
-        let share = f64::from(step) / f64::from(STEPS - 1);
-        page.rectangle((left + STEP * f64::from(step), y), (STEP + 0.3, 15.0), &style::blue_shade(share), None);
+
+    /// Distance from the key's left edge to the page's right edge.
+    fn width() -> f64 {
+        style::text_width(Self::LABEL, style::TICK) + Self::STEP * f64::from(Self::STEPS) + 40.0
     }
-    let length = STEP * f64::from(STEPS);
-    page.text(left - 8.0, y + 12.0, "0", TextStyle { anchor: Anchor::End, ..tick });
-    page.text(left + length + 8.0, y + 12.0, "1", tick);
-    page.y = y + 20.0;
+
+    /// Draws the key at `x` and moves `y` below it.
+    fn draw(page: &mut Page, x: f64) {
+        let y = page.y + 10.0;
+        let tick = TextStyle::new(style::TICK, Anchor::Start);
+        page.text(x, y + 12.0, Self::LABEL, tick);
+        let left = x + style::text_width(Self::LABEL, style::TICK);
+        for step in 0..Self::STEPS {
+            let share = f64::from(step) / f64::from(Self::STEPS - 1);
+            let corner = (left + Self::STEP * f64::from(step), y);
+            page.rectangle(corner, (Self::STEP + 0.3, 15.0), &style::blue_shade(share), None);
+        }
+        page.text(left - 8.0, y + 12.0, "0", TextStyle { anchor: Anchor::End, ..tick });
+        page.text(left + Self::STEP * f64::from(Self::STEPS) + 8.0, y + 12.0, "1", tick);
+        page.y = y + 20.0;
+    }
 }

@@ -32,13 +32,14 @@ impl LossCurve {
 pub struct LossPanel {
     title: String,
     curves: Vec<LossCurve>,
-    stop_epoch: Option<usize>,
+    best_epoch: Option<usize>,
+    note: Option<String>,
 }
 
 impl LossPanel {
     /// Creates a panel without curves.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), curves: Vec::new(), stop_epoch: None }
+        Self { title: title.into(), curves: Vec::new(), best_epoch: None, note: None }
     }
 
     /// Adds a curve.
@@ -48,11 +49,18 @@ impl LossPanel {
         self
     }
 
-    /// Marks the best epoch, whose model early stopping keeps (counted from 1), by a vertical line and a line of text below the panel's
-    /// title.
+    /// Marks the best epoch, counted from 1, whose model early stopping keeps. The mark is a vertical line in the panel
+    /// and a line of text below its title.
     #[must_use]
     pub fn best_epoch(self, epoch: usize) -> Self {
-        Self { stop_epoch: Some(epoch), ..self }
+        Self { best_epoch: Some(epoch), ..self }
+    }
+
+    /// Adds a short note below the panel's title, such as the reason why the validation loss is far above the training
+    /// loss.
+    #[must_use]
+    pub fn note(self, note: impl Into<String>) -> Self {
+        Self { note: Some(note.into()), ..self }
     }
 
     fn stroke(&self, curve: usize) -> &'static Stroke {
@@ -92,11 +100,11 @@ impl LossAxes {
     }
 }
 
-/// Draws loss curves: the study's figures 2 to 4 (two panels of four curves each), and figure 6 (eight panels with
-/// training loss, validation loss and the epoch of early stopping).
+/// Draws loss curves, for example the training losses of several models in each panel, or the training loss, the
+/// validation loss and the best epoch of one model per panel.
 ///
-/// All panels have the same range of both axes. A legend that is the same for all panels is drawn once. Losses that are
-/// not finite leave gaps; a line below the figure states their number.
+/// All panels have the same range of both axes; the epochs start at 1. A legend that is the same for all panels is drawn
+/// once. Losses that are not finite leave gaps; a footnote states their number.
 ///
 /// # Errors
 ///
@@ -143,8 +151,8 @@ pub fn loss_curves(caption: &Caption, axes: &LossAxes, panels: &[LossPanel]) -> 
     let condition = if axes.logarithmic { "finite and positive" } else { "finite" };
     match gaps {
         0 => {}
-        1 => page.note(&format!("Not drawn: 1 loss that is not {condition}.")),
-        _ => page.note(&format!("Not drawn: {gaps} losses that are not {condition}.")),
+        1 => page.footnote(&format!("Not drawn: 1 loss that is not {condition}.")),
+        _ => page.footnote(&format!("Not drawn: {gaps} losses that are not {condition}.")),
     }
     Ok(page.finish())
 }
@@ -162,14 +170,17 @@ const BOTTOM: f64 = 54.0;
 /// Colour of the grid.
 const GRID: &str = "#cccccc";
 
-/// Draws title, best epoch and legend above a panel; returns the `y` below them.
+/// Draws title, best epoch, note and legend above a panel; returns the `y` below them.
 fn heading(page: &mut Page, panel: &LossPanel, (x, y): (f64, f64), room: f64, legend: bool) -> f64 {
     page.panel_title((x, y + 18.0), room, &panel.title);
     let mut below = y + 26.0;
-    if let Some(epoch) = panel.stop_epoch {
-        let note = TextStyle { colour: FAINT, ..TextStyle::new(style::TICK, Anchor::Start) };
-        page.text(x, below + 11.0, &format!("best epoch: {epoch}"), note);
-        below += 18.0;
+    let best_epoch = panel.best_epoch.map(|epoch| format!("best epoch: {epoch}"));
+    for text in best_epoch.iter().chain(&panel.note) {
+        for line in style::wrap(text, style::TICK, room) {
+            let faint = TextStyle { colour: FAINT, ..TextStyle::new(style::TICK, Anchor::Start) };
+            page.text(x, below + 11.0, &line, faint);
+            below += 18.0;
+        }
     }
     if legend {
         below += page.legend((x, below), room, &panel.legend());
@@ -225,13 +236,17 @@ struct Panel<'a> {
 }
 
 impl Panel<'_> {
-    /// End of the horizontal axis: slightly beyond the last epoch, so that a line at that epoch is not on the edge.
-    fn last(&self) -> f64 {
-        1.02 * self.range.epochs.max(2) as f64
+    /// Both ends of the horizontal axis: slightly before the first epoch and slightly beyond the last epoch, so that a
+    /// line at either epoch is not on the edge.
+    fn epochs(&self) -> (f64, f64) {
+        let last = self.range.epochs.max(2) as f64;
+        let margin = 0.025 * (last - 1.0);
+        (1.0 - margin, last + margin)
     }
 
     fn x(&self, epoch: f64) -> f64 {
-        self.corner.0 + LEFT + epoch / self.last() * (self.size.0 - LEFT - RIGHT)
+        let (start, end) = self.epochs();
+        self.corner.0 + LEFT + (epoch - start) / (end - start) * (self.size.0 - LEFT - RIGHT)
     }
 
     fn y(&self, loss: f64) -> f64 {
@@ -242,10 +257,10 @@ impl Panel<'_> {
 
     fn draw(&self, page: &mut Page, leftmost: bool) {
         self.draw_axes(page);
-        let middle =
-            (0.5 * (self.x(0.0) + self.x(self.last())), 0.5 * (self.y(self.range.low) + self.y(self.range.high)));
+        let (start, end) = self.epochs();
+        let middle = (self.x(0.5 * (start + end)), 0.5 * (self.y(self.range.low) + self.y(self.range.high)));
         let label = TextStyle::new(style::LABEL, Anchor::Middle);
-        page.text(middle.0, self.corner.1 + self.size.1 - 7.0, "epoch", label);
+        page.text(middle.0, self.corner.1 + self.size.1 - 14.0, "epoch", label);
         if leftmost {
             let upright = TextStyle { rotate: Some(-90.0), ..label };
             page.text(self.corner.0 + 17.0, middle.1, &self.axes.loss, upright);
@@ -253,7 +268,7 @@ impl Panel<'_> {
         for index in 0..self.content.curves.len() {
             self.draw_curve(page, index);
         }
-        if let Some(epoch) = self.content.stop_epoch {
+        if let Some(epoch) = self.content.best_epoch {
             let (x, top) = (self.x(epoch as f64), self.y(self.range.high));
             page.line((x, top), (x, self.y(self.range.low)), style::INK, 1.4, Some("4 3"));
         }
@@ -261,11 +276,12 @@ impl Panel<'_> {
 
     /// Draws grid, axes, ticks and tick labels.
     fn draw_axes(&self, page: &mut Page) {
-        let (left, right) = (self.x(0.0), self.x(self.last()));
+        let (start, end) = self.epochs();
+        let (left, right) = (self.x(start), self.x(end));
         let (bottom, top) = (self.y(self.range.low), self.y(self.range.high));
         let (low, high) = (self.range.low, self.range.high);
         let losses = if self.axes.logarithmic { ticks::logarithmic(low, high) } else { ticks::linear(low, high) };
-        for (epoch, label) in ticks::integers(self.last()) {
+        for (epoch, label) in ticks::epochs(end) {
             let x = self.x(epoch);
             page.line((x, top), (x, bottom), GRID, 1.0, None);
             page.line((x, bottom), (x, bottom + 5.0), style::INK, 1.0, None);

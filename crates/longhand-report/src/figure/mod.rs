@@ -29,26 +29,28 @@ pub use score_comparison::{ScoreAxis, ScoreRow, score_comparison};
 /// Pixels of the PNG per unit of the SVG.
 const PNG_SCALE: f32 = 2.0;
 
-/// The text around a figure: a title above it, and optional lines below the title and below the figure.
+/// The text around a figure: a title above it, an optional line below the title, and optional footnotes below the
+/// figure.
 ///
 /// ```
 /// use longhand_report::figure::Caption;
 ///
 /// let caption = Caption::new("Training loss by learning rate")
 ///     .subtitle("part b; synthetic data")
-///     .footnote("LR: learning rate; N: hidden units; B: window, in steps");
+///     .footnote("LR: learning rate; N: hidden units; B: window, in steps")
+///     .footnote("Training loss: mean over the epoch.");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caption {
     title: String,
     subtitle: Option<String>,
-    footnote: Option<String>,
+    footnotes: Vec<String>,
 }
 
 impl Caption {
     /// Creates a caption with a title only.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), subtitle: None, footnote: None }
+        Self { title: title.into(), subtitle: None, footnotes: Vec::new() }
     }
 
     /// Adds a line below the title, such as the source of the data.
@@ -57,10 +59,11 @@ impl Caption {
         Self { subtitle: Some(subtitle.into()), ..self }
     }
 
-    /// Adds a line below the figure, such as the meaning of abbreviations.
+    /// Adds a paragraph below the figure, such as the meaning of abbreviations. Each call adds a paragraph of its own.
     #[must_use]
-    pub fn footnote(self, footnote: impl Into<String>) -> Self {
-        Self { footnote: Some(footnote.into()), ..self }
+    pub fn footnote(mut self, footnote: impl Into<String>) -> Self {
+        self.footnotes.push(footnote.into());
+        self
     }
 }
 

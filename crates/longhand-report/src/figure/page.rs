@@ -1,4 +1,4 @@
-//! A page for panels, with title and subtitle above them, and the footnote below.
+//! A page for panels, with title and subtitle above them, and footnotes below.
 
 use super::style::{self, FAINT, INK, Marker, Stroke};
 use super::svg::Elements;
@@ -6,13 +6,15 @@ use super::{Caption, Figure};
 
 pub(crate) use super::svg::{Anchor, TextStyle};
 
-const MARGIN: f64 = 18.0;
+/// Width of the empty border.
+pub(crate) const MARGIN: f64 = 18.0;
 
 /// A figure under construction. Coordinates are in units of the SVG, from the top left corner.
 pub(crate) struct Page {
     elements: Elements,
     width: f64,
-    footnote: Vec<String>,
+    /// The lines of each footnote.
+    footnotes: Vec<Vec<String>>,
     /// The `y` below everything drawn so far.
     pub y: f64,
 }
@@ -27,12 +29,14 @@ impl Page {
     /// Creates a page and draws title and subtitle.
     pub fn new(width: f64, caption: &Caption) -> Self {
         let room = width - 2.0 * MARGIN;
-        let footnote = caption.footnote.as_deref().map(|text| style::wrap(text, style::TICK, room));
         let (elements, width) = (Elements::default(), width.ceil());
-        let mut page = Self { elements, width, footnote: footnote.unwrap_or_default(), y: MARGIN };
+        let mut page = Self { elements, width, footnotes: Vec::new(), y: MARGIN };
+        for footnote in &caption.footnotes {
+            page.footnote(footnote);
+        }
 
         let title = TextStyle { bold: true, ..TextStyle::new(style::TITLE, Anchor::Start) };
-        // Bold text is about a tenth wider, as two more units of font size are.
+        // Wrapped with a font size that is two units larger, because bold text is about a tenth wider.
         page.lines(&style::wrap(&caption.title, style::TITLE + 2, room), title);
         let subtitle = TextStyle { colour: FAINT, ..TextStyle::new(style::SUBTITLE, Anchor::Start) };
         let text = caption.subtitle.as_deref().unwrap_or_default();
@@ -45,16 +49,14 @@ impl Page {
         self.width
     }
 
-    /// Adds a paragraph to the footnote.
-    pub fn note(&mut self, text: &str) {
-        let room = self.width() - 2.0 * MARGIN;
-        self.footnote.extend(style::wrap(text, style::TICK, room));
+    /// Adds a footnote.
+    pub fn footnote(&mut self, text: &str) {
+        self.footnotes.push(style::wrap(text, style::TICK, self.width - 2.0 * MARGIN));
     }
 
-    /// Adds the footnote and cuts the page to its height.
+    /// Draws the footnotes and cuts the page to its height.
     pub fn finish(mut self) -> Figure {
-        let footnote = std::mem::take(&mut self.footnote);
-        if !footnote.is_empty() {
+        for footnote in std::mem::take(&mut self.footnotes) {
             self.y += 8.0;
             self.lines(&footnote, TextStyle { colour: FAINT, ..TextStyle::new(style::TICK, Anchor::Start) });
         }

@@ -11,9 +11,13 @@ pub(crate) fn linear(low: f64, high: f64) -> Ticks {
     multiples(low, high, step(high - low, &[1.0, 2.0, 2.5, 5.0, 10.0]))
 }
 
-/// Ticks of an axis of integers from 0.
-pub(crate) fn integers(high: f64) -> Ticks {
-    multiples(0.0, high, step(high, &[1.0, 2.0, 5.0, 10.0]).max(1.0))
+/// Ticks of an axis of epochs, which are counted from 1: the first epoch, then multiples of 1, 2 or 5 times a power of
+/// ten.
+pub(crate) fn epochs(last: f64) -> Ticks {
+    let mut ticks = multiples(0.0, last, step(last, &[1.0, 2.0, 5.0, 10.0]).max(1.0));
+    ticks.retain(|(epoch, _)| *epoch > 1.0);
+    ticks.insert(0, (1.0, "1".to_owned()));
+    ticks
 }
 
 /// Ticks of a logarithmic axis at powers of ten; over a short range, also at 2 and 5 times these.
@@ -71,9 +75,11 @@ mod tests {
     }
 
     #[test]
-    fn ticks_of_epochs_are_integers() {
-        assert_eq!(labels(&integers(51.0)), ["0", "10", "20", "30", "40", "50"]);
-        assert_eq!(labels(&integers(2.04)), ["0", "1", "2"]);
+    fn ticks_of_epochs_are_integers_from_1() {
+        assert_eq!(labels(&epochs(51.2)), ["1", "10", "20", "30", "40", "50"]);
+        assert_eq!(labels(&epochs(12.3)), ["1", "2", "4", "6", "8", "10", "12"]);
+        assert_eq!(labels(&epochs(3.05)), ["1", "2", "3"]);
+        assert_eq!(labels(&epochs(2.03)), ["1", "2"]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub use cell::Cell;
 ///
 /// let mut table = Table::new("Table 1. Top-k scores. Synthetic data.")
 ///     .columns(["LR", "N", "B"])
-///     .group("last checkpoint", ["Top-1", "Top-2"])
+///     .group("last epoch", ["Top-1", "Top-2"])
 ///     .bold_means("the best model");
 /// table.push(vec![
 ///     Cell::number(0.1, 2),
@@ -28,7 +28,7 @@ pub use cell::Cell;
 ///
 /// assert_eq!(
 ///     table.to_csv(),
-///     "LR,N,B,last checkpoint: Top-1,last checkpoint: Top-2\n0.10,50,10,0.410,0.603\n"
+///     "LR,N,B,last epoch: Top-1,last epoch: Top-2\n0.10,50,10,0.410,0.603\n"
 /// );
 /// print!("{}", table.to_text());
 /// # Ok::<(), longhand_report::ReportError>(())
@@ -278,8 +278,8 @@ mod tests {
     fn table() -> Table {
         let mut table = Table::new("Table 2. Top-k scores")
             .columns(["model"])
-            .group("last checkpoint", ["Top-1", "Top-2"])
-            .group("early stop", ["Top-1"])
+            .group("last epoch", ["Top-1", "Top-2"])
+            .group("best epoch", ["Top-1"])
             .bold_means("better")
             .italic_means("worse")
             .note("Synthetic data.");
@@ -294,11 +294,11 @@ mod tests {
         let expected = "\
 Table 2. Top-k scores
 
-               last checkpoint  early stop
-model            Top-1   Top-2       Top-1
--------------  -------  ------  ----------
-LR 0.1           0.358   0.500      0.400*
-LR 0.05, long    0.100   1.000        n/a
+                last epoch   best epoch
+model          Top-1  Top-2       Top-1
+-------------  -----  -----  ----------
+LR 0.1         0.358  0.500      0.400*
+LR 0.05, long  0.100  1.000        n/a
 
 *: better
 Synthetic data.
@@ -320,7 +320,7 @@ Synthetic data.
     fn csv_flattens_groups_and_drops_emphasis() {
         assert_eq!(
             table().to_csv(),
-            "model,last checkpoint: Top-1,last checkpoint: Top-2,early stop: Top-1\n\
+            "model,last epoch: Top-1,last epoch: Top-2,best epoch: Top-1\n\
              LR 0.1,0.358,0.500,0.400\n\"LR 0.05, long\",0.100,1.000,n/a\n"
         );
     }
@@ -328,7 +328,7 @@ Synthetic data.
     #[test]
     fn markdown_has_emphasis_and_escapes() {
         let markdown = table().to_markdown();
-        assert!(markdown.contains("| model | last checkpoint: Top-1 |"), "{markdown}");
+        assert!(markdown.contains("| model | last epoch: Top-1 |"), "{markdown}");
         assert!(markdown.contains("| --- | ---: | ---: | ---: |"), "{markdown}");
         assert!(markdown.contains("| LR 0.1 | 0.358 | 0.500 | **0.400** |"), "{markdown}");
         assert!(markdown.contains("\n\n**bold**: better\n\nSynthetic data.\n"), "{markdown}");
