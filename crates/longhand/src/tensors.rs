@@ -29,6 +29,8 @@ impl fmt::Display for Shape {
 pub struct Path<'a> {
     within: Option<&'a Path<'a>>,
     part: Part<'a>,
+    /// Here rather than found on the way to the root: optimizers ask for each tensor at each update.
+    is_frozen: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,41 +38,42 @@ enum Part<'a> {
     Root,
     Field(&'a str),
     Place(usize),
-    Frozen,
+    /// No name of its own.
+    Same,
 }
 
 impl<'a> Path<'a> {
     /// The outermost value itself.
-    pub const ROOT: Path<'static> = Path { within: None, part: Part::Root };
+    pub const ROOT: Path<'static> = Path { within: None, part: Part::Root, is_frozen: false };
 
     /// A named field of the value at this path.
     #[must_use]
     pub fn field(&'a self, name: &'a str) -> Path<'a> {
-        Path { within: Some(self), part: Part::Field(name) }
+        Path { within: Some(self), part: Part::Field(name), is_frozen: self.is_frozen }
     }
 
     /// Position `index` of the chain at this path.
     #[must_use]
     pub fn place(&'a self, index: usize) -> Path<'a> {
-        Path { within: Some(self), part: Part::Place(index) }
+        Path { within: Some(self), part: Part::Place(index), is_frozen: self.is_frozen }
     }
 
     /// The same place, whose parameters are frozen: optimizers leave them as they are. The name stays.
     #[must_use]
     pub fn frozen(&'a self) -> Path<'a> {
-        Path { within: Some(self), part: Part::Frozen }
+        Path { within: Some(self), part: Part::Same, is_frozen: true }
     }
 
     /// Whether a parameter here is frozen.
     pub fn is_frozen(&self) -> bool {
-        matches!(self.part, Part::Frozen) || self.within.is_some_and(Path::is_frozen)
+        self.is_frozen
     }
 
     /// Whether the name here is empty.
     fn is_root(&self) -> bool {
         match self.part {
             Part::Root => true,
-            Part::Frozen => self.within.is_none_or(Path::is_root),
+            Part::Same => self.within.is_none_or(Path::is_root),
             _ => false,
         }
     }
@@ -78,7 +81,7 @@ impl<'a> Path<'a> {
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let (Part::Frozen, Some(within)) = (self.part, self.within) {
+        if let (Part::Same, Some(within)) = (self.part, self.within) {
             return write!(f, "{within}");
         }
         if let Some(within) = self.within
@@ -87,7 +90,7 @@ impl fmt::Display for Path<'_> {
             write!(f, "{within}.")?;
         }
         match self.part {
-            Part::Root | Part::Frozen => Ok(()),
+            Part::Root | Part::Same => Ok(()),
             Part::Field(name) => f.write_str(name),
             Part::Place(index) => write!(f, "{index}"),
         }

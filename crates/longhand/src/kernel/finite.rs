@@ -36,22 +36,36 @@ impl<S: Scalar + Precision> Kernel<S> for Finite<'_, S> {
     /// Zero times a number is zero, unless the number is NaN or infinite.
     #[inline(always)]
     fn run<V: Vector<S>>(&self, token: V::Token) {
-        let zero = V::splat(token, S::zero());
-        let mut sums = [zero; SUMS];
-        let mut chunks = self.values.chunks_exact(SUMS * V::LANES);
-        for chunk in &mut chunks {
-            for i in 0..SUMS {
-                // SAFETY: the chunk has `SUMS` whole vectors.
-                let values = unsafe { V::load(token, chunk.as_ptr().add(i * V::LANES)) };
-                sums[i] = values.mul_add(zero, sums[i]);
-            }
+        let count = self.values.len();
+        if count < V::LANES {
+            self.result.set(self.values.iter().all(ComplexField::is_finite));
+            return;
         }
-        let mut is_finite = chunks.remainder().iter().all(ComplexField::is_finite);
-        for i in 0..SUMS {
-            let lanes = sums[i].lanes();
-            for lane in 0..V::LANES {
-                is_finite &= lanes[lane] == S::zero();
+        let zero = V::splat(token, S::zero());
+        // SAFETY: every use is at most `LANES` before the end of the values.
+        let at = |place: usize| unsafe { V::load(token, self.values.as_ptr().add(place)) };
+        // The last vector overlaps the one before it, if the vectors do not divide the values.
+        let mut sums = [zero; SUMS];
+        sums[0] = at(count - V::LANES).mul_add(zero, zero);
+        let mut place = 0;
+        while place + SUMS * V::LANES <= count {
+            for i in 0..SUMS {
+                sums[i] = at(place + i * V::LANES).mul_add(zero, sums[i]);
             }
+            place += SUMS * V::LANES;
+        }
+        while place + V::LANES <= count {
+            sums[0] = at(place).mul_add(zero, sums[0]);
+            place += V::LANES;
+        }
+        let one = V::splat(token, S::one());
+        for i in 1..SUMS {
+            sums[0] = sums[i].mul_add(one, sums[0]);
+        }
+        let lanes = sums[0].lanes();
+        let mut is_finite = true;
+        for lane in 0..V::LANES {
+            is_finite &= lanes[lane] == S::zero();
         }
         self.result.set(is_finite);
     }
