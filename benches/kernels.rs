@@ -82,7 +82,7 @@ fn products(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("products");
     let (peak, operations) = multiply_adds();
     group.throughput(Throughput::Elements(operations));
-    group.bench_function("roof: fused multiply-adds", |bencher| bencher.iter(peak));
+    group.bench_function("roofline: fused multiply-adds", |bencher| bencher.iter(peak));
     // Rows, inner dimension and columns, as in the steps of batches of recurrent layers.
     for (m, k, n) in [(50, 50, 32), (128, 128, 64), (192, 64, 32), (512, 128, 64), (1024, 1024, 64)] {
         let layer = Linear::<f32>::new(k, m, &mut generator());
@@ -115,7 +115,7 @@ fn single_columns(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("products of one column");
     let (peak, operations) = multiply_adds();
     group.throughput(Throughput::Elements(operations));
-    group.bench_function("roof: fused multiply-adds", |bencher| bencher.iter(peak));
+    group.bench_function("roofline: fused multiply-adds", |bencher| bencher.iter(peak));
     for (rows, columns) in [(50, 50), (64, 64), (100, 100), (192, 64), (512, 128)] {
         let layer = Linear::<f32>::new(columns, rows, &mut generator());
         let (mut stream, x) = (Stream::with_features(&layer, columns), vec![0.1; columns]);
@@ -132,7 +132,7 @@ fn element_wise(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("element-wise, 4,096 scalars");
     group.throughput(Throughput::Elements(SCALARS as u64));
     let (from, mut to) = (vec![1.0_f32; SCALARS], vec![0.0_f32; SCALARS]);
-    group.bench_function("roof: a copy", |bencher| {
+    group.bench_function("roofline: a copy", |bencher| {
         bencher.iter(|| black_box(&mut to).copy_from_slice(black_box(&from)));
     });
     for activation in [Activation::Tanh, Activation::Sigmoid, Activation::Relu] {

@@ -31,7 +31,8 @@ fn step<M: Streaming<f32, Step = [f32]>>(criterion: &mut Criterion, model: &M) {
     nanoseconds.sort_unstable();
     let quantile = |fraction: f64| nanoseconds[((STEPS - 1) as f64 * fraction) as usize];
     println!(
-        "one step/{}: {STEPS} steps, including the clock's overhead: median {} ns, p99 {} ns, p99.9 {} ns, slowest {} ns\n",
+        "one step/{}: {STEPS} steps, including the clock's overhead: median {} ns, p99 {} ns, p99.9 {} ns, \
+         slowest {} ns\n",
         model.name(),
         quantile(0.5),
         quantile(0.99),

@@ -77,7 +77,8 @@ where
     let (bptt, loss) = (TruncatedBptt::full(LossAt::WindowEnd), SoftmaxCrossEntropy::new(Reduction::MeanOverSteps));
     let (mut optimizer, mut trainer) = (Adam::new(), Trainer::new(&model, loss, bptt).in_parallel(&model, 2));
     let mut step = || {
-        let (loss, gradients) = trainer.gradients(&model, Batch { inputs: &x, targets: &labels }).expect("they fit");
+        let (loss, gradients) =
+            trainer.gradients(&model, Batch { inputs: &x, targets: &labels }).expect("the targets fit");
         gradients.clip_by_global_norm(1.0);
         optimizer.step(&mut model, gradients, 1e-3);
         loss

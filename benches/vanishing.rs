@@ -1,7 +1,7 @@
 //! Time per step with vanishing numbers relative to the time with ordinary numbers: `cargo bench --bench vanishing`.
 //!
 //! Both columns execute the same arithmetic. Without flushing subnormal numbers to zero, the ratio is 5 to 90 on
-//! processors that need 150 cycles per subnormal number. The two kinds of rounds alternate; the table shows medians.
+//! processors that need 150 cycles per subnormal number. The two kinds of rounds alternate, and the table shows medians.
 
 #[path = "shared/alternating.rs"]
 mod alternating;

@@ -1,16 +1,17 @@
-//! A buffer that begins at a cache line.
+//! A buffer that starts at a cache line.
 
 use crate::Scalar;
 use alloc::vec::Vec;
 
-/// Bytes in a cache line, and in the widest vector.
+/// Size of a cache line, and of the widest vector, in bytes.
 const LINE: usize = 64;
 
-/// Scalars from the beginning of a cache line on, so that whole vectors lie in one line each. It is grown once.
+/// Scalars that start at a cache line, so that no vector crosses a line. The buffer grows to the largest requested
+/// length and never shrinks.
 #[derive(Debug)]
 pub(super) struct Aligned<T> {
     values: Vec<T>,
-    /// Elements before the first one that begins a cache line.
+    /// Number of elements before the first one that starts a cache line.
     offset: usize,
 }
 
@@ -21,7 +22,7 @@ impl<T> Default for Aligned<T> {
 }
 
 impl<T: Scalar> Aligned<T> {
-    /// So many elements, whatever stands in them.
+    /// Returns `length` elements with unspecified values.
     pub(super) fn take(&mut self, length: usize) -> &mut [T] {
         let with_room = length + LINE / size_of::<T>().max(1);
         if self.values.len() < with_room {
@@ -32,7 +33,7 @@ impl<T: Scalar> Aligned<T> {
         &mut self.values[self.offset..][..length]
     }
 
-    /// The elements that were taken, and whatever stands behind them.
+    /// The elements of the last `take`, followed by unspecified ones up to the end of the buffer.
     pub(super) fn values(&self) -> &[T] {
         &self.values[self.offset..]
     }

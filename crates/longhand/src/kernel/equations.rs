@@ -1,7 +1,7 @@
 //! Element-wise equations, each written once for the vectors of all instruction sets and for all other scalar types.
 //!
-//! A layer defines a step as [`Equations`], in the symbols of its derivation, and passes the bands of rows that they read and change.
-//! All equations are computed in one pass, so intermediate results stay in registers.
+//! A layer defines a step as [`Equations`], in the symbols of its derivation, and passes the bands of rows that they
+//! read and change. All equations are computed in one pass, so intermediate results stay in registers.
 
 use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision};
 use super::pack::size;
@@ -11,20 +11,21 @@ use super::vector::Vector;
 use crate::Scalar;
 use core::marker::PhantomData;
 
-/// Equations for one element: they compute the results from `READ` values that are only read and `CHANGED` values, which the results
-/// replace.
+/// Equations for one element. They compute the results from `READ` values, which are only read, and `CHANGED` values,
+/// which the results replace.
 ///
-/// `apply` must be `#[inline(always)]`: it is compiled with an instruction set only inside of a kernel.
+/// `apply` must be `#[inline(always)]`, because it is compiled with an instruction set only if it is inlined into a
+/// kernel.
 pub(crate) trait Equations<T, const READ: usize, const CHANGED: usize>: CompiledHere<T, READ, CHANGED> {
-    /// The results, in the order of `changed`.
+    /// Returns the results, in the order of `changed`.
     fn apply<V: Real<Scalar = T>>(self, read: [V; READ], changed: [V; CHANGED]) -> [V; CHANGED];
 }
 
-/// The functions that run equations on `f32` and on `f64`. Each of them is compiled once, in this crate: were they generic,
-/// every crate that uses a layer would compile its equations again, for each instruction set. The macro
-/// [`compiled_here`] implements it.
+/// The functions that run equations on `f32` and on `f64`. They are not generic, so they are compiled once, in this
+/// crate. Generic functions would be compiled again, for each instruction set, in every crate that uses a layer. The
+/// macro [`compiled_here`] implements this trait.
 pub(crate) trait CompiledHere<T, const READ: usize, const CHANGED: usize>: Copy {
-    /// The same equations over other scalars.
+    /// The same equations over another scalar type.
     type Over<S: Scalar>: Equations<S, READ, CHANGED>;
     /// Runs a pass on `f32`.
     const SINGLE: fn(InstructionSet, &Pass<'_, Self::Over<f32>, f32, READ, CHANGED>);
@@ -32,8 +33,8 @@ pub(crate) trait CompiledHere<T, const READ: usize, const CHANGED: usize>: Copy 
     const DOUBLE: fn(InstructionSet, &Pass<'_, Self::Over<f64>, f64, READ, CHANGED>);
 }
 
-/// Implements [`CompiledHere`] for equations by name and by the number of values that they read and change:
-/// `compiled_here!(Forward, 1, 7)`, or `compiled_here!(Step<T>, 1, 2)` if they hold scalars.
+/// Implements [`CompiledHere`] for equations, given their name and the numbers of values that they read and change:
+/// `compiled_here!(Forward, 1, 7)`, or `compiled_here!(Step<T>, 1, 2)` if the struct contains scalars.
 macro_rules! compiled_here {
     ($equations:ident, $read:literal, $changed:literal) => {
         $crate::kernel::compiled_here!($equations, $equations, $equations, $equations, $equations, $read, $changed);
@@ -69,7 +70,7 @@ macro_rules! compiled_here {
 }
 pub(crate) use compiled_here;
 
-/// A band of `rows` rows of a matrix that is stored column by column.
+/// A band of adjacent rows of a matrix that is stored column by column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows<'a, T> {
     first: *const T,
@@ -79,7 +80,7 @@ pub(crate) struct Rows<'a, T> {
     matrix: PhantomData<&'a [T]>,
 }
 
-/// The same, mutable.
+/// A mutable band of rows.
 #[derive(Debug)]
 pub(crate) struct RowsMut<'a, T> {
     first: *mut T,
@@ -89,10 +90,10 @@ pub(crate) struct RowsMut<'a, T> {
     matrix: PhantomData<&'a mut [T]>,
 }
 
-/// A matrix of `BANDS * rows` rows as the bands that lie one below the other in it.
+/// Splits a matrix of `BANDS * rows` rows into bands of `rows` rows each, from top to bottom.
 #[inline]
 pub(crate) fn bands<const BANDS: usize, T>(matrix: &[T], rows: usize, columns: usize) -> [Rows<'_, T>; BANDS] {
-    assert_eq!(matrix.len(), size(BANDS * rows, columns), "a matrix is not whole");
+    assert_eq!(matrix.len(), size(BANDS * rows, columns), "a matrix must have `rows * columns` values");
     core::array::from_fn(|band| Rows {
         first: matrix.as_ptr().wrapping_add(band * rows),
         height: rows,
@@ -102,14 +103,14 @@ pub(crate) fn bands<const BANDS: usize, T>(matrix: &[T], rows: usize, columns: u
     })
 }
 
-/// The same, mutable: no two bands share an element.
+/// Like [`bands`], but mutable. No two bands share an element.
 #[inline]
 pub(crate) fn bands_mut<const BANDS: usize, T>(
     matrix: &mut [T],
     rows: usize,
     columns: usize,
 ) -> [RowsMut<'_, T>; BANDS] {
-    assert_eq!(matrix.len(), size(BANDS * rows, columns), "a matrix is not whole");
+    assert_eq!(matrix.len(), size(BANDS * rows, columns), "a matrix must have `rows * columns` values");
     let first = matrix.as_mut_ptr();
     core::array::from_fn(|band| RowsMut {
         first: first.wrapping_add(band * rows),
@@ -120,16 +121,16 @@ pub(crate) fn bands_mut<const BANDS: usize, T>(
     })
 }
 
-/// One band of a matrix, given by the number of bands and its own number, counted from 0.
+/// Returns one band of a matrix, given the number of bands and the band's index.
 #[inline]
 pub(crate) fn band<T>(matrix: &[T], (bands, index): (usize, usize), rows: usize, columns: usize) -> Rows<'_, T> {
-    assert_eq!(matrix.len(), size(size(bands, rows), columns), "a matrix is not whole");
-    assert!(index < bands, "there is no such band");
+    assert_eq!(matrix.len(), size(size(bands, rows), columns), "a matrix must have `rows * columns` values");
+    assert!(index < bands, "the index must be less than the number of bands");
     let first = matrix.as_ptr().wrapping_add(index * rows);
     Rows { first, height: rows, columns, column_stride: bands * rows, matrix: PhantomData }
 }
 
-/// The same, mutable.
+/// Like [`band`], but mutable.
 #[inline]
 pub(crate) fn band_mut<T>(
     matrix: &mut [T],
@@ -137,19 +138,19 @@ pub(crate) fn band_mut<T>(
     rows: usize,
     columns: usize,
 ) -> RowsMut<'_, T> {
-    assert_eq!(matrix.len(), size(size(bands, rows), columns), "a matrix is not whole");
-    assert!(index < bands, "there is no such band");
+    assert_eq!(matrix.len(), size(size(bands, rows), columns), "a matrix must have `rows * columns` values");
+    assert!(index < bands, "the index must be less than the number of bands");
     let first = matrix.as_mut_ptr().wrapping_add(index * rows);
     RowsMut { first, height: rows, columns, column_stride: bands * rows, matrix: PhantomData }
 }
 
-/// The same column `columns` times.
+/// Repeats a column `columns` times.
 #[inline]
 pub(crate) fn repeated<T>(column: &[T], columns: usize) -> Rows<'_, T> {
     Rows { first: column.as_ptr(), height: column.len(), columns, column_stride: 0, matrix: PhantomData }
 }
 
-/// The equations on each element of slices of one length.
+/// Computes the equations for each element of slices of equal length.
 pub(crate) fn each<T: Scalar, const READ: usize, const CHANGED: usize>(
     equations: impl Equations<T, READ, CHANGED>,
     read: [&[T]; READ],
@@ -167,8 +168,8 @@ pub(crate) fn each<T: Scalar, const READ: usize, const CHANGED: usize>(
     each_column(InstructionSet::best(), &[], equations, read, changed);
 }
 
-/// The equations on each row of bands of one shape. Where `valid` has a mark for each column, those that are not valid
-/// are left as they are; without marks all are valid.
+/// Computes the equations for each row of bands of equal shape. `valid` has one mark per column, or none if all columns
+/// are valid. Invalid columns are unchanged.
 pub(crate) fn each_row<T: Scalar, const READ: usize, const CHANGED: usize>(
     valid: &[bool],
     equations: impl Equations<T, READ, CHANGED>,
@@ -178,7 +179,7 @@ pub(crate) fn each_row<T: Scalar, const READ: usize, const CHANGED: usize>(
     each_column(InstructionSet::best(), valid, equations, read, changed);
 }
 
-/// The same on one instruction set, which this processor must have.
+/// Like [`each_row`], on an instruction set that this processor must support.
 #[inline]
 pub(super) fn each_column<T: Scalar, E: Equations<T, READ, CHANGED>, const READ: usize, const CHANGED: usize>(
     instruction_set: InstructionSet,
@@ -197,10 +198,10 @@ pub(super) fn each_column<T: Scalar, E: Equations<T, READ, CHANGED>, const READ:
         one_shape &= band.height == rows && band.columns == columns;
         contiguous &= band.column_stride == rows;
     }
-    assert!(one_shape, "the bands of an equation differ in shape");
-    assert!(valid.is_empty() || valid.len() == columns, "there is one mark a column");
+    assert!(one_shape, "the bands of an equation must have the same shape");
+    assert!(valid.is_empty() || valid.len() == columns, "there must be one mark per column");
     if contiguous {
-        // One long column has one vector that is not full, not one a column.
+        // One long column has only one partial vector, instead of one per column.
         (rows, columns) = (rows * columns, 1);
     }
     let pass = Pass {
@@ -216,8 +217,8 @@ pub(super) fn each_column<T: Scalar, E: Equations<T, READ, CHANGED>, const READ:
     }
 }
 
-/// One pass of equations over bands, as pointers and column strides that [`each_column`] checked: every element lies in
-/// its band, and no other reference to a changed one is alive.
+/// A pass of equations over bands, as pointers and column strides. [`each_column`] checked that every element lies in
+/// its band, and that there is no other reference to a changed element.
 pub(crate) struct Pass<'a, E, T, const READ: usize, const CHANGED: usize> {
     equations: E,
     valid: &'a [bool],
@@ -227,7 +228,7 @@ pub(crate) struct Pass<'a, E, T, const READ: usize, const CHANGED: usize> {
     changed: [(*mut T, usize); CHANGED],
 }
 
-// SAFETY: `Over` is the same type over another scalar type, and so are the equations' own `Over`, by the macro.
+// SAFETY: `Over` is the same type over another scalar type. So is the `Over` of the equations, by the macro.
 unsafe impl<'a, T, E, const READ: usize, const CHANGED: usize> OverScalar for Pass<'a, E, T, READ, CHANGED>
 where
     T: Scalar,
@@ -242,7 +243,7 @@ where
     T: Scalar,
     E: Equations<T, READ, CHANGED>,
 {
-    /// The columns that are valid, as pointers to their first elements.
+    /// The valid columns, as pointers to their first elements.
     #[inline(always)]
     fn columns(&self) -> impl Iterator<Item = ([*const T; READ], [*mut T; CHANGED])> {
         let valid = |&column: &usize| self.valid.is_empty() || self.valid[column];
@@ -252,7 +253,7 @@ where
         })
     }
 
-    /// On plain scalars of any kind.
+    /// Runs the pass on plain scalars of any type.
     fn one_at_a_time(&self) {
         for (read, changed) in self.columns() {
             for row in 0..self.rows {
@@ -276,9 +277,9 @@ where
 {
     #[inline(always)]
     fn run<V: Vector<T>>(&self, token: V::Token) {
-        // A copy, whose constants no write to a result can reach.
+        // A copy, so that the compiler knows that writes to the results do not change its constants.
         let equations = self.equations;
-        // SAFETY: whole vectors of rows, and the rows of the last one, lie in each band.
+        // SAFETY: the rows of whole vectors lie in each band, and so do the first rows of the last vector.
         unsafe {
             for (read, changed) in self.columns() {
                 let zero = Lanes::<T, V>::new(V::splat(token, T::default()));

@@ -1,17 +1,18 @@
 //! The exponential and the logistic function of vectors.
 //!
-//! Write `t = n ln 2 + r` with `|r| <= ln 2 / 2`. Then `exp(t) = 2^n (1 + p)`, where `p = exp(r) - 1` comes from its
-//! Taylor series, whose first left-out term is below half a unit in the last place. There is no branch, so a vector of
-//! any width does it.
+//! Let `t = n ln 2 + r` with `|r| <= ln 2 / 2`. Then `exp(t) = 2^n (1 + p)`, where `p = exp(r) - 1` is computed by its
+//! Taylor series. The first omitted term is below half a unit in the last place. There is no branch, so the same code
+//! runs on vectors of any width.
 //!
-//! `sigmoid(x) = e / (e + 1)` for `e = exp(x)`, which loses nothing where it is tiny. Within 3 units in the last place
-//! wherever the result is at least `2^-62.5` (`2^-510.5` at f64); below, it is flushed to zero.
+//! `sigmoid(x) = e / (e + 1)` with `e = exp(x)`, which loses no precision where the result is tiny. The error is at
+//! most 3 units in the last place if the result is at least `2^-62.5` (`2^-510.5` at f64). Smaller results are flushed
+//! to zero.
 
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
 
-/// The logistic function of one number, from an exponential that cannot overflow.
+/// The logistic function of a scalar. The argument of the exponential is never positive, so it cannot overflow.
 pub(super) fn sigmoid_of<T: Scalar>(x: T) -> T {
     if x >= T::zero() {
         T::one() / (T::one() + (-x).exp())
@@ -35,7 +36,7 @@ pub(super) fn exponential_of_rest<T: Precision, V: Vector<T>>(t: V, n: V) -> V {
 /// The logistic function of each lane.
 #[inline(always)]
 pub(super) fn sigmoid_vector<T: Precision, V: Vector<T>>(x: V) -> V {
-    // Both return their second operand for NaN, so that NaN stays NaN.
+    // `min` and `max` return their second operand for NaN, so NaN stays NaN.
     let t = x.constant(T::SIGMOID_LOWEST).max(x.constant(T::SIGMOID_LIMIT).min(x));
     let shifted = t.mul_add(x.constant(T::LOG2_E), x.constant(T::ROUNDING_SCALED));
     let n = shifted.sub(x.constant(T::ROUNDING_SCALED));

@@ -1,4 +1,4 @@
-//! Whether all numbers are finite.
+//! A check that all elements are finite.
 
 use super::instruction_set::{InstructionSet, Kernel, run};
 use super::precision::Precision;
@@ -8,10 +8,10 @@ use core::any::Any;
 use core::cell::Cell;
 use nalgebra::ComplexField;
 
-/// Vectors whose sums are independent of one another, to hide the latency of an addition.
+/// Number of independent vector sums, which hide the latency of an addition.
 const SUMS: usize = 4;
 
-/// Whether no element is NaN or infinite.
+/// Returns whether no element is NaN or infinite.
 pub(crate) fn all_finite<T: Scalar>(values: &[T]) -> bool {
     let vectors: [&dyn Any; 2] =
         [&(in_vectors::<f32> as fn(&[f32]) -> bool), &(in_vectors::<f64> as fn(&[f64]) -> bool)];
@@ -33,7 +33,7 @@ struct Finite<'a, S> {
 }
 
 impl<S: Scalar + Precision> Kernel<S> for Finite<'_, S> {
-    /// Zero times a number is zero, unless the number is NaN or infinite.
+    /// Sums zero times each element. The sum is zero unless an element is NaN or infinite.
     #[inline(always)]
     fn run<V: Vector<S>>(&self, token: V::Token) {
         let count = self.values.len();
@@ -77,7 +77,7 @@ mod tests {
     use alloc::vec;
 
     #[test]
-    fn a_single_number_that_is_not_finite_is_found_anywhere() {
+    fn finds_a_single_non_finite_element_at_any_position() {
         for count in [0, 1, 31, 32, 33, 100] {
             assert!(all_finite(&vec![f32::MAX; count]));
             for place in 0..count {

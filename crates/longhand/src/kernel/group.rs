@@ -1,16 +1,17 @@
-//! A fixed number of values, such as the gates or the states of a cell: arrays whose length the cell defines.
+//! A fixed number of values, such as the gates or the states of a cell. The cell defines the number.
 
 /// A fixed number of values: an array. Implemented by the library only.
 ///
-/// Its methods are inlined everywhere: in a kernel, a function that is not inlined is compiled without the instruction set.
+/// Its methods are always inlined, because a function that a kernel calls is compiled without the kernel's instruction
+/// set.
 pub trait Group<V>: Copy {
     /// Number of values.
     const COUNT: usize;
-    /// The same value everywhere.
+    /// Creates a group in which every value is `value`.
     fn filled(value: V) -> Self;
-    /// One value.
+    /// Returns the value at `index`.
     fn value(&self, index: usize) -> V;
-    /// Replaces one value.
+    /// Replaces the value at `index`.
     fn set(&mut self, index: usize, value: V);
 }
 

@@ -1,4 +1,4 @@
-//! Which vector instructions this processor has, and kernels that are compiled for each of them.
+//! Detection of the processor's vector instructions, and kernels that are compiled for each instruction set.
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 use super::neon::Neon;
@@ -11,10 +11,10 @@ use super::x86::{Avx2, Avx512};
 use crate::Scalar;
 use crate::scalar::is;
 
-/// The instruction sets that have a path of their own, each with the token that proves it.
+/// The instruction sets with their own code, each with the token that proves that the processor supports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InstructionSet {
-    /// No vectors of its own: whatever the compiler makes of plain loops.
+    /// Plain loops over arrays, which the compiler vectorises where it can.
     Plain(Plain),
     /// 256-bit vectors with fused multiply-add.
     #[cfg(target_arch = "x86_64")]
@@ -22,11 +22,11 @@ pub(crate) enum InstructionSet {
     /// 512-bit vectors.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
-    /// 128-bit vectors with fused multiply-add, which every 64-bit ARM processor for applications has.
+    /// 128-bit vectors with fused multiply-add, part of every 64-bit ARM application processor.
     #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
     Neon(Neon),
-    /// 128-bit vectors of WebAssembly, where the module is compiled with them (`-C target-feature=+simd128`): a module
-    /// cannot ask its host.
+    /// 128-bit vectors of WebAssembly. Selected at compile time (`-C target-feature=+simd128`), because a module cannot
+    /// query its host.
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Simd128(Simd128),
 }
@@ -38,8 +38,8 @@ impl Default for InstructionSet {
 }
 
 impl InstructionSet {
-    /// The best one here. It is detected once: asking the standard library for five instruction sets in each kernel costs 1 %
-    /// of the study's loop.
+    /// Returns the best instruction set of this processor. It is detected once: asking the standard library for five
+    /// features in each kernel costs 1 to 3 % of the study's loop.
     #[inline]
     pub(crate) fn best() -> InstructionSet {
         #[cfg(test)]
@@ -69,11 +69,11 @@ impl InstructionSet {
         return InstructionSet::Neon(Neon::new());
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         return InstructionSet::Simd128(Simd128::new());
-        #[allow(unreachable_code, reason = "some targets always have a set of their own")]
+        #[allow(unreachable_code, reason = "some targets always return above")]
         InstructionSet::default()
     }
 
-    /// All that this processor can run, for tests that compare them.
+    /// Returns all instruction sets that this processor supports, for tests that compare them.
     #[cfg(test)]
     pub(crate) fn available() -> alloc::vec::Vec<InstructionSet> {
         let mut sets = alloc::vec![InstructionSet::default()];
@@ -92,11 +92,11 @@ impl InstructionSet {
 
 #[cfg(test)]
 std::thread_local! {
-    /// The set that this thread uses as the best one, for tests that compare instruction sets.
+    /// Replaces the best instruction set of this thread, for tests that compare instruction sets.
     static FORCED: core::cell::Cell<Option<InstructionSet>> = const { core::cell::Cell::new(None) };
 }
 
-/// Does some work with one instruction set, on this thread.
+/// Runs `work` on this thread, with `instruction_set` as the best one.
 #[cfg(test)]
 pub(crate) fn with<R>(instruction_set: InstructionSet, work: impl FnOnce() -> R) -> R {
     FORCED.set(Some(instruction_set));
@@ -105,9 +105,10 @@ pub(crate) fn with<R>(instruction_set: InstructionSet, work: impl FnOnce() -> R)
     result
 }
 
-/// A loop over scalars `S` that is written once for every vector.
+/// A loop over scalars `S`, written once for all vector types.
 pub(crate) trait Kernel<S: Precision> {
-    /// Must be inlined into the functions below, which are compiled with the instruction set of `V`.
+    /// Runs the kernel. Must be `#[inline(always)]`: only the functions below are compiled with the instruction set of
+    /// `V`.
     fn run<V: Vector<S>>(&self, token: V::Token);
 }
 
@@ -129,7 +130,8 @@ pub(crate) fn run<S: Precision>(instruction_set: InstructionSet, kernel: &impl K
     }
 }
 
-/// Not inlined: inlining makes the compiler save registers before every call of the others (4 % of the study's loop).
+/// Not inlined: inlining makes the compiler spill registers before every call of the other functions (4 % of the
+/// study's loop).
 #[inline(never)]
 fn plain<S: Precision>(token: Plain, kernel: &impl Kernel<S>) {
     kernel.run::<S::Plain>(token);
@@ -159,19 +161,20 @@ fn simd128<S: Precision>(token: Simd128, kernel: &impl Kernel<S>) {
     kernel.run::<S::Simd128>(token);
 }
 
-/// A kernel over scalars of any type, which may turn out to be `f32` or `f64`.
+/// A kernel over a generic scalar type, which may be `f32` or `f64`.
 ///
 /// # Safety
 /// `Over<Self::Scalar>` is `Self`.
 pub(super) unsafe trait OverScalar {
-    /// The type of its scalars.
+    /// The scalar type.
     type Scalar: Scalar;
-    /// The same kernel over another type.
+    /// The same kernel over another scalar type.
     type Over<S: Scalar>;
 }
 
-/// Passes a kernel to the function for `f32` or for `f64`; `false`, and nothing done, if its scalars are neither. These
-/// functions are compiled in this crate, and not again in every crate that uses it.
+/// Passes a kernel to `single` if its scalars are `f32`, or to `double` if they are `f64`, and returns `true`. For
+/// other scalar types it does nothing and returns `false`. `single` and `double` are compiled once, in this crate, and
+/// not again in every crate that uses it.
 #[inline(always)]
 pub(super) fn by_precision<K: OverScalar>(
     instruction_set: InstructionSet,
@@ -180,10 +183,10 @@ pub(super) fn by_precision<K: OverScalar>(
     double: fn(InstructionSet, &K::Over<f64>),
 ) -> bool {
     if is::<K::Scalar, f32>() {
-        // SAFETY: the scalars are `f32`, so by the promise of `OverScalar` both types are one.
+        // SAFETY: the scalars are `f32`, so the contract of `OverScalar` makes both types the same.
         single(instruction_set, unsafe { &*core::ptr::from_ref(kernel).cast() });
     } else if is::<K::Scalar, f64>() {
-        // SAFETY: the scalars are `f64`, so by the promise of `OverScalar` both types are one.
+        // SAFETY: the scalars are `f64`, so the contract of `OverScalar` makes both types the same.
         double(instruction_set, unsafe { &*core::ptr::from_ref(kernel).cast() });
     } else {
         return false;

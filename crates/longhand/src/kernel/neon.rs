@@ -1,11 +1,11 @@
-//! The vectors of 64-bit ARM processors. The module is compiled only where NEON is part of the target, so no detection is
-//! needed.
+//! The vectors of 64-bit ARM processors. This module is compiled only for targets that include NEON, so no detection
+//! is needed.
 
 use super::vector::{MOST_LANES, Vector, elementwise};
 #[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
 use core::arch::aarch64::*;
 
-/// Proves that the processor has NEON, as the target says.
+/// Proves that the processor has NEON, which the target guarantees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Neon(());
 
@@ -47,12 +47,12 @@ macro_rules! neon_vector {
             }
             #[inline(always)]
             unsafe fn load(_: Neon, from: *const $scalar) -> Self {
-                // SAFETY: the caller promises the elements.
+                // SAFETY: the caller guarantees the elements.
                 $name(unsafe { $load(from) })
             }
             #[inline(always)]
             unsafe fn store(self, to: *mut $scalar) {
-                // SAFETY: the caller promises the elements.
+                // SAFETY: the caller guarantees the elements.
                 unsafe { $store(to, self.0) }
             }
             #[inline(always)]
@@ -60,7 +60,7 @@ macro_rules! neon_vector {
                 // SAFETY: the target has NEON.
                 $name(unsafe { $sums })
             }
-            // Minimum and maximum are not the instructions of that name, which return NaN if either operand is NaN.
+            // `min` and `max` use comparisons: the instructions of that name return NaN if either operand is NaN.
             elementwise!($name:
                 add(x other) $add(x, other);
                 sub(x other) $sub(x, other);

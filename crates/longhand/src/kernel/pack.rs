@@ -1,4 +1,4 @@
-//! Operands of a product, and the left operand packed for the kernels.
+//! The operands of a product, and the packing of the left operand for the kernels.
 
 use super::aligned::Aligned;
 use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
@@ -12,10 +12,10 @@ use nalgebra::DMatrix;
 /// The product of two sizes.
 ///
 /// # Panics
-/// If it does not fit in `usize`: a product that wraps around would let a check of lengths pass.
+/// If it does not fit in `usize`. A product that wraps around could pass a check of lengths.
 #[inline(always)]
 pub(super) fn size(a: usize, b: usize) -> usize {
-    a.checked_mul(b).expect("the size of an operand fits in usize")
+    a.checked_mul(b).expect("the size of an operand must fit in usize")
 }
 
 /// A read-only matrix with its strides: element `(i, j)` is at `i * row_stride + j * column_stride`.
@@ -35,26 +35,27 @@ impl<'a, T> Operand<'a, T> {
     /// If `values` has fewer than `rows * columns` elements.
     #[track_caller]
     pub fn new(values: &'a [T], rows: usize, columns: usize) -> Self {
-        assert!(values.len() >= size(rows, columns), "a matrix is not whole");
+        assert!(values.len() >= size(rows, columns), "a matrix must have `rows * columns` values");
         Operand { values, rows, columns, row_stride: 1, column_stride: rows }
     }
 
-    /// One column of `rows` elements, all equal to the element of `value`. A column of ones as the right operand sums over columns.
+    /// One column of `rows` elements, all equal to the element of `value`. With a column of ones as right operand, the
+    /// product is the sum over the columns of the left operand.
     pub fn repeated(value: &'a [T; 1], rows: usize) -> Self {
         Operand { values: value, rows, columns: 1, row_stride: 0, column_stride: 0 }
     }
 
-    /// Every element lies within the values.
+    /// Checks that every element lies within the values.
     ///
     /// # Panics
-    /// If one does not.
+    /// If an element lies beyond them.
     #[inline(always)]
     pub(super) fn assert_whole(&self) {
         let last = size(self.rows.max(1) - 1, self.row_stride)
             .checked_add(size(self.columns.max(1) - 1, self.column_stride))
-            .expect("the reach of an operand fits in usize");
+            .expect("the size of an operand must fit in usize");
         let is_empty = self.rows == 0 || self.columns == 0;
-        assert!(is_empty || last < self.values.len(), "an operand of a product is not whole");
+        assert!(is_empty || last < self.values.len(), "all elements of an operand must lie within its values");
     }
 
     /// The transpose: the same elements with exchanged strides.
@@ -69,18 +70,18 @@ impl<'a, T> Operand<'a, T> {
         }
     }
 
-    /// Its elements, column by column.
+    /// The elements, column by column.
     ///
     /// # Panics
-    /// If its columns do not lie one after the other.
+    /// If the columns are not contiguous.
     pub(crate) fn whole_columns(self) -> &'a [T] {
-        assert!(self.row_stride == 1 && self.column_stride == self.rows, "the columns of a matrix have gaps");
+        assert!(self.row_stride == 1 && self.column_stride == self.rows, "the columns of a matrix must be contiguous");
         &self.values[..size(self.rows, self.columns)]
     }
 
-    /// Some of its columns.
+    /// The columns `start..start + columns`.
     pub(crate) fn columns_from(self, start: usize, columns: usize) -> Self {
-        assert!(start + columns <= self.columns, "no such columns");
+        assert!(start + columns <= self.columns, "the columns must be in the matrix");
         let skipped = if columns == 0 || self.rows == 0 { 0 } else { start * self.column_stride };
         Operand { values: &self.values[skipped..], columns, ..self }
     }
@@ -95,9 +96,9 @@ where
     }
 }
 
-/// A left operand in panels with as many rows as a tile has. Each panel is read from front to back in whole vectors. The rows below the
-/// last row are padding (zeros or, in a transpose, copies of the last row), which a product does not write. Weights are packed once per
-/// window and used at each of its steps.
+/// A left operand packed into panels with as many rows as a tile. Each panel is read from front to back in whole
+/// vectors. The rows below the last row are padding (zeros or, in a transpose, copies of the last row). A product does
+/// not write them. Weights are packed once per window and used at each of its steps.
 #[derive(Debug)]
 pub(crate) struct Packed<T> {
     values: Aligned<T>,
@@ -118,7 +119,7 @@ impl<T: Scalar> Packed<T> {
         self.pack_for(a, InstructionSet::best());
     }
 
-    /// The same for one instruction set, which this processor must have.
+    /// Packs the elements of `a` for `instruction_set`, which this processor must support.
     pub(crate) fn pack_for(&mut self, a: Operand<'_, T>, instruction_set: InstructionSet) {
         (self.rows, self.columns, self.instruction_set) = (a.rows, a.columns, instruction_set);
         let to = self.values.take(size(a.rows.next_multiple_of(lanes::<T>(instruction_set)), a.columns));
@@ -134,14 +135,14 @@ impl<T: Scalar> Packed<T> {
     }
 }
 
-/// The elements column by column, for scalar types without vectors.
+/// Copies the elements column by column, for scalar types without vectors.
 pub(super) fn pack_plain<T: Scalar>(to: &mut [T], a: Operand<'_, T>) {
     for (to, (column, row)) in to.iter_mut().zip((0..a.columns).flat_map(|j| (0..a.rows).map(move |i| (j, i)))) {
         *to = a.values[row * a.row_stride + column * a.column_stride];
     }
 }
 
-/// A matrix whose bounds were checked, and the destination of its elements.
+/// A matrix with checked bounds, and the destination of its elements.
 pub(super) struct Packing<'a, T> {
     pub(super) to: *mut T,
     /// Number of elements that can be written at the destination.
@@ -189,7 +190,7 @@ impl<T: Precision> Kernel<T> for Packing<'_, T> {
     fn run<V: Vector<T>>(&self, token: V::Token) {
         let &Packing { mut to, room, from, rows, columns, row_stride, column_stride, .. } = self;
         let padded_rows = rows.next_multiple_of(V::LANES);
-        assert!(room >= size(padded_rows, columns), "the panels of a matrix do not fit");
+        assert!(room >= size(padded_rows, columns), "the buffer is too short for the panels of a matrix");
         if columns == 0 {
             return;
         }
@@ -202,7 +203,7 @@ impl<T: Precision> Kernel<T> for Packing<'_, T> {
                 height,
                 to,
             };
-            // SAFETY: the panels together have `padded_rows` rows, for which there is room, and the operand is whole.
+            // SAFETY: the panels together have `padded_rows` rows, which fit, and the operand's bounds were checked.
             unsafe {
                 panel.copy::<V>(token, row_stride, column_stride);
                 to = to.add(height * columns);
@@ -211,7 +212,7 @@ impl<T: Precision> Kernel<T> for Packing<'_, T> {
     }
 }
 
-/// One panel: `height` rows, the first `rows` of them from a matrix.
+/// A panel of `height` rows, of which the first `rows` are rows of a matrix.
 pub(super) struct Panel<T> {
     pub(super) from: *const T,
     pub(super) rows: usize,
@@ -221,13 +222,13 @@ pub(super) struct Panel<T> {
 }
 
 impl<T: Precision> Panel<T> {
-    /// Fills it.
+    /// Copies the rows of the matrix into the panel.
     ///
     /// # Safety
-    /// The matrix has these rows and columns, and the panel has room.
+    /// The matrix must have these rows and columns, and the panel must fit its destination.
     #[inline(always)]
     pub(super) unsafe fn copy<V: Vector<T>>(&self, token: V::Token, row_stride: usize, column_stride: usize) {
-        // SAFETY: both need no more than this function.
+        // SAFETY: both functions have the requirements of this one.
         unsafe {
             if row_stride == 1 {
                 self.copy_columns::<V>(token, column_stride);
@@ -237,14 +238,14 @@ impl<T: Precision> Panel<T> {
         }
     }
 
-    /// From columns that lie contiguously.
+    /// Copies from a matrix with contiguous columns.
     ///
     /// # Safety
-    /// As [`copy`](Self::copy).
+    /// The requirements of [`copy`](Self::copy).
     #[inline(always)]
     unsafe fn copy_columns<V: Vector<T>>(&self, token: V::Token, column_stride: usize) {
-        // SAFETY: column `column` has `rows` elements from `column * column_stride` on, of which no more are read, and
-        // the panel has `height` rows, a multiple of `LANES`.
+        // SAFETY: column `column` has `rows` elements from `column * column_stride` on, and no others are read. The
+        // panel has `height` rows, a multiple of `LANES`.
         unsafe {
             for column in 0..self.columns {
                 let (from, to) = (self.from.add(column * column_stride), self.to.add(column * self.height));
@@ -255,14 +256,14 @@ impl<T: Precision> Panel<T> {
         }
     }
 
-    /// From any strides; where rows lie contiguously, four columns of a vector's rows at a time.
+    /// Copies from a matrix with any strides. If rows are contiguous, copies four columns of a vector's rows at a time.
     ///
     /// # Safety
-    /// As [`copy`](Self::copy).
+    /// The requirements of [`copy`](Self::copy).
     #[inline(always)]
     unsafe fn copy_rows<V: Vector<T>>(&self, token: V::Token, row_stride: usize, column_stride: usize) {
-        // SAFETY: rows beyond the last read that one again, and four columns are read where there are four; the panel has
-        // `height` rows, a multiple of `LANES`.
+        // SAFETY: rows beyond the last one read the last one, and four columns are read only if there are four. The
+        // panel has `height` rows, a multiple of `LANES`.
         unsafe {
             for row in (0..self.height).step_by(V::LANES) {
                 let (from, to) = (self.from.wrapping_add(row * row_stride), self.to.add(row));
@@ -270,14 +271,14 @@ impl<T: Precision> Panel<T> {
                 if column_stride == 1 && self.columns >= 4 {
                     let mut column = 0;
                     while column < self.columns {
-                        // The last four may take some columns a second time.
+                        // The last four columns may overlap the four before them.
                         column = column.min(self.columns - 4);
                         let columns = if rows == V::LANES {
                             V::load_columns(token, from.add(column), row_stride, V::LANES)
                         } else {
                             V::load_columns(token, from.add(column), row_stride, rows)
                         };
-                        // Not an iterator, whose functions are compiled without the instruction set.
+                        // Not an iterator: its functions are compiled without the instruction set.
                         for j in 0..4 {
                             columns[j].store(to.add((column + j) * self.height));
                         }
@@ -296,7 +297,7 @@ impl<T: Precision> Panel<T> {
     }
 }
 
-/// Scalars in one vector; 1 for scalars that have no vectors, which packs them as they are.
+/// Number of scalars in a vector, or 1 for scalar types without vectors, which are packed without padding.
 pub(super) fn lanes<T: Scalar>(instruction_set: InstructionSet) -> usize {
     fn of<S: Precision>(instruction_set: InstructionSet) -> usize {
         match instruction_set {

@@ -1,4 +1,4 @@
-//! `f32` and `f64`: the scalars that have vectors, and the constants of their exponential.
+//! `f32` and `f64`: the scalar types with vectors, and the constants of their exponential.
 
 use super::hyperbolic_tangent::{by_exponential, by_fraction};
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
@@ -10,9 +10,9 @@ use super::vector::{Lanes, Plain, ROUNDING_F32, ROUNDING_F64, Vector};
 use super::x86::{Avx2, Avx512, F32x8, F32x16, F64x4, F64x8};
 use core::ops::Add;
 
-/// The numbers that the formulas need at one precision.
+/// The vectors and constants of a scalar type.
 pub(crate) trait Precision: Copy + Default + Add<Output = Self> + 'static {
-    /// Its vector without any instruction set of its own.
+    /// The vector for processors without a supported instruction set.
     type Plain: Vector<Self, Token = Plain>;
     #[cfg(target_arch = "x86_64")]
     type Avx2: Vector<Self, Token = Avx2>;
@@ -22,36 +22,36 @@ pub(crate) trait Precision: Copy + Default + Add<Output = Self> + 'static {
     type Neon: Vector<Self, Token = Neon>;
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     type Simd128: Vector<Self, Token = Simd128>;
-    /// Beyond this, the tanh that is worked out by exponentials is 1.
+    /// From this argument on, the tanh computed from an exponential is 1.
     const TANH_LIMIT: Self;
-    /// Beyond this, the logistic function is 1.
+    /// From this argument on, the logistic function is 1.
     const SIGMOID_LIMIT: Self;
-    /// At this, and half a power of two above, the logistic function is flushed to 0: `ln` of the threshold of
-    /// [`flush_to_zero`](super::Real::flush_to_zero).
+    /// Up to this argument, and up to half a power of two above, the logistic function is flushed to 0. It is `ln` of
+    /// the threshold of [`flush_to_zero`](super::Real::flush_to_zero).
     const SIGMOID_LOWEST: Self;
-    /// `ROUNDING - 64` (or 512): the power of two is computed that many powers too low, so that its exponent becomes zero,
-    /// and the power with it, where the logistic function is to be flushed.
+    /// `ROUNDING - 64` (or `- 512`). It makes the computed power of two too small by a factor of `2^64` (or `2^512`),
+    /// so that its exponent field, and with it the power, becomes zero where the logistic function is flushed.
     const ROUNDING_SCALED: Self;
-    /// `2^64` (or `2^512`), which undoes that.
+    /// `2^64` (or `2^512`), the factor that `ROUNDING_SCALED` divides by.
     const UNSCALE: Self;
-    /// A number whose exponent has its two highest bits set and no other bit: numbers of at least the square root of the
-    /// smallest normal number (`2^-63` or `2^-511`) share a bit with it, smaller ones do not.
+    /// A number with only the two highest exponent bits set. Numbers of at least the square root of the smallest normal
+    /// number (`2^-63` or `2^-511`) share a bit with it, smaller ones do not.
     const KEPT: Self;
-    /// The largest magnitude whose square is sure to be finite: the reciprocal of the smallest kept one.
+    /// The reciprocal of the smallest magnitude that is not flushed. Its square is finite.
     const LARGEST: Self;
-    /// Infinity, whose exponent has all bits set: only zero and subnormal numbers share no bit with it.
+    /// Infinity, whose exponent bits are all set. Only zero and subnormal numbers share no bit with it.
     const NORMAL: Self;
     const ROUNDING: Self;
     const LOG2_E: Self;
-    /// `ln 2` to fewer digits, so that `n` times it is exact, and what is left of it, both negated.
+    /// `-ln 2` with so few digits that `n` times it is exact; `MINUS_LN2_LOW` is the remainder of `-ln 2`.
     const MINUS_LN2_HIGH: Self;
     const MINUS_LN2_LOW: Self;
     const ONE: Self;
     const TWO: Self;
-    /// `1/k!` from the last one used down to `1/2!`.
+    /// The coefficients `1/k!`, from the highest `k` down to `1/2!`.
     const SERIES: &'static [Self];
 
-    /// The hyperbolic tangent of each lane, the faster way at this precision.
+    /// The hyperbolic tangent of each lane, by the faster method for this scalar type.
     fn tanh<V: Vector<Self>>(x: V) -> V;
 }
 

@@ -1,8 +1,8 @@
 //! Products of matrices: `out = A B` or `out += A B`.
 //!
-//! `A` is packed into panels ([`Packed`]). For each panel and each few columns of `B`, a *tile* of the result is kept
-//! in registers while the inner dimension runs: `tile += a[:, p] * b[p, :]`, an outer product at a time. A product with
-//! one column, which each step of a single sequence needs, is defined in [`column`](super::column).
+//! `A` is packed into panels ([`Packed`]). For each panel and each few columns of `B`, a *tile* of the result stays in
+//! registers during the loop over the inner dimension. Each iteration adds an outer product: `tile += a[:, p] * b[p,
+//! :]`. Products with one column, which the steps of a single sequence need, are in [`column`](super::column).
 
 use super::column::product_once;
 use super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
@@ -13,19 +13,19 @@ use crate::Scalar;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-/// How a product is written to its result.
+/// How a product is combined with the result.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Accumulate<'a, T> {
-    /// It replaces the result.
+    /// The product replaces the result.
     Replace,
-    /// It is added to the result.
+    /// The product is added to the result.
     Add,
-    /// It replaces the result, with this added to each of its columns.
+    /// The product plus this bias, which is added to each column, replaces the result.
     Bias(&'a [T]),
 }
 
 impl<T> Accumulate<'_, T> {
-    /// The values that the first column of a result with `rows` rows starts from.
+    /// Initial values of the first column of a result with `rows` rows, to which the product is added.
     #[inline(always)]
     pub(super) fn start(self, out: *mut T, rows: usize) -> Option<*const T> {
         match self {
@@ -36,7 +36,7 @@ impl<T> Accumulate<'_, T> {
     }
 }
 
-/// Buffers of a product, which are allocated at the first call.
+/// Buffers of a product, allocated in the first call.
 #[derive(Debug)]
 pub struct Workspace<T> {
     packed: Packed<T>,
@@ -49,13 +49,13 @@ impl<T: Scalar> Default for Workspace<T> {
     }
 }
 
-/// Number of columns of `A` that are packed at a time, so that a panel stays in the first-level cache.
+/// Number of columns of `A` that are packed at a time, so that a panel fits in the first-level cache.
 const DEPTH: usize = 256;
 
-/// `out = a b`, `out += a b` or `out = a b + bias`, with `out` stored column by column.
+/// Computes `out = a b`, `out += a b` or `out = a b + bias`, with `out` stored column by column.
 ///
-/// When adding, the whole product is computed first and added once, so that adding it to a gradient a second time doubles that
-/// gradient exactly.
+/// [`Accumulate::Add`] computes the whole product first and adds it once. So adding the same product to a zero gradient
+/// twice doubles the gradient exactly.
 ///
 /// # Panics
 /// If the sizes do not match: `a` is `m x k`, `b` is `k x n`, `out` has `m * n` elements, and a bias has `m`.
@@ -66,7 +66,7 @@ pub fn product<T: Scalar>(
     b: Operand<'_, T>,
     workspace: &mut Workspace<T>,
 ) {
-    assert_eq!(a.columns, b.rows, "the inner dimensions of a product differ");
+    assert_eq!(a.columns, b.rows, "the inner dimensions of a product must be equal");
     let out = &mut out[..size(a.rows, b.columns)];
     let Workspace { packed, sum } = workspace;
     if a.row_stride == 1 && b.columns == 1 && b.row_stride == 1 {
@@ -101,17 +101,17 @@ pub fn product<T: Scalar>(
 }
 
 impl<T: Scalar> Packed<T> {
-    /// `out = self * b` or `out += self * b`, with `out` and `b` stored column by column.
+    /// Computes `out = self * b` or `out += self * b`, with `out` and `b` stored column by column.
     pub(crate) fn product(&self, out: &mut [T], accumulate: Accumulate<'_, T>, b: &[T]) {
         let columns = b.len().checked_div(self.columns).unwrap_or(0);
-        assert_eq!(columns * self.columns, b.len(), "the columns of an operand are not whole");
+        assert_eq!(columns * self.columns, b.len(), "the length of an operand must be a multiple of its rows");
         self.product_with(out, accumulate, Operand::new(b, self.columns, columns));
     }
 
-    /// The same with any strides of `b`.
+    /// Computes `out = self * b` or `out += self * b`, with any strides of `b`.
     pub(crate) fn product_with(&self, out: &mut [T], accumulate: Accumulate<'_, T>, b: Operand<'_, T>) {
-        assert_eq!(self.columns, b.rows, "the inner dimensions of a product differ");
-        assert!(out.len() >= size(self.rows, b.columns), "the result of a product does not fit");
+        assert_eq!(self.columns, b.rows, "the inner dimensions of a product must be equal");
+        assert!(out.len() >= size(self.rows, b.columns), "the result is too short for the product");
         let values = self.panels();
         let product = Product::new(out, accumulate, values, self.rows, b);
         if !by_precision(self.instruction_set, &product, product_f32, product_f64) {
@@ -121,7 +121,7 @@ impl<T: Scalar> Packed<T> {
     }
 }
 
-/// The product on plain loops, for every scalar.
+/// The product in plain loops, for any scalar type.
 pub(crate) fn plain<T: Scalar>(out: &mut [T], accumulate: Accumulate<'_, T>, a: Operand<'_, T>, b: Operand<'_, T>) {
     for j in 0..b.columns {
         for i in 0..a.rows {
@@ -140,13 +140,13 @@ pub(crate) fn plain<T: Scalar>(out: &mut [T], accumulate: Accumulate<'_, T>, a: 
     }
 }
 
-/// The operands of one product, as pointers whose bounds were checked.
+/// The operands of a product, as pointers with checked bounds.
 struct Product<'a, T> {
     out: *mut T,
-    /// The values that the first column of the result starts from, and the step to those of the next.
+    /// Initial values of the first column of the result, and their stride from column to column.
     start: Option<(*const T, usize)>,
     a: *const T,
-    /// Elements of all panels together.
+    /// Number of elements of all panels.
     a_length: usize,
     rows: usize,
     depth: usize,
@@ -160,7 +160,7 @@ struct Product<'a, T> {
 impl<'a, T: Scalar> Product<'a, T> {
     #[inline(always)]
     fn new(out: &'a mut [T], accumulate: Accumulate<'a, T>, a: &'a [T], rows: usize, b: Operand<'a, T>) -> Self {
-        assert!(out.len() >= size(rows, b.columns), "the result of a product does not fit");
+        assert!(out.len() >= size(rows, b.columns), "the result is too short for the product");
         b.assert_whole();
         let out_pointer = out.as_mut_ptr();
         Product {
@@ -198,11 +198,11 @@ fn product_f64(instruction_set: InstructionSet, product: &Product<'_, f64>) {
 }
 
 impl<T: Precision> Kernel<T> for Product<'_, T> {
-    /// All tiles of the result.
+    /// Computes all tiles of the result.
     #[inline(always)]
     fn run<V: Vector<T>>(&self, token: V::Token) {
         let vectors = self.rows.div_ceil(V::LANES);
-        assert!(self.a_length >= size(vectors * V::LANES, self.depth), "the panels of a product are not whole");
+        assert!(self.a_length >= size(vectors * V::LANES, self.depth), "the panels are too short for the product");
         let mut panel = self.a;
         let mut vector = 0;
         while vector < vectors {
@@ -210,7 +210,8 @@ impl<T: Precision> Kernel<T> for Product<'_, T> {
             let first_row = vector * V::LANES;
             let mut column = 0;
             for tiles in (1..=self.columns.div_ceil(V::TILE_COLUMNS)).rev() {
-                // Tiles of nearly equal width: a narrow tile at the end would have too few independent sums to keep the multipliers busy.
+                // Tiles of nearly equal width, because a narrow last tile would have too few independent sums to hide
+                // the latency of the multiply-adds.
                 let width = (self.columns - column).div_ceil(tiles);
                 // SAFETY: the tile lies inside the result, and the panel holds `height` vectors for each `p`.
                 unsafe { self.tile::<V>(token, panel, height, width, first_row, column) };
@@ -223,10 +224,11 @@ impl<T: Precision> Kernel<T> for Product<'_, T> {
 }
 
 impl<T: Precision> Product<'_, T> {
-    /// One tile, by its size. The conditions are constants: sizes that a vector does not use are not compiled.
+    /// Computes a tile of the given size. The conditions are constants, so sizes that a vector type does not use are
+    /// not compiled.
     ///
     /// # Safety
-    /// The panel has `height` vectors for each `p`, and the tile lies inside the result.
+    /// The panel must have `height` vectors for each `p`, and the tile must lie inside the result.
     #[inline(always)]
     unsafe fn tile<V: Vector<T>>(
         &self,
@@ -251,10 +253,10 @@ impl<T: Precision> Product<'_, T> {
         sizes! { 1: 1 2 3 4 5 6; 2: 1 2 3 4 5 6; 3: 1 2 3 4 5 6; 4: 1 2 3 4 5 6; }
     }
 
-    /// A tile of `HEIGHT` vectors of rows and `WIDTH` columns.
+    /// Computes a tile of `HEIGHT` vectors of rows and `WIDTH` columns.
     ///
     /// # Safety
-    /// As [`tile`](Self::tile).
+    /// The requirements of [`tile`](Self::tile).
     #[inline(always)]
     unsafe fn outer_products<V: Vector<T>, const HEIGHT: usize, const WIDTH: usize>(
         &self,
@@ -263,8 +265,8 @@ impl<T: Precision> Product<'_, T> {
         row: usize,
         column: usize,
     ) {
-        // SAFETY: the panel has `HEIGHT` vectors for each `p` of the depth, the right operand is whole, and so is the
-        // result, of which `put_rows` touches no row beyond the last.
+        // SAFETY: the panel has `HEIGHT` vectors for each `p`, the bounds of the right operand and of the result were
+        // checked, and `put_rows` accesses no row beyond the last one.
         unsafe {
             let mut sums = [[V::splat(token, T::default()); HEIGHT]; WIDTH];
             let mut a = panel;
@@ -279,7 +281,7 @@ impl<T: Precision> Product<'_, T> {
                 a = a.add(HEIGHT * V::LANES);
                 b = b.wrapping_add(self.b_row_stride);
             }
-            // Not a loop: only sums with constant indices stay in registers.
+            // Not a loop, because only sums with constant indices stay in registers.
             macro_rules! put {
                 ($($j:literal)*) => {
                     $(if $j < WIDTH {
@@ -294,11 +296,11 @@ impl<T: Precision> Product<'_, T> {
     }
 }
 
-/// Writes `HEIGHT` vectors of rows, added to the values they start from; at most `rows` rows.
+/// Writes at most `rows` rows from `HEIGHT` vectors, added to the values at `start`.
 ///
 /// # Safety
-/// `rows` elements, or `HEIGHT` vectors if that is less, can be read behind `start` and written behind `out`; there is
-/// at least one row in the last vector.
+/// `rows` elements, or `HEIGHT` vectors if that is less, must be readable at `start` and writable at `out`. The last
+/// vector must have at least one row.
 #[inline(always)]
 pub(super) unsafe fn put_rows<T: Precision, V: Vector<T>, const HEIGHT: usize>(
     token: V::Token,
@@ -307,7 +309,7 @@ pub(super) unsafe fn put_rows<T: Precision, V: Vector<T>, const HEIGHT: usize>(
     out: *mut T,
     rows: usize,
 ) {
-    // SAFETY: only the last vector may reach beyond the last row, and of that only the first `rest` lanes are used.
+    // SAFETY: only the last vector may reach beyond the last row, and only its first `rest` lanes are accessed.
     unsafe {
         let whole = rows >= HEIGHT * V::LANES;
         let last = (HEIGHT - 1) * V::LANES;

@@ -8,7 +8,7 @@ use crate::scalar::real;
 use core::marker::PhantomData;
 use core::ops::{Add, Div, Mul, Sub};
 
-/// A number, or a SIMD vector of numbers: the type that equations are written in. Implemented by the library only.
+/// A number, or a SIMD vector of numbers: the type in which equations are written. Implemented by the library only.
 #[expect(clippy::return_self_not_must_use, reason = "arithmetic whose result is not used has no effect to forget")]
 pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> {
     /// The type of the numbers.
@@ -33,19 +33,18 @@ pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Se
     fn max(self, other: Self) -> Self;
     /// `value` where `self` is above zero, and zero elsewhere.
     fn where_positive(self, value: Self) -> Self;
-    /// Zero where the magnitude is below the square root of the smallest normal number (`2^-63` at f32, `2^-511` at f64),
-    /// so that the product of two remaining numbers is never subnormal. NaN stays NaN; scalars other than f32 and f64
-    /// stay as they are.
+    /// Replaces magnitudes below the square root of the smallest normal number (`2^-63` at f32, `2^-511` at f64) by
+    /// zero, so that the product of two results is never subnormal. NaN stays NaN. Other scalar types are unchanged.
     fn flush_to_zero(self) -> Self;
-    /// Zero in place of subnormal numbers: for sums of squares, which are meaningful below the threshold of
+    /// Replaces subnormal numbers by zero. Use it for sums of squares, which are meaningful below the threshold of
     /// [`flush_to_zero`](Self::flush_to_zero).
     fn flush_subnormal(self) -> Self;
-    /// Clamped to the magnitude whose square is finite (`2^63` at f32, `2^511` at f64); NaN and infinity become NaN, so
-    /// that the clamp hides neither. Scalars other than f32 and f64 stay as they are.
+    /// Clamps the magnitude to `2^63` at f32 and `2^511` at f64, so that the square is finite. NaN and infinity become
+    /// NaN, so that the clamp does not hide them. Other scalar types are unchanged.
     fn with_finite_square(self) -> Self;
 }
 
-/// A scalar of any kind.
+/// A scalar of any type.
 #[derive(Clone, Copy)]
 pub(super) struct Single<T>(pub(super) T);
 
@@ -172,7 +171,7 @@ impl<T: Scalar + Precision, V: Vector<T>> Real for Lanes<T, V> {
     fn with_finite_square(self) -> Self {
         let (largest, zero) = (self.vector.constant(T::LARGEST), self.vector.constant(T::default()));
         let clamped = zero.sub(largest).max(largest.min(self.vector));
-        // Adds zero, or NaN for infinity.
+        // The difference is zero, or NaN for infinity and NaN.
         Lanes::new(clamped.add(self.vector.sub(self.vector)))
     }
 }

@@ -1,5 +1,5 @@
-//! The vectors of WebAssembly. The module is compiled only where `simd128` is part of the target, so its arithmetic needs
-//! no detection.
+//! The vectors of WebAssembly. This module is compiled only for targets that include `simd128`, so no detection is
+//! needed.
 
 use super::vector::{MOST_LANES, Vector};
 #[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
@@ -44,12 +44,12 @@ macro_rules! simd128_vector {
             }
             #[inline(always)]
             unsafe fn load(_: Simd128, from: *const $scalar) -> Self {
-                // SAFETY: the caller promises the elements.
+                // SAFETY: the caller guarantees the elements.
                 $name(unsafe { v128_load(from.cast()) })
             }
             #[inline(always)]
             unsafe fn store(self, to: *mut $scalar) {
-                // SAFETY: the caller promises the elements.
+                // SAFETY: the caller guarantees the elements.
                 unsafe { v128_store(to.cast(), self.0) }
             }
             #[inline(always)]

@@ -4,7 +4,7 @@ use super::equations::{Equations, compiled_here, each};
 use super::real::Real;
 use crate::Scalar;
 
-/// `out += values`.
+/// Computes `out += values`.
 pub(crate) fn add<T: Scalar>(out: &mut [T], values: &[T]) {
     #[derive(Clone, Copy)]
     struct Add;
@@ -18,7 +18,7 @@ pub(crate) fn add<T: Scalar>(out: &mut [T], values: &[T]) {
     each(Add, [values], [out]);
 }
 
-/// The sum of the squares of `of(value)`, in eight running sums that are added at the end: the same order on every
+/// The sum of the squares of `of(value)`. Eight running sums are added at the end, in the same order on every
 /// processor.
 pub(crate) fn sum_of_squares<T: Scalar, S: Scalar>(values: &[T], of: impl Fn(T) -> S) -> S {
     const SUMS: usize = 8;

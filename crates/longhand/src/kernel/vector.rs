@@ -1,72 +1,73 @@
-//! Vectors of a processor behind one trait, so that each kernel is written once.
+//! The trait of SIMD vectors. Each kernel is written once, for all vector types.
 
 use super::precision::Precision;
 
 /// A vector of `LANES` scalars.
 ///
-/// A vector is made from a [`Token`](Self::Token) only, and a token only by detection of its instruction set. So a value
-/// of either proves that the processor has the instructions, and arithmetic on vectors is safe. What remains unsafe is
-/// access to memory through pointers.
+/// A vector can only be created from a [`Token`](Self::Token), and a token only by detection of its instruction set. So
+/// a value of either type proves that the processor has the instructions, and arithmetic on vectors is safe. Only
+/// memory access through pointers is unsafe.
 ///
 /// No vector has more than [`MOST_LANES`] lanes.
 pub(crate) trait Vector<T: Precision>: Copy {
     /// Proves that the processor has the instruction set.
     type Token: Copy;
 
-    /// Scalars in it.
+    /// Number of scalars.
     const LANES: usize;
-    /// Vectors of rows in one tile of a product.
+    /// Number of vectors of rows in a tile of a product.
     const TILE_VECTORS: usize;
-    /// Columns in one tile of a product; with the rows they fill the registers.
+    /// Number of columns in a tile of a product. The sums of a tile fill the registers.
     const TILE_COLUMNS: usize;
 
+    /// `value` in every lane.
     fn splat(token: Self::Token, value: T) -> Self;
     /// `value` in every lane of a vector of the same instruction set.
     fn constant(self, value: T) -> Self;
 
     /// # Safety
-    /// `LANES` elements can be read behind `from`, at any alignment.
+    /// `LANES` elements must be readable at `from`, with any alignment.
     unsafe fn load(token: Self::Token, from: *const T) -> Self;
     /// # Safety
-    /// `LANES` elements can be written behind `to`, at any alignment.
+    /// `LANES` elements must be writable at `to`, with any alignment.
     unsafe fn store(self, to: *mut T);
-    /// The first `count` elements, fewer than `LANES`, and zero in the other lanes.
+    /// Loads the first `count` lanes, fewer than `LANES`. The other lanes are zero.
     ///
     /// # Safety
-    /// `count` elements can be read behind `from`; those beyond are not touched.
+    /// `count` elements must be readable at `from`. No other element is accessed.
     #[inline(always)]
     unsafe fn load_first(token: Self::Token, from: *const T, count: usize) -> Self {
         const { assert!(Self::LANES <= MOST_LANES) };
         let mut lanes = [T::default(); MOST_LANES];
         for lane in 0..count {
-            // SAFETY: the caller promises `count` elements.
+            // SAFETY: the caller guarantees `count` elements.
             lanes[lane] = unsafe { *from.add(lane) };
         }
         // SAFETY: no vector has more lanes.
         unsafe { Self::load(token, lanes.as_ptr()) }
     }
-    /// A whole vector if there are `count >= LANES` elements, or as many as there are.
+    /// Loads a whole vector if `count >= LANES`, or else the first `count` lanes.
     ///
     /// # Safety
-    /// `count` elements can be read behind `from`.
+    /// `count` elements must be readable at `from`.
     #[inline(always)]
     unsafe fn load_up_to(token: Self::Token, from: *const T, count: usize) -> Self {
-        // SAFETY: the caller's `count` elements are at least those that are read.
+        // SAFETY: at most the caller's `count` elements are read.
         unsafe { if count >= Self::LANES { Self::load(token, from) } else { Self::load_first(token, from, count) } }
     }
     /// Stores the first `count` lanes, fewer than `LANES`.
     ///
     /// # Safety
-    /// `count` elements can be written behind `to`; those beyond are not touched.
+    /// `count` elements must be writable at `to`. No other element is accessed.
     #[inline(always)]
     unsafe fn store_first(self, to: *mut T, count: usize) {
         let lanes = self.lanes();
         for lane in 0..count {
-            // SAFETY: the caller promises `count` elements.
+            // SAFETY: the caller guarantees `count` elements.
             unsafe { *to.add(lane) = lanes[lane] };
         }
     }
-    /// The lanes, and zeros behind them.
+    /// The lanes, followed by zeros.
     #[inline(always)]
     fn lanes(self) -> [T; MOST_LANES] {
         const { assert!(Self::LANES <= MOST_LANES) };
@@ -75,38 +76,37 @@ pub(crate) trait Vector<T: Precision>: Copy {
         unsafe { self.store(lanes.as_mut_ptr()) };
         lanes
     }
-    /// Four columns of `rows` rows that lie contiguously: element `from[row * stride + column]` in lane `row` of vector
-    /// `column`. The lanes beyond the last row repeat it.
+    /// Loads four columns of a matrix with contiguous rows: element `from[row * stride + column]` goes to lane `row` of
+    /// vector `column`. Lanes beyond the last row repeat the last row.
     ///
     /// # Safety
-    /// Four elements can be read behind each of the `rows` rows (at least one, at most `LANES`).
+    /// `rows` must be between 1 and `LANES`, and the first four elements of each row must be readable.
     #[inline(always)]
     unsafe fn load_columns(token: Self::Token, from: *const T, stride: usize, rows: usize) -> [Self; 4] {
         const { assert!(Self::LANES <= MOST_LANES) };
         core::array::from_fn(|column| {
             let mut lanes = [T::default(); MOST_LANES];
             for row in 0..Self::LANES {
-                // SAFETY: the caller promises four elements in each of `rows` rows.
+                // SAFETY: the caller guarantees four elements in each of `rows` rows.
                 lanes[row] = unsafe { *from.add(row.min(rows - 1) * stride + column) };
             }
             // SAFETY: no vector has more lanes.
             unsafe { Self::load(token, lanes.as_ptr()) }
         })
     }
-    /// Writes the sum of the lanes of each vector to one element behind `to`, added to the same one behind `start`; of the
-    /// first `count` vectors only.
+    /// Writes the sum of the lanes of vector `i`, plus `start[i]`, to `to[i]`, for the first `count` vectors.
     ///
     /// # Safety
-    /// `count` elements can be read behind `start` and written behind `to`.
+    /// `count` elements must be readable at `start` and writable at `to`.
     #[inline(always)]
     unsafe fn put_sums(vectors: [Self; 4], start: Option<*const T>, to: *mut T, count: usize) {
         for vector in 0..count {
             let sum = sum_of_lanes(vectors[vector]);
-            // SAFETY: the caller promises `count` elements behind both.
+            // SAFETY: the caller guarantees `count` elements at both pointers.
             unsafe { *to.add(vector) = start.map_or(sum, |start| *start.add(vector) + sum) };
         }
     }
-    /// The sums of the lanes of the first `LANES` vectors, the first in the first lane.
+    /// The sums of the lanes of the first `LANES` vectors. Lane `i` has the sum of vector `i`.
     fn sums(vectors: [Self; MOST_LANES]) -> Self;
 
     fn add(self, other: Self) -> Self;
@@ -120,14 +120,14 @@ pub(crate) trait Vector<T: Precision>: Copy {
     fn sqrt(self) -> Self;
     /// `values` where `self` is above zero, and zero elsewhere.
     fn where_positive(self, values: Self) -> Self;
-    /// `self` in the lanes whose bits have any bit of `bits` set, and zero elsewhere.
+    /// `self` in the lanes that share a set bit with `bits`, and zero elsewhere.
     fn where_bits(self, bits: Self) -> Self;
-    /// `self * factor + term`, rounded once where the instruction set can.
+    /// `self * factor + term`, rounded once if the instruction set has fused multiply-add.
     fn mul_add(self, factor: Self, term: Self) -> Self;
     fn abs(self) -> Self;
-    /// The magnitude of `self` (which is not negative) with the sign of `sign`.
+    /// `self`, which must not be negative, with the sign of `sign`.
     fn with_sign_of(self, sign: Self) -> Self;
-    /// `2^n`, where `self = n + ROUNDING` for the constant that makes a float's last bits count whole numbers.
+    /// `2^n` for `self = n + ROUNDING`, whose last bits are the integer `n`.
     fn power_of_two(self) -> Self;
 }
 
@@ -142,15 +142,16 @@ fn sum_of_lanes<T: Precision, V: Vector<T>>(vector: V) -> T {
     sum
 }
 
-/// Lanes of the widest vector.
+/// Number of lanes of the widest vector.
 pub(crate) const MOST_LANES: usize = 16;
 
-/// `1.5 * 2^23`: added to a small `f32`, it rounds it to a whole number, which stands in the last bits.
+/// `1.5 * 2^23`. Adding it to a small `f32` rounds that number to an integer, which is then in the last bits of the
+/// sum.
 pub(crate) const ROUNDING_F32: f32 = 12_582_912.0;
-/// `1.5 * 2^52`, the same for `f64`.
+/// `1.5 * 2^52`, the corresponding constant for `f64`.
 pub(crate) const ROUNDING_F64: f64 = 6_755_399_441_055_744.0;
 
-/// Element-wise functions of a vector, from its field to its field.
+/// Defines element-wise functions of a vector as functions of its field.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! elementwise {
     ($name:ident: $($function:ident($x:ident $($operand:ident)*) $result:expr;)*) => {
@@ -167,11 +168,11 @@ macro_rules! elementwise {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) use elementwise;
 
-/// The token of the plain path, which needs no instructions of its own.
+/// The token of the plain vectors, which need no special instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Plain;
 
-/// One scalar at a time: the path for processors without one of their own. The compiler vectorises what it can.
+/// A plain array, for processors without a supported instruction set. The compiler vectorises where it can.
 #[derive(Clone, Copy)]
 pub(crate) struct Lanes<T, const N: usize>([T; N]);
 
@@ -194,12 +195,12 @@ macro_rules! plain_vector {
             }
             #[inline(always)]
             unsafe fn load(_: Plain, from: *const $scalar) -> Self {
-                // SAFETY: the caller promises that many elements.
+                // SAFETY: the caller guarantees the elements.
                 Lanes(unsafe { from.cast::<[$scalar; $lanes]>().read_unaligned() })
             }
             #[inline(always)]
             unsafe fn store(self, to: *mut $scalar) {
-                // SAFETY: the caller promises that many elements.
+                // SAFETY: the caller guarantees the elements.
                 unsafe { to.cast::<[$scalar; $lanes]>().write_unaligned(self.0) }
             }
             #[inline(always)]
@@ -272,7 +273,7 @@ macro_rules! plain_vector {
             }
             #[inline(always)]
             fn mul_add(mut self, factor: Self, term: Self) -> Self {
-                // Not `mul_add`: without the instruction that is a slow call.
+                // Not `f32::mul_add`, which is a slow function call without the instruction.
                 for lane in 0..$lanes {
                     self.0[lane] = self.0[lane] * factor.0[lane] + term.0[lane];
                 }

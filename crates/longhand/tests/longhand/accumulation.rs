@@ -1,11 +1,12 @@
-//! Gradients accumulate: backward is linear in its cotangents, and a batch is the sum of its sequences.
+//! Accumulation of gradients. Backward is linear in its cotangents, and the gradients of a batch are the sum over its
+//! sequences.
 
 use crate::common::any_layer::{AnyCache, AnyLayer, AnyTensors};
 use crate::common::{
     Passes, SequenceLayer, assert_close, bits, cases, elements, elman, every_layer, generator, gru, linear, lstm,
     passes,
 };
-use crate::common::{ragged_layout, random_ends, random_layout, random_like, random_sequences, single};
+use crate::common::{ragged_layout, random_carry_and_cotangents, random_layout, random_like, random_sequences, single};
 use longhand::layers::linear::LinearCache;
 use longhand::layers::recurrent::RecurrentCache;
 use longhand::nalgebra::DMatrix;
@@ -16,7 +17,7 @@ use proptest::prelude::proptest;
 fn zero_cotangents_give_zero_gradients() {
     fn check<M: SequenceLayer>(layer: &M) {
         let x = random_sequences(3, &ragged_layout(), &mut generator(1));
-        let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(2));
+        let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, &x, &mut generator(2));
         let zeros = (Tensors::zeros(&d_output), Tensors::zeros(&d_carry));
         let given = passes(layer, &x, &carry, &zeros.0, &zeros.1, &mut M::Cache::default());
         for value in [elements(&given.gradients), elements(&given.d_input), elements(&given.d_carry)] {
@@ -26,10 +27,10 @@ fn zero_cotangents_give_zero_gradients() {
     every_layer().iter().for_each(check);
 }
 
-/// A second backward with the same cache doubles the gradients exactly and gives the same `d_input` and `d_carry`; one
-/// that replaces gives those of the first, whatever stood there.
-fn backward_twice_doubles(layer: &AnyLayer, x: &Sequences<f64>) {
-    let (carry, d_output, d_carry) = random_ends(layer, x, &mut generator(3));
+/// A second backward pass with the same cache must double the gradients exactly, with the same `d_input` and `d_carry`.
+/// A pass that replaces the gradients must give those of the first pass, whatever their previous values.
+fn check_backward_twice(layer: &AnyLayer, x: &Sequences<f64>) {
+    let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, x, &mut generator(3));
     let mut cache = AnyCache::default();
     let once = passes(layer, x, &carry, &d_output, &d_carry, &mut cache);
     let (mut gradients, mut again, mut d_input) = (once.gradients.clone(), d_carry.clone(), x.zeros());
@@ -58,7 +59,7 @@ fn backward_twice_doubles(layer: &AnyLayer, x: &Sequences<f64>) {
     assert_eq!(elements(&gradients), elements(&once.gradients), "{}", layer.name());
     assert_eq!(bits(&again), bits(&once.d_carry), "{}", layer.name());
     assert_eq!(bits(&d_input), bits(&once.d_input), "{}", layer.name());
-    // Not asking for the gradient of the input changes nothing else.
+    // Without the gradient of the input, the other results must be the same.
     let (mut gradients, mut again) = (layer.zeros(), d_carry);
     layer.backward(x, &mut cache, Some(&d_output), &mut again, ParameterGradients::Add(&mut gradients), None);
     assert_eq!(bits(&gradients), bits(&once.gradients), "{}", layer.name());
@@ -68,26 +69,26 @@ fn backward_twice_doubles(layer: &AnyLayer, x: &Sequences<f64>) {
 #[test]
 fn backward_twice_doubles_exactly() {
     fn check(layer: &AnyLayer) {
-        backward_twice_doubles(layer, &random_sequences(3, &ragged_layout(), &mut generator(4)));
+        check_backward_twice(layer, &random_sequences(3, &ragged_layout(), &mut generator(4)));
     }
     every_layer().iter().for_each(check);
 }
 
-/// Weight gradients of more columns than the product kernel takes at a time (256).
+/// The weight gradients sum over more columns than the product kernel processes at a time (256).
 #[test]
 fn backward_twice_doubles_exactly_over_long_sequences() {
     let g = &mut generator(5);
     for (steps, batch) in [(256, 1), (257, 1), (100, 3), (700, 1), (90, 30)] {
         let mut layer = elman(3, 20, g);
         layer.weight_hh_l0 *= 0.3;
-        backward_twice_doubles(&AnyLayer::new(&layer), &random_sequences(3, &Layout::new(steps, batch), g));
-        backward_twice_doubles(&AnyLayer::new(&layer), &random_sequences(3, &random_layout(steps, batch, g), g));
+        check_backward_twice(&AnyLayer::new(&layer), &random_sequences(3, &Layout::new(steps, batch), g));
+        check_backward_twice(&AnyLayer::new(&layer), &random_sequences(3, &random_layout(steps, batch, g), g));
         let (mut lstm, mut gru) = (lstm(3, 12, g), gru(3, 12, g));
         lstm.weight_hh_l0 *= 0.5;
         gru.weight_hh_l0 *= 0.5;
-        backward_twice_doubles(&AnyLayer::new(&lstm), &random_sequences(3, &random_layout(steps, batch, g), g));
-        backward_twice_doubles(&AnyLayer::new(&gru), &random_sequences(3, &random_layout(steps, batch, g), g));
-        backward_twice_doubles(&AnyLayer::new(&linear(5, 21, g)), &random_sequences(5, &Layout::new(steps, batch), g));
+        check_backward_twice(&AnyLayer::new(&lstm), &random_sequences(3, &random_layout(steps, batch, g), g));
+        check_backward_twice(&AnyLayer::new(&gru), &random_sequences(3, &random_layout(steps, batch, g), g));
+        check_backward_twice(&AnyLayer::new(&linear(5, 21, g)), &random_sequences(5, &Layout::new(steps, batch), g));
     }
 }
 
@@ -106,7 +107,7 @@ fn backward_twice_doubles_exactly_at_f32() {
         layer.backward(&x, &mut cache, Some(&y), &mut carry(), ParameterGradients::Add(&mut gradients), None);
         once.get_or_insert_with(|| gradients.clone());
     }
-    let mut doubled = once.expect("it was set");
+    let mut doubled = once.expect("the loop ran");
     doubled.visit_mut(&Path::ROOT, &mut |_, _, values| values.iter_mut().for_each(|g| *g *= 2.0));
     assert_eq!(gradients, doubled);
 }
@@ -123,23 +124,23 @@ fn backward_is_linear_in_its_cotangents() {
     fn check<M: SequenceLayer>(layer: &M) {
         let g = &mut generator(7);
         let x = random_sequences(3, &ragged_layout(), g);
-        let (carry, u_output, u_carry) = random_ends(layer, &x, g);
+        let (carry, u_output, u_carry) = random_carry_and_cotangents(layer, &x, g);
         let (v_output, v_carry) = (random_like(&u_output, g), random_like(&u_carry, g));
         let back = |d_output: &_, d_carry: &_| passes(layer, &x, &carry, d_output, d_carry, &mut M::Cache::default());
         let (u, v) = (back(&u_output, &u_carry), back(&v_output, &v_carry));
         let sum = back(&combined(&u_output, -2.5, &v_output), &combined(&u_carry, -2.5, &v_carry));
-        assert_close("gradient of", &sum.gradients, &combined(&u.gradients, -2.5, &v.gradients), 1e-13);
+        assert_close("gradient of parameter", &sum.gradients, &combined(&u.gradients, -2.5, &v.gradients), 1e-13);
         assert_close("gradient of the input", &sum.d_input, &combined(&u.d_input, -2.5, &v.d_input), 1e-13);
         assert_close("gradient of the carry", &sum.d_carry, &combined(&u.d_carry, -2.5, &v.d_carry), 1e-13);
     }
     every_layer().iter().for_each(check);
 }
 
-/// Each sequence of a batch alone: the same outputs, and the gradients add up.
-fn batch_is_the_sum_of_singles<M: SequenceLayer>(layer: &M, layout: &Layout) {
+/// Passes each sequence of a batch separately. The outputs must be those of the batch, and the gradients must add up.
+fn check_batch_against_single_sequences<M: SequenceLayer>(layer: &M, layout: &Layout) {
     let layer = &AnyLayer::new(layer);
     let x = random_sequences(3, layout, &mut generator(8));
-    let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(9));
+    let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, &x, &mut generator(9));
     let together = passes(layer, &x, &carry, &d_output, &d_carry, &mut AnyCache::default());
     let mut sum = layer.zeros();
     for b in 0..layout.batch() {
@@ -152,7 +153,7 @@ fn batch_is_the_sum_of_singles<M: SequenceLayer>(layer: &M, layout: &Layout) {
         assert_close("carry", &carry, &column(layer, &together.carry, b), 1e-13);
         assert_close("gradient of the carry", &d_carry, &column(layer, &together.d_carry, b), 1e-13);
     }
-    assert_close("gradient of", &together.gradients, &sum, 1e-12);
+    assert_close("gradient of parameter", &together.gradients, &sum, 1e-12);
 }
 
 /// Column `b` of each tensor of a carry.
@@ -162,7 +163,7 @@ fn column(layer: &AnyLayer, carry: &AnyTensors, b: usize) -> AnyTensors {
     carry.visit(&Path::ROOT, &mut |_, shape, values| columns.push(rows(values, shape)));
     let (mut alone, mut columns) = (layer.carry(1), columns.into_iter());
     alone.visit_mut(&Path::ROOT, &mut |_, _, values| {
-        values.copy_from_slice(&columns.next().expect("as many tensors"));
+        values.copy_from_slice(&columns.next().expect("both carries have the same tensors"));
     });
     alone
 }
@@ -171,27 +172,28 @@ proptest! {
     #![proptest_config(cases(16))]
 
     #[test]
-    fn a_batch_gives_the_sum_of_its_sequences(steps in 1usize..9, batch in 1usize..8, units in 1usize..20, seed: u64) {
+    fn batch_gradients_are_the_sum_over_sequences(
+        steps in 1usize..9, batch in 1usize..8, units in 1usize..20, seed: u64,
+    ) {
         let g = &mut generator(seed);
         let layout = random_layout(steps, batch, g);
-        batch_is_the_sum_of_singles(&elman(3, units, g), &layout);
-        batch_is_the_sum_of_singles(&lstm(3, units, g), &layout);
-        batch_is_the_sum_of_singles(&gru(3, units, g), &layout);
-        batch_is_the_sum_of_singles(&linear(3, units, g), &layout);
-        let stack = elman(3, units, g).then(elman(units, 4, g)).expect("they meet");
-        batch_is_the_sum_of_singles(&stack, &layout);
+        check_batch_against_single_sequences(&elman(3, units, g), &layout);
+        check_batch_against_single_sequences(&lstm(3, units, g), &layout);
+        check_batch_against_single_sequences(&gru(3, units, g), &layout);
+        check_batch_against_single_sequences(&linear(3, units, g), &layout);
+        let stack = elman(3, units, g).then(elman(units, 4, g)).expect("the features match");
+        check_batch_against_single_sequences(&stack, &layout);
         let classifier = elman(3, units, g).then(longhand::MeanOverTime).and_then(|a| a.then(linear(units, 2, g)));
-        let classifier = classifier.expect("they meet");
-        batch_is_the_sum_of_singles(&classifier, &layout);
+        let classifier = classifier.expect("the features match");
+        check_batch_against_single_sequences(&classifier, &layout);
     }
 }
 
-/// Gradients are added to what stands there, not written over it.
 #[test]
-fn gradients_are_added_to_what_stands_there() {
+fn gradients_are_added_to_the_existing_values() {
     let g = &mut generator(10);
     let (layer, x) = (linear(3, 4, g), random_sequences(3, &ragged_layout(), g));
-    let ((), d_output, ()) = random_ends(&layer, &x, g);
+    let ((), d_output, ()) = random_carry_and_cotangents(&layer, &x, g);
     let mut cache = LinearCache::default();
     let given = passes(&layer, &x, &(), &d_output, &(), &mut cache).gradients;
     let before = random_like(&layer, g);

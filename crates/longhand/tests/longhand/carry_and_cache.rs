@@ -1,4 +1,4 @@
-//! The carry is all that crosses a window, and the cache hides nothing.
+//! State passes between windows only through the carry, and a used cache does not change results.
 
 use crate::common;
 use crate::common::any_layer::{AnyCache, AnyLayer};
@@ -6,7 +6,7 @@ use crate::common::{
     SequenceLayer, assert_close, bits, elements, elman, every_layer, generator, gru, linear, lstm, passes,
     ragged_layout,
 };
-use crate::common::{random_ends, random_layout, random_like, random_sequences};
+use crate::common::{random_carry_and_cotangents, random_layout, random_like, random_sequences};
 use longhand::layers::recurrent::RecurrentCache;
 use longhand::{ChangeScalar, Layer, Layout, ParameterGradients, Pass, Path, Sequences, Tensors};
 
@@ -16,9 +16,10 @@ fn window(x: &Sequences<f64>, start: usize, steps: usize) -> Sequences<f64> {
     window
 }
 
-/// Windows forward in order, then backward in reverse with the carry's gradient passed back: full backpropagation.
-fn windows_are_full_bptt(layer: &AnyLayer, x: &Sequences<f64>, lengths: &[usize]) {
-    let (carry, d_output, d_carry) = random_ends(layer, x, &mut generator(1));
+/// Runs windows forward in order and backward in reverse, passing back the carry's gradient. The result must be full
+/// backpropagation.
+fn check_windows_against_full_bptt(layer: &AnyLayer, x: &Sequences<f64>, lengths: &[usize]) {
+    let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, x, &mut generator(1));
     let full = passes(layer, x, &carry, &d_output, &d_carry, &mut AnyCache::default());
     let (mut caches, mut inputs, mut start, mut flowing) = (Vec::new(), Vec::new(), 0, carry);
     for &steps in lengths {
@@ -45,44 +46,45 @@ fn windows_are_full_bptt(layer: &AnyLayer, x: &Sequences<f64>, lengths: &[usize]
         );
         assert_close("gradient of the input", &d_x, &window(&full.d_input, start, input.steps()), 1e-12);
     }
-    assert_close("gradient of", &gradients, &full.gradients, 1e-12);
+    assert_close("gradient of parameter", &gradients, &full.gradients, 1e-12);
     assert_close("gradient of the carry", &back, &full.d_carry, 1e-12);
 }
 
 #[test]
-fn windows_with_the_carry_gradient_passed_back_are_full_backpropagation() {
+fn windows_with_the_carry_gradient_passed_back_equal_full_bptt() {
     fn check(layer: &AnyLayer) {
         let layout = random_layout(11, 3, &mut generator(2));
         let x = random_sequences(3, &layout, &mut generator(3));
-        // Reductions over time give one output a window, which is another function.
+        // Skip reductions over time: with one output per window, they compute another function.
         if common::forward(layer, &x, &layer.carry(3)).0.steps() == 11 {
             for lengths in [&[11][..], &[4, 4, 3], &[1; 11], &[1, 9, 1]] {
-                windows_are_full_bptt(layer, &x, lengths);
+                check_windows_against_full_bptt(layer, &x, lengths);
             }
         }
     }
     every_layer().iter().for_each(check);
 }
 
-/// More columns than the recurrent layers multiply at a time (128): windows that cut elsewhere must not differ.
+/// The sequences have more columns than the recurrent layers multiply at a time (128). The position of window
+/// boundaries must not matter.
 #[test]
-fn windows_of_long_sequences_are_full_backpropagation() {
+fn windows_of_long_sequences_equal_full_bptt() {
     let g = &mut generator(21);
     for (steps, batch) in [(140, 3), (129, 1), (3, 130)] {
         let x = random_sequences(3, &random_layout(steps, batch, g), g);
         let lengths = [steps / 2, 1, steps - steps / 2 - 1];
-        windows_are_full_bptt(&AnyLayer::new(&elman(3, 4, g)), &x, &lengths);
-        windows_are_full_bptt(&AnyLayer::new(&lstm(3, 4, g)), &x, &lengths);
-        windows_are_full_bptt(&AnyLayer::new(&gru(3, 4, g)), &x, &lengths);
+        check_windows_against_full_bptt(&AnyLayer::new(&elman(3, 4, g)), &x, &lengths);
+        check_windows_against_full_bptt(&AnyLayer::new(&lstm(3, 4, g)), &x, &lengths);
+        check_windows_against_full_bptt(&AnyLayer::new(&gru(3, 4, g)), &x, &lengths);
     }
 }
 
-/// Without the carry's gradient the result is another one: the property above is not empty.
+/// Without the carry's gradient, the result must differ. Otherwise the tests above would prove nothing.
 #[test]
-fn windows_without_the_carry_gradient_are_not_full_backpropagation() {
+fn windows_without_the_carry_gradient_differ_from_full_bptt() {
     let g = &mut generator(4);
     let (layer, x) = (elman(3, 4, g), random_sequences(3, &Layout::new(6, 2), g));
-    let (carry, d_output, d_carry) = random_ends(&layer, &x, g);
+    let (carry, d_output, d_carry) = random_carry_and_cotangents(&layer, &x, g);
     let full = passes(&layer, &x, &carry, &d_output, &d_carry, &mut RecurrentCache::default());
     let first = passes(&layer, &window(&x, 0, 3), &carry, &window(&d_output, 0, 3), &d_carry.zeros(), &mut {
         RecurrentCache::default()
@@ -100,18 +102,18 @@ fn windows_without_the_carry_gradient_are_not_full_backpropagation() {
     assert!(difference > 1e-3, "{difference}");
 }
 
-/// A reset before step 4 is two sequences: one up to there, one from there with a zero carry.
+/// A sequence with a reset before step 4 must equal two sequences: steps 0 to 3, and the rest with a zero carry.
 #[test]
-fn a_reset_cuts_a_sequence_in_two() {
+fn a_reset_splits_a_sequence_in_two() {
     fn check<M: SequenceLayer>(layer: &M) {
         let x = random_sequences(3, &Layout::new(9, 1).with_reset(4, 0), &mut generator(5));
-        let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(6));
+        let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, &x, &mut generator(6));
         if d_output.steps() == 1 {
             return;
         }
         let whole = passes(layer, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
         let unmarked = |x: &Sequences<f64>, start, steps| {
-            window(x, start, steps).with_layout(Layout::new(steps, 1)).expect("the same columns")
+            window(x, start, steps).with_layout(Layout::new(steps, 1)).expect("the layout has as many columns")
         };
         let (d_first, d_second) = (unmarked(&d_output, 0, 4), unmarked(&d_output, 4, 5));
         let zero = d_carry.zeros();
@@ -119,7 +121,7 @@ fn a_reset_cuts_a_sequence_in_two() {
         let second = passes(layer, &unmarked(&x, 4, 5), &zero, &d_second, &d_carry, &mut M::Cache::default());
         let mut sum = first.gradients.clone();
         sum.visit_pair(&Path::ROOT, &second.gradients, &mut |_, a, b| a.iter_mut().zip(b).for_each(|(a, b)| *a += b));
-        assert_close("gradient of", &whole.gradients, &sum, 1e-13);
+        assert_close("gradient of parameter", &whole.gradients, &sum, 1e-13);
         assert_close("gradient of the carry", &whole.d_carry, &first.d_carry, 1e-13);
         assert_close("carry", &whole.carry, &second.carry, 1e-13);
         assert_close("output", &window(&whole.output, 0, 4), &first.output, 1e-13);
@@ -130,15 +132,16 @@ fn a_reset_cuts_a_sequence_in_two() {
     every_layer().iter().for_each(check);
 }
 
-/// A reset before the first step: the carry that comes in, be it NaN, does not matter and has no gradient.
+/// After a reset before the first step, the incoming carry must not matter, even if it is NaN, and its gradient is
+/// zero.
 #[test]
-fn a_reset_before_the_first_step_forgets_the_carry() {
+fn a_reset_before_the_first_step_ignores_the_carry() {
     fn check<M: SequenceLayer>(layer: &M) {
         let g = &mut generator(7);
         let x = random_sequences(3, &Layout::new(3, 2).with_reset(0, 1), g);
-        let (mut carry, d_output, d_carry) = random_ends(layer, &x, g);
+        let (mut carry, d_output, d_carry) = random_carry_and_cotangents(layer, &x, g);
         let clean = passes(layer, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
-        // Each tensor of these carries has the two sequences as its columns.
+        // In each tensor of these carries, the columns are the two sequences.
         carry.visit_mut(&Path::ROOT, &mut |_, _, values| {
             let half = values.len() / 2;
             values[half..].fill(f64::NAN);
@@ -157,36 +160,36 @@ fn a_reset_before_the_first_step_forgets_the_carry() {
     check(&AnyLayer::new(&gru(3, 4, g)));
 }
 
-/// The cell of an LSTM crosses a window as its hidden state does.
+/// The cell state of an LSTM must be kept like its hidden state.
 #[test]
-fn an_invalid_step_holds_the_cell_too() {
+fn an_invalid_step_keeps_the_cell_state() {
     let g = &mut generator(18);
-    let layout = Layout::new(3, 2).with_lengths(&[3, 0]).expect("two lengths").with_reset(1, 0);
+    let layout = Layout::new(3, 2).with_lengths(&[3, 0]).expect("the lengths fit").with_reset(1, 0);
     let (layer, x) = (lstm(3, 4, g), random_sequences(3, &layout, g));
-    let (carry, d_output, d_carry) = random_ends(&layer, &x, g);
+    let (carry, d_output, d_carry) = random_carry_and_cotangents(&layer, &x, g);
     let given = passes(&layer, &x, &carry, &d_output, &d_carry, &mut RecurrentCache::default());
     assert_eq!(given.carry.c.column(1), carry.c.column(1));
     assert_eq!(given.carry.h.column(1), carry.h.column(1));
     assert_eq!(given.d_carry.c.column(1), d_carry.c.column(1));
     assert_eq!(given.d_carry.h.column(1), d_carry.h.column(1));
-    // One step leads from the carry to the reset, so the first sequence's cell has a gradient; after it, none flows.
+    // The first sequence has one step before its reset, so the gradient of its initial cell state is not zero.
     assert!(given.d_carry.c.column(0).iter().all(|&d| d != 0.0));
     assert!(given.carry.c.column(0).iter().zip(carry.c.column(0).iter()).all(|(a, b)| (a - b).abs() > 1e-6));
 }
 
-/// No steps, or no sequences: nothing happens, and the carry passes through.
+/// Without steps or sequences, the carry and its gradient must be unchanged, and all gradients must be zero.
 #[test]
-fn nothing_to_do() {
+fn empty_inputs_keep_the_carry_and_give_zero_gradients() {
     fn check<M: SequenceLayer>(layer: &M) {
         for (steps, batch) in [(0, 2), (3, 0), (0, 0)] {
             let x = random_sequences(3, &Layout::new(steps, batch), &mut generator(15));
-            let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(16));
+            let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, &x, &mut generator(16));
             let mut cache = M::Cache::default();
             let given = passes(layer, &x, &carry, &d_output, &d_carry, &mut cache);
             assert!(elements(&given.gradients).iter().all(|&g| g == 0.0), "{} at {steps} x {batch}", layer.name());
             assert_eq!(bits(&given.carry), bits(&carry), "{}", layer.name());
             assert_eq!(bits(&given.d_carry), bits(&d_carry), "{}", layer.name());
-            // Gradients that are replaced are those of nothing.
+            // Replaced gradients must be zero too.
             let (mut gradients, mut d_carry) = (given.gradients, d_carry);
             gradients.visit_mut(&Path::ROOT, &mut |_, _, values| values.fill(1.0));
             layer.backward(
@@ -204,7 +207,7 @@ fn nothing_to_do() {
 }
 
 #[test]
-fn forward_twice_gives_the_same() {
+fn a_repeated_forward_pass_is_bit_identical() {
     fn check<M: SequenceLayer>(layer: &M) {
         let x = random_sequences(3, &ragged_layout(), &mut generator(8));
         let carry = random_like(&layer.carry(3), &mut generator(9));
@@ -219,10 +222,10 @@ fn forward_twice_gives_the_same() {
     every_layer().iter().for_each(check);
 }
 
-/// A cache that was used for larger and smaller batches, with other marks and NaN everywhere, gives what a fresh one
-/// does.
+/// A cache that was used for larger and smaller batches, with other marks and with NaN, must give the results of a new
+/// cache.
 #[test]
-fn a_cache_used_at_another_shape_leaves_nothing_behind() {
+fn a_cache_used_at_other_shapes_does_not_change_results() {
     fn check<M: SequenceLayer>(layer: &M) {
         let mut cache = M::Cache::default();
         for (seed, layout) in [
@@ -239,14 +242,14 @@ fn a_cache_used_at_another_shape_leaves_nothing_behind() {
         .enumerate()
         {
             let x = random_sequences(3, &layout, &mut generator(seed as u64));
-            let (carry, d_output, d_carry) = random_ends(layer, &x, &mut generator(12));
+            let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, &x, &mut generator(12));
             let fresh = passes(layer, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
             let used = passes(layer, &x, &carry, &d_output, &d_carry, &mut cache);
             assert_eq!(used.bits(), fresh.bits(), "{} at {layout:?}", layer.name());
             assert_eq!(used.output.layout(), fresh.output.layout(), "{}", layer.name());
-            let spoilt = Sequences::from_fn(3, 9, 6, |_, _, _| f64::NAN);
-            let d_spoilt = common::forward(layer, &spoilt, &layer.carry(6)).0;
-            passes_unchecked(layer, &spoilt, &d_spoilt, &mut cache);
+            let nan = Sequences::from_fn(3, 9, 6, |_, _, _| f64::NAN);
+            let d_nan = common::forward(layer, &nan, &layer.carry(6)).0;
+            passes_unchecked(layer, &nan, &d_nan, &mut cache);
         }
     }
     fn passes_unchecked<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, d_y: &Sequences<f64>, cache: &mut M::Cache) {
@@ -263,13 +266,12 @@ fn a_cache_used_at_another_shape_leaves_nothing_behind() {
     every_layer().iter().for_each(check);
 }
 
-/// Another layer's parameters in between leave nothing behind in the cache either.
 #[test]
-fn a_cache_used_with_other_weights_leaves_nothing_behind() {
+fn a_cache_used_with_other_weights_does_not_change_results() {
     fn check<M: SequenceLayer>(a: &M, b: &M) {
         let g = &mut generator(19);
         let x = random_sequences(3, &ragged_layout(), g);
-        let (carry, d_output, d_carry) = random_ends(a, &x, g);
+        let (carry, d_output, d_carry) = random_carry_and_cotangents(a, &x, g);
         let fresh = passes(a, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
         let mut cache = M::Cache::default();
         passes(b, &x, &carry, &d_output, &d_carry, &mut cache);
@@ -295,7 +297,7 @@ fn f32_agrees_with_f64() {
         let size = wide.iter().fold(1.0_f64, |a, b| a.max(b.abs()));
         assert_eq!(narrow.len(), wide.len());
         for (a, b) in narrow.iter().zip(wide) {
-            assert!((a - b).abs() < 1e-5 * size, "{what}: {a} against {b}");
+            assert!((a - b).abs() < 1e-5 * size, "{what}: {a} at f32, {b} at f64");
         }
     }
     fn check<M, N>(model: &M)
@@ -310,7 +312,7 @@ fn f32_agrees_with_f64() {
     {
         let g = &mut generator(20);
         let x = random_sequences(3, &random_layout(30, 4, g), g);
-        let (carry, d_output, d_carry) = random_ends(model, &x, g);
+        let (carry, d_output, d_carry) = random_carry_and_cotangents(model, &x, g);
         let wide = passes(model, &x, &carry, &d_output, &d_carry, &mut M::Cache::default());
 
         let (small, x, d_output) = (narrow(model), narrow(&x), narrow(&d_output));
@@ -335,11 +337,11 @@ fn f32_agrees_with_f64() {
     }
     let g = &mut generator(14);
     let (mut a, mut b, mut c) = (elman(3, 20, g), lstm(3, 20, g), gru(3, 20, g));
-    // About 1 in size, so that the recurrence neither dies out nor explodes.
+    // The spectral radius is about 1, so that gradients neither vanish nor explode.
     for weight in [&mut a.weight_hh_l0, &mut b.weight_hh_l0, &mut c.weight_hh_l0] {
         *weight *= 0.4;
     }
-    check(&a.then(linear(20, 4, g)).expect("they meet"));
-    check(&b.then(linear(20, 4, g)).expect("they meet"));
-    check(&c.then(linear(20, 4, g)).expect("they meet"));
+    check(&a.then(linear(20, 4, g)).expect("the features match"));
+    check(&b.then(linear(20, 4, g)).expect("the features match"));
+    check(&c.then(linear(20, 4, g)).expect("the features match"));
 }

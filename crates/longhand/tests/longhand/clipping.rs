@@ -1,4 +1,4 @@
-//! Clipping by value and by the norm over all tensors together.
+//! Clipping by value and by the global norm.
 
 mod range;
 
@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn gradients(seed: u64, size: f64) -> Chain<Elman<f64>, Linear<f64>> {
     let g = &mut generator(seed);
-    let mut gradients = elman(3, 5, g).then(linear(5, 2, g)).expect("5 meets 5");
+    let mut gradients = elman(3, 5, g).then(linear(5, 2, g)).expect("the features match");
     randomise(&mut gradients, size, g);
     gradients
 }
@@ -22,21 +22,23 @@ proptest! {
     #![proptest_config(cases(32))]
 
     #[test]
-    fn by_global_norm(seed: u64, size in 0.01f64..10.0, limit in 0.01f64..10.0) {
+    fn clipping_by_global_norm_limits_the_norm_and_keeps_the_direction(
+        seed: u64, size in 0.01f64..10.0, limit in 0.01f64..10.0,
+    ) {
         let mut clipped = gradients(seed, size);
         let before = elements(&clipped);
         let returned = clip_by_global_norm(&mut clipped, limit);
-        assert!((returned - norm(&before)).abs() < 1e-13 * returned, "the norm before clipping is returned");
+        assert!((returned - norm(&before)).abs() < 1e-13 * returned, "the norm before clipping must be returned");
         assert!((global_norm(&clipped) - returned.min(limit)).abs() < 1e-13 * returned);
-        // One factor for all tensors: the direction stays.
+        // All tensors are scaled by the same factor.
         let factor = (limit / returned).min(1.0);
         for (given, g) in elements(&clipped).iter().zip(&before) {
-            assert!((given - factor * g).abs() < 1e-14 * size, "{given} against {}", factor * g);
+            assert!((given - factor * g).abs() < 1e-14 * size, "got {given}, expected {}", factor * g);
         }
     }
 
     #[test]
-    fn by_value(seed: u64, size in 0.01f64..10.0, limit in 0.01f64..10.0) {
+    fn clipping_by_value_clamps_each_element(seed: u64, size in 0.01f64..10.0, limit in 0.01f64..10.0) {
         let mut clipped = gradients(seed, size);
         let before = elements(&clipped);
         clip_by_value(&mut clipped, limit);
@@ -47,7 +49,7 @@ proptest! {
 }
 
 #[test]
-fn gradients_within_the_limit_are_left_bit_for_bit() {
+fn gradients_within_the_limit_are_unchanged() {
     let mut clipped = gradients(1, 1.0);
     let before = bits(&clipped);
     let norm = global_norm(&clipped);
@@ -59,7 +61,7 @@ fn gradients_within_the_limit_are_left_bit_for_bit() {
 }
 
 #[test]
-fn a_norm_that_is_not_finite_is_returned_and_changes_nothing() {
+fn a_non_finite_norm_is_returned_and_gradients_are_unchanged() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let mut clipped = gradients(2, 5.0);
         clipped.first_mut().bias_ih_l0[2] = bad;
@@ -71,7 +73,7 @@ fn a_norm_that_is_not_finite_is_returned_and_changes_nothing() {
 }
 
 #[test]
-fn by_value_holds_infinities_and_leaves_nan() {
+fn clipping_by_value_clamps_infinity_and_keeps_nan() {
     let mut clipped = Linear::<f64>::zeros(2, 2);
     clipped.weight.copy_from_slice(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0]);
     clip_by_value(&mut clipped, 0.5);
@@ -89,13 +91,13 @@ fn zero_gradients_have_norm_zero() {
 }
 
 #[test]
-fn limits_that_are_not_positive_panic_and_change_nothing() {
+fn non_positive_limits_panic_and_gradients_are_unchanged() {
     for bad in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
         let mut unclipped = gradients(4, 5.0);
         let before = bits(&unclipped);
         let by_value = catch_unwind(AssertUnwindSafe(|| clip_by_value(&mut unclipped, bad)));
         let by_norm = catch_unwind(AssertUnwindSafe(|| clip_by_global_norm(&mut unclipped, bad)));
-        assert!(by_value.is_err() && by_norm.is_err(), "{bad} was taken");
+        assert!(by_value.is_err() && by_norm.is_err(), "the limit {bad} must panic");
         assert_eq!(bits(&unclipped), before);
     }
 }

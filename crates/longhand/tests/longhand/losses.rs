@@ -13,40 +13,48 @@ use longhand::{
 const REDUCTIONS: [Reduction; 3] = [Reduction::Sum, Reduction::MeanOverSteps, Reduction::MeanOverElements];
 
 fn assert_near(given: f64, expected: f64, tolerance: f64) {
-    assert!((given - expected).abs() <= tolerance * expected.abs().max(1.0), "{given} against {expected}");
+    assert!((given - expected).abs() <= tolerance * expected.abs().max(1.0), "got {given}, expected {expected}");
 }
 
 /// Outputs of 4 features at 3 steps of 2 sequences, the second of which ends after 2 steps.
 fn outputs() -> Sequences<f64> {
-    let layout = Layout::new(3, 2).with_lengths(&[3, 2]).expect("two lengths");
+    let layout = Layout::new(3, 2).with_lengths(&[3, 2]).expect("the lengths fit");
     let mut outputs = random_sequences(4, &layout, &mut generator(1));
     *outputs.values_mut() *= 3.0;
     outputs
 }
 
-/// Labels of which one step has none; with the padding, 4 of 6 steps count.
+/// Labels with one missing label. Without the padding, 4 of 6 steps have a loss.
 fn labels() -> Labels {
     Labels::per_step(vec![Some(0), Some(3), None, Some(1), Some(2), Some(2)], 2)
 }
 
-/// Real targets in `[0, 1]`, of which one step has none; 4 of 6 steps count.
+/// Targets in `[0, 1]` with one missing step. Without the padding, 4 of 6 steps have a loss.
 fn targets() -> Sequences<f64> {
-    let layout = Layout::new(3, 2).with_valid(vec![true, true, false, true, true, true]).expect("six marks");
+    let layout = Layout::new(3, 2).with_valid(vec![true, true, false, true, true, true]).expect("one mark per column");
     let mut targets = random_sequences(4, &layout, &mut generator(2));
     targets.values_mut().apply(|d| *d = 0.5 + 0.5 * *d);
     targets
 }
 
+/// Checks a loss and its gradient, and that outputs without a loss have no effect.
 fn check<L: Loss<f64>>(name: &str, loss: &L, target: &L::Target) {
     let outputs = outputs();
     let mut d_outputs = Sequences::from_fn(1, 1, 1, |_, _, _| f64::NAN);
     let value = loss.evaluate(&outputs, target, Some(&mut d_outputs));
-    assert_eq!(value.to_bits(), loss.evaluate(&outputs, target, None).to_bits(), "{name}: one code path");
+    assert_eq!(
+        value.to_bits(),
+        loss.evaluate(&outputs, target, None).to_bits(),
+        "{name}: the value must not depend on whether the gradient is computed"
+    );
     assert_gradient(name, &outputs, &d_outputs, &mut |outputs| loss.evaluate(outputs, target, None));
     for (step, sequence) in [(1, 0), (2, 1)] {
-        assert!(d_outputs.at(step, sequence).iter().all(|&d| d == 0.0), "{name}: a gradient where nothing counts");
+        assert!(
+            d_outputs.at(step, sequence).iter().all(|&d| d == 0.0),
+            "{name}: the gradient of a step without loss must be zero"
+        );
     }
-    // What stands where nothing counts does not matter, not even NaN.
+    // Outputs at steps without loss must not matter, even if they are NaN.
     let mut dirty = outputs.clone();
     dirty.at_mut(1, 0).fill(f64::NAN);
     dirty.at_mut(2, 1).fill(f64::NAN);
@@ -62,12 +70,12 @@ fn gradients_of_each_loss_under_each_reduction() {
         check("sigmoid", &SigmoidCrossEntropy::new(reduction), &targets());
         let softmax = SoftmaxCrossEntropy::new(reduction);
         check("softmax", &softmax, &labels());
-        check("smoothed softmax", &softmax.with_label_smoothing(0.3).expect("in range"), &labels());
+        check("smoothed softmax", &softmax.with_label_smoothing(0.3).expect("the value is in range"), &labels());
     }
 }
 
 #[test]
-fn reductions_divide_by_what_counts() {
+fn means_divide_by_the_number_of_steps_or_elements_with_a_loss() {
     fn values<L: Loss<f64>>(loss: impl Fn(Reduction) -> L, target: &L::Target) -> [f64; 3] {
         REDUCTIONS.map(|reduction| loss(reduction).evaluate(&outputs(), target, None))
     }
@@ -82,7 +90,7 @@ fn reductions_divide_by_what_counts() {
 }
 
 #[test]
-fn nothing_that_counts_gives_zero() {
+fn a_batch_without_labels_has_loss_zero() {
     let none = Labels::per_step(vec![None; 6], 2);
     for reduction in REDUCTIONS {
         let mut d_outputs = Sequences::default();
@@ -93,7 +101,7 @@ fn nothing_that_counts_gives_zero() {
 }
 
 #[test]
-fn known_values() {
+fn losses_have_known_values() {
     let z = Sequences::from_fn(2, 1, 1, |feature, _, _| [1.0, -2.0][feature]);
     let d = Sequences::from_fn(2, 1, 1, |feature, _, _| [0.5, 1.0][feature]);
     let mut gradient = Sequences::default();
@@ -117,15 +125,15 @@ fn known_values() {
     assert_near(gradient.at(0, 0)[0], 0.952_574_126_822_433_1, 1e-15);
     assert_near(gradient.at(0, 0)[1], -0.952_574_126_822_433_1, 1e-15);
 
-    // Smoothing 0.2 over two classes: 0.9 of the class, 0.1 of the other.
-    let smoothed = loss.with_label_smoothing(0.2).expect("in range");
+    // Smoothing 0.2 over two classes: target 0.9 for the class, 0.1 for the other.
+    let smoothed = loss.with_label_smoothing(0.2).expect("the value is in range");
     let value = smoothed.evaluate(&z, &Labels::per_sequence(&[1]), Some(&mut gradient));
     assert_near(value, 0.9 * 3.048_587_351_573_742 + 0.1 * 0.048_587_351_573_742, 1e-14);
     assert_near(gradient.at(0, 0)[0], 0.952_574_126_822_433_1 - 0.1, 1e-15);
 }
 
 #[test]
-fn sigmoid_cross_entropy_is_the_textbook_formula() {
+fn sigmoid_cross_entropy_equals_the_textbook_formula() {
     let (logits, targets) = (outputs(), targets());
     let mut cache = Sequences::default();
     let y = Activation::Sigmoid.forward(&logits, &mut (), &mut cache, &mut Pass::Infer);
@@ -139,22 +147,22 @@ fn sigmoid_cross_entropy_is_the_textbook_formula() {
 }
 
 #[test]
-fn one_hot_targets() {
+fn one_hot_targets_are_one_at_the_label() {
     let targets: Sequences<f64> = SigmoidCrossEntropy::one_hot(3, &[2, 0]);
     assert_eq!((targets.at(0, 0), targets.at(0, 1)), (&[0.0, 0.0, 1.0][..], &[1.0, 0.0, 0.0][..]));
 }
 
 #[test]
-fn extreme_logits_stay_finite_and_right() {
+fn losses_of_extreme_logits_are_finite_and_correct() {
     for size in [40.0, 1e4, 1e30] {
         let z = Sequences::from_fn(3, 1, 1, |feature, _, _| [size, -size, 0.0][feature]);
         let mut gradient = Sequences::default();
-        // Wrong by all of it: the loss is the distance.
+        // Entirely wrong: the loss is the sum of the logits' magnitudes, plus log 2 for the zero logit.
         let wrong = Sequences::from_fn(3, 1, 1, |feature, _, _| [0.0, 1.0, 1.0][feature]);
         let value = SigmoidCrossEntropy::new(Reduction::Sum).evaluate(&z, &wrong, Some(&mut gradient));
         assert_near(value, 2.0 * size + 2.0_f64.ln(), 1e-14);
         assert_eq!(gradient.at(0, 0).iter().map(|d| d.round()).collect::<Vec<_>>(), [1.0, -1.0, -1.0]);
-        // Right by all of it: nothing left.
+        // Entirely right, except for log 2 of the zero logit.
         let right = Sequences::from_fn(3, 1, 1, |feature, _, _| [1.0, 0.0, 0.5][feature]);
         let value = SigmoidCrossEntropy::new(Reduction::Sum).evaluate(&z, &right, Some(&mut gradient));
         assert_near(value, 2.0_f64.ln(), 1e-14);
@@ -168,7 +176,7 @@ fn extreme_logits_stay_finite_and_right() {
             assert_near(gradient.values().sum(), 0.0, 1e-15);
         }
     }
-    // The same at f32, whose exponential overflows at 89.
+    // At f32, where the exponential overflows at 89.
     let z = Sequences::from_fn(2, 1, 1, |feature, _, _| [1e4_f32, -1e4][feature]);
     let mut gradient = Sequences::default();
     let d = SigmoidCrossEntropy::one_hot(2, &[1]);
@@ -178,29 +186,31 @@ fn extreme_logits_stay_finite_and_right() {
     assert_eq!(gradient.at(0, 0), [1.0, -1.0]);
 }
 
-/// Adding a number to all logits changes nothing, and smoothing by 0 is no smoothing.
+/// Adding a constant to all logits must not change the loss, and neither must smoothing by 0.
 #[test]
-fn softmax_depends_on_differences_only() {
+fn softmax_cross_entropy_depends_only_on_differences_of_logits() {
     let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
     let mut shifted = outputs();
     shifted.values_mut().apply(|z| *z += 50.0);
     let value = loss.evaluate(&outputs(), &labels(), None);
     assert_near(loss.evaluate(&shifted, &labels(), None), value, 1e-13);
-    let smoothed = loss.with_label_smoothing(0.0).expect("in range");
+    let smoothed = loss.with_label_smoothing(0.0).expect("the value is in range");
     assert_eq!(smoothed.evaluate(&outputs(), &labels(), None).to_bits(), value.to_bits());
 }
 
 #[test]
 fn label_smoothing_out_of_range_is_an_error() {
     for smoothing in [-0.1, 1.0, f64::NAN, f64::INFINITY] {
-        let error = SoftmaxCrossEntropy::new(Reduction::Sum).with_label_smoothing(smoothing).expect_err("out of range");
+        let error = SoftmaxCrossEntropy::new(Reduction::Sum)
+            .with_label_smoothing(smoothing)
+            .expect_err("the value is out of range");
         assert!(error.to_string().contains("label smoothing is"), "{error}");
     }
 }
 
 #[test]
 #[should_panic(expected = "label 4 of sequence 0 at step 0 is not one of 4 classes; expected 0 to 3")]
-fn a_label_that_is_no_class_panics() {
+fn a_label_beyond_the_classes_panics() {
     let loss = SoftmaxCrossEntropy::new(Reduction::Sum);
     loss.evaluate(&outputs(), &Labels::per_step(vec![Some(4); 6], 2), None);
 }

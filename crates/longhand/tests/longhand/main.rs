@@ -1,5 +1,5 @@
-//! The library against second, plain implementations, and the laws that every layer keeps. One program: a program for each
-//! file would compile the layers once more each.
+//! Compares the library with independent plain implementations, and checks the properties that every layer must have.
+//! The files are one test program, because separate programs would each compile the layers again.
 
 mod accumulation;
 mod boxed;

@@ -1,14 +1,14 @@
-//! The recurrent layers against plain nested loops: forward, and for the Elman layer full backpropagation through time.
+//! Compares the recurrent layers with plain nested loops: forward passes, and the backward pass of the Elman layer.
 
 use crate::common::{
-    assert_close, cases, elman, forward, generator, gru, lstm, naive, naive_gated, passes, random_ends, random_layout,
-    random_sequences,
+    assert_close, cases, elman, forward, generator, gru, lstm, naive, naive_gated, passes, random_carry_and_cotangents,
+    random_layout, random_sequences,
 };
 use longhand::layers::recurrent::RecurrentCache;
 use longhand::{ChangeScalar, Elman, Layer, Layout, Lstm, Nonlinearity, Pass, Sequences};
 use proptest::prelude::{any, proptest};
 
-/// Outputs of the naive pass laid out as the layer lays them out.
+/// The outputs of the naive pass, as `Sequences`.
 fn output(layer: &Elman<f64>, x: &Sequences<f64>, naive: &naive::Forward) -> Sequences<f64> {
     let mut y = Sequences::zeros(layer.units(), x.layout().clone());
     for b in 0..x.batch() {
@@ -20,26 +20,26 @@ fn output(layer: &Elman<f64>, x: &Sequences<f64>, naive: &naive::Forward) -> Seq
 }
 
 fn compare(layer: &Elman<f64>, x: &Sequences<f64>, seed: u64) {
-    let (carry, v_output, v_carry) = random_ends(layer, x, &mut generator(seed));
+    let (carry, v_output, v_carry) = random_carry_and_cotangents(layer, x, &mut generator(seed));
     let given = passes(layer, x, &carry, &v_output, &v_carry, &mut RecurrentCache::default());
     let naive = naive::forward(layer, x, &carry);
     assert_close("output", &given.output, &output(layer, x, &naive), 1e-12);
     assert_close("carry", &given.carry, &naive.carry, 1e-12);
     let (gradients, d_input, d_carry) = naive::backward(layer, x, &naive, &v_output, &v_carry);
-    assert_close("gradient of", &given.gradients, &gradients, 1e-10);
+    assert_close("gradient of parameter", &given.gradients, &gradients, 1e-10);
     assert_close("gradient of the input", &given.d_input, &d_input, 1e-10);
     assert_close("gradient of the carry", &given.d_carry, &d_carry, 1e-10);
 }
 
 #[test]
-fn long_sequences_and_wide_layers() {
-    // Widths and batches around the sizes of the product kernel's tiles; the last has more columns than one block.
+fn elman_equals_plain_loops_on_long_sequences_and_wide_layers() {
+    // Widths and batches are around the tile sizes of the product kernel.
     for (steps, batch, inputs, units) in
         [(50, 1, 3, 50), (20, 32, 3, 50), (9, 7, 17, 33), (150, 3, 6, 64), (12, 5, 65, 8)]
     {
         let g = &mut generator(steps as u64);
         let mut layer = elman(inputs, units, g);
-        // About 1: the recurrence neither dies out nor explodes.
+        // The spectral radius is about 1, so that gradients neither vanish nor explode.
         layer.weight_hh_l0 *= 2.0 / (units as f64).sqrt();
         let x = random_sequences(inputs, &random_layout(steps, batch, g), g);
         compare(&layer, &x, 1);
@@ -50,12 +50,12 @@ fn long_sequences_and_wide_layers() {
 }
 
 #[test]
-fn f32_within_its_precision() {
+fn elman_at_f32_equals_plain_loops_within_rounding() {
     for (steps, batch, units) in [(40, 1, 50), (30, 9, 20)] {
         let g = &mut generator(5);
         let mut wide = elman(3, units, g);
         wide.weight_hh_l0 *= 1.0 / (units as f64).sqrt();
-        // Both begin from numbers that f32 can hold.
+        // Both start from parameters that f32 represents exactly.
         let layer = ChangeScalar::map(&wide, &mut |w| w as f32);
         let wide = ChangeScalar::map(&layer, &mut f64::from);
         let x = ChangeScalar::map(&random_sequences(3, &random_layout(steps, batch, g), g), &mut |x| x as f32);
@@ -70,26 +70,26 @@ fn f32_within_its_precision() {
     }
 }
 
-/// Both gated layers of one shape, from a random carry.
+/// Compares an LSTM and a GRU of one shape with plain loops, from a random carry.
 fn compare_gated(inputs: usize, units: usize, x: &Sequences<f64>, seed: u64) {
     let g = &mut generator(seed);
     let (mut lstm, mut gru) = (lstm(inputs, units, g), gru(inputs, units, g));
     lstm.weight_hh_l0 *= 2.0 / (units as f64).sqrt();
     gru.weight_hh_l0 *= 2.0 / (units as f64).sqrt();
 
-    let carry = random_ends(&lstm, x, g).0;
+    let carry = random_carry_and_cotangents(&lstm, x, g).0;
     let (given, expected) = (forward(&lstm, x, &carry), naive_gated::lstm(&lstm, x, &carry));
     assert_close("output of the LSTM", &given.0, &expected.0, 1e-12);
     assert_close("carry of the LSTM", &given.1, &expected.1, 1e-12);
 
-    let carry = random_ends(&gru, x, g).0;
+    let carry = random_carry_and_cotangents(&gru, x, g).0;
     let (given, expected) = (forward(&gru, x, &carry), naive_gated::gru(&gru, x, &carry));
     assert_close("output of the GRU", &given.0, &expected.0, 1e-12);
     assert_close("carry of the GRU", &given.1, &expected.1, 1e-12);
 }
 
 #[test]
-fn gated_layers_on_long_sequences() {
+fn gated_layers_equal_plain_loops_on_long_sequences() {
     for (steps, batch, inputs, units) in [(50, 1, 3, 64), (20, 32, 3, 33), (9, 7, 17, 16), (300, 2, 6, 8)] {
         let g = &mut generator(units as u64);
         compare_gated(inputs, units, &random_sequences(inputs, &Layout::new(steps, batch), g), 6);
@@ -98,8 +98,8 @@ fn gated_layers_on_long_sequences() {
 }
 
 #[test]
-fn the_forget_bias_is_the_sum_of_both() {
-    let layer = Lstm::<f64>::new(3, 4, &mut generator(8)).with_forget_bias(1.5).expect("finite");
+fn with_forget_bias_sets_the_sum_of_both_biases() {
+    let layer = Lstm::<f64>::new(3, 4, &mut generator(8)).with_forget_bias(1.5).expect("the forget bias is finite");
     let sum = (&layer.bias_ih_l0 + &layer.bias_hh_l0).rows(4, 4).into_owned();
     assert_eq!(sum.as_slice(), [1.5; 4]);
     let before = Lstm::<f64>::new(3, 4, &mut generator(8));
@@ -112,8 +112,9 @@ proptest! {
     #![proptest_config(cases(32))]
 
     #[test]
-    fn any_shape_with_marks_anywhere(
-        steps in 1usize..20, batch in 1usize..9, inputs in 1usize..20, units in 1usize..24, relu: bool, seed in any::<u64>(),
+    fn elman_equals_plain_loops_with_random_shapes_and_marks(
+        steps in 1usize..20, batch in 1usize..9, inputs in 1usize..20, units in 1usize..24, relu: bool,
+        seed in any::<u64>(),
     ) {
         let g = &mut generator(seed);
         let mut layer = elman(inputs, units, g);
@@ -125,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn gated_layers_of_any_shape_with_marks_anywhere(
+    fn gated_layers_equal_plain_loops_with_random_shapes_and_marks(
         steps in 1usize..20, batch in 1usize..9, inputs in 1usize..20, units in 1usize..24, seed in any::<u64>(),
     ) {
         let g = &mut generator(seed);

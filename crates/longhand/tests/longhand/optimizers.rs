@@ -1,4 +1,4 @@
-//! Optimizers against plain loops written from PyTorch's descriptions of the algorithms.
+//! Optimizers against plain loops that implement PyTorch's descriptions of the algorithms.
 
 mod precision;
 
@@ -9,17 +9,18 @@ type Model = Chain<Elman<f64>, Linear<f64>>;
 
 fn model() -> Model {
     let g = &mut generator(1);
-    elman(3, 5, g).then(linear(5, 2, g)).expect("5 meets 5")
+    elman(3, 5, g).then(linear(5, 2, g)).expect("the features match")
 }
 
-/// Gradients of any size for a model.
+/// Random gradients for a model of any shape.
 fn random_gradients<M: Tensors<f64>>(model: &M, seed: u64) -> Gradients<M> {
     let mut gradients = Gradients::zeros(model);
     *gradients.values_mut() = random_like(model, &mut generator(seed));
     gradients
 }
 
-/// Steps an optimizer and a plain update of one weight, `(w, g, state, t, rate)`, side by side on the same gradients.
+/// Runs an optimizer and a plain update of one weight, `plain(w, g, state, t, rate)`, on the same gradients, and
+/// compares the weights after each step.
 fn compare<O, S>(optimizer: &mut O, state: S, plain: impl Fn(&mut f64, f64, &mut S, i32, f64))
 where
     O: Optimizer<f64>,
@@ -28,7 +29,7 @@ where
     let mut model = model();
     let mut expected: Vec<(f64, S)> = elements(&model).into_iter().map(|w| (w, state.clone())).collect();
     for t in 1..=25 {
-        // Gradients of very different sizes, some of them zero, and a learning rate that changes.
+        // Gradients of very different sizes, some of them zero, and a variable learning rate.
         let mut gradients = random_gradients(&model, 100 + t as u64);
         gradients.values_mut().visit_mut(&Path::ROOT, &mut |_, _, values| {
             for (i, g) in values.iter_mut().enumerate() {
@@ -42,29 +43,31 @@ where
         }
         for (given, (expected, _)) in elements(&model).iter().zip(&expected) {
             let error = (given - expected).abs() / expected.abs().max(1.0);
-            assert!(error < 1e-14, "step {t}: {given} against {expected}, off by {error:e}");
+            assert!(error < 1e-14, "step {t}: got {given}, expected {expected}, relative error {error:e}");
         }
     }
 }
 
 #[test]
-fn sgd() {
+fn sgd_equals_the_plain_update() {
     compare(&mut Sgd::new(), (), |w, g, (), _, rate| *w -= rate * g);
-    let mut decaying = Sgd::new().with_weight_decay(0.1).expect("in range");
+    let mut decaying = Sgd::new().with_weight_decay(0.1).expect("the value is in range");
     compare(&mut decaying, (), |w, g, (), _, rate| *w -= rate * (g + 0.1 * *w));
 }
 
 #[test]
-fn sgd_that_clips_takes_the_step_that_clipped_gradients_give() {
+fn sgd_with_value_clipping_equals_sgd_on_clipped_gradients() {
     let plain = || Sgd::<f64>::new();
-    let momentum =
-        || Sgd::<f64>::new().with_momentum(0.9).and_then(|sgd| sgd.with_weight_decay(0.1)).expect("in range");
-    for of in [plain as fn() -> Sgd<f64>, momentum] {
-        let (mut clipping, mut clipped_before) = (of().with_value_clipping(0.3).expect("positive"), of());
+    let momentum = || {
+        Sgd::<f64>::new().with_momentum(0.9).and_then(|sgd| sgd.with_weight_decay(0.1)).expect("the value is in range")
+    };
+    for make in [plain as fn() -> Sgd<f64>, momentum] {
+        let (mut clipping, mut clipped_before) =
+            (make().with_value_clipping(0.3).expect("the limit is positive"), make());
         let (mut given, mut expected) = (model(), model());
         for seed in 0..3 {
             let mut gradients = random_gradients(&given, seed);
-            assert!(elements(gradients.values()).iter().any(|g| g.abs() > 0.3), "nothing to clip");
+            assert!(elements(gradients.values()).iter().any(|g| g.abs() > 0.3), "some gradients must exceed the limit");
             clipping.step(&mut given, &gradients, 0.1);
             gradients.clip_by_value(0.3);
             clipped_before.step(&mut expected, &gradients, 0.1);
@@ -72,19 +75,19 @@ fn sgd_that_clips_takes_the_step_that_clipped_gradients_give() {
         }
     }
     for limit in [0.0, -1.0, f64::NAN] {
-        let error = Sgd::<f64>::new().with_value_clipping(limit).expect_err("not positive");
+        let error = Sgd::<f64>::new().with_value_clipping(limit).expect_err("the limit is not positive");
         assert!(error.to_string().contains("value clipping"), "{error}");
     }
 }
 
-/// From PyTorch's SGD: at the first step the buffer is the gradient itself, later `buffer = momentum * buffer + g`.
+/// As in PyTorch, the buffer is the gradient after the first step. Later, `buffer = momentum * buffer + g`.
 #[test]
-fn sgd_with_momentum_nesterov_and_weight_decay() {
+fn sgd_with_momentum_nesterov_and_weight_decay_equals_the_plain_update() {
     for (nesterov, decay) in [(false, 0.0), (true, 0.0), (false, 0.05), (true, 0.05)] {
         let momentum = 0.9;
-        let sgd = Sgd::new().with_weight_decay(decay).expect("in range");
+        let sgd = Sgd::new().with_weight_decay(decay).expect("the value is in range");
         let sgd = if nesterov { sgd.with_nesterov_momentum(momentum) } else { sgd.with_momentum(momentum) };
-        compare(&mut sgd.expect("in range"), None, |w, g, buffer: &mut Option<f64>, _, rate| {
+        compare(&mut sgd.expect("the value is in range"), None, |w, g, buffer: &mut Option<f64>, _, rate| {
             let g = g + decay * *w;
             let b = buffer.map_or(g, |b| momentum * b + g);
             *buffer = Some(b);
@@ -93,7 +96,7 @@ fn sgd_with_momentum_nesterov_and_weight_decay() {
     }
 }
 
-/// One weight of PyTorch's Adam (`decoupled` makes it AdamW); the state holds both moments.
+/// The update of one weight by PyTorch's Adam, or AdamW if `decoupled`. The state is both moments.
 fn plain_adam(
     (beta1, beta2, epsilon): (f64, f64, f64),
     decay: f64,
@@ -112,30 +115,30 @@ fn plain_adam(
 }
 
 #[test]
-fn adam() {
-    let usual = (0.9, 0.999, 1e-8);
-    compare(&mut Adam::new(), (0.0, 0.0), plain_adam(usual, 0.0, false));
-    let mut decaying = Adam::new().with_weight_decay(0.1).expect("in range");
-    compare(&mut decaying, (0.0, 0.0), plain_adam(usual, 0.1, false));
+fn adam_equals_the_plain_update() {
+    let default = (0.9, 0.999, 1e-8);
+    compare(&mut Adam::new(), (0.0, 0.0), plain_adam(default, 0.0, false));
+    let mut decaying = Adam::new().with_weight_decay(0.1).expect("the value is in range");
+    compare(&mut decaying, (0.0, 0.0), plain_adam(default, 0.1, false));
     let other = Adam::new().with_betas(0.5, 0.8).and_then(|adam| adam.with_epsilon(1e-3));
-    compare(&mut other.expect("in range"), (0.0, 0.0), plain_adam((0.5, 0.8, 1e-3), 0.0, false));
+    compare(&mut other.expect("the value is in range"), (0.0, 0.0), plain_adam((0.5, 0.8, 1e-3), 0.0, false));
     let none = Adam::new().with_betas(0.0, 0.0);
-    compare(&mut none.expect("in range"), (0.0, 0.0), plain_adam((0.0, 0.0, 1e-8), 0.0, false));
+    compare(&mut none.expect("the value is in range"), (0.0, 0.0), plain_adam((0.0, 0.0, 1e-8), 0.0, false));
 }
 
 #[test]
-fn adam_w() {
-    let usual = (0.9, 0.999, 1e-8);
-    compare(&mut AdamW::new(), (0.0, 0.0), plain_adam(usual, 0.01, true));
-    let mut decaying = AdamW::new().with_weight_decay(0.3).expect("in range");
-    compare(&mut decaying, (0.0, 0.0), plain_adam(usual, 0.3, true));
-    let mut none = AdamW::new().with_weight_decay(0.0).expect("in range");
-    compare(&mut none, (0.0, 0.0), plain_adam(usual, 0.0, true));
+fn adam_w_equals_the_plain_update() {
+    let default = (0.9, 0.999, 1e-8);
+    compare(&mut AdamW::new(), (0.0, 0.0), plain_adam(default, 0.01, true));
+    let mut decaying = AdamW::new().with_weight_decay(0.3).expect("the value is in range");
+    compare(&mut decaying, (0.0, 0.0), plain_adam(default, 0.3, true));
+    let mut none = AdamW::new().with_weight_decay(0.0).expect("the value is in range");
+    compare(&mut none, (0.0, 0.0), plain_adam(default, 0.0, true));
 }
 
-/// At a state of ten thousand steps the corrections are still those of the definition.
+/// After ten thousand steps, the bias corrections must still be accurate.
 #[test]
-fn adam_after_many_steps() {
+fn adam_equals_the_plain_update_after_many_steps() {
     let (mut w, mut adam) = (Linear::<f64>::zeros(1, 1), Adam::new());
     let (mut expected, mut state, plain) = (0.0, (0.0, 0.0), plain_adam((0.9, 0.999, 1e-8), 0.0, false));
     let mut g = Gradients::zeros(&w);
@@ -144,11 +147,11 @@ fn adam_after_many_steps() {
         adam.step(&mut w, &g, 1e-3);
         plain(&mut expected, g.values().weight[(0, 0)], &mut state, t, 1e-3);
     }
-    assert!((w.weight[(0, 0)] - expected).abs() < 1e-12, "{} against {expected}", w.weight[(0, 0)]);
+    assert!((w.weight[(0, 0)] - expected).abs() < 1e-12, "got {}, expected {expected}", w.weight[(0, 0)]);
 }
 
 #[test]
-fn f32_follows_f64() {
+fn adam_at_f32_agrees_with_f64() {
     let mut wide = model();
     let mut narrow = ChangeScalar::map(&wide, &mut |w| w as f32);
     let (mut adam, mut adam32) = (Adam::<f64>::new(), Adam::<f32>::new());
@@ -163,31 +166,31 @@ fn f32_follows_f64() {
 }
 
 #[test]
-fn bad_hyperparameters_are_errors_that_name_them() {
-    fn refused<T>(name: &str, result: &Result<T, longhand::HyperparameterError>) {
-        let error = result.as_ref().err().unwrap_or_else(|| panic!("{name} was taken"));
+fn invalid_hyperparameters_are_errors_that_name_them() {
+    fn assert_rejected<T>(name: &str, result: &Result<T, longhand::HyperparameterError>) {
+        let error = result.as_ref().err().unwrap_or_else(|| panic!("{name} must be rejected"));
         assert_eq!(error.name, name);
         assert!(error.to_string().starts_with(&format!("{name} is ")), "{error}");
     }
     for bad in [-0.1, 1.0, 1.5, f64::NAN, f64::INFINITY] {
-        refused("momentum", &Sgd::<f64>::new().with_momentum(bad));
-        refused("momentum", &Sgd::<f64>::new().with_nesterov_momentum(bad));
-        refused("beta1", &Adam::<f64>::new().with_betas(bad, 0.9));
-        refused("beta2", &Adam::<f64>::new().with_betas(0.9, bad));
-        refused("beta2", &AdamW::<f64>::new().with_betas(0.9, bad));
+        assert_rejected("momentum", &Sgd::<f64>::new().with_momentum(bad));
+        assert_rejected("momentum", &Sgd::<f64>::new().with_nesterov_momentum(bad));
+        assert_rejected("beta1", &Adam::<f64>::new().with_betas(bad, 0.9));
+        assert_rejected("beta2", &Adam::<f64>::new().with_betas(0.9, bad));
+        assert_rejected("beta2", &AdamW::<f64>::new().with_betas(0.9, bad));
     }
     for bad in [-1.0, f64::NAN, f64::INFINITY] {
-        refused("weight decay", &Sgd::<f64>::new().with_weight_decay(bad));
-        refused("weight decay", &Adam::<f64>::new().with_weight_decay(bad));
-        refused("weight decay", &AdamW::<f64>::new().with_weight_decay(bad));
-        refused("epsilon", &Adam::<f64>::new().with_epsilon(bad));
+        assert_rejected("weight decay", &Sgd::<f64>::new().with_weight_decay(bad));
+        assert_rejected("weight decay", &Adam::<f64>::new().with_weight_decay(bad));
+        assert_rejected("weight decay", &AdamW::<f64>::new().with_weight_decay(bad));
+        assert_rejected("epsilon", &Adam::<f64>::new().with_epsilon(bad));
     }
-    refused("epsilon", &AdamW::<f64>::new().with_epsilon(0.0));
+    assert_rejected("epsilon", &AdamW::<f64>::new().with_epsilon(0.0));
 }
 
 #[test]
 #[should_panic(expected = "an optimizer serves one model")]
-fn an_optimizer_of_another_model_panics() {
+fn an_optimizer_used_with_another_model_panics() {
     let mut adam = Adam::new();
     adam.step(&mut model(), &random_gradients(&model(), 1), 0.1);
     let mut other = linear(2, 2, &mut generator(2));
@@ -197,7 +200,7 @@ fn an_optimizer_of_another_model_panics() {
 
 #[test]
 #[should_panic(expected = "different shapes")]
-fn gradients_of_another_shape_panic() {
+fn gradients_with_another_shape_panic() {
     let g = &mut generator(4);
     let gradients = random_gradients(&linear(3, 2, g), 5);
     Sgd::new().step(&mut linear(2, 3, g), &gradients, 0.1);

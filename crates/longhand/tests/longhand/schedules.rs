@@ -1,26 +1,26 @@
-//! Learning-rate schedules: values at their ends, monotone, pure.
+//! Learning-rate schedules: known values and monotonicity.
 
 use longhand::schedule;
 
 fn assert_near(given: f64, expected: f64) {
-    assert!((given - expected).abs() < 1e-14, "{given} against {expected}");
+    assert!((given - expected).abs() < 1e-14, "got {given}, expected {expected}");
 }
 
-fn falls(factor: impl Fn(usize) -> f64, steps: usize) {
+fn assert_never_increases(factor: impl Fn(usize) -> f64, steps: usize) {
     for step in 1..steps {
         assert!(factor(step) <= factor(step - 1), "at step {step}: {} after {}", factor(step), factor(step - 1));
     }
 }
 
 #[test]
-fn warm_up() {
+fn linear_warm_up_rises_to_one() {
     assert_near(schedule::linear_warm_up(0, 4), 0.25);
     assert_near(schedule::linear_warm_up(2, 4), 0.75);
     for (step, steps) in [(3, 4), (4, 4), (1000, 4), (0, 1), (0, 0), (usize::MAX - 1, 5)] {
         assert_near(schedule::linear_warm_up(step, steps), 1.0);
     }
-    falls(|step| -schedule::linear_warm_up(step, 10), 20);
-    // What follows begins to count at the end of the warm-up.
+    assert_never_increases(|step| -schedule::linear_warm_up(step, 10), 20);
+    // The schedule after the warm-up counts its steps from the end of the warm-up.
     let after = |step| schedule::warm_up_then(step, 3, |step| 100.0 + step as f64);
     for (step, expected) in [1.0 / 3.0, 2.0 / 3.0, 1.0, 100.0, 101.0].into_iter().enumerate() {
         assert_near(after(step), expected);
@@ -28,7 +28,7 @@ fn warm_up() {
 }
 
 #[test]
-fn cosine() {
+fn cosine_falls_from_one_to_the_floor() {
     for floor in [0.0, 0.1] {
         assert_near(schedule::cosine(0, 90, floor), 1.0);
         assert_near(schedule::cosine(45, 90, floor), floor.midpoint(1.0));
@@ -36,42 +36,42 @@ fn cosine() {
         for step in [90, 91, usize::MAX] {
             assert_near(schedule::cosine(step, 90, floor), floor);
         }
-        falls(|step| schedule::cosine(step, 90, floor), 120);
+        assert_never_increases(|step| schedule::cosine(step, 90, floor), 120);
     }
     assert_near(schedule::cosine(0, 0, 0.2), 0.2);
 }
 
 #[test]
-fn linear() {
+fn linear_falls_from_one_to_the_floor() {
     assert_near(schedule::linear(0, 10, 0.2), 1.0);
     assert_near(schedule::linear(5, 10, 0.2), 0.6);
     assert_near(schedule::linear(10, 10, 0.2), 0.2);
     assert_near(schedule::linear(usize::MAX, 10, 0.2), 0.2);
-    falls(|step| schedule::linear(step, 10, 0.2), 20);
+    assert_never_increases(|step| schedule::linear(step, 10, 0.2), 20);
 }
 
 #[test]
-fn decays() {
+fn step_and_exponential_decay_have_known_values() {
     for (step, expected) in [(0, 1.0), (4, 1.0), (5, 0.5), (9, 0.5), (10, 0.25)] {
         assert_near(schedule::step_decay(step, 5, 0.5), expected);
     }
     assert_near(schedule::exponential(7, 0.9), 0.9_f64.powi(7));
     assert_near(schedule::exponential(usize::MAX, 0.9), 0.0);
-    falls(|step| schedule::exponential(step, 0.99), 100);
-    falls(|step| schedule::step_decay(step, 3, 0.5), 100);
+    assert_never_increases(|step| schedule::exponential(step, 0.99), 100);
+    assert_never_increases(|step| schedule::step_decay(step, 3, 0.5), 100);
 }
 
 #[test]
-fn factors_that_make_no_sense_panic() {
-    let refused = |f: &dyn Fn() -> f64| std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err();
+fn invalid_factors_panic() {
+    let panics = |f: &dyn Fn() -> f64| std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err();
     for bad in [f64::NAN, f64::INFINITY, -0.1] {
         for step in [0, 10] {
-            assert!(refused(&|| schedule::cosine(step, 5, bad)), "cosine to {bad}");
-            assert!(refused(&|| schedule::linear(step, 5, bad)), "line to {bad}");
-            assert!(refused(&|| schedule::step_decay(step, 5, bad)), "decay by {bad}");
-            assert!(refused(&|| schedule::exponential(step, bad)), "exponential decay by {bad}");
+            assert!(panics(&|| schedule::cosine(step, 5, bad)), "cosine to {bad}");
+            assert!(panics(&|| schedule::linear(step, 5, bad)), "linear to {bad}");
+            assert!(panics(&|| schedule::step_decay(step, 5, bad)), "decay by {bad}");
+            assert!(panics(&|| schedule::exponential(step, bad)), "exponential decay by {bad}");
         }
     }
-    assert!(refused(&|| schedule::step_decay(3, 0, 0.5)));
+    assert!(panics(&|| schedule::step_decay(3, 0, 0.5)));
     assert_near(schedule::linear_warm_up(usize::MAX, 3), 1.0);
 }

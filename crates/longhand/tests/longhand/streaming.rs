@@ -1,4 +1,4 @@
-//! One step at a time gives what whole sequences give, carry and all.
+//! Streaming one step at a time gives the outputs and the carry of whole sequences.
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
@@ -14,7 +14,7 @@ fn values<T: Scalar, P: Tensors<T>>(tensors: &P) -> Vec<T> {
     all
 }
 
-/// The outputs of all steps and the carry at the end, both ways.
+/// Compares the outputs of all steps and the final carry of a stream with those of the whole sequence.
 fn check<T, M>(model: &M, inputs: usize, steps: usize, tolerance: f64)
 where
     T: Scalar,
@@ -31,7 +31,7 @@ where
         let distance = |(&a, &b): (&T, &T)| (a - b).abs().to_subset().unwrap_or(f64::NAN);
         let worst =
             a.iter().zip(b).map(distance).fold(0.0, |worst: f64, d| if d > worst || d.is_nan() { d } else { worst });
-        assert!(worst <= tolerance, "{}: {worst:e}", model.name());
+        assert!(worst <= tolerance, "{}: difference {worst:e}", model.name());
     };
     for step in 0..steps {
         let output = stream.step(x.at(step, 0), &mut streamed_carry);
@@ -44,11 +44,13 @@ fn check_all<T: Scalar>(inputs: usize, units: usize, steps: usize, seed: u64, to
     let g = &mut ChaCha8Rng::seed_from_u64(seed);
     check(&Elman::<T>::new(inputs, units, g), inputs, steps, tolerance);
     let relu = Elman::<T>::new(inputs, units, g).with_nonlinearity(Nonlinearity::Relu);
-    check(&relu.then(Linear::new(units, 4, g)).expect("they meet"), inputs, steps, tolerance);
+    check(&relu.then(Linear::new(units, 4, g)).expect("the features match"), inputs, steps, tolerance);
     check(&Lstm::<T>::new(inputs, units, g), inputs, steps, tolerance);
-    let stacked = Gru::<T>::new(inputs, units, g).then(Lstm::new(units, 5, g)).expect("they meet");
-    let stacked =
-        stacked.then(Activation::Sigmoid).and_then(|chain| chain.then(Linear::new(5, 2, g))).expect("they meet");
+    let stacked = Gru::<T>::new(inputs, units, g).then(Lstm::new(units, 5, g)).expect("the features match");
+    let stacked = stacked
+        .then(Activation::Sigmoid)
+        .and_then(|chain| chain.then(Linear::new(5, 2, g)))
+        .expect("the features match");
     check(&stacked, inputs, steps, tolerance);
 }
 
@@ -56,20 +58,20 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn one_step_at_a_time(inputs in 1usize..5, units in 1usize..70, steps in 1usize..9, seed: u64) {
+    fn a_stream_equals_the_whole_sequence(inputs in 1usize..5, units in 1usize..70, steps in 1usize..9, seed: u64) {
         check_all::<f64>(inputs, units, steps, seed, 1e-12);
         check_all::<f32>(inputs, units, steps, seed, 1e-5);
     }
 }
 
-/// A model that was trained on the last step of windows gives, at each step, what the window up to it gives.
+/// With `LastStep`, each streamed output must equal the output for the sequence up to that step.
 #[test]
-fn the_last_step_so_far() {
+fn a_stream_with_last_step_equals_the_sequence_up_to_each_step() {
     let g = &mut ChaCha8Rng::seed_from_u64(3);
     let model = Elman::<f64>::new(2, 9, g)
         .then(LastStep)
         .and_then(|chain| chain.then(Linear::new(9, 3, g)))
-        .expect("they meet");
+        .expect("the features match");
     let x = DMatrix::from_fn(2, 12, |row, column| ((row + 2 * column) as f64).cos());
     let (mut stream, mut carry) = (Stream::with_features(&model, 2), model.carry(1));
     for step in 0..12 {
@@ -85,20 +87,20 @@ fn the_last_step_so_far() {
 
 #[test]
 #[should_panic(expected = "expected 3 features (layer `Elman(3 -> 4)`), got 2")]
-fn another_number_of_features() {
+fn a_wrong_number_of_features_panics() {
     let _stream = Stream::with_features(&Elman::<f32>::zeros(3, 4), 2);
 }
 
 #[test]
 #[should_panic(expected = "the carry is for 2 sequences of 4 units; `Stream` needs that of one sequence of 4 units")]
-fn the_carry_of_two_sequences() {
+fn a_carry_of_two_sequences_panics() {
     let model = Gru::<f32>::zeros(3, 4);
     Stream::with_features(&model, 3).step(&[0.0; 3], &mut model.carry(2));
 }
 
-/// Each layer by itself: a chain is checked by its first.
+/// Tests single layers, because the first layer of a chain checks the chain's input.
 #[test]
-fn input_of_another_length_is_refused() {
+fn input_of_a_wrong_length_panics() {
     fn check<M: Streaming<f32, Step = [f32]>>(model: &M) {
         for length in [0, 2, 4, 6] {
             let step = || {
@@ -120,9 +122,9 @@ fn input_of_another_length_is_refused() {
     check(&LastStep);
 }
 
-/// A layer without inputs still has its biases and its state.
+/// A layer without inputs has only its biases and its state.
 #[test]
-fn no_input_features() {
+fn streams_accept_zero_input_features() {
     check_all::<f64>(0, 5, 4, 11, 1e-12);
     let mut linear = Linear::<f64>::zeros(0, 2);
     linear.bias[1] = 3.0;

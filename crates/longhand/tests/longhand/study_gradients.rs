@@ -1,5 +1,5 @@
-//! The study's Algorithm 1 in plain loops, each of its mistakes to be switched on alone, against central differences and
-//! against the library. The numbers it prints (`cargo test --test longhand study_gradients -- --nocapture`) stand in
+//! The study's Algorithm 1 in plain loops, compared with central differences and with the library. Each of its mistakes
+//! can be switched on separately. `cargo test --test longhand study_gradients -- --nocapture` prints the numbers in
 //! `docs/the-study-rebuilt.md`.
 
 use crate::common::bptt::{Bptt, UpdateEvery};
@@ -31,47 +31,47 @@ struct Weights<T: Scalar> {
 
 longhand::tensors!(Weights { ih, hh, ho });
 
-/// Which mistakes of the study's backward pass are made.
+/// The mistakes of the study's backward pass that are switched on.
 #[derive(Debug, Clone, Copy, Default)]
 struct Mistakes {
-    /// Line 19: `W_hh` for its transpose.
+    /// Line 19: `W_hh` instead of its transpose.
     untransposed: bool,
-    /// Line 18: the input of step t-1 with the delta of step t.
+    /// Line 18: the input of step t-1 multiplied by the delta of step t.
     input_before: bool,
-    /// Line 16: `diag(1 - h)^2` for `diag(1 - h^2)`.
+    /// Line 16: `diag(1 - h)^2` instead of `diag(1 - h^2)`.
     squared_outside: bool,
 }
 
-/// A loss of the outputs `y`, of which one belongs to the class.
+/// A loss as a function of the outputs `y`.
 type LossOfOutputs = fn(&[f64]) -> f64;
 
-/// Binary cross-entropy, summed over the outputs: the sum that the study's section 2.1 starts from.
+/// Binary cross-entropy, summed over the outputs, from which the study's section 2.1 starts.
 fn binary_cross_entropy(y: &[f64]) -> f64 {
     y.iter().enumerate().map(|(k, y)| if k == CLASS { -y.ln() } else { -(1.0 - y).ln() }).sum()
 }
 
-/// What that sum is said to be equivalent to.
+/// The loss that the study claims to be equivalent to that sum.
 fn log_of_the_class(y: &[f64]) -> f64 {
     -y[CLASS].ln()
 }
 
-/// Line 12 as it stands: no target, divided by the window's length.
+/// Line 12 as printed: no target, divided by the window's length.
 fn printed(y: &[f64]) -> f64 {
     -y.iter().map(|y| y.ln()).sum::<f64>() / WINDOW as f64
 }
 
-/// Line 12 if the sum is meant over the class alone.
+/// Line 12 if the sum is over the class only.
 fn printed_of_the_class(y: &[f64]) -> f64 {
     -y[CLASS].ln() / WINDOW as f64
 }
 
-/// `W v`, where `v` is extended by a 1.
+/// Computes `W v`, where `v` is extended by a 1.
 fn extended_product(w: &DMatrix<f64>, v: &[f64]) -> Vec<f64> {
     let bias = v.len();
     (0..w.nrows()).map(|i| (0..bias).map(|j| w[(i, j)] * v[j]).sum::<f64>() + w[(i, bias)]).collect()
 }
 
-/// `gradient += d v'`, where `v` is extended by a 1.
+/// Computes `gradient += d v'`, where `v` is extended by a 1.
 fn add_outer(gradient: &mut DMatrix<f64>, d: &[f64], v: &[f64]) {
     for (i, d) in d.iter().enumerate() {
         for (j, v) in v.iter().chain(&[1.0]).enumerate() {
@@ -80,16 +80,16 @@ fn add_outer(gradient: &mut DMatrix<f64>, d: &[f64], v: &[f64]) {
     }
 }
 
-/// One truncation window: what came before it, and its inputs.
+/// A truncation window: the carry, the previous input and the inputs.
 struct Window {
     /// The carry.
     state: Vec<f64>,
-    /// The input of the step before the first, which line 18 asks for.
+    /// The input of the step before the first one, which line 18 uses.
     input_before: Vec<f64>,
     inputs: Vec<Vec<f64>>,
 }
 
-/// Lines 6 to 11: the state before the first step and after each step, and the outputs.
+/// Lines 6 to 11. Returns the state before the first step and after each step, and the outputs.
 fn forward(weights: &Weights<f64>, window: &Window) -> (Vec<Vec<f64>>, Vec<f64>) {
     let mut h = vec![window.state.clone()];
     for (t, input) in window.inputs.iter().enumerate() {
@@ -100,7 +100,7 @@ fn forward(weights: &Weights<f64>, window: &Window) -> (Vec<Vec<f64>>, Vec<f64>)
     (h, y)
 }
 
-/// Lines 13 to 19. Step `t` of the study has the state `h[t + 1]` here, since `h[0]` is the carry.
+/// Lines 13 to 19. The state of the study's step `t` is `h[t + 1]` here, because `h[0]` is the carry.
 fn backward(weights: &Weights<f64>, window: &Window, mistakes: Mistakes) -> Weights<f64> {
     let (h, y) = forward(weights, window);
     let steps = window.inputs.len();
@@ -125,7 +125,7 @@ fn backward(weights: &Weights<f64>, window: &Window, mistakes: Mistakes) -> Weig
     gradients
 }
 
-/// The gradient of a loss of the window by central differences of fourth order, with the carry held constant.
+/// The gradient of the window's loss by central differences of fourth order, with the carry held constant.
 fn differences(weights: &Weights<f64>, window: &Window, loss: LossOfOutputs) -> Weights<f64> {
     const STEP: f64 = 1e-3;
     let mut gradients = weights.zeros();
@@ -141,7 +141,7 @@ fn differences(weights: &Weights<f64>, window: &Window, loss: LossOfOutputs) -> 
     gradients
 }
 
-/// Changes the element at `index`, counted through all tensors.
+/// Applies `f` to the element at `index`, counted over all tensors.
 fn change(weights: &mut Weights<f64>, index: usize, mut f: impl FnMut(&mut f64)) {
     let mut first = 0;
     weights.visit_mut(&Path::ROOT, &mut |_, _, values| {
@@ -152,12 +152,12 @@ fn change(weights: &mut Weights<f64>, index: usize, mut f: impl FnMut(&mut f64))
     });
 }
 
-/// Weights of a size at which no error hides.
+/// Size of the weights. With weights as small as the study's, errors would be small too.
 const SIZE: f64 = 0.7;
-/// The size that the study starts from.
+/// Size of the study's initial weights.
 const STUDY_SIZE: f64 = 0.01;
 
-/// Weights uniform in `[-size, size]` and two windows of inputs uniform in `[-1, 1]`.
+/// Draws weights uniformly from `[-size, size]`, and two windows of inputs uniformly from `[-1, 1]`.
 fn draw(seed: u64, size: f64) -> (Weights<f64>, Sequences<f64>) {
     let g = &mut generator(seed);
     let mut weights = Weights {
@@ -170,7 +170,7 @@ fn draw(seed: u64, size: f64) -> (Weights<f64>, Sequences<f64>) {
     (weights, x)
 }
 
-/// The first window of a sequence, or the second with the state that the first leaves.
+/// The first window of a sequence, or the second, whose carry is the final state of the first.
 fn window(weights: &Weights<f64>, x: &Sequences<f64>, index: usize) -> Window {
     let inputs = |first: usize| (first..first + WINDOW).map(|t| x.at(t, 0).to_vec()).collect();
     let first = Window { state: vec![0.0; UNITS], input_before: vec![0.0; INPUTS], inputs: inputs(0) };
@@ -181,7 +181,7 @@ fn window(weights: &Weights<f64>, x: &Sequences<f64>, index: usize) -> Window {
     Window { state, input_before: x.at(WINDOW - 1, 0).to_vec(), inputs: inputs(WINDOW) }
 }
 
-/// `|given - right| / |right|` of one tensor, or of all of them together.
+/// `|given - right| / |right|` of one tensor or of all tensors.
 fn relative_error(given: &[f64], right: &[f64]) -> f64 {
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
     norm(&mut given.iter().zip(right).map(|(a, b)| a - b)) / norm(&mut right.iter().copied())
@@ -193,7 +193,7 @@ fn cosine(a: &[f64], b: &[f64]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
-/// The library's gradient of each window, by `TruncatedBptt`, with the parameters left as they are.
+/// The library's gradient of each window, with unchanged parameters.
 fn longhand_gradients(weights: &Weights<f64>, x: &Sequences<f64>) -> Vec<Weights<f64>> {
     let columns = |w: &DMatrix<f64>| w.columns(0, w.ncols() - 1).into_owned();
     let bias = |w: &DMatrix<f64>| DVector::from(w.column(w.ncols() - 1).into_owned());
@@ -201,11 +201,11 @@ fn longhand_gradients(weights: &Weights<f64>, x: &Sequences<f64>) -> Vec<Weights
     (recurrent.weight_ih_l0, recurrent.bias_ih_l0) = (columns(&weights.ih), bias(&weights.ih));
     (recurrent.weight_hh_l0, recurrent.bias_hh_l0) = (columns(&weights.hh), bias(&weights.hh));
     let readout = Linear { weight: columns(&weights.ho), bias: bias(&weights.ho) };
-    let mut model: Model = recurrent.then(LastStep).and_then(|chain| chain.then(readout)).expect("they meet");
+    let mut model: Model = recurrent.then(LastStep).and_then(|chain| chain.then(readout)).expect("the features match");
 
     let loss = SigmoidCrossEntropy::new(Reduction::Sum);
     let target = SigmoidCrossEntropy::one_hot(CLASSES, &[CLASS]);
-    let bptt = Bptt::new(WINDOW, LossAt::WindowEnd, UpdateEvery::Window).expect("at least one step");
+    let bptt = Bptt::new(WINDOW, LossAt::WindowEnd, UpdateEvery::Window).expect("the window is not 0");
     let (mut workspace, mut all) = (None, Vec::new());
     bptt.train(&mut model, &loss, x, &target, &mut workspace, |_, gradients| {
         let extended = |w: &DMatrix<f64>, b: &DVector<f64>| {
@@ -224,7 +224,7 @@ fn longhand_gradients(weights: &Weights<f64>, x: &Sequences<f64>) -> Vec<Weights
 }
 
 #[test]
-fn put_right_the_algorithm_agrees_with_differences_and_with_the_library() {
+fn the_corrected_algorithm_agrees_with_differences_and_with_the_library() {
     let (mut from_differences, mut from_library) = (0.0_f64, 0.0_f64);
     for seed in 0..SEEDS {
         let (weights, x) = draw(seed, SIZE);
@@ -236,7 +236,7 @@ fn put_right_the_algorithm_agrees_with_differences_and_with_the_library() {
             from_library = from_library.max(relative_error(&elements(ours), &right));
         }
     }
-    println!("put right: off by {from_differences:.1e} from differences, by {from_library:.1e} from the library");
+    println!("corrected: relative error {from_differences:.1e} to differences, {from_library:.1e} to the library");
     assert!(from_differences < 1e-8, "{from_differences:e}");
     assert!(from_library < 1e-12, "{from_library:e}");
 }
@@ -247,31 +247,31 @@ fn each_mistake_alone_makes_the_gradient_wrong() {
     let input_before = Mistakes { input_before: true, ..Mistakes::default() };
     let squared_outside = Mistakes { squared_outside: true, ..Mistakes::default() };
     let all = Mistakes { untransposed: true, input_before: true, squared_outside: true };
-    // With the tensors that the mistake reaches.
+    // For each mistake, whether it changes the gradients of W_ih and of W_hh.
     let expected = [
-        ("W_hh for its transpose", untransposed, [true, true]),
+        ("W_hh instead of its transpose", untransposed, [true, true]),
         ("input of step t-1", input_before, [true, false]),
-        ("(1 - h)^2 for 1 - h^2", squared_outside, [true, true]),
+        ("(1 - h)^2 instead of 1 - h^2", squared_outside, [true, true]),
         ("all three", all, [true, true]),
     ];
-    for (name, mistakes, reached) in expected {
-        for (tensor, reached) in ["W_ih", "W_hh"].into_iter().zip(reached) {
+    for (name, mistakes, changed) in expected {
+        for (tensor, changed) in ["W_ih", "W_hh"].into_iter().zip(changed) {
             let (errors, cosines) = compare(mistakes, tensor, SIZE);
             let (least, median) = (errors[0], errors[errors.len() / 2]);
             println!(
-                "{name}, {tensor}: relative error {median:.2} (least {least:.2}), cosine {:.2} (least {:.2}); error with \
-                 the study's first weights {:.3}",
+                "{name}, {tensor}: relative error {median:.2} (least {least:.2}), cosine {:.2} (least {:.2}); error \
+                 with the study's initial weights {:.3}",
                 cosines[cosines.len() / 2],
                 cosines[0],
                 compare(mistakes, tensor, STUDY_SIZE).0[errors.len() / 2]
             );
-            assert!(if reached { least > 0.05 } else { median < 1e-12 }, "{name}, {tensor}: {least} to {median}");
+            assert!(if changed { least > 0.05 } else { median < 1e-12 }, "{name}, {tensor}: {least} to {median}");
         }
     }
 }
 
-/// Relative errors, and cosines with the right gradient, of one tensor's gradient in the second window, for each seed,
-/// sorted.
+/// For one tensor's gradient in the second window: the relative errors, and the cosines with the correct gradient, of
+/// all seeds, each sorted.
 fn compare(mistakes: Mistakes, tensor: &str, size: f64) -> (Vec<f64>, Vec<f64>) {
     let (mut errors, mut cosines) = (Vec::new(), Vec::new());
     for seed in 0..SEEDS {
@@ -282,7 +282,7 @@ fn compare(mistakes: Mistakes, tensor: &str, size: f64) -> (Vec<f64>, Vec<f64>) 
         let right = &longhand_gradients(&weights, &x)[1];
         let part = |w: &Weights<f64>| elements(if tensor == "W_ih" { &w.ih } else { &w.hh });
         let error = relative_error(&part(&wrong), &part(right));
-        // Central differences say the same of it, and that the output weights are not behind the mistake.
+        // Central differences must give the same error, and the gradient of the output weights must be correct.
         assert!((error - relative_error(&part(&wrong), &part(&numeric))).abs() < 1e-6);
         assert!(relative_error(&elements(&wrong.ho), &elements(&right.ho)) < 1e-12);
         errors.push(error);
@@ -294,11 +294,11 @@ fn compare(mistakes: Mistakes, tensor: &str, size: f64) -> (Vec<f64>, Vec<f64>) 
 }
 
 #[test]
-fn the_delta_is_that_of_the_undivided_binary_cross_entropy_only() {
+fn the_delta_is_not_the_gradient_of_the_losses_that_the_study_prints() {
     let losses: [(&str, LossOfOutputs); 3] = [
         ("-log y_k", log_of_the_class),
         ("line 12, all outputs", printed),
-        ("line 12, the class alone", printed_of_the_class),
+        ("line 12, the class only", printed_of_the_class),
     ];
     for (name, loss) in losses {
         let mut errors = Vec::new();
@@ -309,7 +309,8 @@ fn the_delta_is_that_of_the_undivided_binary_cross_entropy_only() {
             let numeric = differences(&weights, &window, loss);
             errors.push(relative_error(&given, &elements(&numeric)));
             if name == "-log y_k" {
-                // Its own delta is `y_k - 1` for the class and zero for every other output; the last column holds it.
+                // The correct delta of this loss is `y_k - 1` for the class and zero for all other outputs. It is the
+                // gradient of the bias, in the last column.
                 let y = forward(&weights, &window).1;
                 for (k, &delta) in numeric.ho.column(UNITS).iter().enumerate() {
                     assert!((delta - if k == CLASS { y[k] - 1.0 } else { 0.0 }).abs() < 1e-9);
@@ -322,21 +323,22 @@ fn the_delta_is_that_of_the_undivided_binary_cross_entropy_only() {
     }
 }
 
-/// What training on labels alone shows.
+/// Results of training with only the output bias.
 struct BiasOnly {
     /// Mean training loss of the last epoch, as the study's loop reports it.
     training: f64,
-    /// The same at the first and at the last window of the sequences.
+    /// Mean training loss of the sequences' first windows.
     first_window: f64,
+    /// Mean training loss of the sequences' last windows.
     last_window: f64,
-    /// By how much the logit of a sequence's class rises while it is trained on.
+    /// Mean increase of the logit of a sequence's class during training on this sequence.
     rise: f64,
-    /// Mean loss over the same labels with the weights that the last epoch leaves.
+    /// Mean loss over the same labels with the final weights.
     afterwards: f64,
 }
 
-/// The study's loop from weights that are all zero. Then `h` is zero and so is `W_ho`: no gradient but that of the
-/// output bias is ever other than zero, and the model cannot see its input.
+/// Runs the study's loop from weights that are all zero. Then `h` and `W_ho` stay zero, because only the output bias
+/// has a non-zero gradient. The outputs do not depend on the input.
 fn train_bias_only(rate: f64, window: usize) -> BiasOnly {
     const EPOCHS: usize = 5;
     const STEPS: usize = 150;
@@ -346,14 +348,14 @@ fn train_bias_only(rate: f64, window: usize) -> BiasOnly {
     let mut model: Model = Elman::zeros(INPUTS, UNITS)
         .then(LastStep)
         .and_then(|chain| chain.then(Linear::zeros(UNITS, CLASSES)))
-        .expect("they meet");
+        .expect("the features match");
     let loss = SigmoidCrossEntropy::new(Reduction::Sum);
     let targets: Vec<_> = (0..CLASSES).map(|class| SigmoidCrossEntropy::one_hot(CLASSES, &[class])).collect();
     let loss_of = |model: &Model, class: usize| {
         let logits = Sequences::single(DMatrix::from_column_slice(CLASSES, 1, model.second().bias.as_slice()));
         loss.evaluate(&logits, &targets[class], None)
     };
-    let bptt = Bptt::new(window, LossAt::WindowEnd, UpdateEvery::Window).expect("at least one step");
+    let bptt = Bptt::new(window, LossAt::WindowEnd, UpdateEvery::Window).expect("the window is not 0");
     let (mut optimizer, mut workspace) = (Sgd::new(), None);
 
     let mut labels: Vec<usize> = (0..CLASSES * PER_CLASS).map(|i| i % CLASSES).collect();
@@ -374,9 +376,9 @@ fn train_bias_only(rate: f64, window: usize) -> BiasOnly {
             rise += model.second().bias[class] - before;
         }
     }
-    let mut seeing = model.clone();
-    seeing.second_mut().bias.fill(0.0);
-    assert!(elements(&seeing).iter().all(|&w| w == 0.0), "only the output bias has moved");
+    let mut without_bias = model.clone();
+    without_bias.second_mut().bias.fill(0.0);
+    assert!(elements(&without_bias).iter().all(|&w| w == 0.0), "only the output bias must change");
     let sequences = labels.len() as f64;
     BiasOnly {
         training: training / (sequences * windows as f64),
@@ -394,27 +396,26 @@ fn shuffle(labels: &mut [usize], generator: &mut ChaCha8Rng) {
 }
 
 #[test]
-fn the_output_bias_alone_follows_the_label() {
+fn training_only_the_output_bias_fits_the_label_of_the_current_sequence() {
     // The best constant prediction of six equally frequent classes.
     let (classes, rest) = (CLASSES as f64, (CLASSES - 1) as f64);
     let constant = classes.ln() + rest * (classes / rest).ln();
-    println!("constant prediction: {constant:.3} nats a window");
+    println!("constant prediction: {constant:.3} nats per window");
     for (rate, window) in [(0.1, 10), (0.1, 30), (0.05, 10), (0.05, 30)] {
         let BiasOnly { training, first_window, last_window, rise, afterwards } = train_bias_only(rate, window);
         println!(
             "LR {rate}, B {window}: training loss {training:.3}, first window {first_window:.3}, last window \
-             {last_window:.3}, logit of the class up by {rise:.2}; the weights left, on all labels: {afterwards:.3}"
+             {last_window:.3}, increase of the class's logit {rise:.2}, final weights on all labels {afterwards:.3}"
         );
-        assert!(last_window < first_window, "within a sequence the bias goes after its label");
-        assert!(afterwards > constant, "and is no better for it");
-        assert!(training < constant - 0.02, "the training loss falls below that of the best constant prediction");
+        assert!(last_window < first_window, "the bias must adapt to the label within a sequence");
+        assert!(afterwards > constant, "the final weights must be worse than the constant prediction");
+        assert!(training < constant - 0.02, "the training loss must be below that of the constant prediction");
     }
 }
 
-/// The carry that the transcription and the library hand to the second window is not zero, or nothing above would say
-/// anything about it.
+/// If the carry of the second window were zero, the tests above would not test it.
 #[test]
-fn the_second_window_starts_from_a_state() {
+fn the_carry_of_the_second_window_is_not_zero() {
     let (weights, x) = draw(0, SIZE);
     let state = window(&weights, &x, 1).state;
     assert!(state.iter().all(|h| h.abs() > 1e-3), "{state:?}");

@@ -1,4 +1,4 @@
-//! The trainer: its errors, validation, carries that are given and taken, streams in pieces, and random layers.
+//! The trainer: errors, evaluation, carries passed in and out, sequences in pieces, and dropout.
 
 use crate::common;
 use crate::common::bptt::{Bptt, UpdateEvery};
@@ -6,15 +6,15 @@ use crate::common::windows::descend;
 use crate::common::{
     assert_gradient, bits, elements, elman, generator, ragged_layout, random_layout, random_sequences,
 };
-use crate::truncated_bptt::{CLASSES, flat, per_step_model, softmax, some_labels, train, with_reduction};
+use crate::truncated_bptt::{CLASSES, per_step_model, softmax, some_labels, to_labels, train, with_reduction};
 use longhand::{
     Batch, Dropout, Elman, Gradients, Labels, LastStep, Layer, Layout, Linear, Loss, LossAt, MeanSquaredError, Pass,
     Reduction, Sequences, ShapeError, Trainer, TrainingError, TruncatedBptt,
 };
 
 #[test]
-fn what_does_not_fit_is_an_error() {
-    let error = Bptt::new(0, LossAt::WindowEnd, UpdateEvery::Window).expect_err("no step");
+fn an_empty_window_and_labels_with_a_wrong_shape_are_errors() {
+    let error = Bptt::new(0, LossAt::WindowEnd, UpdateEvery::Window).expect_err("the window is 0");
     assert_eq!(error.to_string(), "window is 0, but it must be at least 1 step");
     let (mut model, x) = (per_step_model(28), random_sequences(2, &ragged_layout(), &mut generator(29)));
     let before = bits(&model);
@@ -33,7 +33,7 @@ fn what_does_not_fit_is_an_error() {
     assert_eq!(bits(&model), before);
 }
 
-/// Outputs that cannot be paired with the targets are an error, never a wrong pairing.
+/// Outputs that cannot be paired with the targets must be an error.
 #[test]
 fn outputs_with_another_number_of_steps_are_an_error() {
     let x = random_sequences(2, &ragged_layout(), &mut generator(30));
@@ -45,26 +45,26 @@ fn outputs_with_another_number_of_steps_are_an_error() {
     assert_eq!(trainer.gradients(&model, batch).map(|_| ()), Err(expected.clone().into()));
     assert_eq!(trainer.train_windows(&mut model.clone(), batch, |_, _| panic!()), Err(expected.clone().into()));
     assert_eq!(trainer.evaluate(&model, batch), Err(expected.into()));
-    // One output per window is enough for one loss per window, also after the error.
+    // One output per window is sufficient for one loss per window.
     let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::WindowEnd));
     assert!(trainer.gradients(&model, batch).is_ok());
 }
 
 #[test]
-fn evaluation_is_the_loss_of_inference_and_leaves_the_carry() {
+fn evaluation_returns_the_loss_and_keeps_the_carry() {
     let (model, x) = (per_step_model(70), random_sequences(2, &ragged_layout(), &mut generator(71)));
-    let labels = flat(&some_labels(7, 3, 72));
+    let labels = to_labels(&some_labels(7, 3, 72));
     let batch = Batch { inputs: &x, targets: &labels };
     let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::EveryStep)).continuing();
-    let (trained, _) = trainer.gradients(&model, batch).expect("fits");
+    let (trained, _) = trainer.gradients(&model, batch).expect("the targets fit");
     let carry = trainer.carry().clone();
     assert_eq!(trainer.evaluate(&model, batch), Ok(trained));
     assert_eq!(trainer.carry(), &carry);
 }
 
-/// The gradient of a decoder's carry reaches the encoder: both together are one model.
+/// The gradient of a decoder's initial carry must be the gradient of the encoder's final carry.
 #[test]
-fn a_carry_and_its_gradient_are_handed_between_models() {
+fn a_carry_and_its_gradient_pass_between_encoder_and_decoder() {
     let g = &mut generator(73);
     let (encoder, decoder) = (elman(2, 4, g), elman(2, 4, g));
     let (x, y) = (random_sequences(2, &Layout::new(5, 3), g), random_sequences(2, &Layout::new(4, 3), g));
@@ -75,7 +75,7 @@ fn a_carry_and_its_gradient_are_handed_between_models() {
     let mut trainer = Trainer::new(&decoder, loss, TruncatedBptt::full(LossAt::EveryStep));
     let (mut end, mut d_carry) = (carry.clone(), decoder.carry(3));
     let batch = Batch { inputs: &y, targets: &targets };
-    let (value, _) = trainer.gradients_with_carry(&decoder, batch, &mut end, &mut d_carry).expect("fits");
+    let (value, _) = trainer.gradients_with_carry(&decoder, batch, &mut end, &mut d_carry).expect("the targets fit");
     let mut gradients = Gradients::zeros(&encoder);
     encoder.backward(&x, &mut cache, None, &mut d_carry, gradients.replace(), None);
 
@@ -89,55 +89,60 @@ fn a_carry_and_its_gradient_are_handed_between_models() {
 }
 
 #[test]
-fn what_is_not_finite_is_an_error_with_its_steps_or_skipped() {
+fn a_non_finite_loss_or_gradient_is_an_error_with_its_steps_or_skipped() {
     let model = per_step_model(74);
     let mut x = random_sequences(2, &Layout::new(9, 2), &mut generator(75));
     x.at_mut(4, 1)[0] = f64::NAN;
     let labels = Labels::per_sequence(&[0, 1]);
     let batch = Batch { inputs: &x, targets: &labels };
-    let windows = TruncatedBptt::new(3, LossAt::EveryStep).expect("not 0");
+    let windows = TruncatedBptt::new(3, LossAt::EveryStep).expect("the window is not 0");
     let mut trainer = Trainer::new(&model, softmax(), windows);
     let mut updates = 0;
     let result = trainer.train_windows(&mut model.clone(), batch, |_, _| updates += 1);
     assert_eq!(result, Err(TrainingError::Loss { loss: "NaN".to_owned(), steps: 3..6 }));
     assert_eq!(updates, 1);
-    let text = result.expect_err("not finite").to_string();
+    let text = result.expect_err("the loss is not finite").to_string();
     assert!(text.starts_with("the loss of steps 3 to 5 is NaN; lower the learning rate"), "{text}");
     assert!(matches!(trainer.gradients(&model, batch), Err(TrainingError::Loss { steps, .. }) if steps == (0..9)));
 
     let mut trainer = Trainer::new(&model, softmax(), windows).skipping_not_finite();
     let mut updates = 0;
-    let loss = trainer.train_windows(&mut model.clone(), batch, |_, _| updates += 1).expect("skipped");
-    // The windows after it have the NaN in their carry.
+    let loss =
+        trainer.train_windows(&mut model.clone(), batch, |_, _| updates += 1).expect("non-finite losses are skipped");
+    // The later windows have the NaN in their carry.
     assert_eq!((updates, trainer.skipped(), loss.is_nan()), (1, 2, true));
-    let (_, gradients) = trainer.gradients(&model, batch).expect("skipped");
+    let (_, gradients) = trainer.gradients(&model, batch).expect("non-finite losses are skipped");
     assert!(gradients.global_norm() == 0.0);
 
-    // A gradient that overflows although the loss is finite.
+    // Here the gradient overflows although the loss is finite.
     let linear = Linear::<f64>::zeros(2, CLASSES);
     let x = Sequences::from_fn(2, 1, 1, |_, _, _| 1e160);
     let loss = MeanSquaredError::new(Reduction::Sum);
     let targets = Sequences::from_fn(CLASSES, 1, 1, |_, _, _| 1e150);
     let mut trainer = Trainer::new(&linear, loss, TruncatedBptt::full(LossAt::EveryStep));
-    let error = trainer.gradients(&linear, Batch { inputs: &x, targets: &targets }).expect_err("it overflows");
+    let error =
+        trainer.gradients(&linear, Batch { inputs: &x, targets: &targets }).expect_err("the gradient overflows");
     assert_eq!(error, TrainingError::Gradient { tensor: "weight".to_owned(), steps: 0..1 });
 }
 
-/// A stream in two pieces is the stream in one, and a forgotten carry begins anew.
+/// Training on a sequence in two pieces must equal training on the whole sequence. After `forget_carry`, the trainer
+/// must start from a zero carry.
 #[test]
-fn a_stream_in_pieces_is_one_long_sequence() {
+fn training_on_pieces_equals_training_on_the_whole_sequence() {
     let whole = random_sequences(2, &random_layout(12, 3, &mut generator(20)), &mut generator(21));
     let labels = some_labels(12, 3, 22);
-    let bptt = Bptt::new(3, LossAt::EveryStep, UpdateEvery::Window).expect("at least one step");
+    let bptt = Bptt::new(3, LossAt::EveryStep, UpdateEvery::Window).expect("the window is not 0");
     let mut model = per_step_model(23);
-    let (total, updates) = train(bptt, &mut model, &whole, &flat(&labels), 0.1);
+    let (total, updates) = train(bptt, &mut model, &whole, &to_labels(&labels), 0.1);
 
     let (mut pieces, mut sum, mut seen) = (per_step_model(23), 0.0, vec![]);
     let mut trainer = Trainer::new(&pieces, softmax(), bptt.truncation).continuing();
-    // Something else first: after `forget_carry` it must leave nothing behind.
+    // Another batch first, whose carry must not matter after `forget_carry`.
     let other = random_sequences(2, &ragged_layout(), &mut generator(24));
-    let nothing = flat(&some_labels(7, 3, 25));
-    trainer.train_windows(&mut pieces, Batch { inputs: &other, targets: &nothing }, |_, _| {}).expect("fits");
+    let nothing = to_labels(&some_labels(7, 3, 25));
+    trainer
+        .train_windows(&mut pieces, Batch { inputs: &other, targets: &nothing }, |_, _| {})
+        .expect("the targets fit");
     trainer.forget_carry();
     let losses = |steps: &[Vec<Option<usize>>], start: usize| -> usize {
         let has_loss = |(t, b): (usize, usize)| steps[t][b].is_some() && whole.layout().is_valid(start + t, b);
@@ -152,17 +157,17 @@ fn a_stream_in_pieces_is_one_long_sequence() {
             seen.push(elements(gradients.values()));
             descend(model, gradients.values(), 0.1);
         };
-        let batch = Batch { inputs: &x, targets: &flat(&steps) };
-        let loss: f64 = trainer.train_windows(&mut pieces, batch, update).expect("fits");
+        let batch = Batch { inputs: &x, targets: &to_labels(&steps) };
+        let loss: f64 = trainer.train_windows(&mut pieces, batch, update).expect("the targets fit");
         sum += loss * losses(&steps, start) as f64 / all as f64;
     }
-    assert!((sum - total).abs() < 1e-13, "{sum} against {total}");
+    assert!((sum - total).abs() < 1e-13, "got {sum}, expected {total}");
     assert_eq!(seen, updates);
     assert_eq!(bits(&pieces), bits(&model));
 }
 
 #[test]
-fn a_stream_keeps_its_number_of_sequences() {
+fn a_continuing_trainer_requires_the_same_number_of_sequences() {
     let model = per_step_model(60);
     let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::EveryStep)).continuing();
     let mut continue_with = |batch: usize| {
@@ -175,10 +180,11 @@ fn a_stream_keeps_its_number_of_sequences() {
     assert_eq!(continue_with(2), Ok(()));
 }
 
-/// A model with dropout draws from the trainer's generator in training, and not in evaluation.
 #[test]
-fn dropout_draws_from_the_generator_of_the_trainer() {
-    let model = elman(2, 4, &mut generator(80)).then(Dropout::new(0.5).expect("a probability")).expect("any features");
+fn dropout_draws_from_the_trainers_generator_only_in_training() {
+    let model = elman(2, 4, &mut generator(80))
+        .then(Dropout::new(0.5).expect("the probability is valid"))
+        .expect("the features match");
     let (x, targets) =
         (random_sequences(2, &ragged_layout(), &mut generator(81)), Sequences::zeros(4, ragged_layout()));
     let batch = Batch { inputs: &x, targets: &targets };
@@ -186,11 +192,11 @@ fn dropout_draws_from_the_generator_of_the_trainer() {
         || Trainer::new(&model, MeanSquaredError::new(Reduction::Sum), TruncatedBptt::full(LossAt::EveryStep));
     let losses = |seed| {
         let mut trainer = trainer().with_generator(generator(seed));
-        [(); 2].map(|()| trainer.gradients(&model, batch).expect("fits").0.to_bits())
+        [(); 2].map(|()| trainer.gradients(&model, batch).expect("the targets fit").0.to_bits())
     };
     assert_eq!(losses(1), losses(1));
     assert_ne!(losses(1), losses(2));
-    assert_ne!(losses(1)[0], losses(1)[1], "each pass draws anew");
+    assert_ne!(losses(1)[0], losses(1)[1], "each pass must draw a new mask");
     let evaluated = [(); 2].map(|()| trainer().evaluate(&model, batch));
     assert_eq!(evaluated[0], evaluated[1]);
 }
@@ -198,7 +204,9 @@ fn dropout_draws_from_the_generator_of_the_trainer() {
 #[test]
 #[should_panic(expected = "give the trainer a generator")]
 fn dropout_without_a_generator_panics() {
-    let model = elman(2, 4, &mut generator(82)).then(Dropout::new(0.5).expect("a probability")).expect("any features");
+    let model = elman(2, 4, &mut generator(82))
+        .then(Dropout::new(0.5).expect("the probability is valid"))
+        .expect("the features match");
     let (x, targets) =
         (random_sequences(2, &ragged_layout(), &mut generator(83)), Sequences::zeros(4, ragged_layout()));
     let loss = MeanSquaredError::new(Reduction::Sum);

@@ -1,4 +1,4 @@
-//! Truncated backpropagation through time: what it computes, against definitions.
+//! Truncated backpropagation through time, against an independent implementation and central differences.
 
 use crate::common;
 use crate::common::bptt::{Bptt, UpdateEvery};
@@ -14,8 +14,8 @@ use longhand::{
 use proptest::prelude::{ProptestConfig, proptest};
 use rand_chacha::rand_core::Rng;
 
-const PLACES: [LossAt; 3] = [LossAt::EveryStep, LossAt::WindowEnd, LossAt::LastValidStep];
-const RHYTHMS: [UpdateEvery; 2] = [UpdateEvery::Window, UpdateEvery::Sequence];
+const LOSS_PLACES: [LossAt; 3] = [LossAt::EveryStep, LossAt::WindowEnd, LossAt::LastValidStep];
+const UPDATES: [UpdateEvery; 2] = [UpdateEvery::Window, UpdateEvery::Sequence];
 pub const CLASSES: usize = 3;
 
 pub fn softmax() -> SoftmaxCrossEntropy {
@@ -24,23 +24,23 @@ pub fn softmax() -> SoftmaxCrossEntropy {
 
 pub fn per_step_model(seed: u64) -> Chain<Elman<f64>, Linear<f64>> {
     let g = &mut generator(seed);
-    elman(2, 4, g).then(linear(4, CLASSES, g)).expect("4 meets 4")
+    elman(2, 4, g).then(linear(4, CLASSES, g)).expect("the features match")
 }
 
 pub fn with_reduction<R: SequenceLayer>(seed: u64, reduction: R) -> Chain<Chain<Elman<f64>, R>, Linear<f64>> {
     let g = &mut generator(seed);
     let readout = linear(4, CLASSES, g);
-    elman(2, 4, g).then(reduction).and_then(|chain| chain.then(readout)).expect("4 meets 4")
+    elman(2, 4, g).then(reduction).and_then(|chain| chain.then(readout)).expect("the features match")
 }
 
 fn lstm_model(seed: u64) -> impl SequenceLayer {
     let g = &mut generator(seed);
-    lstm(2, 4, g).then(linear(4, CLASSES, g)).expect("4 meets 4")
+    lstm(2, 4, g).then(linear(4, CLASSES, g)).expect("the features match")
 }
 
 fn gru_model(seed: u64) -> impl SequenceLayer {
     let g = &mut generator(seed);
-    gru(2, 4, g).then(linear(4, CLASSES, g)).expect("4 meets 4")
+    gru(2, 4, g).then(linear(4, CLASSES, g)).expect("the features match")
 }
 
 /// Labels at about three quarters of the steps.
@@ -50,11 +50,11 @@ pub fn some_labels(steps: usize, batch: usize, seed: u64) -> StepLabels {
     (0..steps).map(|_| (0..batch).map(|_| label()).collect()).collect()
 }
 
-pub fn flat(labels: &StepLabels) -> Labels {
+pub fn to_labels(labels: &StepLabels) -> Labels {
     Labels::per_step(labels.concat(), labels[0].len())
 }
 
-/// Trains by gradient descent and gives the total loss and the gradient of each update.
+/// Trains by gradient descent. Returns the total loss and the gradient of each update.
 pub fn train<M: SequenceLayer>(
     bptt: Bptt,
     model: &mut M,
@@ -70,29 +70,29 @@ pub fn train<M: SequenceLayer>(
     (total.expect("the labels fit"), updates)
 }
 
-/// The library's loop and the hand-written one see the same losses, updates and gradients.
+/// Checks that the library and the independent implementation have the same losses, updates and gradients.
 fn compare<M: SequenceLayer>(model: &M, x: &Sequences<f64>, labels: &StepLabels, size: usize, at: LossAt) {
-    for every in RHYTHMS {
+    for every in UPDATES {
         let windows = windows::windows(x, labels, size, at, every);
         let (mut ours, mut theirs) = (model.clone(), model.clone());
-        let bptt = Bptt::new(size, at, every).expect("at least one step");
-        let (total, updates) = train(bptt, &mut ours, x, &flat(labels), 0.1);
+        let bptt = Bptt::new(size, at, every).expect("the window is not 0");
+        let (total, updates) = train(bptt, &mut ours, x, &to_labels(labels), 0.1);
         let (expected_total, expected) = windows::train(&mut theirs, x, &windows, every, 0.1);
-        assert!((total - expected_total).abs() < 1e-12, "{at:?} {every:?}: {total} against {expected_total}");
-        assert_eq!(updates.len(), expected.len(), "{at:?} {every:?}: updates");
+        assert!((total - expected_total).abs() < 1e-12, "{at:?} {every:?}: got {total}, expected {expected_total}");
+        assert_eq!(updates.len(), expected.len(), "{at:?} {every:?}: number of updates");
         for (given, expected) in updates.iter().flatten().zip(expected.iter().flatten()) {
-            assert!((given - expected).abs() < 1e-12, "{at:?} {every:?}: {given} against {expected}");
+            assert!((given - expected).abs() < 1e-12, "{at:?} {every:?}: got {given}, expected {expected}");
         }
         common::assert_close("parameter", &ours, &theirs, 1e-12);
     }
 }
 
 #[test]
-fn every_choice_on_ragged_sequences_with_resets() {
+fn every_setting_equals_the_reference_on_ragged_sequences_with_resets() {
     let x = random_sequences(2, &ragged_layout(), &mut generator(1));
     let labels = some_labels(7, 3, 2);
     for size in [1, 2, 3, 5, 7, 8] {
-        for at in PLACES {
+        for at in LOSS_PLACES {
             compare(&per_step_model(3), &x, &labels, size, at);
             compare(&lstm_model(3), &x, &labels, size, at);
             compare(&gru_model(3), &x, &labels, size, at);
@@ -108,10 +108,12 @@ proptest! {
     #![proptest_config(cases(16))]
 
     #[test]
-    fn every_choice_with_marks_anywhere(steps in 1usize..12, batch in 1usize..5, size in 1usize..14, seed: u64) {
+    fn every_setting_equals_the_reference_with_random_marks(
+        steps in 1usize..12, batch in 1usize..5, size in 1usize..14, seed: u64,
+    ) {
         let x = random_sequences(2, &random_layout(steps, batch, &mut generator(seed)), &mut generator(seed ^ 1));
         let labels = some_labels(steps, batch, seed ^ 2);
-        for at in PLACES {
+        for at in LOSS_PLACES {
             compare(&per_step_model(seed ^ 3), &x, &labels, size, at);
         }
         compare(&with_reduction(seed ^ 4, LastStep), &x, &labels, size, LossAt::WindowEnd);
@@ -119,13 +121,13 @@ proptest! {
     }
 }
 
-/// The gradients with parameters held are those of the windows' losses with each incoming carry held constant.
+/// With fixed parameters, the gradients must be those of the windows' losses with each incoming carry held constant.
 #[test]
-fn gradients_are_those_of_the_windows_with_their_carries_held() {
+fn gradients_hold_the_incoming_carry_of_each_window_constant() {
     fn check<M: SequenceLayer>(model: &M, size: usize, at: LossAt) {
         let x = random_sequences(2, &ragged_layout(), &mut generator(6));
         let labels = some_labels(7, 3, 7);
-        for every in RHYTHMS {
+        for every in UPDATES {
             let windows = windows::windows(&x, &labels, size, at, every);
             let mut carries = vec![model.carry(3)];
             for window in &windows {
@@ -135,8 +137,8 @@ fn gradients_are_those_of_the_windows_with_their_carries_held() {
                 let output = |(window, carry)| common::forward(model, &windows::cut(&x, window), carry).0;
                 windows.iter().zip(&carries).map(|(w, c)| windows::loss_of(w, &output((w, c))).0).sum()
             };
-            let bptt = Bptt::new(size, at, every).expect("at least one step");
-            let (_, updates) = train(bptt, &mut model.clone(), &x, &flat(&labels), 0.0);
+            let bptt = Bptt::new(size, at, every).expect("the window is not 0");
+            let (_, updates) = train(bptt, &mut model.clone(), &x, &to_labels(&labels), 0.0);
             let mut sum = model.zeros();
             for update in &updates {
                 let mut next = update.iter();
@@ -148,7 +150,7 @@ fn gradients_are_those_of_the_windows_with_their_carries_held() {
         }
     }
     for size in [1, 2, 3, 7] {
-        for at in PLACES {
+        for at in LOSS_PLACES {
             check(&per_step_model(8), size, at);
             check(&lstm_model(8), size, at);
             check(&gru_model(8), size, at);
@@ -159,9 +161,9 @@ fn gradients_are_those_of_the_windows_with_their_carries_held() {
     }
 }
 
-/// Windows at least as long as the sequence are one forward, one loss and one backward, bit for bit.
+/// With windows at least as long as the sequence, results must equal one forward pass, loss and backward pass.
 #[test]
-fn long_windows_are_full_backpropagation_bit_for_bit() {
+fn long_windows_are_bit_identical_to_full_bptt() {
     fn check<M: SequenceLayer>(model: &M, at: LossAt, x: &Sequences<f64>, given: &Labels, counted: &Labels) {
         let output = common::forward(model, x, &model.carry(3)).0;
         let mut d_output = Sequences::default();
@@ -170,7 +172,7 @@ fn long_windows_are_full_backpropagation_bit_for_bit() {
         let full = passes(model, x, &zero, &d_output, &zero, &mut M::Cache::default()).gradients;
         let mut choices = vec![Bptt::full(at)];
         for size in [7, 8, 1000, usize::MAX] {
-            choices.extend(RHYTHMS.map(|every| Bptt::new(size, at, every).expect("at least one step")));
+            choices.extend(UPDATES.map(|every| Bptt::new(size, at, every).expect("the window is not 0")));
         }
         for bptt in choices {
             let (total, updates) = train(bptt, &mut model.clone(), x, given, 0.1);
@@ -181,13 +183,13 @@ fn long_windows_are_full_backpropagation_bit_for_bit() {
         }
     }
     let x = random_sequences(2, &ragged_layout(), &mut generator(10));
-    let labels = flat(&some_labels(7, 3, 11));
+    let labels = to_labels(&some_labels(7, 3, 11));
     check(&per_step_model(12), LossAt::EveryStep, &x, &labels, &labels);
     let one_each = Labels::per_sequence(&[2, 0, 1]);
     for at in [LossAt::WindowEnd, LossAt::LastValidStep] {
         check(&with_reduction(13, LastStep), at, &x, &one_each, &one_each);
         check(&with_reduction(14, MeanOverTime), at, &x, &one_each, &one_each);
-        // One label a sequence for outputs at every step: at the last valid ones, which are 6, 3 and 4.
+        // One label per sequence applies to the output at the last valid step, which is 6, 3 or 4.
         let mut last = vec![None; 21];
         (last[6 * 3], last[3 * 3 + 1], last[4 * 3 + 2]) = (Some(2), Some(0), Some(1));
         check(&per_step_model(15), at, &x, &one_each, &Labels::per_step(last, 3));
@@ -195,63 +197,63 @@ fn long_windows_are_full_backpropagation_bit_for_bit() {
 }
 
 #[test]
-fn how_often_the_parameters_are_updated() {
-    // Ten steps, of which the second sequence has three: windows of four are steps 0-3, 4-7 and 8-9.
-    let layout = longhand::Layout::new(10, 2).with_lengths(&[10, 3]).expect("two lengths");
+fn parameters_are_updated_once_per_window_or_sequence_with_a_loss() {
+    // The sequences have ten and three steps. Windows of four steps are steps 0-3, 4-7 and 8-9.
+    let layout = longhand::Layout::new(10, 2).with_lengths(&[10, 3]).expect("the lengths fit");
     let x = random_sequences(2, &layout, &mut generator(16));
     let labels = Labels::per_sequence(&[0, 1]);
     let count = |at, every, labels: &Labels| {
-        let bptt = Bptt::new(4, at, every).expect("at least one step");
+        let bptt = Bptt::new(4, at, every).expect("the window is not 0");
         train(bptt, &mut per_step_model(17), &x, labels, 0.1).1.len()
     };
     for at in [LossAt::EveryStep, LossAt::WindowEnd] {
         assert_eq!(count(at, UpdateEvery::Window, &labels), 3);
         assert_eq!(count(at, UpdateEvery::Sequence, &labels), 1);
     }
-    // The last valid steps lie in the first and in the third window.
+    // The last valid steps are in the first and in the third window.
     assert_eq!(count(LossAt::LastValidStep, UpdateEvery::Window, &labels), 2);
     assert_eq!(count(LossAt::LastValidStep, UpdateEvery::Sequence, &labels), 1);
-    // No loss, no update.
-    for (at, every) in PLACES.into_iter().flat_map(|at| RHYTHMS.map(|every| (at, every))) {
+    // Without a loss there must be no update.
+    for (at, every) in LOSS_PLACES.into_iter().flat_map(|at| UPDATES.map(|every| (at, every))) {
         assert_eq!(count(at, every, &Labels::per_step(vec![None; 20], 2)), 0);
     }
 }
 
-/// Windows without a loss still carry the state on.
 #[test]
-fn the_carry_goes_on_through_windows_without_a_loss() {
+fn windows_without_a_loss_update_the_carry() {
     let (mut model, x) = (per_step_model(18), random_sequences(2, &ragged_layout(), &mut generator(19)));
     let mut workspace = None;
-    let bptt = Bptt::new(3, LossAt::EveryStep, UpdateEvery::Window).expect("at least one step");
+    let bptt = Bptt::new(3, LossAt::EveryStep, UpdateEvery::Window).expect("the window is not 0");
     let none = Labels::per_step(vec![None; 21], 3);
     let total = bptt.train(&mut model, &softmax(), &x, &none, &mut workspace, |_, _| panic!());
     assert!(total.is_ok_and(|total| total == 0.0));
     let expected = common::forward(&model, &x, &model.carry(3)).1;
-    common::assert_close("carry", workspace.as_ref().expect("a trainer").carry(), &expected, 1e-13);
+    common::assert_close("carry", workspace.as_ref().expect("the trainer exists").carry(), &expected, 1e-13);
 }
 
-/// One update a sequence comes after its last window, even if that has no loss: the whole sequence sees one model.
+/// Even if the last window has no loss, it must run before the update, so that the same parameters apply to all
+/// windows.
 #[test]
-fn an_update_a_sequence_comes_after_the_last_window() {
+fn an_update_per_sequence_follows_the_last_window() {
     let (mut model, x) = (per_step_model(34), random_sequences(2, &longhand::Layout::new(9, 2), &mut generator(35)));
     let expected = common::forward(&model, &x, &model.carry(2)).1;
     let mut labels = vec![None; 18];
     labels[3] = Some(1);
     let labels = Labels::per_step(labels, 2);
-    let bptt = Bptt::new(3, LossAt::EveryStep, UpdateEvery::Sequence).expect("at least one step");
+    let bptt = Bptt::new(3, LossAt::EveryStep, UpdateEvery::Sequence).expect("the window is not 0");
     let (mut workspace, mut updates) = (None, 0);
     let update = |model: &mut _, gradients: &mut Gradients<_>| {
         updates += 1;
         descend(model, gradients.values(), 1.0);
     };
-    bptt.train(&mut model, &softmax(), &x, &labels, &mut workspace, update).expect("fits");
+    bptt.train(&mut model, &softmax(), &x, &labels, &mut workspace, update).expect("the targets fit");
     assert_eq!(updates, 1);
-    common::assert_close("carry", workspace.as_ref().expect("a trainer").carry(), &expected, 1e-12);
+    common::assert_close("carry", workspace.as_ref().expect("the trainer exists").carry(), &expected, 1e-12);
 }
 
 #[test]
-fn real_targets_at_every_step() {
-    // With held parameters the loss of a batch is the loss of the whole, however it is cut.
+fn the_loss_of_real_targets_does_not_depend_on_the_windows() {
+    // With fixed parameters, the loss must be that of the whole batch.
     let (mut model, g) = (elman(2, CLASSES, &mut generator(26)), &mut generator(27));
     let x = random_sequences(2, &ragged_layout(), g);
     let targets = random_sequences(CLASSES, &random_layout(7, 3, g), g);
@@ -266,22 +268,22 @@ fn real_targets_at_every_step() {
     ] {
         let loss = MeanSquaredError::new(reduction);
         let expected: f64 = loss.evaluate(&y, &targets, None);
-        let bptt = Bptt::new(3, LossAt::EveryStep, every).expect("at least one step");
+        let bptt = Bptt::new(3, LossAt::EveryStep, every).expect("the window is not 0");
         let mut workspace = None;
         let total = bptt.train(&mut model, &loss, &x, &targets, &mut workspace, |_, _| {}).expect("the targets fit");
-        assert!((total - expected).abs() < 1e-12, "{reduction:?} {every:?}: {total} against {expected}");
+        assert!((total - expected).abs() < 1e-12, "{reduction:?} {every:?}: got {total}, expected {expected}");
     }
 }
 
-/// Recalling the sign of the first of six inputs: full backpropagation learns it, truncation to one step does not.
+/// The task is to recall the sign of the first of six inputs.
 #[test]
-fn training_learns_what_its_window_can_see() {
+fn full_bptt_learns_a_dependency_that_truncation_to_one_step_does_not() {
     let error_rate = |size| {
         let mut model = with_reduction(32, LastStep);
         let x = random_sequences(2, &longhand::Layout::new(6, 64), &mut generator(33));
         let classes: Vec<usize> = (0..64).map(|b| usize::from(x.at(0, b)[0] > 0.0)).collect();
         let labels = Labels::per_sequence(&classes);
-        let bptt = Bptt::new(size, LossAt::LastValidStep, UpdateEvery::Sequence).expect("at least one step");
+        let bptt = Bptt::new(size, LossAt::LastValidStep, UpdateEvery::Sequence).expect("the window is not 0");
         let (mut losses, mut optimizer, mut workspace) = (vec![], longhand::Adam::new(), None);
         for _ in 0..400 {
             let update = |model: &mut _, gradients: &mut _| {
@@ -299,9 +301,8 @@ fn training_learns_what_its_window_can_see() {
     assert!(error_rate(1).2 > 2.0 * last);
 }
 
-/// The number of cases can be raised from outside.
 #[test]
-fn cases_can_be_raised() {
+fn the_environment_overrides_the_number_of_cases() {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     assert_eq!(cases(7).cases, asked.unwrap_or(7));
     assert!(ProptestConfig::default().cases >= 1);

@@ -1,4 +1,4 @@
-//! Memory: no allocation after the first step, and as many bytes as the formula says.
+//! Memory use: no allocation after the first step, and no more bytes than the documented formula.
 
 #[path = "../longhand/common/bptt.rs"]
 mod bptt;
@@ -9,36 +9,37 @@ use std::alloc::{GlobalAlloc, Layout as Request, System};
 use std::cell::Cell;
 
 thread_local! {
-    /// Calls of the allocator on this thread: each test has its own, and the harness does not disturb them.
+    /// Number of allocator calls of this thread. Each test runs on its own thread, so the counts do not include other
+    /// code.
     static CALLS: Cell<usize> = const { Cell::new(0) };
-    /// Bytes that this thread holds: those allocated minus those freed.
+    /// Bytes allocated minus bytes freed by this thread.
     static HELD: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Calls of the allocator on this thread so far.
+/// Number of allocator calls of this thread so far.
 fn allocator_calls() -> usize {
     CALLS.get()
 }
 
-/// Bytes that this thread holds.
+/// Bytes allocated minus bytes freed by this thread.
 fn bytes_held() -> isize {
     HELD.get()
 }
 
-/// The system's allocator, with its calls and bytes counted.
+/// The system's allocator, which also counts calls and bytes.
 struct Counting;
 
 fn count(bytes: isize) {
-    // While a thread ends its counters may be gone already.
+    // While a thread ends, its counters may already be destroyed.
     let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
     let _ = HELD.try_with(|held| held.set(held.get() + bytes));
 }
 
-// SAFETY: every request goes to the system's allocator unchanged.
+// SAFETY: every request is passed to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, request: Request) -> *mut u8 {
         count(request.size().cast_signed());
-        // SAFETY: the caller's promises are those of the system's allocator.
+        // SAFETY: the caller fulfils the requirements of the system's allocator.
         unsafe { System.alloc(request) }
     }
     unsafe fn alloc_zeroed(&self, request: Request) -> *mut u8 {

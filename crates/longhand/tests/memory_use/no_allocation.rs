@@ -1,4 +1,4 @@
-//! After the first step neither training nor inference touches the heap.
+//! Training, inference and streaming do not allocate after the first step.
 
 use crate::allocator_calls;
 use crate::bptt::{Bptt, UpdateEvery};
@@ -16,7 +16,7 @@ fn calls_during(work: impl FnOnce()) -> usize {
 }
 
 #[test]
-fn the_counter_counts() {
+fn the_counter_counts_allocations() {
     assert!(calls_during(|| drop(std::hint::black_box(vec![1, 2, 3]))) >= 2);
     assert_eq!(calls_during(|| {}), 0);
 }
@@ -27,64 +27,71 @@ fn generator() -> ChaCha8Rng {
 
 fn with_last_step() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
     let g = &mut generator();
-    Elman::new(3, 50, g).then(LastStep).and_then(|chain| chain.then(Linear::new(50, 6, g))).expect("they meet")
+    Elman::new(3, 50, g).then(LastStep).and_then(|chain| chain.then(Linear::new(50, 6, g))).expect("the features match")
 }
 
 fn with_mean_over_time() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
     let g = &mut generator();
-    Elman::new(3, 50, g).then(MeanOverTime).and_then(|chain| chain.then(Linear::new(50, 6, g))).expect("they meet")
+    Elman::new(3, 50, g)
+        .then(MeanOverTime)
+        .and_then(|chain| chain.then(Linear::new(50, 6, g)))
+        .expect("the features match")
 }
 
 fn at_every_step() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
     let g = &mut generator();
-    Elman::new(3, 50, g).then(Linear::new(50, 6, g)).expect("they meet")
+    Elman::new(3, 50, g).then(Linear::new(50, 6, g)).expect("the features match")
 }
 
 fn lstm() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
     let g = &mut generator();
-    Lstm::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("they meet")
+    Lstm::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("the features match")
 }
 
 #[cfg(feature = "rayon")]
 fn gru_model() -> longhand::Chain<longhand::Chain<Gru<f32>, LastStep>, Linear<f32>> {
     let g = &mut generator();
-    Gru::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("they meet")
+    Gru::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("the features match")
 }
 
 fn gru() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
     let g = &mut generator();
-    Gru::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("they meet")
+    Gru::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("the features match")
 }
 
 fn waves(length: usize) -> DMatrix<f32> {
     DMatrix::from_fn(3, length, |feature, step| (0.3 * step as f32 + feature as f32).sin())
 }
 
-/// A single sequence, a batch, a ragged batch, and one that does not fill its last window.
+/// A single sequence, a batch, a ragged batch, and a sequence that does not fill its last window.
 fn batches() -> Vec<Sequences<f32>> {
     vec![
         Sequences::single(waves(150)),
-        Sequences::ragged(&vec![waves(150); 8]).expect("the same features"),
-        Sequences::ragged(&[150, 20, 77, 1, 140].map(waves)).expect("the same features"),
-        Sequences::single(waves(64)).with_layout(longhand::Layout::new(64, 1).with_reset(33, 0)).expect("64 columns"),
+        Sequences::ragged(&vec![waves(150); 8]).expect("the features are equal"),
+        Sequences::ragged(&[150, 20, 77, 1, 140].map(waves)).expect("the features are equal"),
+        Sequences::single(waves(64))
+            .with_layout(longhand::Layout::new(64, 1).with_reset(33, 0))
+            .expect("the layout has as many columns"),
     ]
 }
 
 fn bptt(window: usize, at: LossAt, every: UpdateEvery) -> Bptt {
-    Bptt::new(window, at, every).expect("at least one step")
+    Bptt::new(window, at, every).expect("the window is not 0")
 }
 
-/// Two rounds to warm up, then three that must not allocate.
-fn training_allocates_nothing<M>(model: &M, bptt: Bptt)
+/// Runs two warm-up rounds, then three that must not allocate.
+fn check_training<M>(model: &M, bptt: Bptt)
 where
     M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
 {
     for x in batches() {
         let labels = Labels::per_sequence(&vec![2; x.batch()]);
-        let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps).with_label_smoothing(0.1).expect("in range");
+        let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps)
+            .with_label_smoothing(0.1)
+            .expect("the value is in range");
         let (mut model, mut workspace) = (model.clone(), None);
         let (mut adam, mut adam_w) = (Adam::new(), AdamW::new());
-        let mut sgd = Sgd::new().with_nesterov_momentum(0.9).expect("in range");
+        let mut sgd = Sgd::new().with_nesterov_momentum(0.9).expect("the value is in range");
         let (mut updates, mut plain) = (0, Sgd::new());
         let mut round = || {
             bptt.train(&mut model, &loss, &x, &labels, &mut workspace, |model, gradients| {
@@ -107,36 +114,35 @@ where
 }
 
 #[test]
-fn a_training_step_with_the_last_step() {
-    training_allocates_nothing(&with_last_step(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
-    training_allocates_nothing(&with_last_step(), bptt(40, LossAt::LastValidStep, UpdateEvery::Sequence));
-    training_allocates_nothing(&with_last_step(), Bptt::full(LossAt::LastValidStep));
+fn training_with_the_last_step_does_not_allocate() {
+    check_training(&with_last_step(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
+    check_training(&with_last_step(), bptt(40, LossAt::LastValidStep, UpdateEvery::Sequence));
+    check_training(&with_last_step(), Bptt::full(LossAt::LastValidStep));
 }
 
 #[test]
-fn a_training_step_with_the_mean_over_time() {
-    training_allocates_nothing(&with_mean_over_time(), bptt(30, LossAt::WindowEnd, UpdateEvery::Window));
-    training_allocates_nothing(&with_mean_over_time(), bptt(40, LossAt::WindowEnd, UpdateEvery::Sequence));
-    training_allocates_nothing(&with_mean_over_time(), Bptt::full(LossAt::WindowEnd));
+fn training_with_the_mean_over_time_does_not_allocate() {
+    check_training(&with_mean_over_time(), bptt(30, LossAt::WindowEnd, UpdateEvery::Window));
+    check_training(&with_mean_over_time(), bptt(40, LossAt::WindowEnd, UpdateEvery::Sequence));
+    check_training(&with_mean_over_time(), Bptt::full(LossAt::WindowEnd));
 }
 
 #[test]
-fn a_training_step_with_gates() {
-    training_allocates_nothing(&lstm(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
-    training_allocates_nothing(&lstm(), Bptt::full(LossAt::LastValidStep));
-    training_allocates_nothing(&gru(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
-    training_allocates_nothing(&gru(), Bptt::full(LossAt::LastValidStep));
+fn training_of_gated_layers_does_not_allocate() {
+    check_training(&lstm(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
+    check_training(&lstm(), Bptt::full(LossAt::LastValidStep));
+    check_training(&gru(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
+    check_training(&gru(), Bptt::full(LossAt::LastValidStep));
 }
 
 #[test]
-fn a_training_step_with_a_loss_at_every_step() {
-    training_allocates_nothing(&at_every_step(), bptt(40, LossAt::EveryStep, UpdateEvery::Window));
-    training_allocates_nothing(&at_every_step(), Bptt::full(LossAt::EveryStep));
+fn training_with_a_loss_at_every_step_does_not_allocate() {
+    check_training(&at_every_step(), bptt(40, LossAt::EveryStep, UpdateEvery::Window));
+    check_training(&at_every_step(), Bptt::full(LossAt::EveryStep));
 }
 
-/// The same with the fused sigmoid and real targets.
 #[test]
-fn a_training_step_with_real_targets() {
+fn training_with_real_targets_does_not_allocate() {
     for x in batches() {
         let targets = SigmoidCrossEntropy::one_hot(6, &vec![3; x.batch()]);
         let loss = SigmoidCrossEntropy::new(Reduction::Sum);
@@ -154,38 +160,38 @@ fn a_training_step_with_real_targets() {
     }
 }
 
-/// One workspace for batches of other lengths but the same number of sequences: it grows to the largest, once.
+/// The trainer's buffers grow to the longest batch in the first round.
 #[test]
-fn batches_of_changing_length() {
+fn training_on_batches_of_changing_length_does_not_allocate() {
     let (mut model, mut adam) = (with_mean_over_time(), Adam::new());
     let (mut workspace, bptt) = (None, bptt(40, LossAt::WindowEnd, UpdateEvery::Sequence));
     let batches = [[150, 20, 77], [33, 40, 1], [150, 150, 150], [80, 2, 81]]
-        .map(|lengths| Sequences::ragged(&lengths.map(waves)).expect("the same features"));
+        .map(|lengths| Sequences::ragged(&lengths.map(waves)).expect("the features are equal"));
     let (labels, loss) = (Labels::per_sequence(&[0, 1, 2]), SoftmaxCrossEntropy::new(Reduction::MeanOverSteps));
     let mut round = || {
         for x in &batches {
             let update = |model: &mut _, gradients: &mut _| adam.step(model, gradients, 1e-3);
-            bptt.train(&mut model, &loss, x, &labels, &mut workspace, update).expect("fits");
+            bptt.train(&mut model, &loss, x, &labels, &mut workspace, update).expect("the targets fit");
         }
     };
     round();
     assert_eq!(calls_during(round), 0);
 }
 
-/// On one thread of rayon's pool, where both shards run and every call of the allocator is counted.
+/// Runs on a pool of one thread, so that the counter includes the allocations of all shards.
 #[cfg(feature = "rayon")]
 #[test]
-fn a_training_step_in_shards() {
+fn parallel_training_does_not_allocate() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("the thread starts");
     let (mut model, mut adam) = (gru_model(), Adam::new());
     let (x, labels) =
-        (Sequences::ragged(&[150, 20, 77, 1, 140].map(waves)).expect("the same features"), [0, 1, 2, 3, 4]);
+        (Sequences::ragged(&[150, 20, 77, 1, 140].map(waves)).expect("the features are equal"), [0, 1, 2, 3, 4]);
     let (labels, loss) = (Labels::per_sequence(&labels), SoftmaxCrossEntropy::new(Reduction::MeanOverSteps));
     let bptt = bptt(40, LossAt::WindowEnd, UpdateEvery::Window);
     let mut trainer = Some(longhand::Trainer::new(&model, loss, bptt.truncation).in_parallel(&model, 3));
     let mut round = || {
         let update = |model: &mut _, gradients: &mut _| adam.step(model, gradients, 1e-3);
-        bptt.train(&mut model, &loss, &x, &labels, &mut trainer, update).expect("fits");
+        bptt.train(&mut model, &loss, &x, &labels, &mut trainer, update).expect("the targets fit");
     };
     pool.install(|| {
         round();
@@ -194,7 +200,7 @@ fn a_training_step_in_shards() {
 }
 
 #[test]
-fn one_step_at_a_time() {
+fn streaming_does_not_allocate() {
     fn check<M: Streaming<f32, Step = [f32]>>(model: &M) {
         let (mut stream, mut carry) = (Stream::with_features(model, 3), model.carry(1));
         let mut all_finite = true;
@@ -206,13 +212,18 @@ fn one_step_at_a_time() {
         assert!(calls == 0 && all_finite, "{} allocated {calls} times", model.name());
     }
     let g = &mut generator();
-    check(&Elman::new(3, 50, g).then(LastStep).and_then(|chain| chain.then(Linear::new(50, 6, g))).expect("they meet"));
-    check(&Lstm::new(3, 33, g).then(Activation::Tanh).expect("they meet"));
-    check(&Gru::new(3, 33, g).then(Linear::new(33, 6, g)).expect("they meet"));
+    check(
+        &Elman::new(3, 50, g)
+            .then(LastStep)
+            .and_then(|chain| chain.then(Linear::new(50, 6, g)))
+            .expect("the features match"),
+    );
+    check(&Lstm::new(3, 33, g).then(Activation::Tanh).expect("the features match"));
+    check(&Gru::new(3, 33, g).then(Linear::new(33, 6, g)).expect("the features match"));
 }
 
 #[test]
-fn inference() {
+fn inference_does_not_allocate() {
     fn check<M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>>(model: &M) {
         for x in batches() {
             let (mut carry, mut cache) = (model.carry(x.batch()), M::Cache::default());

@@ -1,4 +1,4 @@
-//! One step of a cell back.
+//! The backward step of a cell.
 
 use super::super::group::Group;
 use super::super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
@@ -9,7 +9,7 @@ use super::{Access, Buffers, UnitStep, each_scalar, each_vector};
 use crate::Scalar;
 use crate::layers::recurrent::{Cell, PreActivations};
 
-/// One step back.
+/// A backward step.
 pub(crate) struct BackwardStep<'a, C: Cell, T: Copy> {
     buffers: Buffers<'a, C, T>,
     /// The first kept values.
@@ -19,12 +19,12 @@ pub(crate) struct BackwardStep<'a, C: Cell, T: Copy> {
     d_output: *const T,
     /// The gradients of the input's part of the pre-activations.
     d_input_part: *mut T,
-    /// The gradients of the state's part, if it is apart.
+    /// The gradients of the state's part, if the cell keeps it separate.
     d_state_part: *mut T,
 }
 
 impl<'a, C: Cell, T: Scalar> BackwardStep<'a, C, T> {
-    /// A step of `columns` sequences back. The states and their gradients are given next.
+    /// Creates a step of `columns` sequences. Add the states and their gradients before running the step.
     pub(crate) fn new(
         cell: C,
         shape: (usize, usize),
@@ -50,16 +50,21 @@ impl<'a, C: Cell, T: Scalar> BackwardStep<'a, C, T> {
         }
     }
 
-    /// The next state before the step, and the gradient of the state after it, which is replaced.
+    /// Adds the next state: its values before the step, and the gradient of its values after the step, which the step
+    /// replaces.
     pub(crate) fn state(&mut self, before: &'a [T], d_state: &'a mut [T]) {
         self.buffers.check(before.len(), 1);
         self.buffers.check(d_state.len(), 1);
         self.buffers.state(before.as_ptr(), d_state.as_mut_ptr());
     }
 
-    /// Runs the step. Columns that are not valid are left as they are.
+    /// Runs the step. Invalid columns are unchanged.
     pub(crate) fn run(&self) {
-        assert_eq!(self.buffers.states, Buffers::<C, T>::STATES, "a step needs all states of its cell");
+        assert_eq!(
+            self.buffers.states,
+            Buffers::<C, T>::STATES,
+            "all states of the cell must be added before the step"
+        );
         let set = InstructionSet::best();
         if !by_precision(set, self, run::<f32>, run::<f64>) {
             each_scalar(self);

@@ -1,4 +1,4 @@
-//! One step of a cell forward.
+//! The forward step of a cell.
 
 use super::super::group::Group;
 use super::super::instruction_set::{InstructionSet, Kernel, OverScalar, by_precision, run};
@@ -9,12 +9,12 @@ use super::{Access, Buffers, Gates, UnitStep, each_scalar, each_vector};
 use crate::Scalar;
 use crate::layers::recurrent::{Cell, PreActivations};
 
-/// One step forward.
+/// A forward step.
 pub(crate) struct ForwardStep<'a, C: Cell, T: Copy> {
     buffers: Buffers<'a, C, T>,
-    /// The pre-activations, and in their place the first kept values.
+    /// The pre-activations, which the step replaces by the first kept values.
     gates: *mut T,
-    /// The state's part of the pre-activations, if it is apart.
+    /// The state's part of the pre-activations, if the cell keeps it separate.
     state_part: *const T,
     /// The other kept values.
     extra: *mut T,
@@ -23,8 +23,8 @@ pub(crate) struct ForwardStep<'a, C: Cell, T: Copy> {
 }
 
 impl<'a, C: Cell, T: Scalar> ForwardStep<'a, C, T> {
-    /// A step of `columns` sequences; `valid` has a mark for each of them, or none if all are valid. `output` is left out if
-    /// the cell keeps it. The states are given next.
+    /// Creates a step of `columns` sequences. `valid` has one mark per sequence, or none if all are valid. `output`
+    /// must be `None` if the cell keeps its output. Add the states before running the step.
     pub(crate) fn new(
         cell: C,
         shape: (usize, usize),
@@ -40,7 +40,7 @@ impl<'a, C: Cell, T: Scalar> ForwardStep<'a, C, T> {
         if Buffers::<C, T>::APART {
             buffers.check(state_part.len(), Buffers::<C, T>::GATES);
         }
-        assert!(output.is_some() != C::KEEPS_OUTPUT, "a cell that keeps its output has no other");
+        assert!(output.is_some() != C::KEEPS_OUTPUT, "there must be an output buffer unless the cell keeps its output");
         let output = output.map_or(core::ptr::null_mut(), |output| {
             buffers.check(output.len(), 1);
             output.as_mut_ptr()
@@ -54,28 +54,32 @@ impl<'a, C: Cell, T: Scalar> ForwardStep<'a, C, T> {
         }
     }
 
-    /// The next state: before the step, and where it goes after it.
+    /// Adds the next state: its values before the step, and the buffer for its values after the step.
     pub(crate) fn state(&mut self, before: &'a [T], after: &'a mut [T]) {
         self.buffers.check(before.len(), 1);
         self.buffers.check(after.len(), 1);
         self.buffers.state(before.as_ptr(), after.as_mut_ptr());
     }
 
-    /// The next state, which the step replaces.
+    /// Adds the next state, which the step replaces.
     pub(crate) fn state_in_place(&mut self, state: &'a mut [T]) {
         self.buffers.check(state.len(), 1);
         let state = state.as_mut_ptr();
         self.buffers.state(state.cast_const(), state);
     }
 
-    /// Runs the step. Columns that are not valid are left as they are.
+    /// Runs the step. Invalid columns are unchanged.
     pub(crate) fn run(&self) {
         self.run_on(InstructionSet::best());
     }
 
-    /// The same on one instruction set, which this processor must have.
+    /// Runs the step on an instruction set, which this processor must support.
     pub(super) fn run_on(&self, instruction_set: InstructionSet) {
-        assert_eq!(self.buffers.states, Buffers::<C, T>::STATES, "a step needs all states of its cell");
+        assert_eq!(
+            self.buffers.states,
+            Buffers::<C, T>::STATES,
+            "all states of the cell must be added before the step"
+        );
         if !by_precision(instruction_set, self, run::<f32>, run::<f64>) {
             each_scalar(self);
         }

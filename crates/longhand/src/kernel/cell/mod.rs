@@ -1,4 +1,4 @@
-//! One step of a cell over the units of a batch: loads, the cell's equations, stores.
+//! One step of a cell over the units of a batch: loads, the cell's equations and stores.
 //!
 //! A buffer with several values per unit stores them in bands, one below the other in each column: for an LSTM's gates,
 //! `units` rows of `i`, then `units` rows of `f`, and so on.
@@ -21,17 +21,19 @@ use core::marker::PhantomData;
 /// The gates of a cell's pre-activations.
 type Gates<C, V> = <<C as Cell>::PreActivations<V> as PreActivations<V>>::Gates;
 
-/// The buffers of one step that both directions use, as pointers whose bounds were checked.
+/// The buffers of a step that both directions use, as pointers with checked bounds.
 struct Buffers<'a, C: Cell, T: Copy> {
     cell: C,
     /// One validity mark per column, or none if all are valid.
     valid: &'a [bool],
     units: usize,
     columns: usize,
+    /// The states before the step.
     before: C::States<*const T>,
-    /// The states after the step, or their gradients, which are replaced by those before it.
+    /// The states after the step. In the backward direction, their gradients, which the step replaces by the gradients
+    /// of the states before it.
     after: C::States<*mut T>,
-    /// States that have their pointers.
+    /// Number of states whose pointers are set.
     states: usize,
     borrowed: PhantomData<(&'a [T], &'a mut [T])>,
 }
@@ -64,7 +66,7 @@ impl<'a, C: Cell, T: Copy> Buffers<'a, C, T> {
         self.states += 1;
     }
 
-    /// Rows and columns of the pass: one long column where all values of a unit lie in buffers of their own.
+    /// Rows and columns of the pass. If each value of a unit has its own buffer, the pass is one long column.
     #[inline(always)]
     fn shape(&self) -> (usize, usize) {
         let contiguous = Self::GATES == 1 && Self::EXTRA <= 1 && self.valid.is_empty();
@@ -79,7 +81,11 @@ impl<'a, C: Cell, T: Copy> Buffers<'a, C, T> {
     /// Panics unless a buffer has `bands` values for each unit of each column.
     #[inline(always)]
     fn check(&self, length: usize, bands: usize) {
-        assert_eq!(length, size(size(bands, self.units), self.columns), "a buffer of a step is not whole");
+        assert_eq!(
+            length,
+            size(size(bands, self.units), self.columns),
+            "a buffer of a step must have one value per band, unit and column"
+        );
     }
 }
 
@@ -87,24 +93,24 @@ impl<'a, C: Cell, T: Copy> Buffers<'a, C, T> {
 trait UnitStep<T: Scalar> {
     /// Rows and columns of the pass.
     fn shape(&self) -> (usize, usize);
-    /// Whether a column is to be run.
+    /// Whether a column is valid. The other columns are skipped.
     fn is_valid(&self, column: usize) -> bool;
-    /// The equations for the units from `row` of a column on.
+    /// Computes the equations for the units of a column, starting at `row`.
     ///
     /// # Safety
-    /// The rows that `access` reaches from `row` on exist.
+    /// The rows that `access` loads and stores, starting at `row`, must exist.
     unsafe fn equations<A: Access<T>>(&self, column: usize, row: usize, access: A);
 }
 
-/// How the numbers of some rows are loaded and stored.
+/// Loads and stores the values of some rows.
 trait Access<T: Scalar>: Copy {
     type Value: Real<Scalar = T>;
     fn zero(self) -> Self::Value;
     /// # Safety
-    /// The rows can be read.
+    /// The rows must be readable.
     unsafe fn load(self, from: *const T) -> Self::Value;
     /// # Safety
-    /// The rows can be written.
+    /// The rows must be writable.
     unsafe fn store(self, to: *mut T, value: Self::Value);
 }
 
@@ -171,7 +177,7 @@ impl<T: Scalar + Precision, V: Vector<T>> Access<T> for FirstRows<(V::Token, Pha
     }
 }
 
-/// Runs a step on plain scalars of any kind.
+/// Runs a step on plain scalars of any type.
 fn each_scalar<T: Scalar>(step: &impl UnitStep<T>) {
     let (rows, columns) = step.shape();
     for column in (0..columns).filter(|&column| step.is_valid(column)) {
@@ -191,7 +197,7 @@ fn each_vector<T: Scalar + Precision, V: Vector<T>>(step: &impl UnitStep<T>, tok
             continue;
         }
         let mut row = 0;
-        // SAFETY: whole vectors of rows, and the rows of the last one, exist.
+        // SAFETY: the rows of whole vectors exist, and so do the first rows of the last vector.
         unsafe {
             while row + V::LANES <= rows {
                 step.equations(column, row, WholeVector((token, PhantomData::<V>)));

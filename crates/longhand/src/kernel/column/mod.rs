@@ -1,10 +1,13 @@
 //! Products with one column, which each step of a single sequence needs, forward and backward.
 //!
-//! Each weight is used once, so the time is that of reading the weights. They are stored in the order in which they are read, in
-//! whole vectors. Most rows are stored in panels of several vectors, as many as there are registers for their sums. If only a few rows
-//! are left below the last whole vector, they are stored row by row: of 50 rows, the last 2 would need a vector of 16 lanes for each
-//! column. The forward and the backward product read the same weights. Forward, each row of a panel is a lane, and a row that is
-//! stored separately is summed over its lanes at the end. Backward, it is the other way round.
+//! Each weight is used once, so loading the weights determines the time. They are stored in whole vectors, in the order
+//! in which they are read. Most rows are stored in panels of several vectors, limited by the registers for their sums.
+//! If only a few rows remain below the last whole vector, they are stored separately, row by row: of 50 rows, the last
+//! 2 would need a vector of 16 lanes for each column.
+//!
+//! The forward and the backward product read the same weights. In the forward product, each row of a panel is a lane,
+//! and the lanes of a separate row are summed at the end. In the backward product, the lanes of a panel are summed, and
+//! those of a separate row are elements of the result.
 
 mod once;
 mod product;
@@ -42,7 +45,7 @@ impl<T: Scalar> PackedForColumn<T> {
         self.pack_for(a, InstructionSet::best());
     }
 
-    /// The same for one instruction set, which this processor must have.
+    /// Packs the elements of `a` for `instruction_set`, which this processor must support.
     pub(super) fn pack_for(&mut self, a: Operand<'_, T>, instruction_set: InstructionSet) {
         (self.rows, self.columns, self.instruction_set) = (a.rows, a.columns, instruction_set);
         let layout = Layout::new(a.rows, a.columns, lanes::<T>(instruction_set));
@@ -57,15 +60,15 @@ impl<T: Scalar> PackedForColumn<T> {
 /// The order of the elements: first the panels, then the separate rows, each padded to whole vectors.
 #[derive(Clone, Copy)]
 struct Layout {
-    /// Vectors of rows in all panels together.
+    /// Number of vectors of rows in all panels.
     vectors: usize,
     /// Number of separate rows, which are the last ones.
     lone_rows: usize,
-    /// Elements from one of these to the next.
+    /// Number of elements from one separate row to the next.
     lone_length: usize,
-    /// Elements before the first of them.
+    /// Number of elements before the first separate row.
     lone_start: usize,
-    /// Elements in all, with those beyond the last column that may be read.
+    /// Number of elements, including those beyond the last column that may be read.
     length: usize,
 }
 
@@ -88,16 +91,16 @@ impl Layout {
 /// Largest number of vectors of rows in a panel of any instruction set.
 const MOST_VECTORS: usize = 8;
 
-/// Largest number of vectors of rows in a panel: their sums fill half of the registers. Weights that do not fit in the first-level
-/// cache use half as many, which is a few per cent faster.
+/// Largest number of vectors of rows in a panel. Their sums fill half of the registers. Panels of weights that exceed
+/// the first-level cache have half as many vectors, which is a few per cent faster.
 #[inline(always)]
 fn most_vectors<T: Precision, V: Vector<T>>(rows: usize, columns: usize) -> usize {
     const FIRST_LEVEL_CACHE: usize = 48 * 1024;
     if rows * columns * size_of::<T>() > FIRST_LEVEL_CACHE { V::TILE_VECTORS } else { 2 * V::TILE_VECTORS }
 }
 
-/// Runs code with the number of vectors in a panel as a constant. The conditions are constants: sizes that a vector
-/// does not use are not compiled.
+/// Runs code with the number of vectors in a panel as a constant. The conditions are constants, so sizes that a vector
+/// type does not use are not compiled.
 macro_rules! by_height {
     ($vector:ident, $vectors:expr, $height:ident => $work:expr) => {
         by_height!(@ $vector, $vectors, $height, $work, 1 2 3 4 5 6 7 8)
@@ -130,9 +133,9 @@ impl<T: Precision> Kernel<T> for PanelsAndRows<'_, T> {
     fn run<V: Vector<T>>(&self, token: V::Token) {
         let &PanelsAndRows(&Packing { to, room, from, rows, columns, row_stride, column_stride, .. }) = self;
         let layout = Layout::new(rows, columns, V::LANES);
-        assert!(room >= layout.length, "the panels of a matrix do not fit");
-        // SAFETY: there is room for the whole layout, and the operand is whole. Four rows are read at once where there are
-        // four, and columns beyond the last read that one again.
+        assert!(room >= layout.length, "the buffer is too short for the panels of a matrix");
+        // SAFETY: the whole layout fits, and the operand's bounds were checked. Four rows are read at once only if
+        // there are four, and columns beyond the last one read the last one.
         unsafe {
             let mut vector = 0;
             while vector < layout.vectors {
@@ -153,7 +156,7 @@ impl<T: Precision> Kernel<T> for PanelsAndRows<'_, T> {
                 return;
             }
             if row_stride == 1 && rows >= LONE_ROWS {
-                // The last four rows, of which the last ones are wanted, as columns of what lies contiguously.
+                // Loads the last four rows as columns of the transpose, and stores the separate ones.
                 let last = from.add(rows - LONE_ROWS);
                 for column in (0..columns).step_by(V::LANES) {
                     let count = V::LANES.min(columns - column);
@@ -173,7 +176,8 @@ impl<T: Precision> Kernel<T> for PanelsAndRows<'_, T> {
                     }
                 }
             }
-            // Zeros beyond the last column, where the product multiplies them with zeros: infinity times zero is NaN.
+            // Zeros beyond the last column, because the product multiplies these elements by zero, and infinity times
+            // zero is NaN.
             for row in 0..layout.lone_rows {
                 for column in columns..layout.lone_length {
                     *lone.add(row * layout.lone_length + column) = T::default();

@@ -1,7 +1,8 @@
-//! `out = A b` for weights that are read once. Reads the weights in place: packing would cost more than a single product.
+//! `out = A b` for weights that are read once. Reads the weights in place, because packing would cost more than a
+//! single product.
 //!
-//! If another column follows in memory, the last rows of a column are read as a whole vector; the lanes that belong to the next
-//! column are not written to the result.
+//! If another column follows in memory, the last rows of a column are read as a whole vector. The lanes that belong to
+//! the next column are not written to the result.
 
 use super::product::sums_a_row;
 use crate::Scalar;
@@ -12,12 +13,12 @@ use crate::kernel::product::{Accumulate, plain, put_rows};
 use crate::kernel::vector::Vector;
 use core::marker::PhantomData;
 
-/// `out = a b` or `out += a b` for one column `b`, where the columns of `a` lie contiguously.
+/// Computes `out = a b` or `out += a b` for one column `b`. The columns of `a` must be contiguous.
 pub(crate) fn product_once<T: Scalar>(out: &mut [T], accumulate: Accumulate<'_, T>, a: Operand<'_, T>, b: &[T]) {
     product_once_for(InstructionSet::best(), out, accumulate, a, b);
 }
 
-/// The same on one instruction set, which this processor must have.
+/// Computes the product on `instruction_set`, which this processor must support.
 pub(in crate::kernel) fn product_once_for<T: Scalar>(
     instruction_set: InstructionSet,
     out: &mut [T],
@@ -25,15 +26,16 @@ pub(in crate::kernel) fn product_once_for<T: Scalar>(
     a: Operand<'_, T>,
     b: &[T],
 ) {
-    assert_eq!(a.columns, b.len(), "the inner dimensions of a product differ");
-    assert_eq!(a.row_stride, 1, "a column does not lie contiguously");
+    assert_eq!(a.columns, b.len(), "the inner dimensions of a product must be equal");
+    assert_eq!(a.row_stride, 1, "each column must be contiguous");
     if a.columns == 0 {
-        // Nothing of the matrix can be read then.
+        // The matrix has no elements to read.
         plain(out, accumulate, a, Operand::new(b, 0, 1));
         return;
     }
-    let length = size(a.columns - 1, a.column_stride).checked_add(a.rows).expect("a length fits in usize");
-    assert!(out.len() >= a.rows && a.values.len() >= length, "an operand is not whole");
+    let length =
+        size(a.columns - 1, a.column_stride).checked_add(a.rows).expect("the size of an operand must fit in usize");
+    assert!(out.len() >= a.rows && a.values.len() >= length, "an operand is too short for the product");
     let out_pointer = out.as_mut_ptr();
     let product = Once {
         out: out_pointer,
@@ -51,13 +53,13 @@ pub(in crate::kernel) fn product_once_for<T: Scalar>(
     }
 }
 
-/// The operands, as pointers whose bounds were checked.
+/// The operands, as pointers with checked bounds.
 struct Once<'a, T> {
     out: *mut T,
-    /// The values that the result starts from.
+    /// Initial values of the result, to which the product is added.
     start: Option<*const T>,
     a: *const T,
-    /// Elements of the matrix, from the first to the last.
+    /// Number of elements in memory from the first to the last one of the matrix.
     length: usize,
     rows: usize,
     columns: usize,
@@ -104,13 +106,14 @@ impl<T: Precision> Kernel<T> for Once<'_, T> {
 }
 
 impl<T: Precision> Once<'_, T> {
-    /// `HEIGHT` vectors of rows from `row` on: a row is a lane.
+    /// Computes `HEIGHT` vectors of rows, starting at `row`. Each row is a lane.
     ///
     /// # Safety
-    /// The last of these vectors has at least one row, and the operands are whole.
+    /// The last of these vectors must have at least one row, and the operands' bounds must have been checked.
     #[inline(always)]
     unsafe fn down_columns<V: Vector<T>, const HEIGHT: usize, const SETS: usize>(&self, token: V::Token, row: usize) {
-        // SAFETY: in the first `within` columns whole vectors lie inside the matrix; in the others only its rows are read.
+        // SAFETY: in the first `within` columns, whole vectors lie inside the matrix. In the others, only the matrix's
+        // rows are read.
         unsafe {
             let mut sums = [[V::splat(token, T::default()); HEIGHT]; SETS];
             let (rows, last) = (self.rows - row, (HEIGHT - 1) * V::LANES);

@@ -1,6 +1,7 @@
 //! `out = A b` or `out += A b`.
 //!
-//! A panel has few independent sums, so each row has several, one for every other column, which are added at the end.
+//! A panel has few rows, so each row has several independent sums, to which the columns contribute in turn. These sums
+//! are added at the end.
 
 use super::{Layout, PackedForColumn, by_height, most_vectors};
 use crate::Scalar;
@@ -12,10 +13,10 @@ use crate::kernel::vector::Vector;
 use core::marker::PhantomData;
 
 impl<T: Scalar> PackedForColumn<T> {
-    /// `out = self * b` or `out += self * b` for one column `b`. If `b` has no elements, the result is the bias alone.
+    /// Computes `out = self * b` or `out += self * b` for one column `b`. If `b` has no elements, the product is zero.
     pub(crate) fn product(&self, out: &mut [T], accumulate: Accumulate<'_, T>, b: &[T]) {
-        assert_eq!(self.columns, b.len(), "the inner dimensions of a product differ");
-        assert!(out.len() >= self.rows, "the result of a product does not fit");
+        assert_eq!(self.columns, b.len(), "the inner dimensions of a product must be equal");
+        assert!(out.len() >= self.rows, "the result is too short for the product");
         let values = self.values.values();
         let out_pointer = out.as_mut_ptr();
         let product = Product {
@@ -34,13 +35,13 @@ impl<T: Scalar> PackedForColumn<T> {
     }
 }
 
-/// The operands, as pointers whose bounds were checked.
+/// The operands, as pointers with checked bounds.
 struct Product<'a, T> {
     out: *mut T,
-    /// The values that the result starts from.
+    /// Initial values of the result, to which the product is added.
     start: Option<*const T>,
     a: *const T,
-    /// Elements of the packed matrix.
+    /// Number of elements of the packed matrix.
     a_length: usize,
     rows: usize,
     columns: usize,
@@ -66,9 +67,10 @@ impl<T: Precision> Kernel<T> for Product<'_, T> {
     #[inline(always)]
     fn run<V: Vector<T>>(&self, token: V::Token) {
         let layout = Layout::new(self.rows, self.columns, V::LANES);
-        assert!(self.a_length >= layout.length, "the panels of a product are not whole");
+        assert!(self.a_length >= layout.length, "the panels are too short for the product");
         let mut vector = 0;
-        // SAFETY: `PackedForColumn::product` checked the bounds of the operands; panels are padded to whole vectors.
+        // SAFETY: `PackedForColumn::product` checked the bounds of the operands, and panels are padded to whole
+        // vectors.
         unsafe {
             if layout.lone_rows > 0 {
                 self.lone_rows::<V>(token, &layout);
@@ -94,13 +96,13 @@ pub(super) const fn sums_a_row(vectors: usize) -> usize {
 }
 
 impl<T: Precision> Product<'_, T> {
-    /// The rows of a panel of `HEIGHT` vectors from `row` on, with `SETS` sums each.
+    /// Computes the rows of the panel of `HEIGHT` vectors that starts at `row`, with `SETS` sums per row.
     ///
     /// # Safety
-    /// There is such a panel, and its last vector has at least one row.
+    /// There must be such a panel, and its last vector must have at least one row.
     #[inline(always)]
     unsafe fn panel<V: Vector<T>, const HEIGHT: usize, const SETS: usize>(&self, token: V::Token, row: usize) {
-        // SAFETY: a panel has `HEIGHT` vectors for each column, and the right operand an element.
+        // SAFETY: a panel has `HEIGHT` vectors for each column, and the right operand has one element for each column.
         unsafe {
             let mut sums = [[V::splat(token, T::default()); HEIGHT]; SETS];
             let (mut a, mut b) = (self.a.add(row * self.columns), self.b);
@@ -133,13 +135,14 @@ impl<T: Precision> Product<'_, T> {
         }
     }
 
-    /// The rows that are stored row by row.
+    /// Computes the rows that are stored separately.
     ///
     /// # Safety
-    /// The packed matrix has this layout.
+    /// The packed matrix must have this layout.
     #[inline(always)]
     unsafe fn lone_rows<V: Vector<T>>(&self, token: V::Token, layout: &Layout) {
-        // SAFETY: these rows are padded to whole vectors; of the right operand and the result only their elements are used.
+        // SAFETY: these rows are padded to whole vectors, and only elements of the right operand and of the result are
+        // accessed.
         unsafe {
             let mut sums = [V::splat(token, T::default()); super::LONE_ROWS];
             let lone = self.a.add(layout.lone_start);
@@ -154,7 +157,8 @@ impl<T: Precision> Product<'_, T> {
                 column += V::LANES;
             }
             let first = self.rows - layout.lone_rows;
-            // Accumulate in registers: a wide load that follows narrow stores to the same bytes stalls (no store forwarding).
+            // Accumulate in registers: a wide load that follows narrow stores to the same bytes stalls (no store
+            // forwarding).
             V::put_sums(sums, self.start.map(|start| start.add(first)), self.out.add(first), layout.lone_rows);
         }
     }

@@ -1,9 +1,9 @@
-//! `out += A' b`, from the same panels.
+//! `out += A' b`, from the panels of `A`.
 //!
-//! Element `j` of the result is the sum down column `j` of the matrix, element by element with the right operand. The
-//! right operand stays in registers, each column of a panel is read once, and the lanes of as many columns as a vector
-//! has are added up together. To pack the transpose would cost more than it saves: a window has few steps, and the panels
-//! are in the cache already.
+//! Element `j` of the result is the dot product of column `j` of the matrix and the right operand. The right operand
+//! stays in registers, and each column of a panel is read once. The lanes of `LANES` columns are summed together.
+//! Packing the transpose would cost more than it saves, because a window has few steps and the panels are already in
+//! the cache.
 
 use super::{Layout, PackedForColumn, by_height, most_vectors};
 use crate::Scalar;
@@ -15,9 +15,9 @@ use crate::kernel::vector::{MOST_LANES, Vector};
 use core::marker::PhantomData;
 
 impl<T: Scalar> PackedForColumn<T> {
-    /// `out += self' * b` for one column `b`. What the panels hold below the last row meets a zero of `b`.
+    /// Computes `out += self' * b` for one column `b`. The panels' padding below the last row is multiplied by zero.
     pub(crate) fn add_transposed_product(&self, out: &mut [T], b: &[T]) {
-        assert_eq!((self.columns, self.rows), (out.len(), b.len()), "the dimensions of a product differ");
+        assert_eq!((self.columns, self.rows), (out.len(), b.len()), "the dimensions of a product must be equal");
         let values = self.values.values();
         let product = Transposed {
             out: out.as_mut_ptr(),
@@ -35,11 +35,11 @@ impl<T: Scalar> PackedForColumn<T> {
     }
 }
 
-/// The operands, as pointers whose reach was checked.
+/// The operands, as pointers with checked bounds.
 struct Transposed<'a, T> {
     out: *mut T,
     a: *const T,
-    /// Elements of the packed matrix.
+    /// Number of elements of the packed matrix.
     a_length: usize,
     rows: usize,
     columns: usize,
@@ -65,9 +65,9 @@ impl<T: Precision> Kernel<T> for Transposed<'_, T> {
     #[inline(always)]
     fn run<V: Vector<T>>(&self, token: V::Token) {
         let layout = Layout::new(self.rows, self.columns, V::LANES);
-        assert!(self.a_length >= layout.length, "the panels of a product are not whole");
+        assert!(self.a_length >= layout.length, "the panels are too short for the product");
         let mut vector = 0;
-        // SAFETY: `add_transposed_product` checked how far the operands reach; panels are padded to whole vectors.
+        // SAFETY: `add_transposed_product` checked the bounds of the operands, and panels are padded to whole vectors.
         unsafe {
             if layout.lone_rows > 0 {
                 self.lone_rows::<V>(token, &layout);
@@ -82,14 +82,14 @@ impl<T: Precision> Kernel<T> for Transposed<'_, T> {
 }
 
 impl<T: Precision> Transposed<'_, T> {
-    /// Adds the part of a panel of `HEIGHT` vectors from `row` on to the result.
+    /// Adds the contribution of the panel of `HEIGHT` vectors that starts at `row` to the result.
     ///
     /// # Safety
-    /// There is such a panel, and its last vector has at least one row.
+    /// There must be such a panel, and its last vector must have at least one row.
     #[inline(always)]
     unsafe fn panel<V: Vector<T>, const HEIGHT: usize>(&self, token: V::Token, row: usize) {
-        // SAFETY: a panel has `HEIGHT` vectors for each column, behind its last column the buffer goes on for a vector of
-        // columns (`Layout::length`), and of the right operand and the result only their elements are used.
+        // SAFETY: a panel has `HEIGHT` vectors for each column. After its last column, the buffer continues for a
+        // vector of columns (`Layout::length`). Only elements of the right operand and of the result are accessed.
         unsafe {
             let zero = V::splat(token, T::default());
             let (panel, mut b) = (self.a.add(row * self.columns), [zero; HEIGHT]);
@@ -97,8 +97,8 @@ impl<T: Precision> Transposed<'_, T> {
                 let row = row + i * V::LANES;
                 b[i] = V::load_up_to(token, self.b.add(row), self.rows - row);
             }
-            // Down column `column + j` of the panel, element by element with the right operand. Some may lie beyond the last
-            // column, where the buffer goes on: what comes of them is not shown.
+            // Multiplies column `column + j` of the panel by the right operand, and sums over vectors. Results of
+            // columns beyond the last one are discarded.
             macro_rules! down {
                 ($from:ident + $j:literal) => {{
                     let from = $from.add($j * HEIGHT * V::LANES);
@@ -109,7 +109,7 @@ impl<T: Precision> Transposed<'_, T> {
                     sum
                 }};
             }
-            // Not a loop, so that the sums stay in registers.
+            // Not a loop, because only sums with constant indices stay in registers.
             macro_rules! each {
                 ($from:ident, $sums:ident: $($j:literal)*) => {
                     $(if $j < V::LANES {
@@ -139,13 +139,14 @@ impl<T: Precision> Transposed<'_, T> {
         }
     }
 
-    /// Adds the part of the rows that are stored row by row.
+    /// Adds the contribution of the rows that are stored separately.
     ///
     /// # Safety
-    /// The packed matrix has this layout.
+    /// The packed matrix must have this layout.
     #[inline(always)]
     unsafe fn lone_rows<V: Vector<T>>(&self, token: V::Token, layout: &Layout) {
-        // SAFETY: these rows are padded to whole vectors; of the right operand and the result only their elements are used.
+        // SAFETY: these rows are padded to whole vectors, and only elements of the right operand and of the result are
+        // accessed.
         unsafe {
             let lone = self.a.add(layout.lone_start);
             let b = self.b.add(self.rows - layout.lone_rows);

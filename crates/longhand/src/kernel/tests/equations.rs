@@ -1,6 +1,6 @@
-//! Equations on every instruction set, against the same on one scalar at a time.
+//! Equations on every instruction set, against scalar code.
 
-use super::{bits, reals, whole};
+use super::{bits, integers, reals};
 use crate::Scalar;
 use crate::kernel::equations::{Equations, bands, bands_mut, compiled_here, each_column};
 use crate::kernel::instruction_set::InstructionSet;
@@ -10,20 +10,20 @@ use alloc::vec::Vec;
 use core::marker::PhantomData;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-/// Everything that rounds the same way however wide a vector is.
+/// All operations whose rounding does not depend on the width of the vector.
 #[derive(Clone, Copy)]
-struct Everything<T>(T);
+struct ExactOperations<T>(T);
 
-compiled_here!(Everything<T>, 2, 3);
+compiled_here!(ExactOperations<T>, 2, 3);
 
-impl<T: Scalar> Equations<T, 2, 3> for Everything<T> {
+impl<T: Scalar> Equations<T, 2, 3> for ExactOperations<T> {
     fn apply<V: Real<Scalar = T>>(self, [a, b]: [V; 2], [x, y, z]: [V; 3]) -> [V; 3] {
         let constant = a.constant(self.0);
         [a * b + constant / (x - constant), (a * a + y).sqrt().min(b.max(constant)), z.where_positive(a - z)]
     }
 }
 
-/// The same, written out.
+/// Scalar code for `ExactOperations`.
 fn expected<T: Scalar>(constant: T, [a, b]: [T; 2], [x, y, z]: [T; 3]) -> [T; 3] {
     let root = (a * a + y).sqrt();
     let largest = if b > constant { b } else { constant };
@@ -61,7 +61,7 @@ fn check_flushes<T: Scalar>(smallest_kept: f64, smallest_normal: f64) {
                     as_real(x).clamp(-largest, largest),
                 ];
                 for (given, expected) in given.iter().zip(expected) {
-                    // Adding zero makes minus zero zero: the sign of a flushed number does not matter.
+                    // Adding zero turns minus zero into zero, because the sign of a flushed number does not matter.
                     let (given, expected) = (as_real(given[lane]) + 0.0, expected + 0.0);
                     assert_eq!(given.to_bits(), expected.to_bits(), "{set:?}: {x}, lane {lane}");
                 }
@@ -72,28 +72,28 @@ fn check_flushes<T: Scalar>(smallest_kept: f64, smallest_normal: f64) {
             let [[kept], [normal], [clamped]] = given.each_mut().map(|given| bands_mut(given, 1, 1));
             each_column(set, &[], Flushes, bands::<1, _>(&[x], 1, 1), [kept, normal, clamped]);
             let [[kept], [normal], [clamped]] = given;
-            assert_eq!(bits(&[kept, normal]), bits(&[x, x]), "{set:?}: {x} is kept");
-            assert!(as_real(clamped).is_nan(), "{set:?}: the clamp hides {x}");
+            assert_eq!(bits(&[kept, normal]), bits(&[x, x]), "{set:?}: {x} must be unchanged");
+            assert!(as_real(clamped).is_nan(), "{set:?}: {x} must become NaN");
         }
     }
 }
 
 /// The square of the smallest number that is kept is the smallest normal number.
 #[test]
-fn flushes_keep_what_has_a_normal_square() {
+fn flushes_keep_numbers_with_a_normal_square() {
     check_flushes::<f32>(f64::from(f32::from_bits((127 - 63) << 23)), f64::from(f32::MIN_POSITIVE));
     check_flushes::<f64>(f64::from_bits((1023 - 511) << 52), f64::MIN_POSITIVE);
 }
 
-/// Bands of a matrix and whole matrices, with and without marks, at every number of rows to 70: every row of every valid
-/// column means what is written out, and nothing else is touched.
+/// Bands of a matrix and whole matrices, with and without marks, with 0 to 70 rows. Every row of every valid column
+/// must equal the scalar result, and no other element may change.
 fn check_bands<T: Scalar>() {
     let g = &mut ChaCha8Rng::seed_from_u64(4);
     let constant = real::<T>(-2.5);
     for rows in 0..=70 {
         for (columns, valid) in [(1, Vec::new()), (3, Vec::new()), (3, alloc::vec![true, false, true])] {
             let (a, x) = (reals::<T>(rows * columns, g), reals::<T>(rows * columns, g));
-            // The band b lies in the middle of three, y and z lie one below the other.
+            // The band b is the second of three. The band z is below the band y.
             let (b, yz) = (reals::<T>(3 * rows * columns, g), reals::<T>(2 * rows * columns, g));
             let yz: Vec<T> = yz.into_iter().map(|y| y + T::one()).collect();
             for set in InstructionSet::available() {
@@ -101,7 +101,7 @@ fn check_bands<T: Scalar>() {
                 let ([of_a], [_, of_b, _]) = (bands(&a, rows, columns), bands(&b, rows, columns));
                 let ([of_x], [of_y, of_z]) =
                     (bands_mut(&mut new_x, rows, columns), bands_mut(&mut new_yz, rows, columns));
-                each_column(set, &valid, Everything(constant), [of_a, of_b], [of_x, of_y, of_z]);
+                each_column(set, &valid, ExactOperations(constant), [of_a, of_b], [of_x, of_y, of_z]);
                 for (column, row) in (0..columns).flat_map(|column| (0..rows).map(move |row| (column, row))) {
                     let (i, y) = (column * rows + row, 2 * column * rows + row);
                     let before = [x[i], yz[y], yz[y + rows]];
@@ -117,14 +117,14 @@ fn check_bands<T: Scalar>() {
 }
 
 #[test]
-fn bands_of_matrices() {
+fn equations_on_bands_equal_scalar_code() {
     check_bands::<f32>();
     check_bands::<f64>();
 }
 
-/// What holds at every place of a slice, and beyond its end.
+/// Every element of a slice must change, and no element beyond its end.
 #[test]
-fn nothing_beyond_a_slice_is_touched() {
+fn elements_beyond_a_slice_are_unchanged() {
     #[derive(Clone, Copy)]
     struct One;
     compiled_here!(One, 1, 1);
@@ -145,11 +145,11 @@ fn nothing_beyond_a_slice_is_touched() {
     check::<f64>();
 }
 
-fn check_not_a_number<T: Scalar>() {
+fn check_nan<T: Scalar>() {
     #[derive(Clone, Copy)]
-    struct Held<T>(PhantomData<T>);
-    compiled_here!(Held<T>, 0, 2);
-    impl<T: Scalar> Equations<T, 0, 2> for Held<T> {
+    struct Clamped<T>(PhantomData<T>);
+    compiled_here!(Clamped<T>, 0, 2);
+    impl<T: Scalar> Equations<T, 0, 2> for Clamped<T> {
         fn apply<V: Real<Scalar = T>>(self, []: [V; 0], [x, y]: [V; 2]) -> [V; 2] {
             [x.constant(T::zero()).max(x), y.constant(real(-1.0)).max(y.constant(T::one()).min(y))]
         }
@@ -157,22 +157,22 @@ fn check_not_a_number<T: Scalar>() {
     let nan = real::<T>(f64::NAN);
     for set in InstructionSet::available() {
         let mut values = [nan; 38];
-        each_column(set, &[], Held(PhantomData), [], bands_mut(&mut values, 19, 1));
+        each_column(set, &[], Clamped(PhantomData), [], bands_mut(&mut values, 19, 1));
         assert!(values.iter().all(|value| value.to_subset().is_none_or(f64::is_nan)), "{set:?}");
     }
 }
 
 #[test]
-fn not_a_number_stays_not_a_number() {
-    check_not_a_number::<f32>();
-    check_not_a_number::<f64>();
+fn nan_stays_nan() {
+    check_nan::<f32>();
+    check_nan::<f64>();
     assert!(kernel::sum_of_squares(&[f64::NAN; 9], |x| x).is_nan());
 }
 
 fn check_sums<T: Scalar>() {
     let g = &mut ChaCha8Rng::seed_from_u64(5);
     for length in (0..70).chain([128, 129, 1000]) {
-        let (a, b) = (whole::<T>(length, g), whole::<T>(length, g));
+        let (a, b) = (integers::<T>(length, g), integers::<T>(length, g));
         let mut sum = a.clone();
         kernel::add(&mut sum, &b);
         assert!(sum.iter().zip(a.iter().zip(&b)).all(|(&sum, (&a, &b))| sum == a + b));
@@ -182,7 +182,7 @@ fn check_sums<T: Scalar>() {
 }
 
 #[test]
-fn sums_over_slices() {
+fn sums_over_slices_equal_plain_loops() {
     check_sums::<f32>();
     check_sums::<f64>();
 }

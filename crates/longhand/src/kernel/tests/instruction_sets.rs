@@ -1,4 +1,4 @@
-//! Whole layers on every instruction set: the same bits from run to run, and nearly the same from set to set.
+//! Whole layers on every instruction set. Results are bit-identical from run to run, and nearly equal between sets.
 
 use super::bits;
 use crate::kernel::instruction_set::{InstructionSet, with};
@@ -25,7 +25,7 @@ where
     all
 }
 
-/// Over 150 steps, the gradients of two instruction sets differ by less than this part of the largest of them.
+/// Largest difference between the gradients of two instruction sets over 150 steps, relative to the largest gradient.
 const BOUND: f32 = 2e-5;
 
 fn check<L>(recurrent: L)
@@ -33,17 +33,21 @@ where
     L: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
 {
     let g = &mut ChaCha8Rng::seed_from_u64(8);
-    let model = recurrent.then(LastStep).and_then(|chain| chain.then(Linear::new(50, 6, g))).expect("they meet");
+    let model =
+        recurrent.then(LastStep).and_then(|chain| chain.then(Linear::new(50, 6, g))).expect("the features match");
     for batch in [1, 7] {
         let lengths: Vec<usize> = (0..batch).map(|sequence| 150 - 11 * sequence).collect();
-        let layout = Layout::new(150, batch).with_lengths(&lengths).expect("not beyond the end");
+        let layout = Layout::new(150, batch).with_lengths(&lengths).expect("the lengths fit");
         let mut x = Sequences::zeros(3, layout);
-        initialise::uniform(&mut x, -1.0, 1.0, g).expect("ordered");
+        initialise::uniform(&mut x, -1.0, 1.0, g).expect("the bounds are ordered");
         let plain = with(InstructionSet::default(), || gradients(&model, &x));
         let largest = plain.iter().fold(0.0_f32, |largest, gradient| largest.max(gradient.abs()));
         for set in InstructionSet::available() {
             let given = with(set, || gradients(&model, &x));
-            assert!(bits(&given) == bits(&with(set, || gradients(&model, &x))), "{set:?}: other bits the second time");
+            assert!(
+                bits(&given) == bits(&with(set, || gradients(&model, &x))),
+                "{set:?}: a second run must give the same bits"
+            );
             let distance = |(a, b): (&f32, &f32)| (a - b).abs();
             let worst = given.iter().zip(&plain).map(distance).fold(0.0, f32::max);
             assert!(worst <= BOUND * largest, "{}, {set:?}, batch {batch}: {:e}", model.name(), worst / largest);
@@ -52,7 +56,7 @@ where
 }
 
 #[test]
-fn layers_on_every_instruction_set() {
+fn gradients_agree_on_every_instruction_set() {
     let g = &mut ChaCha8Rng::seed_from_u64(9);
     check(Elman::new(3, 50, g));
     check(Lstm::new(3, 50, g));

@@ -1,4 +1,4 @@
-//! The kernels against plain loops, on every instruction set that this processor has.
+//! The kernels against plain loops, on every instruction set that this processor supports.
 
 mod equations;
 mod exponentials;
@@ -11,12 +11,12 @@ use alloc::vec::Vec;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// Whole numbers from -4 to 4, so that every sum is exact in any order, whatever is fused.
-fn whole<T: Scalar>(count: usize, generator: &mut ChaCha8Rng) -> Vec<T> {
+/// Random integers from -4 to 4, whose sums are exact in any order, with or without fused multiply-add.
+fn integers<T: Scalar>(count: usize, generator: &mut ChaCha8Rng) -> Vec<T> {
     (0..count).map(|_| real(f64::from(generator.next_u32() % 9) - 4.0)).collect()
 }
 
-/// Numbers in `[-1, 1)`.
+/// Random numbers in `[-1, 1)`.
 fn reals<T: Scalar>(count: usize, generator: &mut ChaCha8Rng) -> Vec<T> {
     (0..count).map(|_| real(f64::from(generator.next_u32()) / 2_147_483_648.0 - 1.0)).collect()
 }

@@ -1,6 +1,6 @@
-//! Products, on every shape, stride and block.
+//! Products of many shapes and strides, in one block and in several.
 
-use super::{reals, whole};
+use super::{integers, reals};
 use crate::Scalar;
 use crate::kernel::column::product_once_for;
 use crate::kernel::instruction_set::InstructionSet;
@@ -11,14 +11,16 @@ use alloc::vec;
 use alloc::vec::Vec;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-/// A matrix stored column by column, or the transpose of one that is stored so.
+/// A matrix that is stored column by column, or the transpose of such a matrix.
 fn operand<T>(values: &[T], rows: usize, columns: usize, transposed: bool) -> Operand<'_, T> {
     if transposed { Operand::new(values, columns, rows).transposed() } else { Operand::new(values, rows, columns) }
 }
 
+/// Whether the left and the right operand are transposed.
 const OPERANDS: [(bool, bool); 4] = [(false, false), (true, false), (false, true), (true, true)];
-/// One shape on one instruction set, with whatever an earlier product left in `packed`. NaN stands behind the operands
-/// and a mark behind the result: neither must be met.
+
+/// Checks one shape on one instruction set, with the contents of an earlier product in `packed`. The operands are
+/// followed by NaN, which must not be read. The result is followed by elements that must not change.
 fn check_product<T: Scalar>(set: InstructionSet, [m, n, k]: [usize; 3], packed: &mut Packed<T>) {
     const GUARD: usize = 40;
     let g = &mut ChaCha8Rng::seed_from_u64((m * 10_000 + n * 100 + k) as u64);
@@ -26,8 +28,8 @@ fn check_product<T: Scalar>(set: InstructionSet, [m, n, k]: [usize; 3], packed: 
         values.resize(values.len() + GUARD, real(f64::NAN));
         values
     };
-    let (a, b) = (guarded(whole(m * k, g)), guarded(whole(k * n, g)));
-    let (before, bias) = (whole::<T>(m * n + GUARD, g), whole::<T>(m, g));
+    let (a, b) = (guarded(integers(m * k, g)), guarded(integers(k * n, g)));
+    let (before, bias) = (integers::<T>(m * n + GUARD, g), integers::<T>(m, g));
     for (a_transposed, b_transposed) in OPERANDS {
         let (a, b) = (operand(&a, m, k, a_transposed), operand(&b, k, n, b_transposed));
         packed.pack_for(a, set);
@@ -41,7 +43,7 @@ fn check_product<T: Scalar>(set: InstructionSet, [m, n, k]: [usize; 3], packed: 
     }
 }
 
-/// Some sizes around multiples of the vectors and of the tiles, or with `LONGHAND_ALL_SHAPES=1` every one to 70 too.
+/// Returns the sizes `some`, and with `LONGHAND_ALL_SHAPES=1` also all sizes up to 70.
 fn sizes(some: &[usize]) -> Vec<usize> {
     let mut sizes = some.to_vec();
     if std::env::var_os("LONGHAND_ALL_SHAPES").is_some() {
@@ -51,7 +53,7 @@ fn sizes(some: &[usize]) -> Vec<usize> {
 }
 
 fn check_products<T: Scalar>() {
-    // Around multiples of the vectors (2, 4, 8, 16) and of the tiles (up to 64 rows, 4 or 6 columns).
+    // Sizes around multiples of the vectors (2, 4, 8, 16) and of the tiles (up to 64 rows, 4 or 6 columns).
     const ROWS: [usize; 25] =
         [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 70, 81, 97, 128];
     const COLUMNS: [usize; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 25, 70];
@@ -71,31 +73,32 @@ fn check_products<T: Scalar>() {
     }
 }
 
-/// Products with one column, forward and backward, from the same panels.
+/// Checks forward and backward products with one column, from the same panels.
 fn check_columns<T: Scalar>() {
     let g = &mut ChaCha8Rng::seed_from_u64(7);
     for set in InstructionSet::available() {
         for rows in (0..=70).chain([81, 97, 100, 128, 129, 200, 300]) {
             for columns in sizes(&[0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 21, 37, 50]) {
-                // Its own buffer for each shape, so that a sanitizer of memory sees what is read beyond it.
+                // A new buffer for each shape, so that a memory sanitizer detects reads beyond it.
                 let mut packed = PackedForColumn::default();
                 for transposed in [false, true] {
-                    let values = whole::<T>(rows * columns, g);
+                    let values = integers::<T>(rows * columns, g);
                     let a = operand(&values, rows, columns, transposed);
-                    let and_nan = [&values[..], &[real(f64::NAN); 40]].concat();
-                    let a_and_nan = operand(&and_nan, rows, columns, transposed);
+                    let followed_by_nan = [&values[..], &[real(f64::NAN); 40]].concat();
+                    let a_followed_by_nan = operand(&followed_by_nan, rows, columns, transposed);
                     packed.pack_for(a, set);
-                    let (of_columns, of_rows) = (whole::<T>(columns, g), whole::<T>(rows, g));
-                    let (before, bias) = (whole::<T>(rows.max(columns) + 9, g), whole::<T>(rows, g));
+                    let (of_columns, of_rows) = (integers::<T>(columns, g), integers::<T>(rows, g));
+                    let (before, bias) = (integers::<T>(rows.max(columns) + 9, g), integers::<T>(rows, g));
                     for mode in [Accumulate::Replace, Accumulate::Add, Accumulate::Bias(&bias)] {
                         let (mut given, mut expected) = (before.clone(), before.clone());
                         plain(&mut expected, mode, a, Operand::new(&of_columns, columns, 1));
                         packed.product(&mut given, mode, &of_columns);
                         assert!(given == expected, "{set:?} {rows} x {columns} {mode:?}, transposed: {transposed}");
                         if !transposed {
-                            // The same where it stands, with NaN behind it: it must not be met.
+                            // The same product in place. The matrix is followed by NaN, which must not change the
+                            // result.
                             let mut given = before.clone();
-                            product_once_for(set, &mut given, mode, a_and_nan, &of_columns);
+                            product_once_for(set, &mut given, mode, a_followed_by_nan, &of_columns);
                             assert!(given == expected, "{set:?} {rows} x {columns} {mode:?} once");
                         }
                     }
@@ -109,9 +112,9 @@ fn check_columns<T: Scalar>() {
     }
 }
 
-/// What is not a number spoils its own row only, though vectors reach into the next column.
+/// A NaN changes its own row only, although vectors reach into the next column.
 #[test]
-fn not_a_number_stays_in_its_row() {
+fn nan_stays_in_its_row() {
     for set in InstructionSet::available() {
         for (rows, columns) in [(50, 6), (6, 50), (16, 3), (40, 17), (3, 2)] {
             for place in (0..rows * columns).step_by(7) {
@@ -128,7 +131,7 @@ fn not_a_number_stays_in_its_row() {
     }
 }
 
-/// An infinite weight gives an infinite sum in its row, not NaN, whichever way the row is stored.
+/// An infinite weight must give an infinite sum in its row, not NaN, in a panel and in a separate row.
 #[test]
 fn an_infinite_weight_gives_an_infinite_sum() {
     for set in InstructionSet::available() {
@@ -148,18 +151,17 @@ fn an_infinite_weight_gives_an_infinite_sum() {
     }
 }
 
-/// Sizes whose product wraps around are refused before anything is read or written.
+/// Sizes whose product overflows `usize` panic before any element is read or written.
 #[test]
-#[should_panic(expected = "fits in usize")]
-fn sizes_that_wrap_around_are_refused() {
+#[should_panic(expected = "must fit in usize")]
+fn sizes_that_overflow_panic() {
     let one = [1.0_f32];
     let huge = Operand::repeated(&one, usize::MAX / 2 + 1).transposed();
     Packed::default().pack(huge);
 }
 
-/// Without columns there is nothing to pack, and a product is its bias.
 #[test]
-fn products_without_columns() {
+fn the_product_of_a_matrix_without_columns_is_the_bias() {
     for set in InstructionSet::available() {
         for rows in [1, 9, 17, 40, 70] {
             let (empty, bias) = ([0.0_f32; 0], vec![2.0_f32; rows]);
@@ -174,28 +176,29 @@ fn products_without_columns() {
 }
 
 #[test]
-fn products_of_one_column() {
+fn products_with_one_column_equal_plain_loops() {
     check_columns::<f32>();
     check_columns::<f64>();
 }
 
 #[test]
-fn products_at_f32() {
+fn products_at_f32_equal_plain_loops() {
     check_products::<f32>();
 }
 
 #[test]
-fn products_at_f64() {
+fn products_at_f64_equal_plain_loops() {
     check_products::<f64>();
 }
 
-/// Real numbers, in blocks of depth: within the rounding of `k` products, and adding twice doubles exactly.
+/// Checks products of real numbers whose inner dimension needs several blocks. The error must be within the rounding of
+/// `k` products, and adding the product twice must double it exactly.
 fn check_blocks<T: Scalar>(epsilon: f64) {
     let g = &mut ChaCha8Rng::seed_from_u64(1);
     let mut workspace = Workspace::default();
     for [m, n, k] in [[50, 50, 256], [50, 50, 257], [7, 5, 512], [33, 3, 513], [50, 1, 700], [3, 50, 4500], [2, 2, 0]] {
-        let (a, b, before) = (reals::<T>(m * k, g), reals::<T>(k * n, g), whole::<T>(m * n + 9, g));
-        let bias = whole::<T>(m, g);
+        let (a, b, before) = (reals::<T>(m * k, g), reals::<T>(k * n, g), integers::<T>(m * n + 9, g));
+        let bias = integers::<T>(m, g);
         for (a_transposed, b_transposed) in OPERANDS {
             let (a, b) = (operand(&a, m, k, a_transposed), operand(&b, k, n, b_transposed));
             for mode in [Accumulate::Replace, Accumulate::Add, Accumulate::Bias(&bias)] {
@@ -203,11 +206,11 @@ fn check_blocks<T: Scalar>(epsilon: f64) {
                 plain(&mut expected, mode, a, b);
                 kernel::product(&mut given, mode, a, b, &mut workspace);
                 for (&given, &expected) in given.iter().zip(&expected) {
-                    // Errors add up like a random walk; `k` of them never exceed `k epsilon`, and 6 sqrt(k) is far out.
+                    // Rounding errors add up like a random walk, so `6 sqrt(k) epsilon` is far in the tail.
                     let bound = real::<T>(6.0 * epsilon * num_traits::Float::sqrt(1.0 + k as f64) * 4.0);
                     assert!((given - expected).abs() <= bound, "{m} x {n} x {k}: {given} against {expected}");
                 }
-                assert!(given[m * n..] == before[m * n..], "beyond the result");
+                assert!(given[m * n..] == before[m * n..], "elements beyond the result must not change");
             }
             let mut sum = vec![T::zero(); m * n];
             kernel::product(&mut sum, Accumulate::Add, a, b, &mut workspace);
@@ -219,20 +222,20 @@ fn check_blocks<T: Scalar>(epsilon: f64) {
 }
 
 #[test]
-fn products_in_blocks() {
+fn products_in_several_blocks_are_accurate() {
     check_blocks::<f32>(f64::from(f32::EPSILON));
     check_blocks::<f64>(f64::EPSILON);
 }
 
 #[test]
-fn columns_of_an_operand() {
+fn columns_from_selects_columns() {
     let values: Vec<f64> = (0..12).map(f64::from).collect();
-    for whole in [Operand::new(&values, 3, 4), Operand::new(&values, 4, 3).transposed()] {
-        let part = whole.columns_from(1, 2);
+    for matrix in [Operand::new(&values, 3, 4), Operand::new(&values, 4, 3).transposed()] {
+        let part = matrix.columns_from(1, 2);
         let mut identity = vec![0.0; 16];
         (0..4).for_each(|i| identity[5 * i] = 1.0);
         let (mut all, mut some) = (vec![0.0; 12], vec![0.0; 6]);
-        plain(&mut all, Accumulate::Replace, whole, Operand::new(&identity, 4, 4));
+        plain(&mut all, Accumulate::Replace, matrix, Operand::new(&identity, 4, 4));
         plain(&mut some, Accumulate::Replace, part, Operand::new(&[1.0, 0.0, 0.0, 1.0], 2, 2));
         assert_eq!(some, all[3..9]);
     }

@@ -1,9 +1,9 @@
-//! Four columns at a time from rows that lie contiguously, for packing a transpose.
+//! Loads of four columns of a matrix with contiguous rows, for packing a transpose.
 
 #[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
 use core::arch::x86_64::*;
 
-/// Row `4 l + k` goes to lane group `l` of vector `k`; then each group of 4 x 4 is transposed in place.
+/// Loads row `4 l + k` into lane group `l` of vector `k`. Then transposes each 4 x 4 group in place.
 #[inline(always)]
 pub(super) unsafe fn columns_512(from: *const f32, stride: usize, rows: usize) -> [__m512; 4] {
     // SAFETY: the caller has the instruction set and promises four elements in each of `rows` rows.
@@ -33,7 +33,7 @@ pub(super) unsafe fn columns_512(from: *const f32, stride: usize, rows: usize) -
     }
 }
 
-/// The same with two groups a vector.
+/// Like `columns_512`, but with two groups per vector.
 #[inline(always)]
 pub(super) unsafe fn columns_256(from: *const f32, stride: usize, rows: usize) -> [__m256; 4] {
     // SAFETY: the caller has the instruction set and promises four elements in each of `rows` rows.
@@ -61,7 +61,7 @@ pub(super) unsafe fn columns_512d(from: *const f64, stride: usize, rows: usize) 
     let mut columns = [[0.0; 8]; 4];
     for row in 0..8 {
         for column in 0..4 {
-            // SAFETY: the caller promises four elements in each of `rows` rows.
+            // SAFETY: the caller guarantees four elements in each of `rows` rows.
             columns[column][row] = unsafe { *from.add(row.min(rows - 1) * stride + column) };
         }
     }
@@ -82,7 +82,7 @@ pub(super) unsafe fn columns_256d(from: *const f64, stride: usize, rows: usize) 
     let mut columns = [[0.0; 4]; 4];
     for row in 0..4 {
         for column in 0..4 {
-            // SAFETY: the caller promises four elements in each of `rows` rows.
+            // SAFETY: the caller guarantees four elements in each of `rows` rows.
             columns[column][row] = unsafe { *from.add(row.min(rows - 1) * stride + column) };
         }
     }

@@ -1,8 +1,8 @@
-//! The first lanes of a vector.
+//! Loads and stores of the first lanes of a vector.
 //!
-//! Part of a vector goes to and from memory as whole vectors of 8, 4, 2 and 1. Masked instructions would do it at once,
-//! but what they stored cannot be forwarded to the loads that follow soon after, and those that touch the cache line
-//! beyond wait for it too.
+//! A part of a vector is loaded and stored as whole vectors of 8, 4, 2 and 1 lanes. A masked instruction would need
+//! only one access, but a load that follows a masked store stalls (no store forwarding). A masked access that reaches
+//! into the next cache line also waits for that line.
 
 #[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
 use core::arch::x86_64::*;

@@ -1,6 +1,6 @@
 //! The vectors of x86-64 processors, and the tokens that prove their instruction sets.
 //!
-//! A vector's field is private: vectors come from the functions below only, which need a token or another vector.
+//! A vector's field is private, so vectors can only be created by the functions below, which need a token or a vector.
 
 mod columns;
 mod first;
@@ -22,7 +22,8 @@ use sums::{put_sums_256, put_sums_256d, put_sums_512, put_sums_512d, sums_256, s
 pub(crate) struct Avx2(());
 
 impl Avx2 {
-    /// The token, if the processor has the instructions; never without the standard library, which detects them.
+    /// Returns the token if the processor has the instructions. Without the standard library, which detects them,
+    /// returns `None`.
     #[inline]
     pub(super) fn detect() -> Option<Avx2> {
         #[cfg(feature = "std")]
@@ -35,13 +36,14 @@ impl Avx2 {
 
 /// Proves that the processor has AVX-512 with `VL` and `DQ`.
 ///
-/// `VL` provides all 32 registers for 128 and 256 bits too. Without it, the compiler keeps values that may be stored in
-/// part in the first 16 registers, and has too few of them.
+/// `VL` makes all 32 registers available to 128-bit and 256-bit instructions. Without it, the compiler must keep values
+/// that may be stored partially in the first 16 registers, which are too few.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Avx512(());
 
 impl Avx512 {
-    /// The token, if the processor has the instructions; never without the standard library, which detects them.
+    /// Returns the token if the processor has the instructions. Without the standard library, which detects them,
+    /// returns `None`.
     #[inline]
     pub(super) fn detect() -> Option<Avx512> {
         #[cfg(feature = "std")]
@@ -91,39 +93,39 @@ macro_rules! x86_vector {
             }
             #[inline(always)]
             unsafe fn load(_: $token, from: *const $scalar) -> Self {
-                // SAFETY: the token proves the instruction set, and the caller promises the elements.
+                // SAFETY: the token proves the instruction set, and the caller guarantees the elements.
                 $name(unsafe { $load(from) })
             }
             #[inline(always)]
             unsafe fn store(self, to: *mut $scalar) {
-                // SAFETY: a vector proves its instruction set, and the caller promises the elements.
+                // SAFETY: a vector proves its instruction set, and the caller guarantees the elements.
                 unsafe { $store(to, self.0) }
             }
             #[inline(always)]
             unsafe fn load_first(_: $token, from: *const $scalar, count: usize) -> Self {
-                // SAFETY: the token proves the instruction set, and the caller promises the elements.
+                // SAFETY: the token proves the instruction set, and the caller guarantees the elements.
                 $name(unsafe { $load_first(from, count) })
             }
             #[inline(always)]
             unsafe fn store_first(self, to: *mut $scalar, count: usize) {
-                // SAFETY: a vector proves its instruction set, and the caller promises the elements.
+                // SAFETY: a vector proves its instruction set, and the caller guarantees the elements.
                 unsafe { $store_first(self.0, to, count) }
             }
             #[inline(always)]
             unsafe fn load_columns(_: $token, from: *const $scalar, stride: usize, rows: usize) -> [Self; 4] {
-                // SAFETY: the token proves the instruction set, and the caller promises the elements.
-                // Both types are one in memory. Not `map`, whose loop is compiled without the instruction set.
+                // SAFETY: the token proves the instruction set, and the caller guarantees the elements.
+                // Both types have the same layout. Not `map`, whose loop is compiled without the instruction set.
                 unsafe { transmute::<[$vector; 4], [Self; 4]>($load_columns(from, stride, rows)) }
             }
             #[inline(always)]
             unsafe fn put_sums(vectors: [Self; 4], start: Option<*const $scalar>, to: *mut $scalar, count: usize) {
-                // SAFETY: vectors prove their instruction set, and the caller promises the elements. Both types are one in
-                // memory.
+                // SAFETY: vectors prove their instruction set, and the caller guarantees the elements. Both types have
+                // the same layout.
                 unsafe { $put_sums(transmute::<[Self; 4], [$vector; 4]>(vectors), start, to, count) }
             }
             #[inline(always)]
             fn sums(vectors: [Self; MOST_LANES]) -> Self {
-                // SAFETY: vectors prove their instruction set. Both types are one in memory.
+                // SAFETY: vectors prove their instruction set. Both types have the same layout.
                 $name(unsafe { $sums(transmute::<[Self; MOST_LANES], [$vector; MOST_LANES]>(vectors)) })
             }
             elementwise!($name:

@@ -1,11 +1,11 @@
-//! The sums of the lanes of four vectors, or of as many as a vector has lanes.
+//! The sums of the lanes of four vectors, or of `LANES` vectors.
 
 use super::MOST_LANES;
 use super::first::{load_first_128, load_first_256d, store_first_128, store_first_256d};
 #[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
 use core::arch::x86_64::*;
 
-/// Of each pair the even and the odd lanes, added; then the pairs' pairs; then the groups of four lanes.
+/// Adds the lanes of each vector pairwise: first single lanes, then pairs of lanes, then groups of four lanes.
 #[inline(always)]
 pub(super) unsafe fn put_sums_512(vectors: [__m512; 4], start: Option<*const f32>, to: *mut f32, count: usize) {
     // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
@@ -90,21 +90,22 @@ unsafe fn put_groups_d(ab: __m256d, cd: __m256d, start: Option<*const f64>, to: 
     }
 }
 
-/// Halves the number of vectors: what two of them have in neighbouring places is added up and put side by side.
+/// Halves the number of vectors: applies `$together` to each pair of vectors.
 macro_rules! pairs {
     ($vectors:ident, $together:ident: $($first:literal $second:literal)*) => {
         [$($together($vectors[$first], $vectors[$second])),*]
     };
 }
 
-/// Of each group of four lanes the sums of elements 0 and 2, and of 1 and 3: `a b a b` of both.
+/// In each group of four lanes, the sums of lanes 0 and 2, and of lanes 1 and 3, of both vectors, in the order `a b a
+/// b`.
 #[inline(always)]
 unsafe fn lanes_of(a: __m512, b: __m512) -> __m512 {
     // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
     unsafe { _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)) }
 }
 
-/// The same with pairs of lanes for elements.
+/// Like `lanes_of`, but with pairs of lanes as elements.
 #[inline(always)]
 unsafe fn pairs_of(a: __m512, b: __m512) -> __m512 {
     // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.
@@ -115,7 +116,7 @@ unsafe fn pairs_of(a: __m512, b: __m512) -> __m512 {
     }
 }
 
-/// The sums of neighbouring groups of four lanes: two of `a`, then two of `b`.
+/// The sums of adjacent groups of four lanes: two of `a`, then two of `b`.
 #[inline(always)]
 unsafe fn groups_of(a: __m512, b: __m512) -> __m512 {
     // SAFETY: the caller has the instruction set and, where memory is written, promises `count` elements.

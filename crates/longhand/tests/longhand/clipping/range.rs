@@ -1,12 +1,11 @@
-//! The global norm of elements of any size: squares that overflow or underflow, norms beyond the scalar's range, and many
-//! terms.
+//! The global norm with squares that overflow or underflow, norms beyond the scalar's range, and many elements.
 
-#![allow(clippy::float_cmp, reason = "what is compared exactly is meant to be exact")]
+#![allow(clippy::float_cmp, reason = "exact results are expected")]
 
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{Linear, Scalar, clip_by_global_norm, global_norm};
 
-/// A value of these elements, in two tensors.
+/// Distributes elements over two tensors.
 fn value<T: Scalar>(elements: &[T]) -> Linear<T> {
     let (weight, bias) = elements.split_at(elements.len() / 2);
     Linear { weight: DMatrix::from_column_slice(1, weight.len(), weight), bias: DVector::from_column_slice(bias) }
@@ -22,7 +21,7 @@ fn large_and_small_f32_elements_are_clipped_to_the_norm() {
         let expected = norm.min(f64::from(f32::MAX));
         assert!((f64::from(returned) - expected).abs() <= 1e-6 * expected + 1e-45, "{size:e}: norm {returned:e}");
         let (given, expected) = (f64::from(gradients.bias[0]), f64::from(limit) / 2.0_f64.sqrt());
-        assert!((given - expected).abs() <= 1e-6 * expected + 1e-45, "{size:e}: {given:e} against {expected:e}");
+        assert!((given - expected).abs() <= 1e-6 * expected + 1e-45, "{size:e}: got {given:e}, expected {expected:e}");
     }
     let mut gradients = value(&[2e19_f32, 2e19]);
     assert!((clip_by_global_norm(&mut gradients, 1.0) / 2.828_427e19 - 1.0).abs() < 1e-6);
@@ -44,9 +43,9 @@ fn large_and_small_f64_elements_are_clipped_to_the_norm() {
     }
 }
 
-/// A norm that is finite means that the gradients are, and were clipped.
+/// If an element is not finite, the norm must not be finite either, and the gradients must not be clipped.
 #[test]
-fn elements_that_are_not_finite_show_in_the_norm_and_change_nothing() {
+fn non_finite_elements_give_a_non_finite_norm_and_change_nothing() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut gradients = value(&[3e38, bad, 1.0, 3e38]);
         assert!(!clip_by_global_norm(&mut gradients, 1.0).is_finite());
@@ -58,7 +57,7 @@ fn elements_that_are_not_finite_show_in_the_norm_and_change_nothing() {
 }
 
 #[test]
-fn many_f32_terms_keep_their_digits() {
+fn the_norm_of_many_f32_elements_is_accurate() {
     let norm = global_norm(&value(&vec![0.1_f32; 10_000_000]));
     assert!((norm - 316.227_77).abs() < 1e-4, "{norm}");
     assert_eq!(global_norm(&value::<f32>(&[])), 0.0);

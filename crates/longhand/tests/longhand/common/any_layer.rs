@@ -1,13 +1,13 @@
-//! A layer whose type is forgotten, so that a test of every layer is compiled once and not once for each layer.
+//! A type-erased layer, so that a test of all layers is compiled once instead of once per layer.
 
 use super::SequenceLayer;
 use longhand::{Features, Layer, ParameterGradients, Pass, Path, Scalar, Sequences, Shape, Tensors};
 use std::any::Any;
 
-/// What [`Tensors::visit_pair`] calls.
+/// The visitor of [`Tensors::visit_pair`].
 type PairVisitor<'a> = dyn FnMut(&Path<'_>, &mut [f64], &[f64]) + 'a;
 
-/// What is asked of a value made of tensors. Implemented for all of them.
+/// The methods of a type-erased value made of tensors. Implemented for every `Tensors`.
 trait Object: Any + Send {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64]));
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64]));
@@ -26,7 +26,7 @@ impl<P: Tensors<f64> + 'static> Object for P {
 
     fn visit_pair(&mut self, path: &Path<'_>, other: &dyn Object, visitor: &mut PairVisitor<'_>) {
         let other: &dyn Any = other;
-        Tensors::visit_pair(self, path, other.downcast_ref().expect("two values of one type"), visitor);
+        Tensors::visit_pair(self, path, other.downcast_ref().expect("both values have the same type"), visitor);
     }
 
     fn duplicate(&self) -> AnyTensors {
@@ -34,7 +34,7 @@ impl<P: Tensors<f64> + 'static> Object for P {
     }
 }
 
-/// A value made of tensors: a carry, or the parameters of a layer.
+/// A type-erased value made of tensors: a carry, or the parameters of a layer.
 pub struct AnyTensors(Box<dyn Object>);
 
 impl AnyTensors {
@@ -44,12 +44,12 @@ impl AnyTensors {
 
     fn get<P: 'static>(&self) -> &P {
         let value: &dyn Any = &*self.0;
-        value.downcast_ref().expect("the caller knows the type")
+        value.downcast_ref().expect("the type is correct")
     }
 
     fn get_mut<P: 'static>(&mut self) -> &mut P {
         let value: &mut dyn Any = &mut *self.0;
-        value.downcast_mut().expect("the caller knows the type")
+        value.downcast_mut().expect("the type is correct")
     }
 }
 
@@ -73,13 +73,14 @@ impl Tensors<f64> for AnyTensors {
     }
 }
 
-/// A layer whose type is forgotten.
+/// A type-erased layer.
 #[derive(Clone)]
 pub struct AnyLayer {
     layer: AnyTensors,
     calls: Calls,
 }
 
+/// The methods of the erased layer.
 #[derive(Clone, Copy)]
 struct Calls {
     name: fn(&AnyTensors) -> String,
@@ -89,6 +90,7 @@ struct Calls {
     backward: fn(&AnyTensors, BackwardPass<'_>),
 }
 
+/// The arguments of `Layer::backward`.
 struct BackwardPass<'a> {
     input: &'a Sequences<f64>,
     cache: &'a mut AnyCache,
@@ -98,7 +100,7 @@ struct BackwardPass<'a> {
     d_input: Option<&'a mut Sequences<f64>>,
 }
 
-/// The layer's own cache, and the output in it after the last pass.
+/// The layer's own cache, and a copy of its output after the last pass.
 #[derive(Default)]
 pub struct AnyCache {
     own: Option<Box<dyn Any + Send>>,
@@ -108,7 +110,7 @@ pub struct AnyCache {
 impl AnyCache {
     fn own<C: Default + Send + 'static>(&mut self) -> &mut C {
         let own = self.own.get_or_insert_with(|| Box::new(C::default()));
-        own.downcast_mut().expect("a cache serves one layer")
+        own.downcast_mut().expect("a cache must be used with one layer only")
     }
 }
 

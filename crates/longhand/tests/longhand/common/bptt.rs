@@ -1,4 +1,4 @@
-//! Both ways of training behind one call, so that a test can go through them.
+//! One function for training with an update per window or per sequence, so that a test can loop over both.
 
 use longhand::{
     Batch, Gradients, HyperparameterError, Layer, Loss, LossAt, Path, Scalar, SequenceInput, Sequences, Trainer,
@@ -8,13 +8,13 @@ use longhand::{
 /// How often the parameters are updated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpdateEvery {
-    /// After each window that has a loss: `Trainer::train_windows`.
+    /// After each window with a loss, with `Trainer::train_windows`.
     Window,
-    /// Once, with the sum of the windows' gradients, if there is a loss: `Trainer::gradients`.
+    /// Once per batch with a loss, with the sum of the windows' gradients from `Trainer::gradients`.
     Sequence,
 }
 
-/// The choices of truncated backpropagation through time, and the rhythm of the updates.
+/// The settings of truncated backpropagation through time, and how often the parameters are updated.
 #[derive(Debug, Clone, Copy)]
 pub struct Bptt {
     pub truncation: TruncatedBptt,
@@ -30,7 +30,7 @@ impl Bptt {
         Bptt { truncation: TruncatedBptt::full(loss_at), every: UpdateEvery::Sequence }
     }
 
-    /// Trains on one batch. The trainer is made at the first one.
+    /// Trains on one batch. Creates the trainer in the first call.
     pub fn train<T, M, L>(
         &self,
         model: &mut M,

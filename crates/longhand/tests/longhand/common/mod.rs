@@ -1,6 +1,6 @@
-//! What the tests share: random data, and a gradient checker by central differences.
+//! Shared code of the tests: random data, and a gradient check by central differences.
 
-#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses only some items")]
 
 pub mod any_layer;
 pub mod bptt;
@@ -27,12 +27,12 @@ pub fn generator(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
 
-/// Every element of any value (parameters, carry, sequences) uniform in `[-size, size)`.
+/// Draws every element of a value (parameters, carry or sequences) uniformly from `[-size, size)`.
 pub fn randomise<P: Tensors<f64>>(value: &mut P, size: f64, generator: &mut ChaCha8Rng) {
-    initialise::uniform(value, -size, size, generator).expect("the bounds are in order");
+    initialise::uniform(value, -size, size, generator).expect("the bounds are ordered");
 }
 
-/// `like` with other, random elements: a signed cotangent.
+/// A value like `like` with random elements of both signs, such as a cotangent.
 pub fn random_like<P: Tensors<f64>>(like: &P, generator: &mut ChaCha8Rng) -> P {
     let mut value = like.clone();
     randomise(&mut value, 1.0, generator);
@@ -51,7 +51,7 @@ pub fn random_matrix(rows: usize, columns: usize, generator: &mut ChaCha8Rng) ->
     matrix
 }
 
-/// Weights of size about 0.5, biases too: small ones hide errors in the recurrence.
+/// An Elman layer with weights and biases in `[-0.7, 0.7)`. Smaller weights would hide errors in the recurrence.
 pub fn elman(inputs: usize, units: usize, generator: &mut ChaCha8Rng) -> Elman<f64> {
     let mut layer = Elman::zeros(inputs, units);
     randomise(&mut layer, 0.7, generator);
@@ -76,15 +76,15 @@ pub fn linear(inputs: usize, outputs: usize, generator: &mut ChaCha8Rng) -> Line
     layer
 }
 
-/// Seven steps of three sequences of different lengths, with resets in the middle.
+/// Seven steps of three sequences with different lengths, two of them with a reset.
 pub fn ragged_layout() -> Layout {
-    Layout::new(7, 3).with_lengths(&[7, 4, 5]).expect("three lengths up to 7").with_reset(3, 0).with_reset(2, 2)
+    Layout::new(7, 3).with_lengths(&[7, 4, 5]).expect("the lengths fit").with_reset(3, 0).with_reset(2, 2)
 }
 
-/// Marks anywhere: about a quarter of the steps invalid (gaps too), a fifth reset.
+/// A layout with random marks: about a quarter of the steps are invalid, also in gaps, and a fifth are reset.
 pub fn random_layout(steps: usize, batch: usize, generator: &mut ChaCha8Rng) -> Layout {
     let valid = (0..steps * batch).map(|_| !generator.next_u32().is_multiple_of(4)).collect();
-    let mut layout = Layout::new(steps, batch).with_valid(valid).expect("one mark a column");
+    let mut layout = Layout::new(steps, batch).with_valid(valid).expect("one mark per column");
     for step in 0..steps {
         for sequence in 0..batch {
             if generator.next_u32().is_multiple_of(5) {
@@ -95,11 +95,11 @@ pub fn random_layout(steps: usize, batch: usize, generator: &mut ChaCha8Rng) -> 
     layout
 }
 
-/// Sequence `b` of a batch, alone, with its marks.
+/// Sequence `b` of a batch as a batch of one, with its marks.
 pub fn single(batch: &Sequences<f64>, b: usize) -> Sequences<f64> {
     let mut layout = Layout::new(batch.steps(), 1)
         .with_valid((0..batch.steps()).map(|step| batch.layout().is_valid(step, b)).collect())
-        .expect("one mark a step");
+        .expect("one mark per step");
     for step in (0..batch.steps()).filter(|&step| batch.layout().resets(step, b)) {
         layout = layout.with_reset(step, 0);
     }
@@ -110,19 +110,19 @@ pub fn single(batch: &Sequences<f64>, b: usize) -> Sequences<f64> {
     x
 }
 
-/// The elements of a value in order.
+/// All elements of a value, in the order of `visit`.
 pub fn elements<P: Tensors<f64>>(value: &P) -> Vec<f64> {
     let mut all = Vec::new();
     value.visit(&Path::ROOT, &mut |_, _, values| all.extend_from_slice(values));
     all
 }
 
-/// The same as bits, for comparisons that distinguish everything.
+/// All elements of a value as bits, for exact comparisons.
 pub fn bits<P: Tensors<f64>>(value: &P) -> Vec<u64> {
     elements(value).into_iter().map(f64::to_bits).collect()
 }
 
-/// Each element's name: tensor, row and column.
+/// The name of each element: tensor, row and column.
 pub fn element_names<P: Tensors<f64>>(value: &P) -> Vec<String> {
     let mut names = Vec::new();
     value.visit(&Path::ROOT, &mut |path, shape, _| {
@@ -147,17 +147,18 @@ pub fn dot<P: Tensors<f64>>(a: &P, b: &P) -> f64 {
     elements(a).iter().zip(elements(b)).map(|(a, b)| a * b).sum()
 }
 
-/// Panics unless `a` and `b` agree within `tolerance`, relative to their size where that exceeds 1.
+/// Panics unless all elements of `a` and `b` agree within `tolerance`, relative to the largest of both magnitudes and
+/// 1.
 #[track_caller]
 pub fn assert_close<P: Tensors<f64>>(what: &str, a: &P, b: &P, tolerance: f64) {
-    assert_eq!(a.count(), b.count(), "{what}: counts differ");
+    assert_eq!(a.count(), b.count(), "{what}: the numbers of elements must be equal");
     for ((a, b), name) in elements(a).into_iter().zip(elements(b)).zip(element_names(a)) {
         let error = (a - b).abs() / a.abs().max(b.abs()).max(1.0);
-        assert!(error <= tolerance, "{what} {name}: {a} against {b}, off by {error:e}");
+        assert!(error <= tolerance, "{what} {name}: {a} and {b} differ, relative error {error:e}");
     }
 }
 
-/// All that one forward and one backward give.
+/// Results of a forward and a backward pass.
 #[derive(Debug, Clone)]
 pub struct Passes<M: SequenceLayer> {
     pub output: Sequences<f64>,
@@ -168,7 +169,7 @@ pub struct Passes<M: SequenceLayer> {
 }
 
 impl<M: SequenceLayer> Passes<M> {
-    /// Every number in it, as bits.
+    /// All results as bits.
     pub fn bits(&self) -> Vec<u64> {
         let mut all = bits(&self.output);
         all.extend(bits(&self.carry));
@@ -185,7 +186,7 @@ pub fn forward<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, carry: &M::Carry
     (output, carry)
 }
 
-/// Forward from `carry`, and backward from the two cotangents, with a cache that may have been used before.
+/// Runs forward from `carry` and backward from the two cotangents, with a cache that may have been used before.
 pub fn passes<M: SequenceLayer>(
     layer: &M,
     x: &Sequences<f64>,
@@ -197,15 +198,15 @@ pub fn passes<M: SequenceLayer>(
     let (mut carry, mut d_carry) = (carry.clone(), d_carry.clone());
     let output = layer.forward(x, &mut carry, cache, &mut Pass::Infer).clone();
     let mut gradients = layer.zeros();
-    // What stood in `d_input` before must not matter, so it begins as something else.
+    // The previous contents of `d_input` must not matter, so they are NaN.
     let mut d_input = Sequences::from_fn(2, 3, 1, |_, _, _| f64::NAN);
     layer.backward(x, cache, Some(d_output), &mut d_carry, ParameterGradients::Add(&mut gradients), Some(&mut d_input));
-    assert_eq!(bits(M::output(cache)), bits(&output), "backward changed the output in the cache");
+    assert_eq!(bits(M::output(cache)), bits(&output), "backward must not change the output in the cache");
     Passes { output, carry, gradients, d_input, d_carry }
 }
 
-/// A random incoming carry, cotangent of the output and cotangent of the outgoing carry.
-pub fn random_ends<M: SequenceLayer>(
+/// A random incoming carry, and random cotangents of the output and of the outgoing carry.
+pub fn random_carry_and_cotangents<M: SequenceLayer>(
     layer: &M,
     x: &Sequences<f64>,
     generator: &mut ChaCha8Rng,
@@ -215,16 +216,16 @@ pub fn random_ends<M: SequenceLayer>(
     (carry, random_like(&output, generator), random_like(&layer.carry(x.batch()), generator))
 }
 
-/// Differences step: with five points the truncation error is about `STEP^4 / 30` times a fifth derivative, 1e-13 or
-/// so, and the rounding error about `1e-16 / STEP`, as large. So `TOLERANCE` leaves a factor of 100 or more for
-/// functions of a size of 10, and a wrong gradient is wrong in its first digits.
+/// Step of the central differences. With five points, the truncation error is about `STEP^4 / 30` times a fifth
+/// derivative, or 1e-13, and so is the rounding error of about `1e-16 / STEP`. So `TOLERANCE` leaves a factor of at
+/// least 100 for functions of size 10. A wrong gradient is wrong in its first digits.
 const STEP: f64 = 1e-3;
 const TOLERANCE: f64 = 1e-9;
 
 /// Compares `gradient` with the central differences of `f` around `at`, element by element.
 #[track_caller]
 pub fn assert_gradient<P: Tensors<f64>>(what: &str, at: &P, gradient: &P, f: &mut dyn FnMut(&P) -> f64) {
-    assert_eq!(at.count(), gradient.count(), "{what}: the gradient has another size");
+    assert_eq!(at.count(), gradient.count(), "{what}: the gradient must have as many elements as the value");
     let (values, gradients, names) = (elements(at), elements(gradient), element_names(at));
     let mut shifted = at.clone();
     for (index, ((&value, &analytic), name)) in values.iter().zip(&gradients).zip(&names).enumerate() {
@@ -239,13 +240,13 @@ pub fn assert_gradient<P: Tensors<f64>>(what: &str, at: &P, gradient: &P, f: &mu
         let error = (analytic - numeric).abs() / analytic.abs().max(numeric.abs()).max(1.0);
         assert!(
             error <= TOLERANCE,
-            "{what} {name}: backward gives {analytic}, differences {numeric}, off by {error:e}"
+            "{what} {name}: backward returned {analytic}, central differences {numeric}, relative error {error:e}"
         );
     }
 }
 
-/// Checks every gradient of a layer: of each parameter, of the input, and of the carry that comes in, for random signed
-/// cotangents of the output and of the carry that goes out.
+/// Checks the gradients of all parameters, of the input and of the incoming carry, for random cotangents of the output
+/// and of the outgoing carry.
 #[track_caller]
 pub fn check_gradients<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, seed: u64) {
     check_any_gradients(&AnyLayer::new(layer), x, seed);
@@ -253,7 +254,7 @@ pub fn check_gradients<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, seed: u6
 
 #[track_caller]
 fn check_any_gradients(layer: &AnyLayer, x: &Sequences<f64>, seed: u64) {
-    let (carry, v_output, v_carry) = random_ends(layer, x, &mut generator(seed));
+    let (carry, v_output, v_carry) = random_carry_and_cotangents(layer, x, &mut generator(seed));
     let given = passes(layer, x, &carry, &v_output, &v_carry, &mut AnyCache::default());
     let functional = |layer: &AnyLayer, x: &Sequences<f64>, carry: &AnyTensors| {
         let (output, carry) = forward(layer, x, carry);
@@ -263,10 +264,10 @@ fn check_any_gradients(layer: &AnyLayer, x: &Sequences<f64>, seed: u64) {
     assert_gradient(&format!("{name}: parameter"), layer, &given.gradients, &mut |layer| functional(layer, x, &carry));
     assert_gradient(&format!("{name}: input"), x, &given.d_input, &mut |x| functional(layer, x, &carry));
     assert_gradient(&format!("{name}: carry"), &carry, &given.d_carry, &mut |carry| functional(layer, x, carry));
-    assert_eq!(given.d_input.layout(), x.layout(), "{name}: the input's gradient has the input's layout");
+    assert_eq!(given.d_input.layout(), x.layout(), "{name}: the input's gradient must have the input's layout");
 }
 
-/// How many cases a property is tried on: `default`, or what `PROPTEST_CASES` asks for.
+/// The number of random cases of a property-based test: `PROPTEST_CASES` if it is set, otherwise `default`.
 pub fn cases(default: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     ProptestConfig::with_cases(asked.unwrap_or(default))
@@ -288,20 +289,22 @@ pub fn every_smooth_layer() -> Vec<AnyLayer> {
         AnyLayer::new(&MeanOverTime),
     ];
     let (a, b) = (elman(3, 4, g), elman(4, 2, g));
-    layers.push(AnyLayer::new(&a.then(b).expect("4 meets 4")));
+    layers.push(AnyLayer::new(&a.then(b).expect("the features match")));
     let (a, b) = (elman(3, 4, g), linear(4, 6, g));
-    layers.push(AnyLayer::new(&a.clone().then(LastStep).and_then(|chain| chain.then(b.clone())).expect("4 meets 4")));
-    layers.push(AnyLayer::new(&a.then(MeanOverTime).and_then(|chain| chain.then(b)).expect("4 meets 4")));
+    layers.push(AnyLayer::new(
+        &a.clone().then(LastStep).and_then(|chain| chain.then(b.clone())).expect("the features match"),
+    ));
+    layers.push(AnyLayer::new(&a.then(MeanOverTime).and_then(|chain| chain.then(b)).expect("the features match")));
     let (a, b) = (lstm(3, 3, g), gru(3, 2, g));
-    layers.push(AnyLayer::new(&a.then(b).expect("3 meets 3")));
+    layers.push(AnyLayer::new(&a.then(b).expect("the features match")));
     let (a, b) = (gru(3, 3, g), lstm(3, 2, g));
-    layers.push(AnyLayer::new(&a.then(b).and_then(|chain| chain.then(LastStep)).expect("3 meets 3")));
+    layers.push(AnyLayer::new(&a.then(b).and_then(|chain| chain.then(LastStep)).expect("the features match")));
     let (a, b) = (linear(3, 5, g), elman(5, 2, g));
-    layers.push(AnyLayer::new(&a.then(Activation::Tanh).and_then(|chain| chain.then(b)).expect("5 meets 5")));
+    layers.push(AnyLayer::new(&a.then(Activation::Tanh).and_then(|chain| chain.then(b)).expect("the features match")));
     layers
 }
 
-/// The same with the two that have kinks.
+/// All layers, including the two with kinks.
 pub fn every_layer() -> Vec<AnyLayer> {
     let mut layers = every_smooth_layer();
     let relu = elman(3, 5, &mut generator(78)).with_nonlinearity(Nonlinearity::Relu);

@@ -1,18 +1,19 @@
-//! An Elman layer in plain nested loops, one sequence and one step at a time: the second opinion.
+//! An independent implementation of the Elman layer in plain nested loops, one sequence and one step at a time.
 
-#![expect(clippy::needless_range_loop, reason = "loops over indices, as the equations are written")]
+#![expect(clippy::needless_range_loop, reason = "the loops have the indices of the equations")]
 
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{Elman, Nonlinearity, Sequences};
 
-/// What the naive forward pass leaves, indexed by sequence, step and unit.
+/// Results of the naive forward pass, indexed by sequence, step and unit.
 pub struct Forward {
     /// Pre-activations.
     pub z: Vec<Vec<Vec<f64>>>,
-    /// The state that each step starts from.
+    /// The state before each step.
     pub before: Vec<Vec<Vec<f64>>>,
     /// The state after each step.
     pub after: Vec<Vec<Vec<f64>>>,
+    /// The state after the last step.
     pub carry: DMatrix<f64>,
 }
 
@@ -58,7 +59,7 @@ pub fn forward(layer: &Elman<f64>, x: &Sequences<f64>, carry: &DMatrix<f64>) -> 
     all
 }
 
-/// Backpropagation through time by the definition: parameter gradients, input gradient, gradient of the carry.
+/// Backpropagation through time by definition. Returns the gradients of the parameters, of the input and of the carry.
 pub fn backward(
     layer: &Elman<f64>,
     x: &Sequences<f64>,

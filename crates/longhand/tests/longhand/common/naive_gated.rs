@@ -1,5 +1,5 @@
-//! LSTM and GRU layers in plain nested loops, one sequence, one step and one unit at a time: the second opinion on their
-//! forward pass, in the letters of PyTorch's documentation.
+//! Independent forward passes of LSTM and GRU in plain nested loops, one sequence, one step and one unit at a time. The
+//! symbols are those of PyTorch's documentation.
 
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{Gru, Lstm, LstmCarry, Sequences};

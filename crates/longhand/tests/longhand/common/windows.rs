@@ -1,23 +1,23 @@
-//! Truncated backpropagation through time written out by hand, as second opinion.
+//! An independent implementation of truncated backpropagation through time.
 
 use super::SequenceLayer;
 use super::bptt::UpdateEvery;
 use longhand::nalgebra::DMatrix;
 use longhand::{LossAt, ParameterGradients, Pass, Path, Sequences};
 
-/// One label a step and sequence, `labels[step][sequence]`.
+/// One optional label per step and sequence: `labels[step][sequence]`.
 pub type StepLabels = Vec<Vec<Option<usize>>>;
 
-/// One window: its steps, and the losses in it as `(step, sequence, label)`, the step counted from the sequence's first.
+/// A window: its steps, and its losses as `(step, sequence, label)`. Steps are counted from the start of the sequence.
 pub struct Window {
     pub start: usize,
     pub steps: usize,
     pub losses: Vec<(usize, usize, usize)>,
-    /// What each loss is multiplied with: one over their number in this window or in all.
+    /// Factor of each loss: one over the number of losses in this window or in all windows.
     pub scale: f64,
 }
 
-/// Which steps have a loss, by the words of the documentation; under a mean over steps.
+/// Selects the steps with a loss as the documentation defines them, for a mean over steps.
 pub fn windows(x: &Sequences<f64>, labels: &StepLabels, size: usize, at: LossAt, every: UpdateEvery) -> Vec<Window> {
     let label = |t: usize, b: usize| labels[t][b];
     let mut all = Vec::new();
@@ -58,7 +58,7 @@ pub fn loss_of(window: &Window, output: &Sequences<f64>) -> (f64, Sequences<f64>
     let mut d_output = Sequences::zeros(output.features(), output.layout().clone());
     let mut value = 0.0;
     for &(step, b, label) in &window.losses {
-        // A model that gives one output a window gives it at step 0.
+        // A model with one output per window returns it at step 0.
         let step = if output.steps() == window.steps { step - window.start } else { 0 };
         let (loss, gradient) = softmax_loss(output.at(step, b), label);
         value += window.scale * loss;
@@ -76,7 +76,7 @@ pub fn cut(x: &Sequences<f64>, window: &Window) -> Sequences<f64> {
     input
 }
 
-/// Trains `model` by plain gradient descent; gives the total loss and the gradient of each update.
+/// Trains `model` by plain gradient descent. Returns the total loss and the gradient of each update.
 pub fn train<M: SequenceLayer>(
     model: &mut M,
     x: &Sequences<f64>,
@@ -94,12 +94,12 @@ pub fn train<M: SequenceLayer>(
         // The loss of the batch is the mean over all of its losses.
         let part = if every == UpdateEvery::Window { window.losses.len() as f64 / all as f64 } else { 1.0 };
         total += if window.losses.is_empty() { 0.0 } else { part * value };
-        let mut nothing_from_later = model.carry(x.batch());
+        let mut zero_d_carry = model.carry(x.batch());
         model.backward(
             &input,
             &mut cache,
             Some(&d_output),
-            &mut nothing_from_later,
+            &mut zero_d_carry,
             ParameterGradients::Add(&mut gradients),
             None,
         );

@@ -1,22 +1,27 @@
-//! Sizes of zero: no features, no units, no steps and no sequences are all right in every layer, in training and in streams.
+//! Sizes of zero. Layers, training and streams accept zero features and units, and layers also zero steps and
+//! sequences.
 
 use crate::common::any_layer::{AnyCache, AnyLayer};
 use crate::common::bptt::{Bptt, UpdateEvery};
-use crate::common::{SequenceLayer, elman, forward, generator, gru, linear, lstm, random_ends, random_sequences};
+use crate::common::{
+    SequenceLayer, elman, forward, generator, gru, linear, lstm, random_carry_and_cotangents, random_sequences,
+};
 use longhand::layers::mean_over_time::MeanOverTimeCache;
 use longhand::{
     Activation, Labels, LastStep, Layer, Layout, Linear, LossAt, MeanOverTime, MeanSquaredError, ParameterGradients,
     Pass, Reduction, Sequences, ShapeError, SoftmaxCrossEntropy, Stream, Streaming, Tensors,
 };
 
-/// Forward, backward and backward with replacement run, and give outputs and gradients of the right shapes.
-fn passes<L: SequenceLayer>(layer: &L, inputs: usize, steps: usize, batch: usize) {
+/// Runs forward, backward, and backward with replaced gradients, and checks shapes and values.
+fn check_passes<L: SequenceLayer>(layer: &L, inputs: usize, steps: usize, batch: usize) {
     let layer = &AnyLayer::new(layer);
     let g = &mut generator(30);
     let ragged: Vec<usize> = (0..batch).map(|b| steps.saturating_sub(b)).collect();
-    for layout in [Layout::new(steps, batch), Layout::new(steps, batch).with_lengths(&ragged).expect("in range")] {
+    for layout in
+        [Layout::new(steps, batch), Layout::new(steps, batch).with_lengths(&ragged).expect("the value is in range")]
+    {
         let x = random_sequences(inputs, &layout, g);
-        let (carry, d_output, d_carry) = random_ends(layer, &x, g);
+        let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, &x, g);
         let given = crate::common::passes(layer, &x, &carry, &d_output, &d_carry, &mut AnyCache::default());
         assert_eq!(given.d_input.values().shape(), x.values().shape(), "{}", layer.name());
         assert!(given.bits().into_iter().all(|bits| f64::from_bits(bits).is_finite()), "{}", layer.name());
@@ -43,28 +48,28 @@ fn every_layer_runs_at_sizes_of_zero() {
     for inputs in [0, 3] {
         for (steps, batch) in [(0, 0), (0, 2), (2, 0), (2, 1), (3, 2), (70, 2)] {
             for units in [0, 4] {
-                passes(&elman(inputs, units, g), inputs, steps, batch);
-                passes(&lstm(inputs, units, g), inputs, steps, batch);
-                passes(&gru(inputs, units, g), inputs, steps, batch);
-                passes(&linear(inputs, units, g), inputs, steps, batch);
+                check_passes(&elman(inputs, units, g), inputs, steps, batch);
+                check_passes(&lstm(inputs, units, g), inputs, steps, batch);
+                check_passes(&gru(inputs, units, g), inputs, steps, batch);
+                check_passes(&linear(inputs, units, g), inputs, steps, batch);
                 let (recurrent, head) = (elman(inputs, units, g), linear(units, 2, g));
-                passes(
-                    &recurrent.then(MeanOverTime).and_then(|c| c.then(head)).expect("they meet"),
+                check_passes(
+                    &recurrent.then(MeanOverTime).and_then(|c| c.then(head)).expect("the features match"),
                     inputs,
                     steps,
                     batch,
                 );
             }
             for activation in [Activation::Tanh, Activation::Sigmoid, Activation::Relu] {
-                passes(&activation, inputs, steps, batch);
+                check_passes(&activation, inputs, steps, batch);
             }
-            passes(&LastStep, inputs, steps, batch);
-            passes(&MeanOverTime, inputs, steps, batch);
+            check_passes(&LastStep, inputs, steps, batch);
+            check_passes(&MeanOverTime, inputs, steps, batch);
         }
     }
 }
 
-fn streams<M: SequenceLayer + Streaming<f64, Step = [f64]>>(model: &M, inputs: usize) {
+fn check_stream<M: SequenceLayer + Streaming<f64, Step = [f64]>>(model: &M, inputs: usize) {
     let x = random_sequences(inputs, &Layout::new(2, 1), &mut generator(32));
     let expected = forward(model, &x, &model.carry(1)).0;
     let (mut stream, mut carry) = (Stream::with_features(model, inputs), model.carry(1));
@@ -80,25 +85,30 @@ fn streams<M: SequenceLayer + Streaming<f64, Step = [f64]>>(model: &M, inputs: u
 fn streams_run_at_sizes_of_zero() {
     let g = &mut generator(33);
     for (inputs, units) in [(0, 0), (0, 4), (3, 0)] {
-        streams(&elman(inputs, units, g), inputs);
-        streams(&lstm(inputs, units, g), inputs);
-        streams(&gru(inputs, units, g), inputs);
-        streams(&linear(inputs, units, g), inputs);
-        streams(
-            &gru(inputs, units, g).then(Activation::Tanh).and_then(|c| c.then(linear(units, 0, g))).expect("ok"),
+        check_stream(&elman(inputs, units, g), inputs);
+        check_stream(&lstm(inputs, units, g), inputs);
+        check_stream(&gru(inputs, units, g), inputs);
+        check_stream(&linear(inputs, units, g), inputs);
+        check_stream(
+            &gru(inputs, units, g)
+                .then(Activation::Tanh)
+                .and_then(|c| c.then(linear(units, 0, g)))
+                .expect("the features match"),
             inputs,
         );
     }
 }
 
 #[test]
-fn training_runs_without_features_and_refuses_an_empty_batch() {
+fn training_accepts_zero_features_and_rejects_an_empty_batch() {
     let g = &mut generator(34);
     for (inputs, units) in [(0, 0), (0, 4), (3, 0)] {
-        let mut model =
-            elman(inputs, units, g).then(LastStep).and_then(|c| c.then(Linear::new(units, 2, g))).expect("they meet");
+        let mut model = elman(inputs, units, g)
+            .then(LastStep)
+            .and_then(|c| c.then(Linear::new(units, 2, g)))
+            .expect("the features match");
         let mut workspace = None;
-        let bptt = Bptt::new(2, LossAt::LastValidStep, UpdateEvery::Window).expect("not 0");
+        let bptt = Bptt::new(2, LossAt::LastValidStep, UpdateEvery::Window).expect("the window is not 0");
         let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
         let mut train = |steps: usize, batch: usize| {
             let (x, labels) =
@@ -117,7 +127,7 @@ fn training_runs_without_features_and_refuses_an_empty_batch() {
 }
 
 #[test]
-fn training_an_output_without_features() {
+fn training_a_model_without_outputs_has_loss_zero() {
     let g = &mut generator(35);
     let mut model = gru(3, 0, g);
     let mut workspace = None;
@@ -127,12 +137,11 @@ fn training_an_output_without_features() {
     assert_eq!(total, Ok(0.0));
 }
 
-/// A million steps, in both layouts, and with gaps: `f32` loses no digits.
 #[test]
-fn a_mean_over_a_million_steps_keeps_its_digits() {
+fn a_mean_over_a_million_f32_steps_is_accurate() {
     let layout = Layout::new(1_000_000, 2);
     let gaps = (0..layout.columns()).map(|column| column % 7 != 0).collect();
-    for layout in [layout.clone(), layout.with_valid(gaps).expect("one mark a column")] {
+    for layout in [layout.clone(), layout.with_valid(gaps).expect("one mark per column")] {
         let mut x = Sequences::<f32>::zeros(1, layout);
         x.values_mut().fill(0.1);
         let mut cache = MeanOverTimeCache::default();

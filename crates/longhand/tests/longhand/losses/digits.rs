@@ -1,6 +1,6 @@
-//! Losses keep their digits: where large numbers would cancel, where probabilities are close to 1, and in long sums.
+//! Accuracy of losses for large logits, for probabilities close to 1, and in long sums.
 
-#![allow(clippy::float_cmp, reason = "what is compared exactly is meant to be exact")]
+#![allow(clippy::float_cmp, reason = "exact results are expected")]
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
@@ -14,7 +14,7 @@ fn column(values: &[f32]) -> Sequences<f32> {
 }
 
 fn softmax(logits: &[f32], label: usize, smoothing: f64) -> (f32, Vec<f32>) {
-    let loss = SoftmaxCrossEntropy::new(Reduction::Sum).with_label_smoothing(smoothing).expect("in range");
+    let loss = SoftmaxCrossEntropy::new(Reduction::Sum).with_label_smoothing(smoothing).expect("the value is in range");
     let mut gradient = Sequences::default();
     let value = loss.evaluate(&column(logits), &Labels::per_sequence(&[label]), Some(&mut gradient));
     (value, gradient.values().as_slice().to_vec())
@@ -29,11 +29,11 @@ fn sigmoid(logit: f32, target: f32) -> (f32, f32) {
 #[track_caller]
 fn assert_near(what: &str, given: f32, expected: f64, tolerance: f64) {
     let error = (f64::from(given) - expected).abs();
-    assert!(error <= tolerance, "{what}: {given:e} against {expected:e}, off by {error:e}");
+    assert!(error <= tolerance, "{what}: got {given:e}, expected {expected:e}, error {error:e}");
 }
 
 #[test]
-fn softmax_cross_entropy_keeps_the_loss_between_large_logits() {
+fn softmax_cross_entropy_of_large_equal_logits_is_accurate() {
     for logit in [0.0, 1.0, 1e6, 1e7, 1e8, -1e8, 1e30] {
         let (value, gradient) = softmax(&[logit, logit], 1, 0.0);
         assert_near("loss", value, 2.0_f64.ln(), 1e-7);
@@ -43,21 +43,21 @@ fn softmax_cross_entropy_keeps_the_loss_between_large_logits() {
     assert_near("loss", softmax(&[12.0, 0.0], 0, 0.0).0, (-12.0_f64).exp().ln_1p(), 1e-12);
 }
 
-/// Against the definition in `f64`, where nothing is lost at these sizes.
+/// The reference is the definition in `f64`, which is accurate at these sizes.
 #[test]
-fn softmax_cross_entropy_in_f32_is_that_in_f64() {
+fn softmax_cross_entropy_at_f32_agrees_with_f64() {
     for (a, b) in (-40..=40).step_by(4).flat_map(|a| (-40..=40).step_by(5).map(move |b| (a as f32, b as f32))) {
         let logits = [a, b, 0.5];
         for (label, smoothing) in [(0, 0.0), (1, 0.0), (2, 0.0), (0, 0.1), (2, 0.3)] {
             let (value, gradient) = softmax(&logits, label, smoothing);
             let of = |j: usize| f64::from(logits[j]);
-            // The exponentials that others have beside class j, exactly: -log p_j = ln_1p of them.
+            // -log p_j is ln_1p of the sum of the other classes' exponentials relative to class j.
             let loss = |j: usize| (0..3).filter(|&i| i != j).map(|i| (of(i) - of(j)).exp()).sum::<f64>().ln_1p();
             let target = |j: usize| smoothing / 3.0 + if j == label { 1.0 - smoothing } else { 0.0 };
             let expected: f64 = (0..3).filter(|&j| target(j) > 0.0).map(|j| target(j) * loss(j)).sum();
             assert_near(&format!("{logits:?}, {label}, {smoothing}"), value, expected, 4e-7 * expected);
             for (j, &d) in gradient.iter().enumerate() {
-                // p_j - q_j, without cancellation at the label: p - 1 = expm1(-loss).
+                // p_j - q_j. At the label, p - 1 = expm1(-loss) avoids cancellation.
                 let rest = target(j) - if j == label { 1.0 } else { 0.0 };
                 let p = if j == label { (-loss(j)).exp_m1() } else { (-loss(j)).exp() };
                 let size = p.abs().max(rest.abs());
@@ -68,7 +68,7 @@ fn softmax_cross_entropy_in_f32_is_that_in_f64() {
 }
 
 #[test]
-fn sigmoid_cross_entropy_does_not_cancel_on_either_side() {
+fn sigmoid_cross_entropy_of_large_logits_does_not_cancel() {
     let (value, gradient) = sigmoid(16.0, 1.0);
     assert_near("loss", value, (-16.0_f64).exp().ln_1p(), 1e-13);
     assert_near("gradient", gradient, -1.0 / (1.0 + 16.0_f64.exp()), 1e-13);
@@ -76,9 +76,9 @@ fn sigmoid_cross_entropy_does_not_cancel_on_either_side() {
     assert_eq!((mirrored, mirrored_gradient), (value, -gradient));
 }
 
-/// Hard and soft targets against the definition in `f64`, written so that it does not cancel.
+/// The reference is the definition in `f64`, in a form without cancellation, for hard and soft targets.
 #[test]
-fn sigmoid_cross_entropy_in_f32_is_that_in_f64() {
+fn sigmoid_cross_entropy_at_f32_agrees_with_f64() {
     for z in (-160..=160).map(|z| z as f32 * 0.25) {
         for d in [0.0, 1e-6, 0.1, 0.5, 0.9, 1.0 - 1e-6, 1.0] {
             let (value, gradient) = sigmoid(z, d);
@@ -96,7 +96,7 @@ fn sigmoid_cross_entropy_in_f32_is_that_in_f64() {
 }
 
 #[test]
-fn long_sums_keep_their_digits() {
+fn losses_over_a_million_terms_are_accurate() {
     const TERMS: usize = 1_000_000;
     let loss = MeanSquaredError::new(Reduction::MeanOverElements);
     for (features, steps) in [(TERMS, 1), (1, TERMS), (1000, TERMS / 1000)] {
@@ -111,9 +111,9 @@ fn long_sums_keep_their_digits() {
     assert_near("smoothed softmax cross-entropy", softmax(&logits, 3, 0.1).0, (TERMS as f64).ln(), 2e-6);
 }
 
-/// The product of two elements of a gradient is never subnormal; NaN is no small number.
+/// The product of two elements of a gradient must not be subnormal. NaN must stay NaN.
 #[test]
-fn gradients_hold_no_numbers_that_become_subnormal() {
+fn small_gradients_are_flushed_to_zero() {
     let small = [2e-19_f32, -2e-19, 1e-20, -1e-20, 1e-40, 0.0, f32::NAN, 1.0];
     let mut gradient = Sequences::default();
     let target = column(&[0.0; 8]);
@@ -121,7 +121,7 @@ fn gradients_hold_no_numbers_that_become_subnormal() {
     let given = gradient.values().as_slice();
     assert_eq!(given[..6], [4e-19, -4e-19, 0.0, 0.0, 0.0, 0.0]);
     assert!(given[6].is_nan() && given[7] == 2.0);
-    // It is the reduced gradient that counts.
+    // The threshold applies to the gradient after the reduction.
     MeanSquaredError::new(Reduction::MeanOverElements).evaluate(&column(&small), &target, Some(&mut gradient));
     assert_eq!(gradient.values().as_slice()[..2], [0.0, 0.0]);
 
