@@ -1,22 +1,22 @@
-//! The adjoint test.
+//! The adjoint test of gradients.
 //!
-//! Forward and backward are each other's transposes: for the Jacobian `J` of a layer, any direction `u` of the values that
-//! go in and any cotangent `v` of the values that come out,
+//! The backward pass multiplies by the transpose of the forward pass's Jacobian. For the Jacobian `J` of a layer, any
+//! direction `u` of its arguments and any cotangent `v` of its results,
 //!
 //! ```text
 //! <v, J u> = <J' v, u>
 //! ```
 //!
-//! The left side is one forward pass on dual numbers, the right side one backward pass `g = J' v`. With `u` and `v`
-//! normal, a wrong element of `g` shows with probability one. Each tensor is tested alone, so that a failure names the
-//! tensor and a large gradient cannot hide a small one. The test accepts
+//! The left side takes one forward pass on dual numbers, the right side one backward pass, `g = J' v`. With normal `u`
+//! and `v`, a wrong element of `g` shows with probability one. Each tensor is tested separately, so that a failure
+//! names the tensor and a large gradient cannot hide a small one. The test accepts
 //!
 //! ```text
 //! |<v, J u> - <g, u>| <= 1e-12 (sum |v_j (J u)_j| + sum |g_i u_i|)
 //! ```
 //!
-//! which is rounding error with room for four digits. A larger difference is accepted only if it is rounding, as it is for
-//! a gradient that nearly cancels: see [`rounding`]. Otherwise the elements are searched one by one, for the report.
+//! which is about ten thousand times the rounding error. A larger difference is accepted only if it is rounding, as in
+//! a gradient that nearly cancels: see [`rounding`]. Otherwise the elements are tested one by one for the report.
 
 use crate::dual::Direction;
 use crate::failure::{Failure, GradientFailure, WrongTensor};
@@ -28,29 +28,29 @@ use crate::setting::{Passes, Setting};
 use crate::sweep;
 use longhand::Layer;
 
-/// What a passed check found.
+/// Summary of a passed check.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Agreement {
-    /// How many tensors were tested.
+    /// Number of tensors that were tested.
     pub tensors: usize,
-    /// The largest of `|<v, J u> - <g, u>|` relative to `sum |v_j (J u)_j| + sum |g_i u_i|`.
+    /// The largest difference `|<v, J u> - <g, u>|` relative to `sum |v_j (J u)_j| + sum |g_i u_i|`.
     pub worst: f64,
 }
 
 impl Agreement {
-    /// This one and another together.
+    /// The summary of both checks.
     pub(crate) fn and(self, other: Agreement) -> Agreement {
         Agreement { tensors: self.tensors + other.tensors, worst: self.worst.max(other.worst) }
     }
 }
 
-/// What is accepted, relative to the sizes of the terms.
+/// The accepted difference, relative to the size of the terms.
 pub(crate) const TOLERANCE: f64 = 1e-12;
 
-/// The largest difference that may pass as rounding, relative to the sizes of the terms and of the cotangents.
+/// The largest difference that can be accepted as rounding, relative to the sizes of the terms and of the cotangents.
 const LARGEST_ROUNDING: f64 = 1e-6;
 
-/// Which of the values that go into a layer.
+/// An argument of a layer that has a gradient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Variable {
     Parameters,
@@ -86,10 +86,10 @@ impl Variable {
     }
 }
 
-/// Tests every parameter, the input and the carry of a setting; the gradients are those of `passes`.
+/// Tests the gradients in `passes`: those of every parameter, the input and the carry.
 ///
 /// # Errors
-/// If one of them is wrong: the tensors and their elements.
+/// If a gradient is wrong. The error lists the tensors and their elements.
 pub(crate) fn check<L: Layer<f64>>(
     setting: &Setting<L>,
     passes: &Passes<L>,
@@ -99,8 +99,8 @@ pub(crate) fn check<L: Layer<f64>>(
     Test { whole: setting, settings: std::slice::from_ref(setting), oracle }.check(values)
 }
 
-/// Tests all values at once, in one direction: one forward pass on dual numbers. Only if that fails is each tensor
-/// tested alone, for the report.
+/// Tests all gradients at once, in one direction, which takes one forward pass on dual numbers. If the test fails,
+/// tests each tensor separately for the report.
 ///
 /// # Errors
 /// If a gradient is wrong.
@@ -122,10 +122,11 @@ pub(crate) fn check_together<L: Layer<f64>>(
     check(setting, passes, oracle)
 }
 
-/// Tests the parameters alone. `gradients` are the sums over `settings`, of which `whole` is the name.
+/// Tests the gradients of the parameters only. `gradients` are sums over `settings`. `whole` names the tensors and the
+/// case in reports.
 ///
 /// # Errors
-/// If one of them is wrong.
+/// If a gradient is wrong.
 pub(crate) fn check_parameters<L: Layer<f64>>(
     whole: &Setting<L>,
     settings: &[Setting<L>],
@@ -135,7 +136,7 @@ pub(crate) fn check_parameters<L: Layer<f64>>(
     Test { whole, settings, oracle }.check([(Variable::Parameters, elements(gradients))])
 }
 
-/// Gradients of the sum of several settings' losses against an oracle.
+/// A test of the gradients of the sum of several settings' losses.
 pub(crate) struct Test<'a, L: Layer<f64>, O> {
     /// Names the tensors and the case.
     whole: &'a Setting<L>,
@@ -181,7 +182,8 @@ impl<L: Layer<f64>, O: Oracle<L>> Test<'_, L, O> {
             return false;
         }
         let differences = rounding::differences(rounding::DOUBLE, |index, size| {
-            let settings: Vec<_> = self.settings.iter().map(|setting| rounding::shaken(setting, index, size)).collect();
+            let settings: Vec<_> =
+                self.settings.iter().map(|setting| rounding::perturbed(setting, index, size)).collect();
             let mut gradient = vec![0.0; u.len()];
             for setting in &settings {
                 let part = variable.gradient(&setting.passes());
@@ -208,13 +210,13 @@ fn derivative<L: Layer<f64>>(settings: &[Setting<L>], oracle: &impl Oracle<L>, d
     })
 }
 
-/// `<v, J u>` against `<g, u>`.
+/// The comparison of `<v, J u>` (exact) with `<g, u>` (analytic).
 pub(crate) struct Comparison {
     pub(crate) exact: f64,
     pub(crate) analytic: f64,
     /// `exact - analytic`.
     pub(crate) difference: f64,
-    /// The size of the terms.
+    /// The sum of the magnitudes of the terms of both sides.
     pub(crate) scale: f64,
     pub(crate) relative: f64,
     pub(crate) accepted: bool,
@@ -222,7 +224,7 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     fn new(exact: Derivative, gradient: &[f64], u: &[f64]) -> Comparison {
-        // The gradient of an element outside of the direction does not count, not even if it is NaN.
+        // Elements outside the direction do not count, not even NaN.
         let (analytic, size) =
             gradient.iter().zip(u).filter(|&(_, &u)| u != 0.0).fold((0.0, 0.0), |(sum, size), (g, u)| {
                 let (product, magnitude) = dot(&[*g], &[*u]);
@@ -231,13 +233,13 @@ impl Comparison {
         let scale = exact.magnitude + size;
         let difference = exact.value - analytic;
         let relative = if difference == 0.0 { 0.0 } else { difference.abs() / scale };
-        // Written so that NaN on either side is not accepted.
+        // A comparison with NaN is false, so NaN is not accepted.
         let accepted = difference.abs() <= TOLERANCE * scale + exact.error;
         Comparison { exact: exact.value, analytic, difference, scale, relative, accepted }
     }
 }
 
-/// A seed from a case's description: directions differ from case to case and are the same in each run.
+/// A seed computed from a case's description, so that directions differ between cases and are the same in each run.
 fn seed_of(about: &str) -> u64 {
     about.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }

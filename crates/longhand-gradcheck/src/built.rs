@@ -72,6 +72,12 @@ fn set<T: Scalar, P: Tensors<T>>(value: &mut P, values: &mut dyn Iterator<Item =
     });
 }
 
+/// Each of the values as a dual number, with the direction in the dual parts; an empty direction means zero.
+fn along(values: Vec<f64>, direction: &[f64]) -> impl Iterator<Item = Dual> {
+    let directions = direction.iter().copied().chain(core::iter::repeat(0.0));
+    values.into_iter().zip(directions).map(|(x, direction)| Dual::new(x, direction))
+}
+
 fn singles<P: Tensors<f64>>(value: &P) -> impl Iterator<Item = f32> + use<P> {
     elements(value).into_iter().map(|x| x as f32)
 }
@@ -152,10 +158,6 @@ impl<B: BuildLayer> Layer<f64> for Built<f64, B> {
 
 impl<B: BuildLayer> DualLayer for Built<f64, B> {
     fn tangent(setting: &Setting<Self>, direction: &Direction) -> Tangent {
-        let along = |values: Vec<f64>, direction: &[f64]| {
-            let mut direction = direction.to_vec().into_iter();
-            values.into_iter().map(move |x| Dual::new(x, direction.next().unwrap_or(0.0)))
-        };
         let Built { layer, .. } =
             setting.layer.over::<Dual>(&mut along(elements(&setting.layer), &direction.parameters));
         let input = lift(&setting.input, &direction.input);

@@ -1,10 +1,9 @@
-//! The shapes of a check: where errors of a backward pass show.
+//! Shapes of a check, chosen so that errors of a backward pass show.
 //!
-//! One time step, one hidden unit, one sequence, a zero carry and small weights each *hide* errors: a transposed
-//! weight is no error when the weight is one number, and a dropped gradient between steps is none with one step. So
-//! the shapes drawn here have 3 to 8 steps, 2 or 3 sequences of different lengths, a reset in the middle, and
-//! dimensions of which no two are equal. The shapes at the edges, where errors of another kind live, are a list:
-//! [`Case::edges`].
+//! One time step, one hidden unit, one sequence, a zero carry and small weights each *hide* errors. A transposed weight
+//! is right if the weight is a single number, and a gradient dropped between steps does not show in one step. The
+//! shapes drawn here therefore have 3 to 8 steps, 2 or 3 sequences of different lengths, a reset in the middle, and
+//! dimensions of which no two are equal. [`Case::edges`] lists edge cases, where other kinds of errors show.
 
 use crate::numbers::generator;
 use longhand::{Layout, Sequences};
@@ -12,18 +11,18 @@ use proptest::prelude::{Just, Strategy, any};
 use rand_chacha::ChaCha8Rng;
 use std::fmt;
 
-/// The shape of one check, and the seed of its numbers.
+/// The shape of one check, and the seed of its random values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     /// Features of the input.
     pub inputs: usize,
-    /// Hidden units, for a layer that has some.
+    /// Hidden units, for a layer that has them.
     pub hidden: usize,
-    /// Features of the output, for a layer in which they can be chosen apart from the hidden units.
+    /// Features of the output, for a layer whose output size does not follow from the other sizes.
     pub outputs: usize,
     /// Steps, sequences, and which of them are valid or reset.
     pub layout: Layout,
-    /// Where every number of the check comes from.
+    /// Seed of every random value of the check.
     pub seed: u64,
 }
 
@@ -33,13 +32,14 @@ impl Case {
         Case { inputs, hidden, outputs, layout: Layout::new(steps, batch), seed }
     }
 
-    /// The same under other marks (and other numbers of steps and sequences, if the layout has them).
+    /// The same sizes and seed with another layout, which sets the steps, the sequences and the marks (valid steps and
+    /// resets).
     #[must_use]
     pub fn with_layout(self, layout: Layout) -> Case {
         Case { layout, ..self }
     }
 
-    /// The same with other numbers.
+    /// The same shapes with another seed.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Case {
         Case { seed, ..self }
@@ -55,13 +55,14 @@ impl Case {
         self.layout.batch()
     }
 
-    /// A generator for what the check does not draw by itself.
+    /// A random generator for values that the check does not draw itself.
     pub fn generator(&self) -> ChaCha8Rng {
         generator(self.seed, u64::MAX)
     }
 
-    /// Shapes where errors show: 3 to 8 steps of 2 or 3 sequences of different lengths, a reset in the middle,
-    /// sometimes a gap, all dimensions different. Shapes shrink; numbers do not, because they come from the seed.
+    /// Random shapes in which errors show: 3 to 8 steps of 2 or 3 sequences of different lengths, a reset in the
+    /// middle, sometimes a gap, all dimensions different. Shapes shrink. Values do not, because they come from the
+    /// seed.
     pub fn strategy() -> impl Strategy<Value = Case> {
         let sizes = (3_usize..=8, 2_usize..=3, 2_usize..=7, 2_usize..=7, 2_usize..=7);
         (sizes, any::<[u8; 4]>(), any::<u64>().no_shrink()).prop_flat_map(|(sizes, marks, seed)| {
@@ -70,7 +71,7 @@ impl Case {
         })
     }
 
-    /// A case of the shape policy by itself, from a seed.
+    /// A case with shapes as in [`strategy`](Self::strategy), drawn from a seed without `proptest`.
     pub fn from_seed(seed: u64) -> Case {
         use rand_chacha::rand_core::Rng;
         let generator = &mut generator(seed, u64::MAX - 1);
@@ -80,7 +81,8 @@ impl Case {
         Case::marked(sizes, marks, seed)
     }
 
-    /// Sizes as batch, steps, inputs, hidden, outputs, made different from each other by raising the later ones.
+    /// Builds a case from the sizes batch, steps, inputs, hidden and outputs. Raises later sizes until all are
+    /// different.
     fn marked(mut sizes: [usize; 5], marks: [u8; 4], seed: u64) -> Case {
         for i in 1..sizes.len() {
             while sizes[..i].contains(&sizes[i]) {
@@ -89,7 +91,7 @@ impl Case {
         }
         let [batch, steps, inputs, hidden, outputs] = sizes;
         let choose = |mark: usize, n: usize| usize::from(marks[mark]) % n;
-        // One sequence has all the steps, the others fewer, and no two the same number.
+        // One sequence has all steps. The others have fewer, and no two have the same number.
         let mut lengths = vec![steps];
         for b in 1..batch {
             let mut length = steps - b;
@@ -103,8 +105,8 @@ impl Case {
         let longest = lengths.iter().position(|&length| length == steps).unwrap_or(0);
         let reset = 1 + choose(2, steps - 2);
         let mut layout = Layout::new(steps, batch).with_reset(reset, longest);
-        // An invalid step between valid ones, but not at the reset (that is an edge), and not if it would leave two
-        // sequences with the same number of valid steps.
+        // An invalid step between valid ones. It is not at the reset, because that is an edge case, and it must not
+        // give two sequences the same number of valid steps.
         let gap = 1 + choose(3, steps - 2);
         let fits = gap != reset && !lengths.contains(&(steps - 1));
         let gap = (fits && marks[3].is_multiple_of(2)).then_some((gap, longest));
@@ -122,12 +124,12 @@ impl Case {
     }
 }
 
-/// A layout with one valid mark a column, where their number is right by construction.
+/// Sets the valid marks of a layout. The caller passes one mark per column.
 pub(crate) fn with_valid(layout: Layout, valid: Vec<bool>) -> Layout {
-    layout.with_valid(valid).expect("one mark a column")
+    layout.with_valid(valid).expect("one mark per column")
 }
 
-/// Marks, for messages: a word for each sequence, a character for each of its steps.
+/// Marks for messages: one word per sequence, one character per step.
 fn marks(layout: &Layout) -> String {
     let sequence = |b| -> String {
         let mark = |step| match (layout.is_valid(step, b), layout.resets(step, b)) {
@@ -141,8 +143,8 @@ fn marks(layout: &Layout) -> String {
     (0..layout.batch()).map(sequence).collect::<Vec<_>>().join(" ")
 }
 
-/// `T=5, batch=2, hidden=3, inputs=2, seed=0x1f3a`, and the marks if there are any: one character a step, `-` valid,
-/// `.` invalid, `r` reset before a valid step, `R` before an invalid one.
+/// Prints `T=5, batch=2, hidden=3, inputs=2, seed=0x1f3a`, and the marks if the layout has padding or resets. A mark is
+/// one character per step: `-` valid, `.` invalid, `r` reset before a valid step, `R` reset before an invalid step.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Case { inputs, hidden, outputs, layout, seed } = self;

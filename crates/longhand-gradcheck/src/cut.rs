@@ -1,10 +1,10 @@
-//! Cutting batches into sequences and sequences into windows.
+//! Splits batches into sequences, and sequences into windows.
 
 use crate::case::with_valid;
 use crate::setting::{SequenceLayer, Setting};
 use longhand::{Layer, Layout, Path, Sequences, Tensors};
 
-/// Sequence `b` of a batch, alone, with its marks.
+/// Sequence `b` of a batch as a batch of one, with its marks.
 pub(crate) fn single(batch: &Sequences<f64>, b: usize) -> Sequences<f64> {
     let marks = batch.layout();
     let layout = (0..batch.steps())
@@ -18,14 +18,14 @@ pub(crate) fn single(batch: &Sequences<f64>, b: usize) -> Sequences<f64> {
     alone
 }
 
-/// The steps `start..start + steps`, with their marks.
+/// Steps `start..start + steps` of a batch, with their marks.
 pub(crate) fn window(whole: &Sequences<f64>, start: usize, steps: usize) -> Sequences<f64> {
     let mut window = Sequences::default();
     window.copy_steps(whole, start, steps);
     window
 }
 
-/// The share of sequence `b` in a carry of `batch` sequences, if the carry has a share for each.
+/// The part of sequence `b` in a carry of `batch` sequences. `None` if the carry cannot be divided by sequence.
 pub(crate) fn share<L: Layer<f64>>(layer: &L, carry: &L::Carry, b: usize, batch: usize) -> Option<L::Carry> {
     let mut tensors: Vec<Vec<f64>> = Vec::new();
     carry.visit(&Path::ROOT, &mut |_, _, values| tensors.push(values.to_vec()));
@@ -40,15 +40,16 @@ pub(crate) fn share<L: Layer<f64>>(layer: &L, carry: &L::Carry, b: usize, batch:
     fits.then_some(share)
 }
 
-/// The lengths of windows in which `steps` steps are checked. Many steps in windows of one would only take time.
+/// The window lengths to check for `steps` steps. For many steps, windows of one step would take long and find nothing
+/// more.
 pub(crate) fn window_lengths(steps: usize) -> impl Iterator<Item = usize> {
     let lengths = if steps <= 16 { [1, 2, steps.div_ceil(2)] } else { [16, steps / 3, steps.div_ceil(2)] };
     lengths.into_iter().filter(move |&length| length > 0 && length < steps)
 }
 
-/// Windows of `length` steps of a setting, in order, each with the carry that the one before it leaves. The cotangent
-/// of the output is cut with the steps, or, where the layer does not give an output for each step, zero. The
-/// cotangent of the carry that goes out is the setting's in the last window and zero in the others.
+/// Splits a setting into windows of `length` steps, in order. Each window starts from the outgoing carry of the window
+/// before. The cotangent of the output is split like the steps, or zero if the layer does not have one output step per
+/// input step. The cotangent of the outgoing carry is the setting's in the last window and zero in the others.
 pub(crate) fn windows<L: SequenceLayer>(setting: &Setting<L>, length: usize) -> Vec<Setting<L>> {
     let steps = setting.input.steps();
     let mut carry = setting.carry.clone();
@@ -74,13 +75,13 @@ pub(crate) fn windows<L: SequenceLayer>(setting: &Setting<L>, length: usize) -> 
         .collect()
 }
 
-/// Whether the layer gives an output for each step.
+/// Whether the output has as many steps as the input.
 pub(crate) fn has_every_step<L: SequenceLayer>(setting: &Setting<L>) -> bool {
     setting.d_output.steps() == setting.input.steps()
 }
 
-/// The setting, with a zero cotangent of the output if the layer does not give one for each step: what can be compared
-/// with its windows.
+/// The setting in a form that can be compared with its windows: the cotangent of the output is zero if the layer does
+/// not have one output step per input step.
 pub(crate) fn comparable<L: SequenceLayer>(setting: &Setting<L>) -> Setting<L> {
     let mut comparable = setting.clone();
     if !has_every_step(setting) {

@@ -1,4 +1,4 @@
-//! For layers that run on `f64` only: central differences with Richardson extrapolation.
+//! Central differences with Richardson extrapolation, for layers that run on `f64` only.
 //!
 //! With `phi(s)` the loss at a distance `s` in the direction `u`, the central difference
 //!
@@ -6,16 +6,16 @@
 //! D(h) = (phi(h) - phi(-h)) / 2h = phi' + c2 h^2 + c4 h^4 + ...
 //! ```
 //!
-//! has two errors. *Truncation*: the terms in `h`. Two steps remove the first of them,
-//! `R(h) = (4 D(h/2) - D(h)) / 3`, four remove three, and how much the last of them changed the result bounds what the
-//! next would. *Rounding*: `phi` is known to about `noise`, so `D(h)` to `noise / h`, and the extrapolations to a little
-//! more, which is added up. The first falls with `h`, the second rises; the table of all extrapolations over steps that
-//! halve is searched for the smallest sum, and that sum, times a factor, is the tolerance. Nothing is guessed but the
-//! factor; `noise` is measured.
+//! has two errors. *Truncation* is the sum of the terms in `h`. Extrapolation from two steps, `R(h) = (4 D(h/2) - D(h))
+//! / 3`, removes the first term, and four steps remove three. The change made by the last extrapolation bounds the
+//! change that the next one would make. *Rounding* comes from `phi`, which is known to about `noise`. `D(h)` is then
+//! known to `noise / h`, and the rounding error of each extrapolation follows from those of its two terms. Truncation
+//! falls with smaller `h`, and rounding rises. Steps are halved, and the extrapolation with the smallest sum of both
+//! errors is used. The tolerance is this sum times a safety factor. `noise` is measured, so only the factor is chosen.
 //!
-//! Measured on an Elman layer over 150 steps (`tests/checker/oracle_errors.rs`): dual numbers 3e-17 of the size of the terms
-//! (worst of 60: 7e-16), this 1.5e-14 (2e-13) with a tolerance of 2e-12, central differences with the step that turns out
-//! best 7e-12 (6e-9), with a step of 1e-4 only 1e-8 (6e-5).
+//! Errors measured on an Elman layer over 150 steps, relative to the size of the terms: typical, and the worst of 60
+//! seeds in parentheses (`tests/checker/oracle_errors.rs`). Dual numbers 3e-17 (7e-16). This method 1.5e-14 (2e-13),
+//! with a tolerance of 2e-12. Central differences 7e-12 (6e-9) with the best step, and 1e-8 (6e-5) with a step of 1e-4.
 
 use crate::dual::{Direction, cotangents};
 use crate::laws::along;
@@ -24,8 +24,8 @@ use crate::oracle::{Derivative, Oracle};
 use crate::setting::Setting;
 use longhand::Layer;
 
-/// The oracle of central differences with Richardson extrapolation, for layers that run on `f64` only. Its error is a bound
-/// that follows from estimates of truncation and rounding.
+/// Computes reference derivatives by central differences with Richardson extrapolation, for layers that run on `f64`
+/// only. The error bound follows from estimates of truncation and rounding.
 #[derive(Debug, Clone, Copy)]
 pub struct Differences {
     step: f64,
@@ -37,14 +37,14 @@ impl Default for Differences {
     }
 }
 
-/// Rows of the table: steps from `step` down to `step / 2^(ROWS - 1)`.
+/// Number of steps, from `step` down to `step / 2^(ROWS - 1)`.
 const ROWS: usize = 14;
-/// How many times the estimated error is accepted: an estimate may be small by chance, and of some hundred estimates the
-/// smallest is taken.
+/// Safety factor on the estimated error. The smallest of about a hundred estimates is used, and an estimate may be
+/// small by chance.
 const SAFETY: f64 = 10.0;
 
 impl Differences {
-    /// Steps from 1/8 of a direction of length 1 downwards.
+    /// Uses steps of 1/8 and smaller along a direction of length 1.
     pub fn new() -> Self {
         Differences { step: 0.125 }
     }
@@ -68,9 +68,10 @@ impl<L: Layer<f64>> Oracle<L> for Differences {
     }
 }
 
-/// How well the loss is known around 0: the rounding of its sum, or, if that is more, what the sixth differences of
-/// seven neighbouring values show (Hamming). For a smooth function at so small a distance these are nothing but noise;
-/// noise of deviation `d` makes them `d sqrt(binomial(12, 6))`.
+/// The rounding error of the loss near 0. It is the larger of two estimates: the rounding of the loss's sum, and the
+/// noise in sixth differences of neighbouring values (Hamming). At such small distances the sixth differences of a
+/// smooth function are noise only. Noise of standard deviation `d` gives them a standard deviation of `d
+/// sqrt(binomial(12, 6))`.
 fn noise(at: &dyn Fn(f64) -> (f64, f64)) -> f64 {
     const DISTANCE: f64 = 1e-10;
     let mut values: Vec<f64> = (0..13).map(|i| at(DISTANCE * f64::from(i - 6)).0).collect();
@@ -91,20 +92,20 @@ pub(crate) struct Estimate {
 }
 
 impl Estimate {
-    /// The derivative of `phi` at 0, from steps of `step` downwards, if `phi` is known to `noise`.
+    /// Estimates the derivative of `phi` at 0 with steps of `step` and smaller. `noise` is the rounding error of `phi`.
     pub(crate) fn of(phi: &mut dyn FnMut(f64) -> f64, step: f64, noise: f64) -> Estimate {
         let mut best = Estimate { value: f64::NAN, error: f64::INFINITY };
-        let mut above: Vec<(f64, f64)> = Vec::new();
+        let mut previous_row: Vec<(f64, f64)> = Vec::new();
         for row in 0..ROWS {
             let h = step / f64::from(1 << row);
             let mut current = vec![((phi(h) - phi(-h)) / (2.0 * h), noise / h)];
-            for (order, &(coarse, coarse_rounding)) in above.iter().enumerate() {
+            for (order, &(coarse, coarse_rounding)) in previous_row.iter().enumerate() {
                 let (fine, fine_rounding) = current[order];
                 let factor = f64::from(1 << (2 * (order + 1)));
                 let value = (factor * fine - coarse) / (factor - 1.0);
                 let rounding = (factor * fine_rounding + coarse_rounding) / (factor - 1.0);
-                // Moving from either of the two values that it was made of to this one changed it by this much: a bound
-                // on their errors, and more than one on its own.
+                // The change from the two values that were combined bounds their truncation error. The error of the
+                // combination is smaller.
                 let truncation = (value - fine).abs().max((value - coarse).abs());
                 let error = truncation + rounding;
                 if error < best.error {
@@ -112,7 +113,7 @@ impl Estimate {
                 }
                 current.push((value, rounding));
             }
-            above = current;
+            previous_row = current;
         }
         best
     }

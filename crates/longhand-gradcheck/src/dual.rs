@@ -1,12 +1,12 @@
-//! The exact oracle: a layer's own forward pass on dual numbers.
+//! Exact derivatives: the layer's own forward pass on dual numbers.
 //!
-//! A dual number `a + b e` with `e^2 = 0` carries a derivative `b` along with every value `a`. Put `u` in the dual part
-//! of what goes into a forward pass, and the dual part of what comes out is `J u`, the derivative in the direction `u`:
-//! exact up to rounding, with no step size to choose.
+//! A dual number `a + b e`, with `e^2 = 0`, stores a value `a` and a derivative `b`. If the dual parts of the arguments
+//! of a forward pass are `u`, the dual parts of the results are `J u`, the derivative in the direction `u`. The
+//! derivative is exact up to rounding, and there is no step size to choose.
 //!
-//! The numbers are those of the `num-dual` crate. Comparisons look at the real part only, so a layer takes the same
-//! branches as on `f64`. A layer must not skip work "because it is zero" with `is_zero`, and must not round: `floor`
-//! and its like panic on dual numbers.
+//! The type is `num_dual::Dual64`. Comparisons use the real part only, so a layer takes the same branches as on `f64`.
+//! A layer must not use `is_zero` to skip work, because a zero with a derivative also counts as zero. A layer must not
+//! round either: `floor` and similar functions panic on dual numbers.
 
 use crate::numbers::elements;
 use crate::setting::{Setting, with_pass};
@@ -15,37 +15,38 @@ use longhand::{ChangeScalar, Layer, Path, Tensors};
 /// A dual number: a value and its derivative.
 pub type Dual = num_dual::Dual64;
 
-/// Where to: one number for each element of the parameters, the input and the carry.
+/// The direction of a derivative: one number for each element of the parameters, the input and the carry.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Direction {
-    /// Along the parameters; empty means zero.
+    /// Direction of the parameters. Empty means zero.
     pub parameters: Vec<f64>,
-    /// Along the input; empty means zero.
+    /// Direction of the input. Empty means zero.
     pub input: Vec<f64>,
-    /// Along the carry that comes in; empty means zero.
+    /// Direction of the incoming carry. Empty means zero.
     pub carry: Vec<f64>,
 }
 
-/// What comes out of a forward pass on dual numbers, element by element.
+/// Results of a forward pass on dual numbers, element by element.
 #[derive(Debug, Clone, Default)]
 pub struct Tangent {
-    /// The output and the carry that goes out: the real parts.
+    /// The real parts of the output, followed by those of the outgoing carry.
     pub values: Vec<f64>,
-    /// Their derivatives in the direction.
+    /// The derivatives of `values` in the direction.
     pub derivatives: Vec<f64>,
-    /// How many of them belong to the output.
+    /// Number of elements that belong to the output. They come first.
     pub outputs: usize,
 }
 
-/// A layer whose forward pass also runs on dual numbers. Implemented for every layer that is written for any scalar:
-/// `impl<T: Scalar> Layer<T> for MyLayer<T>`, with the input and the carry of each `T` those of `f64` over `T`.
+/// A layer whose forward pass also runs on dual numbers. Implemented for every layer that is generic over the scalar
+/// type, `impl<T: Scalar> Layer<T> for MyLayer<T>`, if its input and carry are the same types for every `T` apart from
+/// the scalar.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot run its forward pass on dual numbers",
-    note = "write the layer for any scalar, `impl<T: Scalar> Layer<T> for {Self}`, or check it by differences: \
+    note = "make the layer generic over the scalar type, `impl<T: Scalar> Layer<T> for {Self}`, or call \
             `Checker::layer_by_differences`"
 )]
 pub trait DualLayer: Layer<f64> {
-    /// The forward pass in this direction.
+    /// Runs the forward pass on dual numbers in this direction.
     fn tangent(setting: &Setting<Self>, direction: &Direction) -> Tangent
     where
         Self: Sized;
@@ -95,13 +96,13 @@ impl Tangent {
     }
 }
 
-/// A value with a direction in its dual part.
+/// Converts a value to dual numbers, with the direction in the dual parts.
 pub(crate) fn lift<P: ChangeScalar<f64>>(value: &P, direction: &[f64]) -> P::Over<Dual> {
     let mut along = direction.iter();
     value.map(&mut |x| Dual::new(x, along.next().copied().unwrap_or(0.0)))
 }
 
-/// The cotangents of the output and of the carry that goes out, in the order of [`Tangent`].
+/// The cotangents of the output and of the outgoing carry, in the order of [`Tangent`].
 pub(crate) fn cotangents<L: Layer<f64>>(setting: &Setting<L>) -> Vec<f64> {
     let mut v = elements(&setting.d_output);
     v.extend(elements(&setting.d_carry));

@@ -1,15 +1,15 @@
-//! The shapes at the edges: the smallest ones, and those at which a fast kernel changes its way.
+//! Edge cases: the smallest shapes, and shapes at which a fast kernel changes its code path.
 //!
-//! Kernels work in blocks of 4, 8, 16 or 32 numbers, so a mistake may show only in a whole block, only beyond one, or only
-//! in one sequence of every four. Sizes of 4, 16, 33 and 64 units, 70 and 130 steps, and 35 sequences have blocks that are
-//! whole, begun and left over.
+//! Kernels work in blocks of 4, 8, 16 or 32 elements. A mistake may show only in a full block, only in the remainder,
+//! or only in one sequence of every four. Sizes such as 4, 16, 33 and 64 units, 70 and 130 steps, and 35 sequences have
+//! full blocks and remainders.
 
 use crate::case::{Case, with_valid};
 use longhand::Layout;
 
 impl Case {
-    /// The edges, each with its name: one step, one unit, one of everything, whole blocks of 4 and 16, as many inputs as
-    /// units, more units than a vector register holds, many steps, many sequences, and all of
+    /// The edge cases with their names: one step, one unit, one of everything, full blocks of 4, 8 and 16, as many
+    /// inputs as units, more units than a vector register holds, many steps, many sequences, and all of
     /// [`edge_layouts`](Self::edge_layouts).
     pub fn edges(seed: u64) -> Vec<(&'static str, Case)> {
         let plain = |steps, batch, inputs, hidden, outputs| Case::new(steps, batch, inputs, hidden, outputs, seed);
@@ -28,7 +28,7 @@ impl Case {
             ("wider than a register", plain(3, 2, 18, 33, 19)),
             ("more inputs than units", plain(3, 2, 36, 5, 34)),
             ("64 units", plain(3, 2, 24, 64, 40)),
-            ("50 units and rows and columns left over", plain(3, 7, 50, 50, 7)),
+            ("50 units and 7 sequences: remainders of rows and columns", plain(3, 7, 50, 50, 7)),
             ("13 units and inputs, 6 sequences", plain(4, 6, 13, 13, 12)),
             ("32 units and inputs", plain(3, 2, 32, 32, 5)),
             ("32 steps", plain(32, 1, 3, 4, 5)),
@@ -43,8 +43,9 @@ impl Case {
         edges
     }
 
-    /// The edges of time and marks, each with its name: one step, one sequence, everything masked, one sequence masked,
-    /// gaps, resets at the first step, at every step and at an invalid step, many sequences and many steps.
+    /// Edge cases of steps, padding and resets, with their names: one step, one sequence, everything masked, one
+    /// sequence masked, gaps, resets at the first step, at every step and at an invalid step, many sequences and many
+    /// steps.
     pub fn edge_layouts() -> Vec<(&'static str, Layout)> {
         let every_step = (0..4).fold(Layout::new(4, 2), |layout, step| layout.with_reset(step, 1));
         let gaps = with_valid(Layout::new(4, 2), vec![false, true, true, false, false, false, true, true]);
@@ -63,7 +64,7 @@ impl Case {
     }
 }
 
-/// A layout whose sequences are valid for their first steps.
+/// A layout in which each sequence is valid for its first `lengths[b]` steps.
 fn with_lengths(steps: usize, lengths: &[usize]) -> Layout {
     let batch = lengths.len();
     let valid = (0..steps * batch).map(|column| column / batch < lengths[column % batch]).collect();
@@ -76,7 +77,8 @@ fn many_sequences(steps: usize) -> Layout {
     (0..35).step_by(3).fold(with_lengths(steps, &lengths), |layout, b| layout.with_reset(b % steps, b))
 }
 
-/// Two sequences: one is reset at every multiple of 8, the other has gaps around 16, 32 and 64, and one reset.
+/// A layout of two sequences. The first is reset at every multiple of 8. The second has gaps around 16, 32 and 64, and
+/// one reset.
 fn many_steps(steps: usize) -> Layout {
     let layout = (8..steps).step_by(8).fold(Layout::new(steps, 2), |layout, step| layout.with_reset(step, 0));
     let gap = |step: usize| [15, 16, 32, 63, 64, 65].contains(&step);

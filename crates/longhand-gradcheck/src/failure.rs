@@ -1,4 +1,4 @@
-//! What a check says when it fails.
+//! Failures of a check and their reports.
 
 use std::fmt::{self, Write as _};
 use thiserror::Error;
@@ -18,37 +18,37 @@ pub enum Failure {
     Panic(PanicFailure),
 }
 
-/// Gradients that are not the exact ones.
+/// Gradients that differ from the exact ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GradientFailure {
     /// Shapes and seed, which reproduce the failure.
     pub context: String,
-    /// The tensors whose gradients are wrong, the one nearest to the mistake first.
+    /// The tensors whose gradients are wrong, sorted so that the tensor closest to the mistake comes first.
     pub wrong: Vec<WrongTensor>,
     /// The tensors whose gradients are right.
     pub right: Vec<String>,
-    /// How to leave the check out and when, if a layer may do without it.
+    /// How to leave the check out, and for which layers, if some layers break it by design.
     pub advice: Option<String>,
 }
 
 /// One tensor whose gradient is wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WrongTensor {
-    /// Its name: `elman.weight_hh_l0`.
+    /// The tensor's name, such as `elman.weight_hh_l0`.
     pub tensor: String,
-    /// How many elements it has.
+    /// Number of elements of the tensor.
     pub count: usize,
-    /// Those that are wrong.
+    /// The wrong elements.
     pub elements: Vec<Mismatch>,
-    /// Whether `elements` has all of them: the search of a large tensor stops early.
+    /// Whether `elements` has all wrong elements. The search of a large tensor may stop early.
     pub complete: bool,
-    /// What the wrong gradient looks like, if it looks like something.
+    /// A likely cause or a pattern of the error, if one was recognised.
     pub hint: Option<String>,
-    /// Backward's derivative in the random direction that found it.
+    /// The derivative from the backward pass, in the random direction in which the error was found.
     pub analytic: f64,
-    /// The exact one.
+    /// The exact derivative in the same direction.
     pub exact: f64,
-    /// Their difference relative to the size of the terms; accepted is `1e-12`.
+    /// The difference of the two, relative to the size of the terms. Up to `1e-12` is accepted.
     pub relative: f64,
 }
 
@@ -57,9 +57,9 @@ pub struct WrongTensor {
 pub struct Mismatch {
     /// Tensor, row and column: `elman.weight_hh_l0[2,1]`.
     pub element: String,
-    /// What the backward pass gives.
+    /// The gradient from the backward pass.
     pub analytic: f64,
-    /// What the forward pass on dual numbers gives.
+    /// The exact gradient, from the forward pass on dual numbers.
     pub exact: f64,
 }
 
@@ -73,17 +73,17 @@ impl Mismatch {
 /// A broken law.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LawFailure {
-    /// What should have held, in a sentence.
+    /// The law as a sentence.
     pub law: String,
-    /// Where it did not: tensor and element, and the two values.
+    /// The violation: tensor, element and the two values.
     pub found: String,
     /// Layer, shapes and seed.
     pub context: String,
-    /// How to leave the law out and when, if a layer may do without it.
+    /// How to leave the law out, and for which layers, if some layers break it by design.
     pub advice: Option<String>,
 }
 
-/// A panic inside of a layer or a loss.
+/// A panic inside a layer or a loss.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PanicFailure {
     /// The law that was checked.
@@ -108,7 +108,7 @@ impl fmt::Display for LawFailure {
     }
 }
 
-/// How many elements of a tensor are written out.
+/// The most elements of a tensor that a report shows.
 const SHOWN: usize = 3;
 
 impl fmt::Display for GradientFailure {
@@ -138,13 +138,13 @@ impl fmt::Display for GradientFailure {
         if !self.right.is_empty() {
             write!(f, "\nright: {}", self.right.join(", "))?;
         } else if self.wrong.len() > 1 {
-            write!(f, "\nright: no tensor; a wrong delta, which every gradient uses, looks like this")?;
+            write!(f, "\nright: no tensor; the cause may be a wrong delta, because every gradient uses the deltas")?;
         }
         self.advice.as_ref().map_or(Ok(()), |advice| write!(f, "\n  {advice}"))
     }
 }
 
-/// Two numbers with as many digits as it takes to see that they differ, and four at least.
+/// Formats two numbers with enough digits to show that they differ, and at least four.
 pub(crate) fn numbers(a: f64, b: f64) -> (String, String) {
     let with = |digits: usize, x: f64| {
         let mut text = String::new();
@@ -154,7 +154,7 @@ pub(crate) fn numbers(a: f64, b: f64) -> (String, String) {
         text
     };
     let digits = (4..17).find(|&digits| with(digits, a) != with(digits, b)).unwrap_or(17);
-    // One digit more than the first that differs, unless four show it already.
+    // Show one digit after the first that differs, unless four digits are enough.
     let digits = if digits > 4 { (digits + 1).min(17) } else { digits };
     (with(digits, a), with(digits, b))
 }

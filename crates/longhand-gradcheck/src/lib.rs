@@ -1,4 +1,4 @@
-//! Prove that a hand-written backward pass is right.
+//! Verifies hand-written backward passes.
 //!
 //! ```
 //! use longhand::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences, Tensors, nalgebra::DVector};
@@ -51,11 +51,11 @@
 //! longhand_gradcheck::prove(|case| Gain { gain: DVector::zeros(case.inputs) });
 //! ```
 //!
-//! That one line, in a test, builds the layer in many shapes, draws its parameters, and checks in each of them
+//! The last line, placed in a test, builds the layer in many shapes and draws its parameters. In each shape it checks
 //!
-//! - every gradient (each parameter, the input, the carry) against an exact oracle, the layer's own forward pass on dual
-//!   numbers (see [`Dual`]), and against coarse central differences;
-//! - every law of a layer, in `f64` and in `f32`: see [`laws`], which can be called one by one.
+//! - every gradient (each parameter, the input, the carry) against two references: the exact derivative of the layer's
+//!   own forward pass on dual numbers (see [`Dual`]), and coarse central differences;
+//! - every law of a layer, in `f64` and in `f32`. Each law is also a function in [`laws`].
 //!
 //! A wrong gradient is reported by tensor, row and column, with the case and seed that reproduce it:
 //!
@@ -70,10 +70,10 @@
 //! use proptest::prelude::*;
 //!
 //! proptest! {
-//!     // Each case is checked under many marks, so a few cases are enough.
+//!     // Each case is checked with many patterns of padding and resets, so a few cases are enough.
 //!     #![proptest_config(ProptestConfig::with_cases(4))]
 //!
-//!     // With `#[test]` here, in a test.
+//!     // In a test file, add `#[test]` here.
 //!     fn elman_is_right(case in Case::strategy()) {
 //!         check(&Elman::zeros(case.inputs, case.hidden), &case)?;
 //!     }
@@ -81,26 +81,26 @@
 //! elman_is_right();
 //! ```
 //!
-//! # What else
+//! # Other checks
 //! | to check | call |
 //! |---|---|
 //! | a layer | [`prove`], or [`check`] in one case |
 //! | a loss | [`prove_loss`], or [`check_loss`] in one case |
-//! | a layer that does not keep some law, or wants its own parameters | [`Checker`] |
+//! | a layer that breaks a law by design, or that needs particular parameters | [`Checker`] |
 //! | a layer that runs on `f64` only | [`Checker::prove_by_differences`] |
 //! | a layer whose type is known only at run time | [`Checker::prove_built`] |
 //! | a layer whose input is not [`Sequences`](longhand::Sequences) | [`Setting::new`] and [`Checker::any_layer_with`] |
-//! | a layer that draws at random while training | the same calls; every layer is checked in training too |
-//! | that wrong shapes panic, that nothing is allocated | [`Checker::wrong_shapes`], [`laws::allocation`] |
-//! | one law, in `f64` or in `f32` | [`laws`], [`InSingle`] |
+//! | a layer that is random in training (dropout) | the same calls: every layer is also checked in training |
+//! | panics on wrong shapes; allocations | [`Checker::wrong_shapes`]; [`laws::allocation`] |
+//! | one law, in `f64` or in `f32` | [`laws`], with [`InSingle`] for `f32` |
 //!
-//! `PROPTEST_CASES` sets the number of cases.
+//! The environment variable `PROPTEST_CASES` sets the number of cases.
 //!
-//! # What it cannot see
-//! The oracle shares the layer's forward pass: a layer that computes the wrong thing, with the right gradient of it, is
-//! caught only as far as the laws reach. Compare the forward pass with a second, naive one. Mistakes at sizes beyond the
-//! largest edge ([`Case::edges`]) or at numbers that are not drawn stay unseen too. The page "Prove your layer" in `docs/`
-//! has the full list.
+//! # What it cannot find
+//! The exact derivatives are those of the layer's own forward pass. A layer that computes the wrong function, with the
+//! right gradient of that function, is found only if the function breaks a law. Compare the forward pass with a second,
+//! naive implementation. Mistakes at sizes above the largest edge case ([`Case::edges`]), or at values that are never
+//! drawn, are not found either. The page "Prove your layer" in `docs/` has the full list.
 #![deny(missing_docs)]
 
 mod adjoint;
@@ -140,20 +140,21 @@ pub use setting::{Passes, SequenceLayer, Setting};
 pub use single::{InSingle, InSingleCache, SingleLayer};
 pub use target::CheckedTarget;
 
-/// Proves a layer: builds it in the shapes at the edges and in many others, draws its parameters, and checks its
-/// gradients and every law.
+/// Proves a layer: builds it in random shapes and in the edge cases, draws its parameters, and checks its gradients and
+/// every law.
 ///
-/// What `build` puts into the parameters does not matter; for a layer whose parameters must not be just any numbers see
+/// The parameters set by `build` are replaced by random ones. For a layer that needs particular parameters, see
 /// [`Checker::keep_parameters`]. The seeds are the same in each run.
 ///
 /// # Panics
-/// If the layer is rejected: with the report, in the smallest shape that shows it.
+/// If the layer is rejected. The message is the report, for the smallest failing shape.
 #[track_caller]
 pub fn prove<L: SequenceLayer + DualLayer + SingleLayer>(build: impl Fn(&Case) -> L) {
     Checker::new().prove(build);
 }
 
-/// Checks the gradients of a layer, and every law, in one case; for `proptest!` blocks, with [`Case::strategy`].
+/// Checks the gradients of a layer, and every law, in one case and with the padding and resets of
+/// [`Case::edge_layouts`]. Meant for `proptest!` blocks, with [`Case::strategy`].
 ///
 /// # Errors
 /// If a gradient is wrong or a law is broken.
@@ -161,7 +162,7 @@ pub fn check<L: SequenceLayer + DualLayer + SingleLayer>(layer: &L, case: &Case)
     Checker::new().layer(layer, case)
 }
 
-/// Proves a loss, in the shapes at the edges and in many others, with some targets missing.
+/// Proves a loss in random shapes and in the edge cases, with some targets missing.
 ///
 /// ```
 /// use longhand::{MeanSquaredError, Reduction};
@@ -169,7 +170,7 @@ pub fn check<L: SequenceLayer + DualLayer + SingleLayer>(layer: &L, case: &Case)
 /// ```
 ///
 /// # Panics
-/// If the loss is rejected: with the report.
+/// If the loss is rejected. The message is the report.
 #[track_caller]
 pub fn prove_loss<L: DualLoss>(loss: &L) {
     Checker::new().prove_loss(loss);

@@ -1,13 +1,15 @@
-//! Losses: `evaluate` on dual numbers against the gradient that `evaluate` gives.
+//! Checks of losses: the derivative of `evaluate` on dual numbers is compared with the gradient that `evaluate`
+//! returns.
 //!
-//! A loss has one number, so the adjoint test is `<g, u>` against its derivative in the direction `u`. It is accepted at
+//! A loss is a single number, so the adjoint test compares `<g, u>` with the derivative of the loss in the direction
+//! `u`. The test accepts
 //!
 //! ```text
 //! |D_u loss - <g, u>| <= 1e-12 (|D_u loss| + sum |g_i u_i|) + 16 eps scale sum |u_i|
 //! ```
 //!
-//! The last term is there because the gradient of a fused loss is a difference of numbers of size 1 (`p - onehot`), known
-//! to a rounding of 1 even where it is small; `scale` is that of the reduction.
+//! The last term is needed because the gradient of a fused loss is a difference of numbers of size 1 (`p - onehot`), so
+//! it has the rounding error of 1 even where it is small. `scale` is the factor of the reduction.
 
 use crate::adjoint::{Agreement, TOLERANCE};
 use crate::case::Case;
@@ -19,14 +21,14 @@ use crate::numbers::{dot, elements, fill_normal, filled, generator, normal};
 use crate::target::CheckedTarget;
 use longhand::{Layout, Loss, Sequences, Target};
 
-/// A loss that also runs on dual numbers. Implemented for every loss that is written for any scalar.
+/// A loss that also runs on dual numbers. Implemented for every loss that is generic over the scalar type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be evaluated on dual numbers",
-    note = "write the loss for any scalar, `impl<T: Scalar> Loss<T> for {Self}`, with a target that is a `CheckedTarget`; \
+    note = "make the loss generic over the scalar type, `impl<T: Scalar> Loss<T> for {Self}`, with a `CheckedTarget`; \
             or check it by differences: `Checker::loss_by_differences`"
 )]
 pub trait DualLoss: Loss<f64, Target: CheckedTarget> {
-    /// The loss, and its derivative in this direction of the output.
+    /// Evaluates the loss. Returns the value and its derivative in this direction of the output.
     fn tangent(&self, output: &Sequences<f64>, direction: &[f64], target: &Self::Target) -> (f64, f64);
 }
 
@@ -41,7 +43,7 @@ where
     }
 }
 
-/// The value of a loss, its derivative in a direction, and a bound on the error of that.
+/// Computes the value of a loss, its derivative in a direction, and a bound on the error of the derivative.
 type Exact<'a> = dyn Fn(&Sequences<f64>, &[f64]) -> (f64, f64, f64) + 'a;
 
 /// One situation in which a loss is checked.
@@ -80,7 +82,7 @@ pub(crate) fn check_by_differences<L: Loss<f64, Target: CheckedTarget>>(
     })
 }
 
-/// Outputs that are undecided, ordinary, and very sure of themselves.
+/// Runs the check for outputs of ordinary size, outputs near zero (undecided), and large outputs (saturated).
 fn every_size<L: Loss<f64, Target: CheckedTarget>>(
     loss: &L,
     case: &Case,
@@ -97,7 +99,7 @@ fn every_size<L: Loss<f64, Target: CheckedTarget>>(
     Ok(agreement)
 }
 
-/// `SoftmaxCrossEntropy`, without the modules in front of it.
+/// The name of a type without its module path and type parameters, such as `SoftmaxCrossEntropy`.
 fn name_of<L>() -> String {
     let name = std::any::type_name::<L>();
     let name = name.split('<').next().unwrap_or(name);
@@ -139,7 +141,8 @@ impl<L: Loss<f64>> Situation<'_, L> {
         Err(Failure::Gradient(GradientFailure { context, wrong, right: Vec::new(), advice: None }))
     }
 
-    /// `<g, u>`, the derivative, their difference relative to the size of the terms, and whether it is accepted.
+    /// Returns `<g, u>`, the reference derivative, their difference relative to the size of the terms, and whether the
+    /// difference is accepted.
     fn compare(&self, gradient: &[f64], u: &[f64], exact: &Exact<'_>) -> (f64, f64, f64, bool) {
         let (_, derivative, error) = exact(&self.output, u);
         let (analytic, size) = dot(gradient, u);
@@ -152,13 +155,15 @@ impl<L: Loss<f64>> Situation<'_, L> {
         (analytic, derivative, relative, accepted)
     }
 
-    /// The loss and its gradient, which comes in as NaN of another shape.
+    /// Evaluates the loss and its gradient. The gradient starts as NaN in another shape, so a loss that does not
+    /// overwrite it is found.
     fn evaluate(&self, output: &Sequences<f64>) -> (f64, Sequences<f64>) {
         let mut gradient = Sequences::from_fn(1, 1, 1, |_, _, _| f64::NAN);
         let value = self.loss.evaluate(output, &self.target, Some(&mut gradient));
         (value, gradient)
     }
 
+    /// Whether a column is valid and has a target.
     fn counts(&self, column: usize) -> bool {
         let layout = self.output.layout();
         layout.is_valid(column / layout.batch(), column % layout.batch()) && self.target.is_present(column)
@@ -184,18 +189,24 @@ impl<L: Loss<f64>> Situation<'_, L> {
     fn laws(&self, value: f64, gradient: &Sequences<f64>, exact: &Exact<'_>) -> Result<(), Failure> {
         let layout: &Layout = self.output.layout();
         let shapes = gradient.layout() == layout && gradient.values().shape() == self.output.values().shape();
-        self.require(shapes, "the gradient has the shape of the output", || {
-            format!("a gradient of {:?} for an output of {:?}", gradient.values().shape(), self.output.values().shape())
+        self.require(shapes, "the gradient must have the shape of the output", || {
+            format!("the gradient is {:?}, the output is {:?}", gradient.values().shape(), self.output.values().shape())
         })?;
         let alone = self.loss.evaluate(&self.output, &self.target, None);
-        self.require(alone.to_bits() == value.to_bits(), "the loss is the same without its gradient", || {
-            format!("{value} with the gradient, {alone} without")
-        })?;
+        self.require(
+            alone.to_bits() == value.to_bits(),
+            "the loss must be the same with and without its gradient",
+            || format!("{value} with the gradient, {alone} without it"),
+        )?;
         let (_, again) = self.evaluate(&self.output);
-        self.require(again == *gradient, "the same again gives the same", || "its gradient changed".to_owned())?;
+        self.require(again == *gradient, "a second call must return the same gradient", || {
+            "the gradient changed".to_owned()
+        })?;
         let (dual, _, _) = exact(&self.output, &[]);
         let close = (dual - value).abs() <= TOLERANCE * value.abs().max(1.0);
-        self.require(close, "the loss is the same on dual numbers", || format!("{value} on f64, {dual} on duals"))?;
+        self.require(close, "the loss must be the same on dual numbers", || {
+            format!("{value} on f64, {dual} on dual numbers")
+        })?;
         let mut sum = 0.0;
         for column in (0..layout.columns()).filter(|&column| self.counts(column)) {
             sum += self.loss.column(
@@ -209,28 +220,30 @@ impl<L: Loss<f64>> Situation<'_, L> {
         let close = (expected - value).abs() <= TOLERANCE * value.abs().max(1.0);
         self.require(
             close,
-            "the loss is the sum over the columns that count, times the scale of its reduction",
-            || format!("evaluate gives {value}, its columns {expected}"),
+            "the loss must be the sum over the valid columns with a target, times the scale of its reduction",
+            || format!("evaluate returns {value}, the scaled sum of its columns is {expected}"),
         )?;
-        self.what_does_not_count(value, gradient)
+        self.ignored_columns(value, gradient)
     }
 
-    /// Columns that are invalid or have no target get no gradient, and their contents never matter.
-    fn what_does_not_count(&self, value: f64, gradient: &Sequences<f64>) -> Result<(), Failure> {
+    /// Checks that columns that are invalid or have no target have no gradient, and that their contents change nothing.
+    fn ignored_columns(&self, value: f64, gradient: &Sequences<f64>) -> Result<(), Failure> {
         let layout = self.output.layout();
         let batch = layout.batch();
         let mut nan = self.output.clone();
         for column in (0..layout.columns()).filter(|&column| !self.counts(column)) {
             let zero = gradient.at(column / batch, column % batch).iter().all(|&g| g == 0.0);
-            self.require(zero, "a column that does not count has no gradient", || {
-                format!("output[_,{column}] does not count (padding, or no target), but has a gradient")
+            self.require(zero, "a column that is invalid or has no target must have no gradient", || {
+                format!("output[_,{column}] is invalid or has no target, but its gradient is not zero")
             })?;
             nan.at_mut(column / batch, column % batch).fill(f64::NAN);
         }
         let (with_nan, same) = self.evaluate(&nan);
         let same = with_nan.to_bits() == value.to_bits() && same == *gradient;
-        self.require(same, "the contents of a column that does not count never matter", || {
-            format!("the loss or its gradient is another with NaN there: {value}, {with_nan}")
-        })
+        self.require(
+            same,
+            "the contents of a column that is invalid or has no target must not change the result",
+            || format!("with NaN in these columns the loss or its gradient changes; loss {value}, with NaN {with_nan}"),
+        )
     }
 }

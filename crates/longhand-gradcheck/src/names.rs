@@ -1,4 +1,4 @@
-//! Names and shapes of the tensors of a value, for reports.
+//! Names and shapes of a value's tensors, for reports.
 
 use longhand::{Path, Tensors};
 
@@ -6,7 +6,7 @@ use longhand::{Path, Tensors};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names(pub(crate) Vec<TensorName>);
 
-/// One tensor: its name with the prefix, its place among all elements, and its shape.
+/// One tensor: its name with the prefix, the index of its first element among all elements, and its shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TensorName {
     pub(crate) name: String,
@@ -20,7 +20,7 @@ impl TensorName {
         self.first..self.first + self.rows * self.columns
     }
 
-    /// `weight_hh_l0[2,1]`, or `bias_hh_l0[2]` in a vector.
+    /// The name of an element: `weight_hh_l0[2,1]`, or `bias_hh_l0[2]` in a vector.
     pub(crate) fn element(&self, index: usize) -> String {
         let (row, column) = ((index - self.first) % self.rows, (index - self.first) / self.rows);
         if self.columns == 1 { format!("{}[{row}]", self.name) } else { format!("{}[{row},{column}]", self.name) }

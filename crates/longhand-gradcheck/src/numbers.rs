@@ -1,28 +1,28 @@
-//! The numbers of a check: all of them come from a seed, so that a failure can be had again from its message.
+//! Random values of a check. All come from a seed, so that a failure can be reproduced from its message.
 
 use longhand::{Path, Tensors};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// A generator for one purpose: two purposes with one seed draw independent numbers.
+/// A random generator for one purpose. Two purposes with the same seed draw independent numbers.
 pub(crate) fn generator(seed: u64, purpose: u64) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(purpose);
     generator
 }
 
-/// A normal number.
+/// Draws a standard normal number.
 pub(crate) fn normal(generator: &mut ChaCha8Rng) -> f64 {
     StandardNormal.sample(generator)
 }
 
-/// Every element normal with this deviation: signed, none special, none zero.
+/// Fills a value with normal numbers of this standard deviation. They have both signs, and none is zero.
 pub(crate) fn fill_normal<P: Tensors<f64>>(value: &mut P, deviation: f64, generator: &mut ChaCha8Rng) {
     fill(value, &mut |_| deviation * normal(generator));
 }
 
-/// Replaces every element by `f` of it.
+/// Applies `f` to every element.
 pub(crate) fn fill<P: Tensors<f64>>(value: &mut P, f: &mut dyn FnMut(f64) -> f64) {
     value.visit_mut(&Path::ROOT, &mut |_, _, values| {
         for value in values {
@@ -31,7 +31,7 @@ pub(crate) fn fill<P: Tensors<f64>>(value: &mut P, f: &mut dyn FnMut(f64) -> f64
     });
 }
 
-/// The same value with other elements.
+/// A copy of the value with `f` applied to every element.
 pub(crate) fn filled<P: Tensors<f64>>(like: &P, f: &mut dyn FnMut(f64) -> f64) -> P {
     let mut value = like.clone();
     fill(&mut value, f);
@@ -45,7 +45,7 @@ pub(crate) fn elements<P: Tensors<f64>>(value: &P) -> Vec<f64> {
     all
 }
 
-/// The sum of `f(a, b)` over pairs, and of its magnitudes.
+/// The dot product, and the sum of the magnitudes of its terms.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> (f64, f64) {
     a.iter().zip(b).fold((0.0, 0.0), |(sum, size), (a, b)| (sum + a * b, size + (a * b).abs()))
 }

@@ -1,9 +1,9 @@
-//! Panics inside of a layer, turned into reports.
+//! Converts panics inside a layer into reports.
 
 use crate::failure::{Failure, PanicFailure};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// The result of `f`, or, if it panics, a failure that says during which law and in which case.
+/// Calls `f`. Converts a panic into a failure that names the law and the case.
 pub(crate) fn caught<R>(
     law: &str,
     context: impl FnOnce() -> String,

@@ -1,31 +1,31 @@
-//! A layer in single precision, seen as a layer of `f64`.
+//! A layer in single precision behind the interface of a layer of `f64`.
 //!
-//! [`InSingle`] rounds every number that goes in to `f32`, runs the layer's passes for `f32`, and widens every number that
-//! comes out, which is exact. So each law of a layer that is promised bit for bit can be checked in `f32` as it is in
-//! `f64`: padding, used caches, gradients that are replaced.
+//! [`InSingle`] rounds all arguments to `f32`, runs the layer's passes in `f32`, and widens all results, which is
+//! exact. The bit-for-bit laws (padding, reused caches, replaced gradients) can therefore be checked in `f32` exactly
+//! as in `f64`.
 
 use crate::numbers::elements;
 use crate::setting::Setting;
 use longhand::{ChangeScalar, Features, Layer, ParameterGradients, Pass, Path, Shape, Tensors};
 
-/// A layer that also runs in single precision. Implemented for every layer that is written for any scalar.
+/// A layer that also runs in single precision. Implemented for every layer that is generic over the scalar type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot run in single precision",
-    note = "write the layer for any scalar, `impl<T: Scalar> Layer<T> for {Self}`"
+    note = "make the layer generic over the scalar type: `impl<T: Scalar> Layer<T> for {Self}`"
 )]
 pub trait SingleLayer: Layer<f64> {
     /// The layer for `f32`.
     type Single: Tensors<f32>;
-    /// Its cache.
+    /// The cache of the layer for `f32`.
     type SingleCache: Default + Send;
 
-    /// The layer with every parameter rounded.
+    /// Rounds every parameter to `f32`.
     fn to_single(&self) -> Self::Single;
 
-    /// The layer with every parameter widened.
+    /// Widens every parameter to `f64`.
     fn from_single(single: &Self::Single) -> Self;
 
-    /// The forward pass in `f32`.
+    /// Runs the forward pass in `f32`.
     fn forward_in_single(
         single: &Self::Single,
         input: &Self::Input,
@@ -34,10 +34,10 @@ pub trait SingleLayer: Layer<f64> {
         pass: &mut Pass<'_>,
     ) -> Self::Output;
 
-    /// The output in the cache.
+    /// The output in the cache, widened.
     fn output_in_single(cache: &Self::SingleCache) -> Self::Output;
 
-    /// The backward pass in `f32`.
+    /// Runs the backward pass in `f32`.
     fn backward_in_single(
         single: &Self::Single,
         input: &Self::Input,
@@ -49,7 +49,7 @@ pub trait SingleLayer: Layer<f64> {
     );
 }
 
-/// The same kind of value over `f32`.
+/// The type of the same tensors over `f32`.
 type Narrow<P> = <P as ChangeScalar<f64>>::Over<f32>;
 
 pub(crate) fn narrow<P: ChangeScalar<f64>>(value: &P) -> Narrow<P> {
@@ -119,37 +119,37 @@ where
     }
 }
 
-/// The setting with every number rounded to `f32`, to be checked in `f32`.
+/// The setting with every element rounded to `f32`, so that a check in `f32` starts from exactly these values.
 pub(crate) fn rounded<L: Layer<f64>>(setting: &Setting<L>) -> Setting<L> {
     let mut rounded = setting.changed(&mut |x| f64::from(x as f32));
     rounded.about = format!("in f32, {}", setting.about);
     rounded
 }
 
-/// A layer that runs in `f32` behind a face of `f64`, so that the [laws](crate::laws) can be checked in `f32`:
+/// A layer of `f64` that computes in `f32`, so that the [laws](crate::laws) can be checked in `f32`:
 /// `laws::padding(&InSingle::of(&setting))`.
 #[derive(Debug, Clone)]
 pub struct InSingle<L: SingleLayer> {
-    /// The parameters, each of which is a number of `f32`.
+    /// The parameters. Each is representable in `f32`.
     double: L,
-    /// The layer that runs. It is kept from call to call, so that state hidden in it shows.
+    /// The layer that runs. It is kept between calls, so that hidden state in the layer shows.
     single: L::Single,
 }
 
 impl<L: SingleLayer> InSingle<L> {
-    /// The setting in single precision: every number rounded to `f32`.
+    /// The setting in single precision, with every element rounded to `f32`.
     pub fn of(setting: &Setting<L>) -> Setting<InSingle<L>> {
         let Setting { layer, input, carry, d_output, d_carry, training, about } = rounded(setting);
         Setting { layer: InSingle::of_layer(layer), input, carry, d_output, d_carry, training, about }
     }
 
-    /// The layer, whose parameters are rounded already.
+    /// A layer whose parameters are already rounded.
     pub(crate) fn of_layer(double: L) -> InSingle<L> {
         InSingle { single: double.to_single(), double }
     }
 
-    /// Copies the parameters to the layer that runs.
-    fn round(&mut self) {
+    /// Copies the parameters to the `f32` layer.
+    fn update_single(&mut self) {
         let mut values = elements(&self.double).into_iter();
         self.single.visit_mut(&Path::ROOT, &mut |_, _, to| {
             to.iter_mut().zip(&mut values).for_each(|(to, value)| *to = value as f32);
@@ -157,7 +157,7 @@ impl<L: SingleLayer> InSingle<L> {
     }
 }
 
-/// The cache of [`InSingle`], with the widened output.
+/// The cache of [`InSingle`]: the `f32` layer's cache and the widened output.
 #[derive(Debug)]
 pub struct InSingleCache<L: SingleLayer> {
     single: L::SingleCache,
@@ -170,7 +170,7 @@ impl<L: SingleLayer> Default for InSingleCache<L> {
     }
 }
 
-/// The tensors of the layer itself.
+/// The tensors of the `f64` layer.
 impl<L: SingleLayer> Tensors<f64> for InSingle<L> {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
         self.double.visit(path, visitor);
@@ -178,12 +178,12 @@ impl<L: SingleLayer> Tensors<f64> for InSingle<L> {
 
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64])) {
         self.double.visit_mut(path, visitor);
-        self.round();
+        self.update_single();
     }
 
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [f64], &[f64])) {
         self.double.visit_pair(path, &other.double, visitor);
-        self.round();
+        self.update_single();
     }
 }
 

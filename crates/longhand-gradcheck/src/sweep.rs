@@ -1,4 +1,4 @@
-//! The elements of a wrong tensor: which ones, and what they look like.
+//! Finds the wrong elements of a tensor, and the pattern of the error.
 
 use crate::adjoint::Comparison;
 use crate::failure::{Mismatch, WrongTensor};
@@ -6,12 +6,13 @@ use crate::names::TensorName;
 use crate::numbers::{generator, normal};
 use std::ops::Range;
 
-/// Tensors of at most this many elements are compared element by element. Larger ones are halved, as often as `HALVES`
-/// allows.
+/// Tensors of at most this many elements are compared element by element. Larger tensors are searched by halving.
 const ALL: usize = 256;
+/// The most comparisons in the search of a larger tensor.
 const HALVES: usize = 600;
 
-/// Finds the wrong elements of a tensor. `compare` compares in one direction of `length` elements.
+/// Finds the wrong elements of a tensor. `compare` compares analytic and exact derivative in one direction of `length`
+/// elements.
 pub(crate) fn search(
     tensor: &TensorName,
     whole: &Comparison,
@@ -67,7 +68,7 @@ pub(crate) fn search(
     }
 }
 
-/// What a wrong gradient looks like, if it looks like something: pairs of analytic and exact elements.
+/// A known pattern of a wrong gradient, if it has one. `both` are pairs of analytic and exact elements.
 fn pattern(both: &[(f64, f64)], tensor: &TensorName) -> Option<String> {
     if both.is_empty() {
         return None;
@@ -76,16 +77,16 @@ fn pattern(both: &[(f64, f64)], tensor: &TensorName) -> Option<String> {
     let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * size;
     if both.iter().any(|(analytic, exact)| exact.is_nan() && !analytic.is_nan()) {
         let cause =
-            "the forward pass on dual numbers gives NaN: has a function no derivative there, as sqrt has none at 0?";
+            "the forward pass on dual numbers returns NaN; has a function no derivative there, such as sqrt at 0?";
         return Some(cause.to_owned());
     }
     if both.iter().any(|(analytic, _)| analytic.is_nan()) {
         return Some(
-            "NaN: the input's gradient must be written, not added to, and padding must not be read".to_owned(),
+            "the gradient has NaN: backward must write d_input, not add to it, and must not read padding".to_owned(),
         );
     }
     if both.iter().all(|&(analytic, _)| analytic == 0.0) {
-        return Some("all zero: was it forgotten?".to_owned());
+        return Some("the analytic gradient is all zero; was it forgotten?".to_owned());
     }
     if size == 0.0 {
         return Some("the exact gradient is zero".to_owned());
@@ -99,12 +100,12 @@ fn pattern(both: &[(f64, f64)], tensor: &TensorName) -> Option<String> {
     let transposed = |index: usize| both[index / rows + (index % rows) * rows].1;
     let square = rows == tensor.columns && rows > 1;
     if square && both.iter().enumerate().all(|(index, &(a, _))| close(a, transposed(index))) {
-        return Some("it is the exact one transposed".to_owned());
+        return Some("the analytic gradient is the transpose of the exact one".to_owned());
     }
     None
 }
 
-/// Where the wrong elements are, if they fill only some rows or only some columns.
+/// Rows or columns of the wrong elements, if only some rows or only some columns are wrong.
 fn place(elements: &[(usize, f64, f64)], tensor: &TensorName, complete: bool) -> Option<String> {
     if elements.is_empty() || !complete {
         return None;
@@ -115,19 +116,23 @@ fn place(elements: &[(usize, f64, f64)], tensor: &TensorName, complete: bool) ->
     };
     let (rows, columns) = (span(&|index| index % tensor.rows), span(&|index| index / tensor.rows));
     let partial = |(low, high): (usize, usize), of: usize| of > 1 && high - low + 1 < of;
+    let within = |what: &str, (low, high): (usize, usize), of: usize| {
+        format!("all wrong elements are in {what} {low} to {high} (the tensor has {what} 0 to {})", of - 1)
+    };
     match (partial(rows, tensor.rows), partial(columns, tensor.columns)) {
-        (true, false) => Some(format!("all of them in rows {} to {} of {}", rows.0, rows.1, tensor.rows)),
-        (false, true) => Some(format!("all of them in columns {} to {} of {}", columns.0, columns.1, tensor.columns)),
+        (true, false) => Some(within("rows", rows, tensor.rows)),
+        (false, true) => Some(within("columns", columns, tensor.columns)),
         _ => None,
     }
 }
 
-/// Orders wrong tensors so that the one nearest to the mistake comes first.
+/// Sorts wrong tensors so that the tensor closest to the mistake comes first.
 ///
-/// The gradient passes through a chain from its last layer to its first, so a mistake shows in its own layer and in all
-/// before it, and the last layer comes first. Within a layer a tensor of which fewer elements are wrong says more. A bias,
-/// whose gradient is the sum of the deltas, comes before the carry, and the carry before the weights. The input is last:
-/// every mistake in a delta reaches it.
+/// The gradient passes through a chain from its last layer to its first. A mistake therefore shows in its own layer and
+/// in all layers before it, so the last wrong layer comes first. Within a layer, tensors with a smaller share of wrong
+/// elements come first, because they locate the mistake better. At equal shares, a bias comes before the carry, because
+/// its gradient is the plain sum of the deltas, and the carry before the weights. The input comes last, because every
+/// mistake in a delta reaches it.
 pub(crate) fn innermost_first(wrong: &mut [WrongTensor]) {
     let share = |tensor: &WrongTensor| tensor.elements.len() as f64 / tensor.count.max(1) as f64;
     let place = |tensor: &WrongTensor| {

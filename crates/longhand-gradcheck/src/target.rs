@@ -1,4 +1,4 @@
-//! Targets that a check can draw, and turn into dual numbers.
+//! Targets that a check can draw and convert to dual numbers.
 
 use crate::case::{Case, with_valid};
 use crate::dual::{Dual, lift};
@@ -7,21 +7,23 @@ use longhand::{Labels, Layout, Sequences, Target};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-/// A target that a check can draw. Implemented for [`Labels`] and for real targets; implement it for your own to check a
-/// loss that compares with something else.
+/// A target that a check can draw. Implemented for [`Labels`] and for real targets. To check a loss with another type
+/// of target, implement this trait for the type.
 pub trait CheckedTarget: Target {
-    /// The same kind of target for a loss on dual numbers.
+    /// The target's type for a loss on dual numbers.
     type Dual: Target;
 
-    /// One target a column of the case's layout, for outputs of `features` features. About one in six is missing, among
-    /// the valid columns at least one.
+    /// Draws one target per column of the case's layout, for outputs of `features` features. About one target in six is
+    /// missing. If at least two columns are valid, at least one valid column has no target and at least one has a
+    /// target.
     fn draw(case: &Case, features: usize, generator: &mut ChaCha8Rng) -> Self;
 
-    /// The same target; its derivative is zero.
+    /// Converts the target to dual numbers with a derivative of zero.
     fn dual(&self) -> Self::Dual;
 }
 
-/// Which columns have a target: five in six, and of the valid ones, where there are two, one has and one has not.
+/// Draws which columns have a target: about five in six. If at least two columns are valid, at least one of them has a
+/// target and at least one has none.
 fn present(case: &Case, generator: &mut ChaCha8Rng) -> Vec<bool> {
     let (layout, batch) = (&case.layout, case.batch());
     let mut present: Vec<bool> = (0..layout.columns()).map(|_| !generator.next_u32().is_multiple_of(6)).collect();
@@ -52,7 +54,8 @@ impl CheckedTarget for Labels {
     }
 }
 
-/// Uniform in `[0, 1]`, with the ends themselves among them: what suits a cross-entropy suits every other loss here.
+/// Real targets are uniform in `[0, 1]`, and sometimes exactly 0 or 1: a cross-entropy needs this range, and the other
+/// losses accept it.
 impl CheckedTarget for Sequences<f64> {
     type Dual = Sequences<Dual>;
 

@@ -1,4 +1,5 @@
-//! The law of memory with a counting allocator: a program of its own, because a program has one allocator.
+//! Checks the law of memory with a counting allocator. These tests are a separate program, because a program has only
+//! one allocator.
 
 use longhand::nalgebra::DVector;
 use longhand::{Elman, Features, Gru, LastStep, Layer, Linear, Lstm, Pass, Scalar, Sequences};
@@ -10,19 +11,19 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The system's allocator, counting the allocations of each thread.
+/// The system allocator, which counts the allocations of each thread.
 struct Counting;
 
-// SAFETY: every call goes to the system's allocator unchanged; counting allocates nothing.
+// SAFETY: every call is forwarded to the system allocator unchanged, and counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the contract of `alloc`.
+        // SAFETY: the caller upholds the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`.
+        // SAFETY: the caller upholds the contract of `dealloc`.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -104,6 +105,6 @@ impl<T: Scalar> Layer<T> for Wasteful<T> {
 
 #[test]
 fn a_buffer_allocated_in_each_call_is_found() {
-    let failure = check(&Wasteful { gain: DVector::zeros(4) }).expect_err("it allocates");
-    assert!(failure.to_string().contains("0 allocations in a later forward, 1 in backward"), "{failure}");
+    let failure = check(&Wasteful { gain: DVector::zeros(4) }).expect_err("the backward pass allocates");
+    assert!(failure.to_string().contains("0 allocations in a later forward pass, 1 in backward"), "{failure}");
 }

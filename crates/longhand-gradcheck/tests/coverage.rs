@@ -1,19 +1,20 @@
-//! No public layer, loss or function of the gradient without a proof.
+//! Every public layer, loss and gradient function of `longhand` must be proven by a test.
 //!
-//! The sources of `longhand` are read, through `CARGO_MANIFEST_DIR`. What is found there must stand in the list
-//! below, and what stands in the list must be used in the file that is to prove it:
+//! The test reads the sources of `longhand`, relative to `CARGO_MANIFEST_DIR`. Each item that it finds must be in the
+//! list below, and each item in the list must be used in the file of tests named there. The items are
 //!
 //! - each type with an `impl .. Layer<..> for Type` or `impl .. Loss<..> for Type`, in any file;
-//! - for the recurrent layer, each alias `pub type Name<T> = Recurrent<T, SomeCell>`, and there must be one for each cell;
-//! - each variant of `Activation` and of `Nonlinearity`, which are layers in one file;
+//! - each alias of the recurrent layer, `pub type Name<T> = Recurrent<T, SomeCell>`, of which there must be one per
+//!   cell;
+//! - each variant of `Activation` and of `Nonlinearity`, because each is a different layer;
 //! - each public function of `clipping.rs`.
 //!
-//! So a new layer fails here until it stands in the list, and standing there fails until a test builds it.
+//! A new layer therefore fails this test until it is in the list, and then until a test builds the layer.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What is proven, and the file of these tests that builds it.
+/// The proven items, each with the file of tests that builds the item.
 const PROVEN: &[(&str, &str)] = &[
     ("Activation", "mod.rs"),
     ("Activation::Relu", "mod.rs"),
@@ -43,18 +44,18 @@ const PROVEN: &[(&str, &str)] = &[
     ("global_norm", "optimizer_side.rs"),
 ];
 
-/// What proves it, where that is not its name.
+/// The text in a test that shows that an item is proven. It is the name of the item, with exceptions.
 fn evidence(name: &str) -> &str {
     match name {
         "Chain" => ".then(",
-        // The default of `Elman::zeros`.
+        // `Elman::zeros` uses tanh by default, without naming it.
         "Nonlinearity::Tanh" => "fn elman_with_tanh",
         name => name,
     }
 }
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).expect("the sources of longhand are next to this crate") {
+    for entry in std::fs::read_dir(directory).expect("the sources of longhand must be next to this crate") {
         let path = entry.expect("a readable directory").path();
         if path.is_dir() {
             sources(&path, found);
@@ -64,16 +65,16 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The name at the start of a piece of source.
+/// The identifier at the start of a piece of source.
 fn name(source: &str) -> String {
     source.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
-/// The types that implement a trait: `impl<..> Layer<T> for Type`, on one line, as rustfmt writes it.
+/// The types that implement a trait, found as `impl<..> Layer<T> for Type` on one line, as rustfmt formats it.
 fn implementors<'a>(source: &'a str, of: &'a str) -> impl Iterator<Item = String> + 'a {
     let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
     code.filter(|line| line.trim_start().starts_with("impl")).filter_map(move |line| {
-        // The trait that is implemented is followed by ` for `; a bound on a parameter is not.
+        // Only the implemented trait is followed by ` for `. A bound on a parameter is not.
         let found = format!(" {of}<");
         let traits = line.match_indices(&found).map(|(at, _)| &line[at + found.len()..]);
         let mut types = traits.filter_map(|arguments| after_brackets(arguments)?.strip_prefix(" for "));
@@ -81,7 +82,7 @@ fn implementors<'a>(source: &'a str, of: &'a str) -> impl Iterator<Item = String
     })
 }
 
-/// The source behind the bracket that closes one that is open already.
+/// The source after the bracket that closes an already open bracket.
 fn after_brackets(source: &str) -> Option<&str> {
     let mut open = 1;
     let close = source.char_indices().find(|&(_, c)| {
@@ -95,7 +96,7 @@ fn after_brackets(source: &str) -> Option<&str> {
     close.map(|(at, _)| &source[at + 1..])
 }
 
-/// The recurrent layers, each by its alias and its cell: `pub type Elman<T> = Recurrent<T, ElmanCell>;`.
+/// The recurrent layers as pairs of alias and cell, from `pub type Elman<T> = Recurrent<T, ElmanCell>;`.
 fn recurrent_layers(source: &str) -> impl Iterator<Item = (String, String)> + '_ {
     source.lines().filter_map(|line| {
         let (alias, cell) = line.strip_prefix("pub type ")?.split_once("<T> = Recurrent<T, ")?;
@@ -103,7 +104,7 @@ fn recurrent_layers(source: &str) -> impl Iterator<Item = (String, String)> + '_
     })
 }
 
-/// The variants of a public enum: what stands at the first level of indentation between its braces.
+/// The variants of a public enum: the lines at the first level of indentation between its braces.
 fn variants<'a>(source: &'a str, of: &str) -> Vec<&'a str> {
     let Some((_, body)) = source.split_once(&format!("pub enum {of} {{\n")) else { return Vec::new() };
     let body = body.split_once("\n}").map_or(body, |(body, _)| body);
@@ -117,7 +118,7 @@ fn public_names() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for file in files {
         let source = std::fs::read_to_string(&file).expect("a readable source");
-        // A layer of the library's own unit tests is no layer of the library.
+        // Skip layers in the unit tests of the library.
         let source = source.split("#[cfg(test)]").next().unwrap_or_default();
         names.extend(implementors(source, "Layer").filter(|name| name != "Recurrent"));
         let cells: Vec<_> = source.lines().filter_map(|line| line.strip_prefix("impl Cell for ")).map(name).collect();
@@ -142,9 +143,9 @@ fn every_public_layer_and_loss_is_proven() {
     let proven: BTreeSet<String> = PROVEN.iter().map(|(name, _)| (*name).to_owned()).collect();
     let public = public_names();
     let missing: Vec<_> = public.difference(&proven).collect();
-    assert!(missing.is_empty(), "{missing:?} of longhand are proven nowhere: add a test, and the name to this list");
+    assert!(missing.is_empty(), "no test proves {missing:?} of longhand: add a test, and add the name to this list");
     let gone: Vec<_> = proven.difference(&public).collect();
-    assert!(gone.is_empty(), "{gone:?} are in the list, but not in longhand");
+    assert!(gone.is_empty(), "{gone:?} are in the list, but do not exist in longhand");
     for (name, file) in PROVEN {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checker/every_layer").join(file);
         let tests = std::fs::read_to_string(tests).expect("a readable test");
@@ -153,9 +154,9 @@ fn every_public_layer_and_loss_is_proven() {
     }
 }
 
-/// The reader of sources, which must not be the one that misses something.
+/// A source reader that misses an implementation would make the test above pass without a proof.
 #[test]
-fn sources_are_read_as_they_are_written() {
+fn the_source_reader_finds_every_item() {
     let source = "impl<T: Scalar, A: Layer<T>, B: Layer<T, Input = A::Output>> Layer<T> for Chain<A, B> {\n\
                   impl<T: Scalar> Loss<T> for Squared {\n// impl Layer<T> for Comment\n\
                   impl<T: Scalar, L: Layer<T>> Default for Cache<T, L> {\n";

@@ -14,7 +14,7 @@ pub struct LayerRequest<'a, T: Scalar> {
     pub(crate) generator: &'a mut dyn Rng,
 }
 
-impl<'a, T: Scalar> LayerRequest<'a, T> {
+impl<T: Scalar> LayerRequest<'_, T> {
     /// The settings, read into a type of the layer's own. Use `#[serde(deny_unknown_fields)]`, so that a misspelt setting is an
     /// error.
     ///

@@ -97,7 +97,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// A value made of named tensors in one fixed order; implemented for a layer by [`tensors!`](crate::tensors).
+/// A value made of named tensors in one fixed order; implemented for a layer by [`tensors!`](crate::tensors!).
 ///
 /// Each tensor is passed as a slice in column-major order (PyTorch is row-major).
 pub trait Tensors<T: Scalar>: Clone + Send {
@@ -155,7 +155,7 @@ pub trait Tensors<T: Scalar>: Clone + Send {
     }
 }
 
-/// A value that exists over every scalar type: implemented for a layer by [`tensors!`](crate::tensors).
+/// A value that exists over every scalar type: implemented for a layer by [`tensors!`](crate::tensors!).
 ///
 /// A layer whose type is known only at run time ([`BoxedLayer`](crate::BoxedLayer)) is made for one scalar type, so this trait is
 /// apart from [`Tensors`].

@@ -1,15 +1,15 @@
-//! Layers: the order in which the gradients and the laws are checked.
+//! Checks of layers: the order of the gradients and the laws.
 //!
-//! A law comes after the laws that explain it: a stale cache is reported as such, because the laws of the cache come before
-//! the laws that use a cache twice.
+//! A law comes after the laws that locate a mistake better. The laws of the cache, for example, come before laws that
+//! use a cache twice, so a stale cache is reported as a stale cache.
 
-use super::{Checker, OnRequest};
+use super::{Checker, OptionalLaw};
 use crate::adjoint::{self, Agreement};
 use crate::built::{BuildLayer, Built};
 use crate::case::Case;
 use crate::differences::Differences;
 use crate::dual::{Direction, DualLayer};
-use crate::erased::{DualNumbersOfErased, Erased, ErasedLayer, ErasedSequenceLayer, Visible};
+use crate::erased::{DualNumbersOfErased, Erased, ErasedLayer, ErasedSequenceLayer, ErasedValue};
 use crate::failure::Failure;
 use crate::law::Law;
 use crate::laws;
@@ -20,8 +20,9 @@ use crate::single::SingleLayer;
 use longhand::{Layer, Path, Tensors};
 use std::sync::Arc;
 
-/// A setting with more parameters and inputs, or with more columns, is checked in inference only, and without the laws of the
-/// order of calls, to save time: a mistake that shows only in training, or only in a certain order, shows at small sizes too.
+/// A setting with more parameters and inputs than `LARGE`, or more columns than `MANY_COLUMNS`, is checked with fewer
+/// laws to save time: mostly in inference, and without the laws about the order of calls. A mistake that shows only in
+/// training or in a certain order also shows at small sizes.
 const LARGE: usize = 4000;
 const MANY_COLUMNS: usize = 100;
 
@@ -31,7 +32,7 @@ pub(super) fn is_large<L: Layer<f64>>(setting: &Setting<L>) -> bool {
     setting.layer.count() + setting.input.count() > LARGE || columns > MANY_COLUMNS
 }
 
-/// Calls each law with a name for reports of panics.
+/// Calls each law and passes its name to reports of panics.
 macro_rules! each {
     ($setting:expr; $($law:ident $(($($argument:expr),*))?),* $(,)?) => {
         $(caught(concat!("laws::", stringify!($law)), || context($setting), || {
@@ -45,8 +46,8 @@ pub(super) fn context<L: Layer<f64>>(setting: &Setting<L>) -> String {
     format!("{}, {}", setting.layer.name(), setting.about)
 }
 
-/// The laws of other scalars, for layers whose type is forgotten.
-fn same_function<V: Visible>(setting: &Setting<Erased<V>>) -> Result<(), Failure> {
+/// [`laws::same_function`] for type-erased layers.
+fn same_function<V: ErasedValue>(setting: &Setting<Erased<V>>) -> Result<(), Failure> {
     caught(
         "laws::same_function",
         || context(setting),
@@ -55,8 +56,8 @@ fn same_function<V: Visible>(setting: &Setting<Erased<V>>) -> Result<(), Failure
 }
 
 impl Checker {
-    /// The gradients of a layer against dual numbers, and all laws, in one case and, with the same layer, under the marks
-    /// of [`Case::edge_layouts`].
+    /// Checks the gradients of a layer against dual numbers, and all laws. Checks the given case, and then the same
+    /// sizes with each of [`Case::edge_layouts`].
     ///
     /// # Errors
     /// If a gradient is wrong or a law is broken.
@@ -74,28 +75,28 @@ impl Checker {
         Ok(agreement)
     }
 
-    /// The same in this case only.
+    /// [`layer`](Self::layer) without the edge layouts.
     fn layer_in(&self, layer: &ErasedSequenceLayer, case: &Case) -> Result<Agreement, Failure> {
         let setting = &caught("the forward pass", || case.to_string(), || Ok(self.setting(layer, case)))?;
         each!(setting; visits, maps(|f| setting.mapped(f)), used_before(layer));
         let agreement = self.with_oracle(setting, &DualNumbersOfErased, same_function)?;
-        if self.asks(Law::Differences) {
+        if self.includes(Law::Differences) {
             each!(setting; central_difference);
             if self.in_training {
                 each!(&setting.in_training(); central_difference);
             }
         }
-        if self.asks(Law::LargeInputs) {
+        if self.includes(Law::LargeInputs) {
             each!(setting; large_inputs);
         }
-        if self.asks(Law::SinglePrecision) {
+        if self.includes(Law::SinglePrecision) {
             self.sequences_in_single(setting)?;
         }
         Ok(agreement)
     }
 
-    /// The same for a layer that runs on `f64` only: against central differences, with a tolerance that follows from
-    /// their rounding and truncation errors.
+    /// Checks a layer that runs on `f64` only, in one case. The gradients are compared with central differences, within
+    /// a tolerance that follows from their rounding and truncation errors.
     ///
     /// # Errors
     /// If a gradient is wrong or a law is broken.
@@ -105,9 +106,10 @@ impl Checker {
         self.with_oracle(&setting, &Differences::new(), |_| Ok(()))
     }
 
-    /// The gradients of a layer with any kind of input against dual numbers, and the laws that do not need sequences.
+    /// Checks the gradients of a layer with any kind of input against dual numbers, and the laws that do not need
+    /// sequences.
     ///
-    /// For the others give a second setting: [`any_layer_with`](Self::any_layer_with), and
+    /// Other laws need a second setting: see [`any_layer_with`](Self::any_layer_with), and
     /// [`laws::same_results`](crate::laws::same_results) for padding.
     ///
     /// # Errors
@@ -127,20 +129,21 @@ impl Checker {
         self.general_laws(setting)?;
         each!(setting; one_other_parameter);
         agreement = agreement.and(self.oracle_laws(setting, &DualNumbersOfErased)?);
-        if self.asks(Law::Differences) {
+        if self.includes(Law::Differences) {
             each!(setting; central_difference);
         }
-        if self.asks(Law::LargeInputs) {
+        if self.includes(Law::LargeInputs) {
             each!(setting; large_inputs);
         }
-        if self.asks(Law::SinglePrecision) {
+        if self.includes(Law::SinglePrecision) {
             self.any_layer_in_single(setting)?;
         }
         Ok(agreement)
     }
 
-    /// [`any_layer`](Self::any_layer), and the laws that need a second setting of the same layer: `other`, of another shape.
-    /// A cache that was used there leaves nothing behind, and both can be under way at a time.
+    /// Checks both settings like [`any_layer`](Self::any_layer), and the laws that need a second setting. `other` has
+    /// the same layer and another shape or other ids. A cache that was used for one setting must not change the results
+    /// of the other, and the passes of both can be interleaved.
     ///
     /// # Errors
     /// If a gradient is wrong or a law is broken.
@@ -153,24 +156,24 @@ impl Checker {
         let agreement = self.erased_layer(setting)?.and(self.erased_layer(other)?);
         each!(setting; cache_after(other), interleaved(other));
         each!(other; cache_after(setting));
-        if self.asks(Law::SinglePrecision) {
+        if self.includes(Law::SinglePrecision) {
             let (single, other) = (&setting.in_single(), &other.in_single());
             each!(single; cache_after(other), interleaved(other));
         }
         Ok(agreement)
     }
 
-    /// Builds a layer for each case, cases of the shape policy and then all the edges, and checks it; shrinks the shapes
-    /// of a case that fails.
+    /// Builds and checks a layer for random cases ([`Case::strategy`]) and then for all edge cases ([`Case::edges`]).
+    /// Shrinks the shapes of a failing random case.
     ///
     /// # Panics
-    /// If a layer is rejected: with the report.
+    /// If a layer is rejected. The message is the report.
     #[track_caller]
     pub fn prove<L: SequenceLayer + DualLayer + SingleLayer>(&self, build: impl Fn(&Case) -> L) {
-        self.panicking(&|checker, case| checker.layer_in(&Erased::new(build(case)), case));
+        self.run_or_panic(&|checker, case| checker.layer_in(&Erased::new(build(case)), case));
     }
 
-    /// [`prove`](Self::prove) that returns the failure in place of a panic.
+    /// Like [`prove`](Self::prove), but returns the failure instead of panicking.
     ///
     /// # Errors
     /// If a layer is rejected.
@@ -190,7 +193,7 @@ impl Checker {
     #[track_caller]
     pub fn prove_built<B: BuildLayer>(&self, builder: B) {
         let builder = Arc::new(builder);
-        self.panicking(&|checker, case| {
+        self.run_or_panic(&|checker, case| {
             checker.layer_in(&Erased::new(Built::new(Arc::clone(&builder), case.clone())), case)
         });
     }
@@ -206,10 +209,10 @@ impl Checker {
     /// [`prove`](Self::prove) for a layer that runs on `f64` only.
     ///
     /// # Panics
-    /// If a layer is rejected: with the report.
+    /// If a layer is rejected. The message is the report.
     #[track_caller]
     pub fn prove_by_differences<L: SequenceLayer>(&self, build: impl Fn(&Case) -> L) {
-        self.panicking(&|checker, case| checker.layer_by_differences(&build(case), case));
+        self.run_or_panic(&|checker, case| checker.layer_by_differences(&build(case), case));
     }
 
     fn with_oracle(
@@ -249,36 +252,37 @@ impl Checker {
                 each!(training; zero_inputs);
             }
         }
-        if self.asks(Law::Marks) {
+        if self.includes(Law::Marks) {
             each!(setting; marks);
         }
-        if self.asks(Law::Padding) {
+        if self.includes(Law::Padding) {
             each!(setting; padding);
         }
-        if self.asks(Law::Batch) {
+        if self.includes(Law::Batch) {
             each!(setting; batch);
         }
-        if self.asks(Law::Reset) {
+        if self.includes(Law::Reset) {
             each!(setting; reset);
         }
-        if self.asks(Law::Windows) {
+        if self.includes(Law::Windows) {
             each!(setting; windows_passed);
             let held = || laws::windows_held(setting, oracle);
             agreement = agreement.and(caught("laws::windows_held", || context(setting), held)?);
         }
-        if self.asks(Law::Padding) {
+        if self.includes(Law::Padding) {
             each!(setting; more_padding);
         }
-        if self.requests(OnRequest::Flushing) {
+        if self.requires(OptionalLaw::Flushing) {
             each!(setting; flushing);
         }
-        if self.requests(OnRequest::WrongShapes) {
+        if self.requires(OptionalLaw::WrongShapes) {
             each!(setting; wrong_shapes);
         }
         Ok(agreement)
     }
 
-    /// The laws of every layer, whatever its input. The laws of the cache come first: they explain the others.
+    /// The laws of every layer, for any kind of input. The laws of the cache come first, because a stale cache also
+    /// breaks other laws.
     fn general_laws<L: Layer<f64>>(&self, setting: &Setting<L>) -> Result<(), Failure> {
         if !is_large(setting) {
             each!(
@@ -287,17 +291,17 @@ impl Checker {
             );
         }
         each!(setting; accumulation(self.doubling), replacing, omissions, zero_cotangent, linearity, zero_in_part);
-        if self.asks(Law::ZeroParameters) && !self.keep_parameters && !is_large(setting) {
+        if self.includes(Law::ZeroParameters) && !self.keep_parameters && !is_large(setting) {
             each!(setting; zero_parameters);
         }
         Ok(())
     }
 
-    /// The laws of every layer that ask an oracle.
+    /// The laws of every layer that need reference derivatives.
     fn oracle_laws<L: Layer<f64>>(&self, setting: &Setting<L>, oracle: &impl Oracle<L>) -> Result<Agreement, Failure> {
         let step = || laws::optimizer_step(setting, oracle);
         let mut agreement = caught("laws::optimizer_step", || context(setting), step)?;
-        if self.asks(Law::ZeroCarry) {
+        if self.includes(Law::ZeroCarry) {
             let zero = || laws::zero_carry(setting, oracle);
             agreement = agreement.and(caught("laws::zero_carry", || context(setting), zero)?);
         }

@@ -1,4 +1,4 @@
-//! Losses.
+//! Checks of losses.
 
 use super::Checker;
 use crate::adjoint::Agreement;
@@ -10,7 +10,8 @@ use crate::target::CheckedTarget;
 use longhand::Loss;
 
 impl Checker {
-    /// A loss against dual numbers, and its laws, in one case: outputs of three sizes, some targets missing.
+    /// Checks the gradient of a loss against dual numbers, and its laws, in one case. The outputs have three sizes, and
+    /// some targets are missing.
     ///
     /// # Errors
     /// If the gradient is wrong or a law is broken.
@@ -18,7 +19,7 @@ impl Checker {
         caught("a loss", || case.to_string(), || loss::check(loss, case))
     }
 
-    /// The same for a loss that runs on `f64` only, against central differences.
+    /// Like [`loss`](Self::loss), for a loss that runs on `f64` only. Compares with central differences.
     ///
     /// # Errors
     /// If the gradient is wrong or a law is broken.
@@ -30,12 +31,12 @@ impl Checker {
         caught("a loss", || case.to_string(), || loss::check_by_differences(loss, case))
     }
 
-    /// Checks a loss in all the edges and in cases of the shape policy.
+    /// Checks a loss in random cases ([`Case::strategy`]) and in all edge cases ([`Case::edges`]).
     ///
     /// # Panics
-    /// If the loss is rejected: with the report.
+    /// If the loss is rejected. The message is the report.
     #[track_caller]
     pub fn prove_loss<L: DualLoss>(&self, loss: &L) {
-        self.panicking(&|checker, case| checker.loss(loss, case));
+        self.run_or_panic(&|checker, case| checker.loss(loss, case));
     }
 }

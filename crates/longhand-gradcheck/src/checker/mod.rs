@@ -1,4 +1,4 @@
-//! Everything together: one call.
+//! The configurable checker, which checks the gradients and all laws.
 
 mod layers;
 mod losses;
@@ -10,8 +10,8 @@ use crate::law::Law;
 use crate::laws::Doubling;
 use crate::setting::{SequenceLayer, Setting};
 
-/// What is checked, and how. [`prove`](crate::prove) and [`check`](crate::check) are `Checker::new()` with everything that
-/// every layer must keep.
+/// Selects laws, cases and parameters of a check. [`prove`](crate::prove) and [`check`](crate::check) use
+/// `Checker::new()`, which checks the laws of every layer.
 ///
 /// ```
 /// use longhand::Activation;
@@ -24,16 +24,17 @@ pub struct Checker {
     without: Vec<Law>,
     keep_parameters: bool,
     doubling: Doubling,
-    on_request: Vec<OnRequest>,
-    /// Whether every law is checked in training too. At the edges only gradients are, to save time.
+    optional: Vec<OptionalLaw>,
+    /// Whether the general laws are also checked in training. Off in edge cases, to save time: there, training is
+    /// checked for its gradients only.
     in_training: bool,
     cases: u32,
     seed: u64,
 }
 
-/// Laws that not every correct layer keeps.
+/// Laws that a correct layer may break. They are checked on request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OnRequest {
+enum OptionalLaw {
     Flushing,
     WrongShapes,
     FiniteInSingle,
@@ -45,78 +46,79 @@ impl Default for Checker {
     }
 }
 
-/// How many cases [`prove`](crate::prove) draws if `PROPTEST_CASES` does not say.
+/// Number of cases that [`prove`](crate::prove) draws if `PROPTEST_CASES` is not set.
 const CASES: u32 = 32;
 
 impl Checker {
-    /// Every law, with parameters drawn at a size of about 0.5.
+    /// Checks every law that is on by default, with random parameters of a size of about 0.5.
     pub fn new() -> Self {
         let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
         Checker {
             without: Vec::new(),
             keep_parameters: false,
             doubling: Doubling::WithinRounding,
-            on_request: Vec::new(),
+            optional: Vec::new(),
             in_training: true,
             cases,
             seed: 1,
         }
     }
 
-    /// Leaves out a law that this layer does not keep. [`Law`] says for which layers that is right.
+    /// Leaves out a law that the layer breaks by design. [`Law`] lists the kinds of layers.
     #[must_use]
     pub fn without(mut self, law: Law) -> Self {
         self.without.push(law);
         self
     }
 
-    /// Checks the layer with the parameters that it has, for a layer whose parameters must not be just any numbers.
+    /// Keeps the parameters of the layer instead of drawing them, for a layer that needs particular parameters.
     #[must_use]
     pub fn keep_parameters(mut self) -> Self {
         self.keep_parameters = true;
         self
     }
 
-    /// Requires that a second backward pass doubles the gradients to the last bit, which it does where each gradient is
-    /// computed whole and added once, as in every layer of longhand.
+    /// Sets how exactly a second backward pass must double the gradients. They double bit for bit if each gradient is
+    /// computed completely and added once, as in every layer of longhand.
     #[must_use]
     pub fn doubling(mut self, doubling: Doubling) -> Self {
         self.doubling = doubling;
         self
     }
 
-    /// Requires that gradients too small to matter are zero and never subnormal, as the recurrent layers of longhand
-    /// ensure: see [`laws::flushing`](crate::laws::flushing).
+    /// Requires that tiny gradients are zero and never subnormal, as in the recurrent layers of longhand. See
+    /// [`laws::flushing`](crate::laws::flushing).
     #[must_use]
     pub fn flushing(mut self) -> Self {
-        self.on_request.push(OnRequest::Flushing);
+        self.optional.push(OptionalLaw::Flushing);
         self
     }
 
-    /// Requires the panics on wrong shapes that [`Layer`](longhand::Layer) documents: see
-    /// [`laws::wrong_shapes`](crate::laws::wrong_shapes). Their messages appear on the standard error.
+    /// Requires the panics on wrong shapes that [`Layer`](longhand::Layer) documents. See
+    /// [`laws::wrong_shapes`](crate::laws::wrong_shapes). The messages of these panics appear on the standard error.
     #[must_use]
     pub fn wrong_shapes(mut self) -> Self {
-        self.on_request.push(OnRequest::WrongShapes);
+        self.optional.push(OptionalLaw::WrongShapes);
         self
     }
 
-    /// Requires that nothing overflows in `f32` where the input is about 100 and the results are small, as in a softmax that
-    /// does not subtract the largest logit first.
+    /// Requires that no intermediate result overflows in `f32` on inputs of about 100 with small results. A softmax
+    /// that does not subtract the largest logit first overflows there.
     #[must_use]
     pub fn finite_in_single(mut self) -> Self {
-        self.on_request.push(OnRequest::FiniteInSingle);
+        self.optional.push(OptionalLaw::FiniteInSingle);
         self
     }
 
-    /// Draws this many cases, whatever `PROPTEST_CASES` says. The default is 32. The edges are checked as well.
+    /// Sets the number of random cases, and overrides `PROPTEST_CASES`. The default is 32. The edge cases are always
+    /// checked too.
     #[must_use]
     pub fn cases(mut self, cases: u32) -> Self {
         self.cases = cases;
         self
     }
 
-    /// Draws the cases and their numbers from another seed than 1, the default.
+    /// Sets the seed of the cases and their values. The default is 1.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -127,16 +129,16 @@ impl Checker {
         if self.keep_parameters { Setting::of_case_as_it_is(layer, case) } else { Setting::of_case(layer, case) }
     }
 
-    /// The same checks at an edge.
+    /// This checker with the fewer checks of an edge case.
     fn at_an_edge(&self) -> Checker {
         Checker { in_training: false, ..self.clone() }
     }
 
-    fn requests(&self, law: OnRequest) -> bool {
-        self.on_request.contains(&law)
+    fn requires(&self, law: OptionalLaw) -> bool {
+        self.optional.contains(&law)
     }
 
-    fn asks(&self, law: Law) -> bool {
+    fn includes(&self, law: Law) -> bool {
         !self.without.contains(&law)
     }
 }

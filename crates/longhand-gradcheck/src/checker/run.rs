@@ -1,4 +1,4 @@
-//! Many cases: random ones, whose shapes shrink if one fails, and then the edges.
+//! Runs a check in many cases: random cases, whose shapes shrink if one fails, and then the edge cases.
 
 use super::Checker;
 use crate::adjoint::Agreement;
@@ -7,16 +7,16 @@ use crate::failure::Failure;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use std::cell::RefCell;
 
-/// Why a layer was rejected, and where.
+/// A failure and the case in which it occurred.
 pub(super) struct Rejection {
     pub(super) failure: Failure,
     place: String,
 }
 
 impl Checker {
-    /// Runs a check and panics with the report if it fails.
+    /// Runs a check. Panics with the report if the check fails.
     #[track_caller]
-    pub(super) fn panicking(&self, check: &dyn Fn(&Checker, &Case) -> Result<Agreement, Failure>) {
+    pub(super) fn run_or_panic(&self, check: &dyn Fn(&Checker, &Case) -> Result<Agreement, Failure>) {
         if let Err(rejection) = self.run(check) {
             panic!("\n{}\n  {}\n", rejection.failure, rejection.place);
         }
@@ -47,16 +47,16 @@ impl Checker {
             Ok(()) => {}
             Err(TestError::Abort(reason)) => panic!("{reason}"),
             Err(TestError::Fail(_, case)) => {
-                // The last failure need not be that of the smallest case, so that case is checked again.
+                // Check the smallest case again: the last failure that was seen may be that of another case.
                 let again = check(self, &case).err().or(last.into_inner());
-                let failure = again.unwrap_or_else(|| panic!("a failure in {case} does not occur again"));
+                let failure = again.unwrap_or_else(|| panic!("the check failed in {case}, but passes when repeated"));
                 return Err(Box::new(Rejection { failure, place: format!("smallest case: {case}") }));
             }
         }
         let edges = self.at_an_edge();
         for (edge, case) in Case::edges(self.seed) {
             check(&edges, &case)
-                .map_err(|failure| Box::new(Rejection { failure, place: format!("at the edge: {edge}") }))?;
+                .map_err(|failure| Box::new(Rejection { failure, place: format!("edge case: {edge}") }))?;
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! The laws of a layer in `f32`.
 
 use super::layers::{context, each, is_large};
-use super::{Checker, OnRequest};
-use crate::erased::{Erased, ErasedSequenceLayer, Visible};
+use super::{Checker, OptionalLaw};
+use crate::erased::{Erased, ErasedSequenceLayer, ErasedValue};
 use crate::failure::Failure;
 use crate::law::Law;
 use crate::laws::{self, Doubling};
@@ -10,19 +10,19 @@ use crate::panics::caught;
 use crate::setting::Setting;
 use longhand::Layer;
 
-/// The difference that is accepted in `f32` where a law holds within rounding, relative to the largest number.
+/// Tolerance in `f32` of laws that hold within rounding, relative to the largest value.
 const SINGLE: f64 = 1e-4;
 
-/// How many times as large the input is where `f32` is checked far from zero: `exp` overflows there.
+/// Factor on the input for checks of `f32` far from zero. At inputs of this size `exp` overflows.
 const LARGE_IN_SINGLE: f64 = 100.0;
-/// Where a layer gives larger numbers in `f64`, `f32` need not hold them.
+/// If a result in `f64` is larger, `f32` is not checked, because it cannot hold the result.
 const LARGEST_IN_SINGLE: f64 = 1e30;
 
-fn single_precision<V: Visible>(setting: &Setting<Erased<V>>) -> Result<(), Failure> {
+fn single_precision<V: ErasedValue>(setting: &Setting<Erased<V>>) -> Result<(), Failure> {
     single_precision_above(setting, laws::VANISHED)
 }
 
-fn single_precision_above<V: Visible>(setting: &Setting<Erased<V>>, floor: f64) -> Result<(), Failure> {
+fn single_precision_above<V: ErasedValue>(setting: &Setting<Erased<V>>, floor: f64) -> Result<(), Failure> {
     caught(
         "laws::single_precision",
         || context(setting),
@@ -30,23 +30,23 @@ fn single_precision_above<V: Visible>(setting: &Setting<Erased<V>>, floor: f64) 
     )
 }
 
-/// Whether every number of the passes is smaller than this.
-fn are_below<V: Visible>(setting: &Setting<Erased<V>>, bound: f64) -> Result<bool, Failure> {
+/// Whether every result of the passes is smaller than `bound`.
+fn are_below<V: ErasedValue>(setting: &Setting<Erased<V>>, bound: f64) -> Result<bool, Failure> {
     let parts = || Ok(setting.passes().parts(""));
     let parts = caught("laws::single_precision", || context(setting), parts)?;
     Ok(parts.iter().flat_map(|(_, values)| values).all(|x| x.abs() < bound))
 }
 
-fn in_single<V: Visible>(setting: &Setting<Erased<V>>) -> Result<Setting<Erased<V>>, Failure> {
+fn in_single<V: ErasedValue>(setting: &Setting<Erased<V>>) -> Result<Setting<Erased<V>>, Failure> {
     caught("InSingle::of", || context(setting), || Ok(setting.in_single()))
 }
 
 impl Checker {
-    /// A layer of sequences in `f32`: beside `f64`, and every law.
+    /// Checks a layer of sequences in `f32`: against `f64`, and the laws.
     pub(super) fn sequences_in_single(&self, setting: &Setting<ErasedSequenceLayer>) -> Result<(), Failure> {
         single_precision(setting)?;
         single_precision(&setting.with_zero_carry())?;
-        if self.asks(Law::LargeInputs) {
+        if self.includes(Law::LargeInputs) {
             self.large_inputs_in_single(setting)?;
         }
         if !is_large(setting) {
@@ -59,32 +59,33 @@ impl Checker {
             each!(single; other_marks, interleaved_with_other_shapes, zero_inputs_in_single);
         }
         each!(single; cache);
-        if self.asks(Law::Padding) {
+        if self.includes(Law::Padding) {
             each!(single; padding);
         }
         Ok(())
     }
 
-    /// A layer of any kind of input in `f32`: beside `f64`, and the laws of every layer.
-    pub(super) fn any_layer_in_single<V: Visible>(&self, setting: &Setting<Erased<V>>) -> Result<(), Failure> {
+    /// Checks a layer with any kind of input in `f32`: against `f64`, and the laws of every layer.
+    pub(super) fn any_layer_in_single<V: ErasedValue>(&self, setting: &Setting<Erased<V>>) -> Result<(), Failure> {
         single_precision(setting)?;
         self.laws_in_single(&in_single(setting)?)
     }
 
-    /// `f32` agrees with `f64` where the input is large, as far as `f32` can hold the numbers. Where it overflows on the way,
-    /// the layer is rejected only if [`Checker::finite_in_single`] asks for that.
+    /// Checks that `f32` agrees with `f64` on large inputs, if `f32` can hold the results. If an intermediate result
+    /// overflows, the layer is rejected only with [`Checker::finite_in_single`].
     fn large_inputs_in_single(&self, setting: &Setting<ErasedSequenceLayer>) -> Result<(), Failure> {
         let large = &laws::with_large_inputs(setting, LARGE_IN_SINGLE);
         if are_below(large, LARGEST_IN_SINGLE)?
-            && (self.requests(OnRequest::FiniteInSingle) || are_below(&in_single(large)?, f64::INFINITY)?)
+            && (self.requires(OptionalLaw::FiniteInSingle) || are_below(&in_single(large)?, f64::INFINITY)?)
         {
-            // A saturated layer has numbers of the order of 1 inside even where its results are tiny, and multiplies by its input.
+            // A saturated layer has intermediate values of about 1 even if its results are tiny, and multiplies them by
+            // its input.
             single_precision_above(large, LARGE_IN_SINGLE * f64::from(f32::EPSILON))?;
         }
         Ok(())
     }
 
-    /// The laws of every layer in `f32`: bit for bit where they hold bit for bit in `f64`.
+    /// Checks the laws of every layer in `f32`. They hold bit for bit if they do in `f64`.
     fn laws_in_single<L: Layer<f64>>(&self, single: &Setting<L>) -> Result<(), Failure> {
         let both = [single, &single.in_training()];
         for single in if is_large(single) || !self.in_training { &both[..1] } else { &both } {

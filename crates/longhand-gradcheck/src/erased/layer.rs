@@ -1,6 +1,6 @@
-//! A layer whose type is forgotten.
+//! The type-erased layer.
 
-use super::values::{Face, Values, Visible};
+use super::values::{ErasedValue, Holds, Values};
 use crate::dual::{Direction, DualLayer, Tangent, cotangents};
 use crate::numbers::dot;
 use crate::oracle::{Derivative, Oracle};
@@ -9,25 +9,25 @@ use crate::single::{InSingle, SingleLayer, rounded};
 use longhand::{Features, Layer, ParameterGradients, Pass, Path, Shape, Tensors};
 use std::any::Any;
 
-/// A layer whose type is forgotten, from `V` to `V`.
-pub(crate) struct Erased<V: Visible> {
+/// A type-erased layer with inputs and outputs of type `V`.
+pub(crate) struct Erased<V: ErasedValue> {
     layer: Values,
     calls: Calls<V>,
 }
 
-/// What is asked of the layer.
-struct Calls<V: Visible> {
+/// Function pointers to the methods of the concrete layer.
+struct Calls<V: ErasedValue> {
     name: fn(&Values) -> String,
     features: fn(&Values) -> Features,
     carry: fn(&Values, usize) -> Values,
     forward: fn(&Values, &V, &mut Values, &mut ErasedCache<V>, &mut Pass<'_>),
     backward: fn(&Values, BackwardPass<'_, V>),
-    /// For a layer that is written for any scalar.
+    /// For a layer that is generic over the scalar type.
     other_scalars: Option<OtherScalars<V>>,
 }
 
 /// The arguments of a backward pass.
-struct BackwardPass<'a, V: Visible> {
+struct BackwardPass<'a, V: ErasedValue> {
     input: &'a V,
     cache: &'a mut ErasedCache<V>,
     d_output: Option<&'a V>,
@@ -38,32 +38,32 @@ struct BackwardPass<'a, V: Visible> {
 
 type Mapped<V> = fn(&Setting<Erased<V>>, &mut dyn FnMut(f64) -> f64) -> Option<[Vec<f64>; 3]>;
 
-struct OtherScalars<V: Visible> {
+struct OtherScalars<V: ErasedValue> {
     /// The forward pass on dual numbers.
     tangent: fn(&Setting<Erased<V>>, &Direction) -> Tangent,
-    /// The elements that `map` gives for the layer, the input and the carry.
+    /// The elements of the layer, the input and the carry after `map`.
     mapped: Mapped<V>,
-    /// The layer in single precision; its parameters are rounded already.
+    /// Converts a layer to single precision. Its parameters must already be rounded.
     in_single: fn(&Values) -> Erased<V>,
 }
 
-impl<V: Visible> Clone for Erased<V> {
+impl<V: ErasedValue> Clone for Erased<V> {
     fn clone(&self) -> Self {
         Erased { layer: self.layer.clone(), calls: self.calls }
     }
 }
 
-impl<V: Visible> Copy for Calls<V> {}
+impl<V: ErasedValue> Copy for Calls<V> {}
 #[expect(clippy::expl_impl_clone_on_copy, reason = "the derived one would require that `V` is `Copy`")]
-impl<V: Visible> Clone for Calls<V> {
+impl<V: ErasedValue> Clone for Calls<V> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<V: Visible> Copy for OtherScalars<V> {}
+impl<V: ErasedValue> Copy for OtherScalars<V> {}
 #[expect(clippy::expl_impl_clone_on_copy, reason = "the derived one would require that `V` is `Copy`")]
-impl<V: Visible> Clone for OtherScalars<V> {
+impl<V: ErasedValue> Clone for OtherScalars<V> {
     fn clone(&self) -> Self {
         *self
     }
@@ -71,28 +71,28 @@ impl<V: Visible> Clone for OtherScalars<V> {
 
 /// The cache of an [`Erased`] layer.
 #[derive(Default)]
-pub(crate) struct ErasedCache<V: Visible> {
-    /// The layer's own cache, from the first call on.
+pub(crate) struct ErasedCache<V: ErasedValue> {
+    /// The layer's own cache. `None` before the first call.
     own: Option<Box<dyn Any + Send>>,
-    /// What the last forward pass returned.
+    /// The output that the last forward pass returned.
     returned: V,
     /// The output in the layer's own cache.
     output: V,
 }
 
-impl<V: Visible> ErasedCache<V> {
+impl<V: ErasedValue> ErasedCache<V> {
     fn own<C: Default + Send + 'static>(&mut self) -> &mut C {
         let own = self.own.get_or_insert_with(|| Box::new(C::default()));
-        own.downcast_mut().expect("a cache serves one layer")
+        own.downcast_mut().expect("a cache must be used with one type of layer")
     }
 }
 
-impl<V: Visible> Erased<V> {
-    /// A layer that runs on `f64` only.
+impl<V: ErasedValue> Erased<V> {
+    /// Erases the type of a layer that runs on `f64` only.
     pub(crate) fn double_only<L>(layer: L) -> Self
     where
         L: Layer<f64> + 'static,
-        V: Face<L::Input> + Face<L::Output>,
+        V: Holds<L::Input> + Holds<L::Output>,
     {
         let calls = Calls {
             name: |layer| layer.get::<L>().name(),
@@ -105,11 +105,11 @@ impl<V: Visible> Erased<V> {
         Erased { layer: Values::new(layer), calls }
     }
 
-    /// A layer that is written for any scalar.
+    /// Erases the type of a layer that is generic over the scalar type.
     pub(crate) fn new<L>(layer: L) -> Self
     where
         L: DualLayer + SingleLayer + 'static,
-        V: Face<L::Input> + Face<L::Output>,
+        V: Holds<L::Input> + Holds<L::Output>,
     {
         let mut erased = Self::double_only(layer);
         erased.calls.other_scalars = Some(OtherScalars {
@@ -120,18 +120,18 @@ impl<V: Visible> Erased<V> {
         erased
     }
 
-    /// A setting of a layer that is written for any scalar.
+    /// Erases the types of a setting of a layer that is generic over the scalar type.
     pub(crate) fn setting<L>(setting: &Setting<L>) -> Setting<Self>
     where
         L: DualLayer + SingleLayer + 'static,
-        V: Face<L::Input> + Face<L::Output>,
+        V: Holds<L::Input> + Holds<L::Output>,
     {
         let Setting { layer, input, carry, d_output, d_carry, training, about } = setting.clone();
         Setting {
             layer: Self::new(layer),
-            input: Face::<L::Input>::of(input),
+            input: Holds::<L::Input>::of(input),
             carry: Values::new(carry),
-            d_output: Face::<L::Output>::of(d_output),
+            d_output: Holds::<L::Output>::of(d_output),
             d_carry: Values::new(d_carry),
             training,
             about,
@@ -139,22 +139,22 @@ impl<V: Visible> Erased<V> {
     }
 
     fn other_scalars(&self) -> OtherScalars<V> {
-        self.calls.other_scalars.expect("only layers that are written for any scalar are asked for another one")
+        self.calls.other_scalars.expect("the layer must be generic over the scalar type")
     }
 }
 
-impl<V: Visible> Setting<Erased<V>> {
-    /// The forward pass on dual numbers.
+impl<V: ErasedValue> Setting<Erased<V>> {
+    /// Runs the forward pass on dual numbers.
     pub(crate) fn tangent(&self, direction: &Direction) -> Tangent {
         (self.layer.other_scalars().tangent)(self, direction)
     }
 
-    /// The elements that `map` gives for the layer, the input and the carry; `None` if the layer has no `map`.
+    /// The elements of the layer, the input and the carry after `map`; `None` if the layer has no `map`.
     pub(crate) fn mapped(&self, f: &mut dyn FnMut(f64) -> f64) -> Option<[Vec<f64>; 3]> {
         (self.layer.other_scalars().mapped)(self, f)
     }
 
-    /// The setting in single precision, as [`InSingle::of`] gives it.
+    /// The setting in single precision, like [`InSingle::of`].
     pub(crate) fn in_single(&self) -> Self {
         let mut single = rounded(self);
         single.layer = (self.layer.other_scalars().in_single)(&single.layer.layer);
@@ -165,44 +165,44 @@ impl<V: Visible> Setting<Erased<V>> {
 fn forward<L, V>(layer: &Values, input: &V, carry: &mut Values, cache: &mut ErasedCache<V>, pass: &mut Pass<'_>)
 where
     L: Layer<f64> + 'static,
-    V: Face<L::Input> + Face<L::Output>,
+    V: Holds<L::Input> + Holds<L::Output>,
 {
     let own = cache.own::<L::Cache>();
     let returned = layer.get::<L>().forward(input.value(), carry.get_mut(), own, pass).clone();
     let output = L::output(own).clone();
-    (cache.returned, cache.output) = (Face::<L::Output>::of(returned), Face::<L::Output>::of(output));
+    (cache.returned, cache.output) = (Holds::<L::Output>::of(returned), Holds::<L::Output>::of(output));
 }
 
 fn backward<L, V>(layer: &Values, pass: BackwardPass<'_, V>)
 where
     L: Layer<f64> + 'static,
-    V: Face<L::Input> + Face<L::Output>,
+    V: Holds<L::Input> + Holds<L::Output>,
 {
     let BackwardPass { input, cache, d_output, d_carry, gradients, d_input } = pass;
     let own = cache.own::<L::Cache>();
     layer.get::<L>().backward(
         input.value(),
         own,
-        d_output.map(Face::<L::Output>::value),
+        d_output.map(Holds::<L::Output>::value),
         d_carry.get_mut(),
         gradients.part(Values::get_mut),
-        d_input.map(Face::<L::Input>::value_mut),
+        d_input.map(Holds::<L::Input>::value_mut),
     );
     let output = L::output(own).clone();
-    cache.output = Face::<L::Output>::of(output);
+    cache.output = Holds::<L::Output>::of(output);
 }
 
 /// The setting with the type of its layer.
 fn typed<L, V>(setting: &Setting<Erased<V>>) -> Setting<L>
 where
     L: Layer<f64> + 'static,
-    V: Face<L::Input> + Face<L::Output>,
+    V: Holds<L::Input> + Holds<L::Output>,
 {
     Setting {
         layer: setting.layer.layer.get::<L>().clone(),
-        input: Face::<L::Input>::value(&setting.input).clone(),
+        input: Holds::<L::Input>::value(&setting.input).clone(),
         carry: setting.carry.get::<L::Carry>().clone(),
-        d_output: Face::<L::Output>::value(&setting.d_output).clone(),
+        d_output: Holds::<L::Output>::value(&setting.d_output).clone(),
         d_carry: setting.d_carry.get::<L::Carry>().clone(),
         training: setting.training,
         about: setting.about.clone(),
@@ -210,7 +210,7 @@ where
 }
 
 /// The tensors of the layer.
-impl<V: Visible> Tensors<f64> for Erased<V> {
+impl<V: ErasedValue> Tensors<f64> for Erased<V> {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
         self.layer.visit(path, visitor);
     }
@@ -240,7 +240,7 @@ impl<V: Visible> Tensors<f64> for Erased<V> {
     }
 }
 
-impl<V: Visible> Layer<f64> for Erased<V> {
+impl<V: ErasedValue> Layer<f64> for Erased<V> {
     type Input = V;
     type Output = V;
     type Carry = Values;
@@ -281,10 +281,10 @@ impl<V: Visible> Layer<f64> for Erased<V> {
     }
 }
 
-/// [`DualNumbers`](crate::DualNumbers) for layers whose type is forgotten.
+/// [`DualNumbers`](crate::DualNumbers) for type-erased layers.
 pub(crate) struct DualNumbersOfErased;
 
-impl<V: Visible> Oracle<Erased<V>> for DualNumbersOfErased {
+impl<V: ErasedValue> Oracle<Erased<V>> for DualNumbersOfErased {
     fn derivative(&self, setting: &Setting<Erased<V>>, direction: &Direction) -> Derivative {
         let (value, magnitude) = dot(&cotangents(setting), &setting.tangent(direction).derivatives);
         Derivative { value, magnitude, error: 0.0 }

@@ -1,15 +1,15 @@
-//! Layers and values whose type is forgotten.
+//! Type-erased layers and values.
 //!
-//! The laws are written for any layer, and there are many. Were each of them compiled for each layer, a program that
-//! proves forty layers would take minutes to build. So the [`Checker`](crate::Checker) hands every layer to the laws as an
-//! [`Erased`] one, for which they are compiled once. Only a few calls are compiled for each layer: those in
-//! [`layer::Calls`] and [`values::Object`].
+//! The laws are generic functions. If the compiler instantiated all of them for each layer, a program that proves forty
+//! layers would take minutes to build. The [`Checker`](crate::Checker) therefore converts every layer to [`Erased`],
+//! and the laws are compiled once for that type. Only the functions in [`layer::Calls`] and [`values::Object`] are
+//! compiled for each layer.
 
 mod layer;
 mod values;
 
 pub(crate) use layer::{DualNumbersOfErased, Erased};
-pub(crate) use values::{Values, Visible};
+pub(crate) use values::{ErasedValue, Values};
 
 use longhand::Sequences;
 

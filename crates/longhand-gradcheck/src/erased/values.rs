@@ -1,12 +1,12 @@
-//! A value made of tensors whose type is forgotten.
+//! Type-erased values made of tensors.
 
 use longhand::{Path, Sequences, Shape, Tensors};
 use std::any::Any;
 
-/// What [`Tensors::visit_pair`] calls.
+/// The visitor of [`Tensors::visit_pair`].
 type PairVisitor<'a> = dyn FnMut(&Path<'_>, &mut [f64], &[f64]) + 'a;
 
-/// What is asked of a value, whatever its type. Implemented for every value made of tensors.
+/// The object-safe methods of [`Tensors`]. Implemented for every value made of tensors.
 pub(super) trait Object: Any + Send {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64]));
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [f64]));
@@ -54,10 +54,10 @@ impl<P: Tensors<f64> + 'static> Object for P {
 
 fn same_type<P: 'static>(other: &dyn Object) -> &P {
     let other: &dyn Any = other;
-    other.downcast_ref().expect("the carries, inputs and gradients of one layer have the same types")
+    other.downcast_ref().expect("the value must have the type that the layer expects")
 }
 
-/// A value made of tensors whose type is forgotten. The default is no value: a cotangent that is not drawn yet.
+/// A type-erased value made of tensors. The default is empty, for a cotangent that is not drawn yet.
 #[derive(Default)]
 pub(crate) struct Values(Option<Box<dyn Object>>);
 
@@ -66,22 +66,22 @@ impl Values {
         Values(Some(Box::new(value)))
     }
 
-    /// The value itself, of which the caller knows the type.
+    /// The concrete value. Panics if its type is not `P`.
     pub(super) fn get<P: 'static>(&self) -> &P {
         same_type(self.object())
     }
 
     pub(super) fn get_mut<P: 'static>(&mut self) -> &mut P {
         let object: &mut dyn Any = self.object_mut();
-        object.downcast_mut().expect("the caller knows the type")
+        object.downcast_mut().expect("the value must have the type that the layer expects")
     }
 
     fn object(&self) -> &dyn Object {
-        self.0.as_deref().expect("a value is there before it is used")
+        self.0.as_deref().expect("the value must be set before it is used")
     }
 
     fn object_mut(&mut self) -> &mut dyn Object {
-        self.0.as_deref_mut().expect("a value is there before it is used")
+        self.0.as_deref_mut().expect("the value must be set before it is used")
     }
 }
 
@@ -91,7 +91,7 @@ impl Clone for Values {
     }
 }
 
-/// Every call goes to the value.
+/// Forwards every call to the value.
 impl Tensors<f64> for Values {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
         self.object().visit(path, visitor);
@@ -122,20 +122,20 @@ impl Tensors<f64> for Values {
     }
 }
 
-/// What the laws see of an input or an output: sequences stay sequences, for the laws of sequences; other values are
-/// [`Values`].
-pub(crate) trait Visible: Tensors<f64> + Default + 'static {}
-impl Visible for Sequences<f64> {}
-impl Visible for Values {}
+/// The type of an input or an output of a type-erased layer. It is `Sequences` for sequences, because some laws need
+/// sequences, and [`Values`] for all other types.
+pub(crate) trait ErasedValue: Tensors<f64> + Default + 'static {}
+impl ErasedValue for Sequences<f64> {}
+impl ErasedValue for Values {}
 
-/// A type that stands for values of type `P`.
-pub(crate) trait Face<P>: Visible {
+/// A [`ErasedValue`] type that can contain a value of type `P`.
+pub(crate) trait Holds<P>: ErasedValue {
     fn of(value: P) -> Self;
     fn value(&self) -> &P;
     fn value_mut(&mut self) -> &mut P;
 }
 
-impl Face<Sequences<f64>> for Sequences<f64> {
+impl Holds<Sequences<f64>> for Sequences<f64> {
     fn of(value: Sequences<f64>) -> Self {
         value
     }
@@ -149,7 +149,7 @@ impl Face<Sequences<f64>> for Sequences<f64> {
     }
 }
 
-impl<P: Tensors<f64> + 'static> Face<P> for Values {
+impl<P: Tensors<f64> + 'static> Holds<P> for Values {
     fn of(value: P) -> Self {
         Values::new(value)
     }

@@ -1,23 +1,23 @@
-//! The law of memory: nothing is allocated after the first call at a shape.
+//! The law of memory: only the first call with a shape allocates.
 
 use super::compare::LawCheck;
 use crate::failure::Failure;
 use crate::setting::{Setting, with_pass};
 use longhand::{Layer, ParameterGradients};
 
-/// After a first forward and backward pass, the same passes with the same cache, gradients and input gradient allocate
-/// nothing.
+/// Checks that after a first forward and backward pass, the same passes with the same cache, gradients and input
+/// gradient allocate nothing.
 ///
-/// `allocations` returns how many allocations this thread has made so far. Only a program can count them, with a global
-/// allocator of its own, so [`prove`](crate::prove) does not check this law. The page "Prove your layer" has such an
+/// `allocations` returns the number of allocations of this thread so far. Counting them needs a global allocator, which
+/// only a program can set, so [`prove`](crate::prove) does not check this law. The page "Prove your layer" has such an
 /// allocator.
 ///
-/// Catches buffers that are built anew for each call.
+/// Catches buffers that are allocated in each call.
 ///
 /// # Errors
-/// If something is allocated.
+/// If a later call allocates.
 pub fn allocation<L: Layer<f64>>(setting: &Setting<L>, allocations: &dyn Fn() -> usize) -> Result<(), Failure> {
-    let check = LawCheck::new("nothing is allocated after the first call at a shape", setting);
+    let check = LawCheck::new("only the first call with a shape may allocate", setting);
     let Setting { layer, input, d_output, .. } = setting;
     let (mut cache, mut gradients, mut d_input) = (L::Cache::default(), layer.zeros(), input.clone());
     let mut pass = |kind: Kind, with_input: bool| {
@@ -33,8 +33,8 @@ pub fn allocation<L: Layer<f64>>(setting: &Setting<L>, allocations: &dyn Fn() ->
             Kind::Skipping => (ParameterGradients::Skip, Some(d_output)),
             Kind::WithoutCotangent => (ParameterGradients::Add(&mut gradients), None),
         };
-        let asked = with_input.then_some(&mut d_input);
-        layer.backward(input, &mut cache, d_output, &mut d_carry, gradients, asked);
+        let d_input = with_input.then_some(&mut d_input);
+        layer.backward(input, &mut cache, d_output, &mut d_carry, gradients, d_input);
         (forward, allocations() - before - forward)
     };
     for kind in Kind::ALL {
@@ -44,14 +44,15 @@ pub fn allocation<L: Layer<f64>>(setting: &Setting<L>, allocations: &dyn Fn() ->
         for with_input in [true, false] {
             let (forward, backward) = pass(kind, with_input);
             check.require(forward + backward == 0, || {
-                format!("{}: {forward} allocations in a later forward, {backward} in backward ({kind:?})", layer.name())
+                let name = layer.name();
+                format!("{name}: {forward} allocations in a later forward pass, {backward} in backward ({kind:?})")
             })?;
         }
     }
     Ok(())
 }
 
-/// The kinds of backward passes.
+/// How a backward pass is called.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Adding,

@@ -1,4 +1,4 @@
-//! Laws of every backward pass: it is a linear function, it adds, and it can be done again.
+//! Laws of every backward pass: it is linear, it adds to the gradients, and it can be repeated.
 
 use super::compare::{LawCheck, Parts, largest, largest_of};
 use crate::adjoint::TOLERANCE;
@@ -8,19 +8,20 @@ use crate::numbers::{elements, fill, fill_normal, filled, generator};
 use crate::setting::{Passes, Setting};
 use longhand::{Layer, ParameterGradients, Path, Tensors};
 
-/// Forward twice gives the same, bit for bit, with the same cache and with a new one; and so does backward.
+/// Checks that repeated forward and backward passes return the same results, bit for bit, with the same cache and with
+/// a new one.
 ///
-/// Catches state that a layer hides in itself (a step counter, stored activations) or leaves in the cache.
+/// Catches state that is hidden in the layer (a step counter, stored activations) or left in the cache.
 ///
 /// # Errors
-/// If it does not.
+/// If a result differs.
 pub fn repeat<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::new("the same passes again give the same, bit for bit", setting);
+    let check = LawCheck::new("repeated passes must return the same results, bit for bit", setting);
     let mut cache = L::Cache::default();
     let first = setting.passes_with(&mut cache);
     check.same_passes(
         setting,
-        ["the first time", "with the cache used again"],
+        ["the first time", "with the same cache again"],
         &first,
         &setting.passes_with(&mut cache),
     )?;
@@ -30,30 +31,31 @@ pub fn repeat<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
 /// How closely a second backward pass must double the gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubling {
-    /// Bit for bit: the gradient is worked out whole and added once.
+    /// Bit for bit: each gradient is computed completely and added once.
     Exactly,
-    /// Within rounding: the gradient is added step by step.
+    /// Within rounding: gradients are added step by step.
     WithinRounding,
 }
 
-/// Gradients are added to the numbers that are there; a second backward pass after one forward doubles them, and gives the same
-/// gradients of input and carry.
+/// Checks that the backward pass adds to the given gradients. A second backward pass after one forward pass must double
+/// them, and return the same gradients of input and carry.
 ///
-/// Catches `=` in place of `+=`, and a backward pass that uses up its cache.
+/// Catches `=` in place of `+=`, and a backward pass that overwrites values in its cache.
 ///
 /// # Errors
-/// If it does not.
+/// If gradients are not added, or a result differs.
 pub fn accumulation<L: Layer<f64>>(setting: &Setting<L>, doubling: Doubling) -> Result<(), Failure> {
     accumulation_within(setting, doubling, TOLERANCE)
 }
 
-/// The law with another tolerance, for another scalar type.
+/// [`accumulation`] with another tolerance, for another scalar type.
 pub(crate) fn accumulation_within<L: Layer<f64>>(
     setting: &Setting<L>,
     doubling: Doubling,
     tolerance: f64,
 ) -> Result<(), Failure> {
-    let check = LawCheck::new("gradients are added to; a second backward pass doubles them", setting).within(tolerance);
+    let law = "backward must add to the gradients, so a second backward pass doubles them";
+    let check = LawCheck::new(law, setting).within(tolerance);
     let names = Names::of(&setting.prefix(), &setting.layer);
     let mut cache = L::Cache::default();
     let once = setting.passes_with(&mut cache);
@@ -61,43 +63,43 @@ pub(crate) fn accumulation_within<L: Layer<f64>>(
     let mut d_input = filled(&setting.input, &mut |_| f64::NAN);
     let d_carry = setting.backward(&mut cache, &mut twice, Some(&mut d_input));
     let doubled: Vec<f64> = elements(&once.gradients).iter().map(|g| 2.0 * g).collect();
-    let what = ["after two backward passes", "is twice that of one"];
+    let what = ["after two backward passes", "as twice the gradient of one"];
     match doubling {
         Doubling::Exactly => check.same(&names, what, &elements(&twice), &doubled)?,
         Doubling::WithinRounding => {
             check.close(&names, what, &elements(&twice), &doubled, largest_of(&once.parts("")))?;
         }
     }
-    let what = ["the first time", "the second"];
+    let what = ["from the first backward pass", "from the second"];
     check.same(&Names::of("input", &d_input), what, &elements(&once.d_input), &elements(&d_input))?;
     check.same(&Names::of("carry", &d_carry), what, &elements(&once.d_carry), &elements(&d_carry))?;
 
-    // Onto other numbers than its own: the earlier numbers stay, to the last bit that it can.
-    let mut there = setting.layer.zeros();
-    fill_normal(&mut there, 1.0, &mut generator(7, 7));
-    let mut sum = there.clone();
+    // Add to gradients that another pass may have left: the sum must be exact within rounding.
+    let mut earlier = setting.layer.zeros();
+    fill_normal(&mut earlier, 1.0, &mut generator(7, 7));
+    let mut sum = earlier.clone();
     setting.forward(&mut cache);
     setting.backward(&mut cache, &mut sum, None);
-    let (there, own) = (elements(&there), elements(&once.gradients));
-    let expected: Vec<f64> = there.iter().zip(&own).map(|(a, b)| a + b).collect();
-    let what = ["added to other gradients", "is their sum"];
-    check.close(&names, what, &elements(&sum), &expected, largest(&there) + largest_of(&once.parts("")))
+    let (earlier, own) = (elements(&earlier), elements(&once.gradients));
+    let expected: Vec<f64> = earlier.iter().zip(&own).map(|(a, b)| a + b).collect();
+    let what = ["after adding to other gradients", "as the sum"];
+    check.close(&names, what, &elements(&sum), &expected, largest(&earlier) + largest_of(&once.parts("")))
 }
 
-/// Gradients that are replaced ([`ParameterGradients::Replace`]) are those that are added to zero, whatever the gradients
-/// contained, with the input's gradient and without it, and with a cache that other backward passes used.
+/// Checks that replaced gradients ([`ParameterGradients::Replace`]) are the same as gradients added to zero, for any
+/// earlier contents, with and without the gradient of the input, and with a cache that other backward passes used.
 ///
-/// Catches a layer that adds where it must replace, leaves out a tensor, or computes something else.
+/// Catches a layer that adds where it must replace, leaves out a tensor, or computes a different gradient.
 ///
 /// # Errors
-/// If it does not.
+/// If a gradient differs.
 pub fn replacing<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::new("gradients that are replaced are those that are added to zero", setting);
+    let check = LawCheck::new("replaced gradients must be the same as gradients added to zero", setting);
     let Setting { layer, input, d_output, .. } = setting;
     let added = setting.passes();
     let mut used = L::Cache::default();
     setting.passes_with(&mut used);
-    // The order is part of the test: each call comes after another kind of backward pass.
+    // The order matters: each call follows a different kind of backward pass.
     for (with_input, fresh) in [(true, false), (false, false), (true, false), (false, true), (true, true)] {
         let mut new = L::Cache::default();
         let cache = if fresh { &mut new } else { &mut used };
@@ -107,11 +109,11 @@ pub fn replacing<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
         let mut gradients = filled(layer, &mut |_| f64::NAN);
         let mut d_input = filled(input, &mut |_| f64::NAN);
         let mut d_carry = setting.d_carry.clone();
-        let asked = with_input.then_some(&mut d_input);
-        let into = ParameterGradients::Replace(&mut gradients);
-        layer.backward(input, cache, Some(d_output), &mut d_carry, into, asked);
-        let asked = if with_input { "with d_input" } else { "without d_input" };
-        let replaced = format!("in place of NaN, {asked}, with a {} cache", if fresh { "new" } else { "used" });
+        let requested = with_input.then_some(&mut d_input);
+        let replace = ParameterGradients::Replace(&mut gradients);
+        layer.backward(input, cache, Some(d_output), &mut d_carry, replace, requested);
+        let requested = if with_input { "with d_input" } else { "without d_input" };
+        let replaced = format!("in place of NaN, {requested}, with a {} cache", if fresh { "new" } else { "used" });
         let what = ["added to zero", &replaced];
         check.same(&Names::of(&setting.prefix(), layer), what, &elements(&added.gradients), &elements(&gradients))?;
         check.same(&Names::of("carry", &d_carry), what, &elements(&added.d_carry), &elements(&d_carry))?;
@@ -119,19 +121,19 @@ pub fn replacing<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
             check.same(&Names::of("input", input), what, &elements(&added.d_input), &elements(&d_input))?;
         }
     }
-    let what = ["before gradients were replaced", "after that"];
+    let what = ["added with a new cache", "added with a cache used for replaced gradients"];
     let mut gradients = layer.zeros();
     setting.backward(&mut used, &mut gradients, None);
     check.same(&Names::of(&setting.prefix(), layer), what, &elements(&added.gradients), &elements(&gradients))
 }
 
-/// Where the gradients of the parameters are not wanted ([`ParameterGradients::Skip`]), the others are the same; and no gradient
-/// of the output (`None`) is a gradient of zero.
+/// Checks that the other gradients do not change if those of the parameters are skipped ([`ParameterGradients::Skip`]),
+/// and that a missing gradient of the output (`None`) has the effect of zeros.
 ///
-/// Catches a frozen layer that stops the gradient, and a `None` that is taken for nothing to do.
+/// Catches a frozen layer that stops the gradient, and a backward pass that does nothing for `None`.
 ///
 /// # Errors
-/// If they are not.
+/// If a gradient differs.
 pub fn omissions<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     let Setting { layer, input, .. } = setting;
     let names = Names::of(&setting.prefix(), layer);
@@ -140,31 +142,31 @@ pub fn omissions<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     let (whole, expected) = (setting.passes(), silent.passes());
     for with_input in [true, false] {
         let check =
-            LawCheck::new("the other gradients are the same if those of the parameters are not wanted", setting);
+            LawCheck::new("skipping the gradients of the parameters must not change the other gradients", setting);
         let mut cache = L::Cache::default();
         setting.forward(&mut cache);
         let mut d_input = filled(input, &mut |_| f64::NAN);
         let mut d_carry = setting.d_carry.clone();
-        let asked = with_input.then_some(&mut d_input);
-        layer.backward(input, &mut cache, Some(&setting.d_output), &mut d_carry, ParameterGradients::Skip, asked);
-        let what = ["with the gradients of the parameters", "without"];
+        let requested = with_input.then_some(&mut d_input);
+        layer.backward(input, &mut cache, Some(&setting.d_output), &mut d_carry, ParameterGradients::Skip, requested);
+        let what = ["with the gradients of the parameters", "without them"];
         check.same(&Names::of("carry", &d_carry), what, &elements(&whole.d_carry), &elements(&d_carry))?;
         if with_input {
             check.same(&Names::of("input", input), what, &elements(&whole.d_input), &elements(&d_input))?;
         }
         for replaces in [false, true] {
-            let check = LawCheck::new("no gradient of the output is a gradient of zero", setting);
+            let check = LawCheck::new("a missing gradient of the output must have the effect of zeros", setting);
             let mut gradients = filled(layer, &mut |_| if replaces { f64::NAN } else { 0.0 });
-            let into = if replaces {
+            let target = if replaces {
                 ParameterGradients::Replace(&mut gradients)
             } else {
                 ParameterGradients::Add(&mut gradients)
             };
             let mut d_input = filled(input, &mut |_| f64::NAN);
             let mut d_carry = setting.d_carry.clone();
-            let asked = with_input.then_some(&mut d_input);
-            layer.backward(input, &mut cache, None, &mut d_carry, into, asked);
-            let what = ["for zeros", "for None"];
+            let requested = with_input.then_some(&mut d_input);
+            layer.backward(input, &mut cache, None, &mut d_carry, target, requested);
+            let what = ["for d_output of zeros", "for d_output of None"];
             check.same(&names, what, &elements(&expected.gradients), &elements(&gradients))?;
             check.same(&Names::of("carry", &d_carry), what, &elements(&expected.d_carry), &elements(&d_carry))?;
             if with_input {
@@ -175,14 +177,15 @@ pub fn omissions<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Zero cotangents give zero gradients, exactly.
+/// Checks that zero cotangents give gradients of exactly zero.
 ///
-/// Catches a term that does not go through the chain rule: weight decay in backward, a gradient left over.
+/// Catches a term that does not follow from the chain rule: weight decay in the backward pass, or a gradient that was
+/// left in a buffer.
 ///
 /// # Errors
-/// If they do not.
+/// If a gradient is not zero.
 pub fn zero_cotangent<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::new("a zero cotangent gives a zero gradient", setting);
+    let check = LawCheck::new("a zero cotangent must give a zero gradient", setting);
     let passes = scaled(setting, 0.0).passes();
     for (names, values) in passes.parts(&setting.prefix()).into_iter().skip(2) {
         check.same(&names, ["from a zero cotangent", "expected"], &values, &vec![0.0; values.len()])?;
@@ -190,20 +193,20 @@ pub fn zero_cotangent<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure
     Ok(())
 }
 
-/// Backward is linear in the cotangents: the combination `a v + b w` gives `a` times and `b` times what `v` and `w`
-/// give, also where `a` is large or small.
+/// Checks that the backward pass is linear in the cotangents. The gradients for `a v + b w` must be `a` times those for
+/// `v` plus `b` times those for `w`, also for large and small `a` and `b`.
 ///
-/// Catches clipping in backward, and steps that are skipped because a cotangent is small.
+/// Catches clipping in the backward pass, and steps that are skipped because a cotangent is small.
 ///
 /// # Errors
-/// If it is not.
+/// If it is not linear.
 pub fn linearity<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     linearity_within(setting, TOLERANCE)
 }
 
 /// [`linearity`] with another tolerance, relative to the largest gradient.
 pub(crate) fn linearity_within<L: Layer<f64>>(setting: &Setting<L>, tolerance: f64) -> Result<(), Failure> {
-    let check = LawCheck::new("backward is linear in its cotangents", setting).within(tolerance);
+    let check = LawCheck::new("backward must be linear in the cotangents", setting).within(tolerance);
     let mut other = setting.clone();
     fill_normal(&mut other.d_output, 1.0, &mut generator(8, 8));
     fill_normal(&mut other.d_carry, 1.0, &mut generator(8, 9));
@@ -218,14 +221,14 @@ pub(crate) fn linearity_within<L: Layer<f64>>(setting: &Setting<L>, tolerance: f
         let size = a.abs() * largest_of(&v) + b.abs() * largest_of(&w);
         let sum = |v: &[f64], w: &[f64]| v.iter().zip(w).map(|(v, w)| a * v + b * w).collect();
         let expected: Parts = v.iter().zip(&w).map(|((names, v), (_, w))| (names.clone(), sum(v, w))).collect();
-        let right = format!("is {a:e} times the first and {b:e} times the second");
-        let what = ["from a combination of two cotangents", right.as_str()];
+        let right = format!("as {a:e} times the first gradient plus {b:e} times the second");
+        let what = ["for a combination of two cotangents", right.as_str()];
         check.close_parts(what, &gradients(&combined), &expected, size)?;
     }
     Ok(())
 }
 
-/// The setting with its cotangents times a factor.
+/// The setting with its cotangents multiplied by a factor.
 pub(super) fn scaled<L: Layer<f64>>(setting: &Setting<L>, factor: f64) -> Setting<L> {
     let mut scaled = setting.clone();
     fill(&mut scaled.d_output, &mut |v| factor * v);

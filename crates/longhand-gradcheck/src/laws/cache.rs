@@ -1,4 +1,4 @@
-//! The law of a cache that was used at other shapes.
+//! The law of a cache that was used with other shapes.
 
 use super::compare::LawCheck;
 use crate::case::Case;
@@ -9,15 +9,15 @@ use crate::setting::{Passes, SequenceLayer, Setting};
 use longhand::{Layout, Sequences};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A cache that was used at other shapes, with NaN in it, leaves nothing behind; nor does the shape or the content of
-/// the gradient of the input that backward is given.
+/// Checks that a cache that was used with other shapes, also with NaN, does not change the results. The earlier shape
+/// and contents of `d_input` must not change them either.
 ///
-/// Catches buffers that are too long, or added to without being cleared.
+/// Catches buffers that are too long, or that are added to without being cleared.
 ///
 /// # Errors
-/// If something is left behind.
+/// If a result changes.
 pub fn cache<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::new("a cache that was used at another shape leaves nothing behind", setting);
+    let check = LawCheck::new("a cache that was used with another shape must not change the results", setting);
     let fresh = setting.passes();
     let (steps, batch) = (setting.input.steps(), setting.input.batch());
     let others = [(steps + 3, batch + 2), (1, 1), (steps, batch + 1), (steps + 1, batch), (steps, batch)];
@@ -31,7 +31,7 @@ pub fn cache<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
             if nan {
                 other.input = filled(&other.input, &mut |_| f64::NAN);
             }
-            // A layer may refuse NaN at a valid step; then there is nothing that it could leave behind.
+            // A layer may panic on NaN at a valid step. The cache is then not used.
             if nan {
                 if panics(|| drop(other.passes_with(&mut cache))) {
                     continue;
@@ -46,14 +46,14 @@ pub fn cache<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
             let d_carry =
                 catch_unwind(AssertUnwindSafe(|| setting.backward(&mut cache, &mut gradients, Some(&mut d_input))))
                     .map_err(|_| {
-                        let advice = "call d_input.reshape(features, input.layout()) first";
+                        let advice = "call d_input.reshape(features, input.layout()) before writing";
                         check.fail(format!(
-                            "input: backward panicked with a used cache and d_input of another shape; {advice}"
+                            "input: backward panicked with a used cache and a d_input of another shape; {advice}"
                         ))
                     })?;
             let layout = d_input.layout() == setting.input.layout();
             check.require(layout, || {
-                "input: its gradient, given in another shape, has not the input's layout".to_owned()
+                "input: backward must give d_input, passed in another shape, the layout of the input".to_owned()
             })?;
             let used = Passes { output, carry, gradients, d_input, d_carry };
             let what = format!("after {steps} steps of {batch} sequences{}", if nan { " of NaN" } else { "" });

@@ -1,4 +1,4 @@
-//! Comparing the numbers that two ways to the same result gave.
+//! Compares two results that must agree, and reports the first difference.
 
 use crate::adjoint::TOLERANCE;
 use crate::failure::{Failure, LawFailure, numbers};
@@ -8,10 +8,10 @@ use crate::rounding;
 use crate::setting::{Passes, Setting};
 use longhand::Layer;
 
-/// How many times the measured rounding of a layer's passes is accepted.
+/// Accepted difference, in multiples of the measured rounding of the layer's passes.
 const ROUNDINGS: f64 = 64.0;
 
-/// One law in words, checked in one setting.
+/// One law as a sentence, and the setting in which it is checked.
 pub(crate) struct LawCheck<'a> {
     law: &'a str,
     context: String,
@@ -32,12 +32,12 @@ impl<'a> LawCheck<'a> {
         }
     }
 
-    /// A law that some layers may do without: a report says how to leave it out.
+    /// A law that some layers break by design. The report says how to leave the law out.
     pub(crate) fn of<L: Layer<f64>>(advice: Law, law: &'a str, setting: &'a Setting<L>) -> Self {
         LawCheck { advice: Some(advice), ..LawCheck::new(law, setting) }
     }
 
-    /// Accepts another relative difference than 1e-12.
+    /// Accepts another relative difference than the default of 1e-12.
     pub(crate) fn within(self, tolerance: f64) -> Self {
         LawCheck { tolerance, ..self }
     }
@@ -51,25 +51,25 @@ impl<'a> LawCheck<'a> {
         if holds { Ok(()) } else { Err(self.fail(found())) }
     }
 
-    /// The two are the same bits. Zero and minus zero are the same; so are all NaN.
+    /// Requires equal values, bit for bit, except that zero equals minus zero and any NaN equals any other.
     pub(crate) fn same(&self, names: &Names, what: [&str; 2], a: &[f64], b: &[f64]) -> Result<(), Failure> {
         self.compare(names, what, a, b, |_, a, b| is_same(a, b))
     }
 
-    /// The two agree within rounding. `size` is that of the terms of which the numbers are sums; the largest counts for
-    /// all, because a number may be a sum that happens to cancel.
+    /// Requires values that agree within rounding. `size` is the largest magnitude of the terms in the sums. It is the
+    /// same for all elements, because the terms of a small element may cancel.
     pub(crate) fn close(&self, names: &Names, what: [&str; 2], a: &[f64], b: &[f64], size: f64) -> Result<(), Failure> {
         let accepted = self.tolerance * size;
         let found = self.compare(names, what, a, b, |_, a, b| (a - b).abs() <= accepted);
         if found.is_ok() {
             return found;
         }
-        // A layer may amplify rounding, so the rounding of this one is measured.
+        // A layer may amplify rounding, so measure the rounding of this layer.
         let accepted = accepted.max(ROUNDINGS * (self.noise)());
         self.compare(names, what, a, b, |_, a, b| (a - b).abs() <= accepted)
     }
 
-    /// All parts agree within rounding.
+    /// Requires that all parts agree within rounding.
     pub(crate) fn close_parts(&self, what: [&str; 2], a: &Parts, b: &Parts, size: f64) -> Result<(), Failure> {
         a.iter().zip(b).try_for_each(|((names, a), (_, b))| self.close(names, what, a, b, size))
     }
@@ -92,7 +92,7 @@ impl<'a> LawCheck<'a> {
         Err(self.fail(format!("{}: {first} {}, {second} {}", names.element(index), what[0], what[1])))
     }
 
-    /// Every number of two passes is the same bits.
+    /// Requires that all results of two passes are equal, as in [`same`](Self::same).
     pub(crate) fn same_passes<L: Layer<f64>>(
         &self,
         setting: &Setting<L>,
@@ -100,7 +100,7 @@ impl<'a> LawCheck<'a> {
         a: &Passes<L>,
         b: &Passes<L>,
     ) -> Result<(), Failure> {
-        // Almost always they are the same, and then nothing has to be named.
+        // Results are almost always equal. Compare first without building the names of tensors, which is slow.
         if a.numbers().iter().zip(b.numbers()).all(|(a, b)| are_same(a, &b)) {
             return Ok(());
         }
@@ -112,7 +112,7 @@ impl<'a> LawCheck<'a> {
     }
 }
 
-#[expect(clippy::float_cmp, reason = "the laws of bits")]
+#[expect(clippy::float_cmp, reason = "these laws require equal bits")]
 fn is_same(a: f64, b: f64) -> bool {
     a == b || (a.is_nan() && b.is_nan())
 }
@@ -121,15 +121,15 @@ fn are_same(a: &[f64], b: &[f64]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| is_same(a, b))
 }
 
-/// Named numbers: those of two passes.
+/// Results of a forward and a backward pass, with their names.
 pub(crate) type Parts = Vec<(Names, Vec<f64>)>;
 
-/// The largest magnitude among the numbers.
+/// The largest magnitude of the values.
 pub(crate) fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()))
 }
 
-/// The largest magnitude among all parts.
+/// The largest magnitude in all parts.
 pub(crate) fn largest_of(parts: &Parts) -> f64 {
     parts.iter().fold(0.0, |so_far: f64, (_, values)| so_far.max(largest(values)))
 }

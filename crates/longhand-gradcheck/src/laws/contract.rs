@@ -1,4 +1,4 @@
-//! What the contract of a layer says without any mathematics.
+//! Laws of the interface of a layer: order and names of tensors, the output in the cache, shapes of gradients.
 
 use super::compare::LawCheck;
 use crate::dual::DualLayer;
@@ -8,24 +8,24 @@ use crate::numbers::{elements, filled};
 use crate::setting::Setting;
 use longhand::{Layer, Path, Shape, Tensors};
 
-/// `visit`, `visit_mut`, `visit_pair` and `map` give the same tensors in the same order.
+/// Checks that `visit`, `visit_mut`, `visit_pair` and `map` have the same tensors in the same order.
 ///
-/// Catches a parameter that is left out of one of them: an optimizer would never see it.
+/// Catches a parameter that is missing from one of them. An optimizer would never update such a parameter.
 ///
 /// # Errors
-/// If they do not.
+/// If they differ.
 pub fn tensors<L: DualLayer>(setting: &Setting<L>) -> Result<(), Failure> {
     visits(setting)?;
     maps(setting, |f| L::mapped(setting, f))
 }
 
-/// The part of the law about `map`: `mapped` returns the elements of the layer, the input and the carry, or `None` if the layer has
+/// The part of [`tensors`] about `map`: `mapped` returns the elements of the layer, the input and the carry, or `None` if the layer has
 /// no `map`.
 pub(crate) fn maps<L: Layer<f64>>(
     setting: &Setting<L>,
     mapped: impl Fn(&mut dyn FnMut(f64) -> f64) -> Option<[Vec<f64>; 3]>,
 ) -> Result<(), Failure> {
-    let check = LawCheck::new("map gives the same tensors in the same order as visit", setting);
+    let check = LawCheck::new("map must have the same tensors in the same order as visit", setting);
     let mut next = 0.0;
     let mapped = mapped(&mut |_| {
         next += 1.0;
@@ -48,9 +48,9 @@ fn counted(count: usize) -> Vec<f64> {
     (1..=count).map(|index| index as f64).collect()
 }
 
-/// The law without `map`, which means nothing to a layer for `f64` only.
+/// The part of [`tensors`] without `map`, which a layer for `f64` only need not support.
 pub(crate) fn visits<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::new("visit, visit_mut and visit_pair give the same tensors in the same order", setting);
+    let check = LawCheck::new("visit, visit_mut and visit_pair must have the same tensors in the same order", setting);
     visited(&check, &setting.prefix(), &setting.layer)?;
     visited(&check, "input", &setting.input)?;
     visited(&check, "carry", &setting.carry)
@@ -68,7 +68,7 @@ fn visited<P: Tensors<f64>>(check: &LawCheck<'_>, prefix: &str, value: &P) -> Re
         index += 1;
     });
     check.require(same_names && index == seen.len(), || {
-        format!("{prefix}: visit_mut gives other names, shapes or tensors than visit")
+        format!("{prefix}: visit_mut has other names, shapes or tensors than visit")
     })?;
     let mut next = 0.0;
     let written = filled(value, &mut |_| {
@@ -82,20 +82,22 @@ fn visited<P: Tensors<f64>>(check: &LawCheck<'_>, prefix: &str, value: &P) -> Re
     check.same(&names, ["after visit_pair", "by visit"], &elements(&copy), &expected)?;
     copy.visit_pair(&Path::ROOT, value, &mut |path, a, b| pairs.push((path.to_string(), a.len(), b.len())));
     check.require(pairs.iter().all(|(_, a, b)| a == b), || {
-        format!("{prefix}: visit_pair pairs tensors of other lengths")
+        format!("{prefix}: visit_pair pairs tensors of different lengths")
     })?;
     check.require(pairs.iter().map(|(name, ..)| name).eq(seen.iter().map(|(name, _)| name)), || {
-        format!("{prefix}: visit_pair gives other names than visit")
+        format!("{prefix}: visit_pair has other names than visit")
     })
 }
 
-/// The output is the one in the cache, and a backward pass leaves it unchanged. The gradient of the input has the input's
-/// shape. The other gradients are the same with and without `d_input`.
+/// Checks that the returned output is the output in the cache, and that a backward pass does not change it. Checks that
+/// the gradients of the input and the carry have the shapes of the input and the carry, and that the other gradients
+/// are the same with and without `d_input`.
 ///
 /// # Errors
 /// If one of these does not hold.
 pub fn contract<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::new("the output lies in the cache, and backward leaves it alone", setting);
+    let law = "the returned output must be the output in the cache, and backward must not change it";
+    let check = LawCheck::new(law, setting);
     let mut cache = L::Cache::default();
     let (output, _) = setting.forward(&mut cache);
     let names = Names::of("output", &output);
@@ -104,21 +106,23 @@ pub fn contract<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     let mut d_input = filled(&setting.input, &mut |_| f64::NAN);
     let d_carry = setting.backward(&mut cache, &mut gradients, Some(&mut d_input));
     let after = elements(L::output(&cache));
-    check.same(&names, ["before backward", "after it"], &elements(&output), &after)?;
+    check.same(&names, ["before the backward pass", "after it"], &elements(&output), &after)?;
 
-    let check = LawCheck::new("the gradient of a value has that value's shape", setting);
+    let check = LawCheck::new("a gradient must have the shape of its value", setting);
     let shapes = |name: &str, left: Names, right: Names| {
-        check.require(left == right, || format!("{name}: {}, but its gradient {}", shapes_of(&left), shapes_of(&right)))
+        check.require(left == right, || {
+            format!("{name}: the value is {}, its gradient is {}", shapes_of(&left), shapes_of(&right))
+        })
     };
     shapes("input", Names::of("input", &setting.input), Names::of("input", &d_input))?;
     shapes("carry", Names::of("carry", &setting.carry), Names::of("carry", &d_carry))?;
 
-    let check = LawCheck::new("the other gradients are the same with and without d_input", setting);
+    let check = LawCheck::new("the other gradients must be the same with and without d_input", setting);
     let mut cache = L::Cache::default();
     setting.forward(&mut cache);
     let mut alone = setting.layer.zeros();
     let d_carry_alone = setting.backward(&mut cache, &mut alone, None);
-    let what = ["with d_input", "without"];
+    let what = ["with d_input", "without d_input"];
     check.same(&Names::of(&setting.prefix(), &gradients), what, &elements(&gradients), &elements(&alone))?;
     check.same(&Names::of("carry", &d_carry), what, &elements(&d_carry), &elements(&d_carry_alone))
 }

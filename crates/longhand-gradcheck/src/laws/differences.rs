@@ -1,8 +1,8 @@
-//! Laws that ask central differences of the forward pass on `f64`: a second opinion beside the dual numbers.
+//! Laws that compare gradients with central differences of the forward pass on `f64`, as a check of the dual numbers.
 //!
-//! Dual numbers share the code of the forward pass. A forward pass that does part of its work in `f64` drops the dual part
-//! there, and a backward pass that forgets the same part agrees with it. Differences do not have this fault; they are
-//! coarse, so they only look for errors of a hundred-thousandth and more.
+//! Dual numbers use the code of the forward pass. If the forward pass does part of its work in `f64`, the dual part is
+//! lost there, and a backward pass that omits the same term agrees with the dual numbers. Central differences find this
+//! mistake. They are less exact, so they find relative errors of 1e-5 and more only.
 
 use super::compare::LawCheck;
 use crate::adjoint::Variable;
@@ -13,47 +13,48 @@ use crate::numbers::{dot, elements, fill, generator, normal};
 use crate::setting::Setting;
 use longhand::{Layer, Path, Tensors};
 
-/// Steps in the order in which they are tried. One of them suits almost every layer; the others are for large curvature
-/// (smaller steps), for rounding (larger steps) and for a kink nearby.
+/// Steps in the order in which they are tried. The first suits almost every layer. Smaller steps help with large
+/// curvature or a kink nearby, larger steps with rounding.
 const STEPS: [f64; 6] = [1e-4, 1e-6, 1e-3, 1e-5, 1e-7, 1e-8];
-/// Accepted relative to the size of the terms.
+/// The accepted difference, relative to the size of the terms.
 const ACCEPTED: f64 = 1e-5;
-/// How many roundings of the loss are accepted.
+/// The accepted difference, in multiples of the rounding of the loss.
 const ROUNDINGS: f64 = 64.0;
-/// How many times the numbers that go in are changed before a layer is rejected.
+/// Number of attempts before a layer is rejected. Each uses slightly different values.
 const ATTEMPTS: u64 = 3;
 
-/// The derivatives of all parameters, of the input and of the carry agree with central differences of the forward pass,
-/// each in one random direction.
+/// Checks the derivatives by the parameters, by the input and by the carry against central differences of the forward
+/// pass, each in one random direction.
 ///
-/// Catches a forward pass that does part of its work in `f64` and drops the dual part there, with a gradient that is wrong
-/// in the same place.
+/// Catches a forward pass that does part of its work in `f64`, where the dual part is lost, together with a gradient
+/// that lacks the same part.
 ///
-/// A kink, saturation or large curvature near the numbers that go in makes a single difference wrong. So several steps are
-/// tried and the best counts; differences that do not agree with one another decide nothing; and a layer is rejected only
-/// if it fails with other numbers too.
+/// A kink, saturation or large curvature near the drawn values makes a single difference wrong. The check therefore
+/// tries several steps and accepts if one agrees. It decides nothing if the differences do not agree with each other. A
+/// layer is rejected only if it also fails with slightly changed values.
 ///
 /// # Errors
 /// If a derivative does not agree.
 pub fn central_difference<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let law = "central differences of the forward pass agree with the backward pass";
+    let law = "the backward pass must agree with central differences of the forward pass";
     agree(&LawCheck::of(Law::Differences, law, setting), setting, true)
 }
 
-/// The same with the input 30 times as large: the far branches of piecewise functions, and saturated ones.
+/// Checks the derivatives like [`central_difference`] with an input that is 30 times as large. Such inputs reach the
+/// outer branches of piecewise functions and saturate others.
 ///
-/// Catches a derivative that is wrong where the input is large: relu6 above 6, a clamp, a saturated function that divides
+/// Catches a derivative that is wrong for large inputs: relu6 above 6, a clamp, or a saturated function that divides
 /// zero by zero.
 ///
 /// # Errors
 /// If a derivative does not agree.
 pub fn large_inputs<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     let large = with_large_inputs(setting, 30.0);
-    let law = "central differences of the forward pass agree with the backward pass where the input is large";
+    let law = "the backward pass must agree with central differences of the forward pass where the input is large";
     agree(&LawCheck::of(Law::LargeInputs, law, &large), &large, false)
 }
 
-/// The setting with its input that many times as large.
+/// The setting with its input multiplied by `times`.
 pub(crate) fn with_large_inputs<L: Layer<f64>>(setting: &Setting<L>, times: f64) -> Setting<L> {
     let mut large = setting.clone();
     fill(&mut large.input, &mut |x| times * x);
@@ -75,32 +76,32 @@ fn agree<L: Layer<f64>>(check: &LawCheck<'_>, setting: &Setting<L>, dual: bool) 
         let names = variable.names(setting);
         let names: Vec<&str> = names.0.iter().map(|tensor| tensor.name.as_str()).collect();
         let advice = if dual {
-            "; if dual numbers agree with backward, the forward pass drops their dual part: convert constants, never values"
+            "; the forward pass may lose the dual part of dual numbers: convert constants to `T`, never values to `f64`"
         } else {
             ""
         };
         let names = names.join(", ");
         return Err(check.fail(format!(
-            "{names}: in a random direction, backward gives {analytic:e}, a central difference {difference:e}{advice}"
+            "{names}: in a random direction, backward returns {analytic:e}, a central difference {difference:e}{advice}"
         )));
     }
     Ok(())
 }
 
-/// The numbers that go in, changed by about 3 %: away from a kink that was hit by chance.
+/// The setting with its input and carry changed by about 3 %, away from a kink that the drawn values may be close to.
 fn moved<L: Layer<f64>>(setting: &Setting<L>, attempt: u64) -> Setting<L> {
     let mut numbers = generator(24, attempt);
     let mut moved = setting.clone();
-    let mut shake = |x: f64| x * (1.0 + 0.03 * normal(&mut numbers));
-    fill(&mut moved.input, &mut shake);
-    fill(&mut moved.carry, &mut shake);
+    let mut perturb = |x: f64| x * (1.0 + 0.03 * normal(&mut numbers));
+    fill(&mut moved.input, &mut perturb);
+    fill(&mut moved.carry, &mut perturb);
     if moved.input.count() == 0 {
-        fill(&mut moved.layer, &mut shake);
+        fill(&mut moved.layer, &mut perturb);
     }
     moved
 }
 
-/// The derivative that backward gives and the central difference, if they certainly differ.
+/// The derivative from the backward pass and the central difference. `None` unless they certainly differ.
 fn disagreement<L: Layer<f64>>(setting: &Setting<L>, variable: Variable, attempt: u64) -> Option<(f64, f64)> {
     let gradient = variable.gradient(&setting.passes());
     let mut numbers = generator(25 + attempt, gradient.len() as u64);
@@ -115,8 +116,8 @@ fn disagreement<L: Layer<f64>>(setting: &Setting<L>, variable: Variable, attempt
         let (output, carry) = along(setting, &direction, s).forward(&mut L::Cache::default());
         dot(&v, &[elements(&output), elements(&carry)].concat())
     };
-    // Inside of the layer there are numbers of the order of 1 even where its outputs are tiny: `ln(1 + exp(x))` far below
-    // zero rounds 1 + exp(x).
+    // A layer may have intermediate values of about 1 even if its outputs are tiny: `ln(1 + exp(x))` rounds `1 +
+    // exp(x)` for `x` far below zero.
     let inside: f64 = v.iter().map(|v| v.abs()).sum();
     let mut found: Vec<(f64, f64)> = Vec::new();
     for step in STEPS {
@@ -132,7 +133,7 @@ fn disagreement<L: Layer<f64>>(setting: &Setting<L>, variable: Variable, attempt
         found.push((step, difference));
     }
     found.sort_by(|a, b| b.0.total_cmp(&a.0));
-    // The differences must agree with one another much better than with backward.
+    // Reject only if the differences agree with each other much better than with the backward pass.
     let agree = found.windows(3).find(|three| {
         let gap = (three[1].1 - analytic).abs();
         let spread = (three[0].1 - three[1].1).abs().max((three[1].1 - three[2].1).abs());
@@ -141,7 +142,7 @@ fn disagreement<L: Layer<f64>>(setting: &Setting<L>, variable: Variable, attempt
     agree.map(|three| (analytic, three[1].1))
 }
 
-/// The setting with the values that go in moved by `s` times the direction.
+/// The setting with its parameters, input and carry moved by `s` times the direction.
 pub(crate) fn along<L: Layer<f64>>(setting: &Setting<L>, direction: &Direction, s: f64) -> Setting<L> {
     let mut moved = setting.clone();
     add(&mut moved.layer, &direction.parameters, s);

@@ -1,23 +1,24 @@
-//! The law of marks: which steps of the output are valid, and which start anew.
+//! The law of marks: which steps of the output are valid, and at which a sequence is reset.
 
 use super::compare::LawCheck;
-use super::reuse::remarked;
+use super::reuse::with_layout;
 use crate::case::with_valid;
 use crate::failure::Failure;
 use crate::law::Law;
 use crate::setting::{SequenceLayer, Setting};
 use longhand::Layout;
 
-/// Where the output has as many steps as the input, the same steps are valid and the same steps start anew; and its marks do not depend on what the cache
-/// was used for before.
+/// Checks that an output with as many steps as the input has the same valid steps and the same resets. Checks that
+/// these marks do not depend on an earlier use of the cache.
 ///
-/// Catches an output that loses its marks, or keeps those of an earlier call: the values are right, but the next layer and
-/// the loss read the marks too. A layer from several steps to one, as [`longhand::LastStep`], chooses its own marks.
+/// Catches an output that loses its marks, or keeps those of an earlier call. The values are then right, but the next
+/// layer and the loss also read the marks. A layer that reduces several steps to one, such as [`longhand::LastStep`],
+/// sets its own marks, which are not compared with those of the input.
 ///
 /// # Errors
-/// If the output has other marks.
+/// If the output has different marks.
 pub fn marks<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::of(Law::Marks, "the output has the marks of the input", setting);
+    let check = LawCheck::of(Law::Marks, "the output must have the valid steps and resets of the input", setting);
     let layout = setting.input.layout();
     let fresh = setting.forward(&mut L::Cache::default()).0;
     let (steps, batch) = (layout.steps(), layout.batch());
@@ -33,7 +34,7 @@ pub fn marks<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
         check.require(different.is_none(), || {
             let column = different.unwrap_or_default();
             format!(
-                "output: step {} of sequence {} is valid, or starts anew, in the input or in the output, but not in both; call \
+                "output: step {} of sequence {} is valid, or has a reset, in only one of input and output; call \
                  output.reshape(features, input.layout())",
                 column / batch,
                 column % batch
@@ -43,7 +44,7 @@ pub fn marks<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
     let nothing_valid = with_valid(Layout::new(steps, batch), vec![false; steps * batch]);
     for earlier in [Layout::new(steps, batch), nothing_valid] {
         let mut cache = L::Cache::default();
-        Setting { input: remarked(&setting.input, earlier), ..setting.clone() }.forward(&mut cache);
+        Setting { input: with_layout(&setting.input, earlier), ..setting.clone() }.forward(&mut cache);
         let used = setting.forward(&mut cache).0;
         check.require(used.layout() == fresh.layout(), || {
             "output: its marks (valid steps and resets) are those of an earlier call with the same cache".to_owned()

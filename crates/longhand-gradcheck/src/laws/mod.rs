@@ -1,6 +1,6 @@
-//! The laws of a layer, each a check of its own.
+//! The laws of a layer. Each law is a function that can be called alone.
 //!
-//! A law is a function of a [`Setting`](crate::Setting). To check a law in `f32`, give it
+//! A law accepts a [`Setting`](crate::Setting). To check a law in `f32`, pass it
 //! [`InSingle::of(&setting)`](crate::InSingle::of).
 //!
 //! Laws of every layer:
@@ -9,63 +9,62 @@
 //! |---|---|
 //! | [`tensors`] | a parameter that is missing from the tensors, or in another order |
 //! | [`contract`] | an output that is not in the cache, a gradient that depends on whether another was requested |
-//! | [`same_function`] | a kernel that computes something else than the plain loops |
+//! | [`same_function`] | a fast kernel whose results differ from plain loops |
 //! | [`repeat`] | state hidden in the layer or left in the cache |
 //! | [`accumulation`] | `=` in place of `+=` |
 //! | [`replacing`] | `+=` in place of `=` where gradients are replaced, with and without `d_input` |
-//! | [`omissions`] | a frozen layer that stops the gradient; a missing gradient of the output taken for nothing to do |
-//! | [`zero_cotangent`] | weight decay in backward |
-//! | [`linearity`] | clipping in backward; small gradients skipped |
+//! | [`omissions`] | a frozen layer that stops the gradient; a backward pass that does nothing without `d_output` |
+//! | [`zero_cotangent`] | weight decay in the backward pass |
+//! | [`linearity`] | clipping in the backward pass; small gradients skipped |
 //! | [`zero_in_part`] | steps or elements skipped because their cotangent is zero |
-//! | [`other_parameters`] | parameters copied into the cache, stale after an optimizer's step |
-//! | [`one_other_parameter`] | values computed again only if a certain parameter changes |
-//! | [`optimizer_step`] | values computed from the parameters and stored in the layer |
-//! | [`other_values`] | inputs or carries stored once for a shape |
+//! | [`other_parameters`] | parameters copied into the cache, stale after an optimizer step |
+//! | [`one_other_parameter`] | values recomputed only if a certain parameter changes |
+//! | [`optimizer_step`] | values computed from the parameters and stored in the layer, stale after an optimizer step |
+//! | [`other_values`] | inputs or carries stored once per shape |
 //! | [`other_cotangent`] | deltas stored in the cache |
-//! | [`other_pass`] | a mask of dropout that is stale in inference |
+//! | [`other_pass`] | a dropout mask that is stale in inference |
 //! | [`interleaved`] | activations stored in the layer |
-//! | [`carry_again`] | a counter in the carry that zero does not reset |
-//! | [`zero_carry`] | a gradient left out because the carry is zero |
-//! | [`zero_parameters()`] | a gradient left out because the parameter is zero |
-//! | [`central_difference`] | work in `f64` that drops the dual part |
+//! | [`carry_again`] | a counter in the carry that `set_zero` does not reset |
+//! | [`zero_carry`] | a gradient omitted because the carry is zero |
+//! | [`zero_parameters()`] | a gradient omitted because the parameter is zero |
+//! | [`central_difference`] | work in `f64`, where the dual part is lost |
 //! | [`large_inputs`] | a wrong branch of a piecewise function |
 //! | [`single_precision`] | `f32` kernels that lose digits |
-//! | [`cache_after`] | buffers with something left in them from another shape (the caller gives the other setting) |
-//! | [`same_results`] | padding that matters (the caller gives the other padding) |
-//! | [`batch_of`] | sequences mixed up; a mean for a sum (the caller gives each sequence alone) |
+//! | [`cache_after`] | buffers with old values from another shape (the caller passes the other setting) |
+//! | [`same_results`] | results that depend on padding (the caller passes a setting with other padding) |
+//! | [`batch_of`] | sequences mixed up; a mean for a sum (the caller passes each sequence alone) |
 //!
 //! Laws of layers from sequences to sequences:
 //!
 //! | law | catches |
 //! |---|---|
-//! | [`features`] | numbers of features that are not those of the input and the output |
-//! | [`first_carry`] | a first carry that is not zero |
+//! | [`features`] | wrong numbers of features in `features()` |
+//! | [`first_carry`] | an initial carry that is not zero |
 //! | [`marks()`] | an output without the marks of the input, or with those of an earlier call |
-//! | [`zero_inputs()`] | a zero, or a step of zeros, that is taken for a mark |
-//! | [`equal_steps`] | a step that is skipped because it equals the one before it |
+//! | [`zero_inputs()`] | zeros in the input that are treated as a dropout mask or as padding |
+//! | [`equal_steps`] | a step that is skipped because it equals the step before |
 //! | [`padding`] | a mask that leaks; zero times NaN |
 //! | [`more_padding`] | a mean over all steps in place of the valid ones |
 //! | [`batch`] | sequences mixed up; a mean for a sum |
 //! | [`reset`] | a reset that leaks or is one step off |
 //! | [`windows_passed`] | the carry's gradient ignored |
 //! | [`windows_held`] | truncation that is not the gradient of the windows' losses |
-//! | [`cache()`] | buffers with something left in them from another shape |
-//! | [`other_marks`] | masks or lengths stored once for a shape |
+//! | [`cache()`] | buffers with old values from another shape |
+//! | [`other_marks`] | masks or lengths stored once per shape |
 //! | [`silent_steps`] | steps skipped because their cotangent is zero |
 //!
-//! Laws that are checked only if you ask:
+//! Laws that are checked only on request:
 //!
 //! | law | catches |
 //! |---|---|
-//! | [`flushing`] | gradients that become subnormal, which are slow |
-//! | [`wrong_shapes`] | a layer that computes something for a wrong shape in place of a panic |
-//! | [`kink`] | another convention at a kink than the one stated |
-//! | [`ties`] | a maximum that gives its gradient to several equal elements |
+//! | [`flushing`] | subnormal gradients, which are slow |
+//! | [`wrong_shapes`] | a layer that accepts a wrong shape instead of panicking |
+//! | [`kink`] | a derivative at a kink that differs from the stated convention |
+//! | [`ties`] | a maximum that passes its gradient to several equal elements |
 //! | [`allocation`] | buffers that are allocated in every call |
 
 mod allocation;
 mod backward;
-mod beside_zero;
 mod cache;
 mod carry;
 mod compare;
@@ -73,6 +72,7 @@ mod contract;
 mod differences;
 mod interleaved;
 mod marks;
+mod near_zero;
 mod oracles;
 mod padding;
 mod precision;

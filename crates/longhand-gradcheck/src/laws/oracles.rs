@@ -1,4 +1,4 @@
-//! Laws that ask the oracle about the same function, and about windows.
+//! Laws that need an oracle: equal values on dual numbers, and gradients of windows.
 
 use super::compare::{LawCheck, largest};
 use crate::adjoint::{self, Agreement};
@@ -12,19 +12,20 @@ use crate::oracle::Oracle;
 use crate::setting::{SequenceLayer, Setting};
 use longhand::{Layer, Tensors};
 
-/// The forward pass on dual numbers gives the same values as on `f64`, within rounding.
+/// Checks that the forward pass returns the same values on dual numbers as on `f64`, within rounding.
 ///
-/// Catches fast kernels that differ from the plain loops: the oracle would prove the wrong function.
+/// Catches fast kernels whose results differ from those of the plain loops used for dual numbers. With such a kernel,
+/// gradients would be compared with the derivatives of another function.
 ///
 /// # Errors
-/// If it does not.
+/// If a value differs.
 pub fn same_function<L: DualLayer>(setting: &Setting<L>) -> Result<(), Failure> {
     same_values(setting, &L::tangent(setting, &Direction::default()))
 }
 
-/// The law, of which `tangent` is the forward pass on dual numbers.
+/// [`same_function`], where `tangent` has the results of the forward pass on dual numbers.
 pub(crate) fn same_values<L: Layer<f64>>(setting: &Setting<L>, tangent: &Tangent) -> Result<(), Failure> {
-    let check = LawCheck::new("forward gives the same values on dual numbers as on f64", setting);
+    let check = LawCheck::new("forward must return the same values on dual numbers as on f64", setting);
     let (output, carry) = setting.forward(&mut L::Cache::default());
     let (of_output, of_carry) = tangent.values.split_at(tangent.outputs);
     let what = ["on f64", "on dual numbers"];
@@ -33,11 +34,11 @@ pub(crate) fn same_values<L: Layer<f64>>(setting: &Setting<L>, tangent: &Tangent
     check.close(&Names::of("carry out", &carry), what, &elements(&carry), of_carry, size)
 }
 
-/// Windows with the incoming carry held constant: truncated backpropagation is the gradient of the sum of the windows'
-/// losses with each incoming carry a constant, exactly.
+/// Checks the gradients of truncated backpropagation through time. They are exactly the gradients of the sum of the
+/// windows' losses with each incoming carry held constant.
 ///
 /// # Errors
-/// If it is not.
+/// If a gradient is wrong.
 pub fn windows_held<L: SequenceLayer>(setting: &Setting<L>, oracle: &impl Oracle<L>) -> Result<Agreement, Failure> {
     let mut agreement = Agreement::default();
     let advice = |failure| match failure {
@@ -55,19 +56,19 @@ pub fn windows_held<L: SequenceLayer>(setting: &Setting<L>, oracle: &impl Oracle
             window.forward(&mut cache);
             window.backward(&mut cache, &mut gradients, None);
         }
-        let about = format!("windows of {length} with the carry held, {}", setting.about);
+        let about = format!("windows of {length} with a constant incoming carry, {}", setting.about);
         let whole = Setting { about, ..setting.clone() };
         let found = adjoint::check_parameters(&whole, &windows, &gradients, oracle);
         if found.is_err() {
-            without_reuse(&whole, &windows, oracle)?;
+            report_stale_cache(&whole, &windows, oracle)?;
         }
         agreement = agreement.and(found.map_err(advice)?);
     }
     Ok(agreement)
 }
 
-/// A failure that says so if the windows' gradients are right with a new cache for each.
-fn without_reuse<L: Layer<f64>>(
+/// Fails with a report of a stale cache if the gradients are right with a new cache for each window.
+fn report_stale_cache<L: Layer<f64>>(
     whole: &Setting<L>,
     windows: &[Setting<L>],
     oracle: &impl Oracle<L>,
@@ -81,9 +82,9 @@ fn without_reuse<L: Layer<f64>>(
     if adjoint::check_parameters(whole, windows, &gradients, oracle).is_err() {
         return Ok(());
     }
-    let check = LawCheck::new("a cache that was used before leaves nothing behind", whole);
+    let check = LawCheck::new("a cache that was used before must not change the results", whole);
     Err(check.fail(format!(
-        "{}: the gradients are right with a new cache for each window, and wrong with one cache for all: \
+        "{}: the gradients are right with a new cache for each window, and wrong with one cache for all windows; \
          the cache is stale",
         whole.prefix()
     )))

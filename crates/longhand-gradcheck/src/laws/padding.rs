@@ -1,4 +1,4 @@
-//! Laws of padding: its contents never matter, nor does its length.
+//! Laws of padding: its contents and its length do not change any result.
 
 use super::compare::{LawCheck, largest_of};
 use crate::case::with_valid;
@@ -10,20 +10,21 @@ use crate::numbers::{elements, fill_normal, filled, generator};
 use crate::setting::{Passes, SequenceLayer, Setting};
 use longhand::{Layer, Layout, Sequences};
 
-/// Invalid steps give no output and no gradient, and the values there in the input and in the cotangent of the output never
-/// matter, bit for bit: not other numbers, not infinity, not NaN.
+/// Checks that output and input gradient are zero at invalid steps. Checks that the contents of invalid steps, in the
+/// input and in the cotangent of the output, do not change any result, bit for bit. The contents tested include
+/// infinity and NaN.
 ///
-/// Catches a mask that leaks, forward or backward, and zero times NaN in a weight gradient.
+/// Catches a mask that leaks, in the forward or the backward pass, and zero times NaN in a weight gradient.
 ///
 /// # Errors
-/// If it matters.
+/// If a result changes or is not zero.
 pub fn padding<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::of(Law::Padding, "an invalid step gives no output and no gradient", setting);
+    let check = LawCheck::of(Law::Padding, "the output and the input gradient must be zero at invalid steps", setting);
     let plain = setting.passes();
     zero_where_invalid(&check, "output", &plain.output)?;
     zero_where_invalid(&check, "input", &plain.d_input)?;
 
-    let check = LawCheck::of(Law::Padding, "the contents of the padding never matter", setting);
+    let check = LawCheck::of(Law::Padding, "the contents of the padding must not change any result", setting);
     let mut numbers = generator(9, 10);
     for (name, value) in
         [("other numbers", None), ("NaN", Some(f64::NAN)), ("infinity", Some(f64::INFINITY)), ("zeros", Some(0.0))]
@@ -50,24 +51,24 @@ pub fn padding<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// More padding at the end changes nothing but the shape.
+/// Checks that more padding at the end changes nothing but the shape.
 ///
-/// A layer that changes the number of steps may give more steps for a longer input. Those that both outputs have must
-/// agree; in the others the cotangent is NaN at invalid steps and zero at valid ones.
+/// A layer that changes the number of steps may return more steps for a longer input. The steps that both outputs have
+/// must agree. In the additional steps the cotangent is NaN where the step is invalid, and zero where it is valid.
 ///
-/// Catches a mean over all steps where it should be over the valid ones.
+/// Catches a mean over all steps in place of the valid steps.
 ///
 /// # Errors
-/// If it changes more.
+/// If a result changes.
 pub fn more_padding<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::of(Law::Padding, "more padding at the end changes nothing", setting);
+    let check = LawCheck::of(Law::Padding, "more padding at the end must not change any result", setting);
     let plain = setting.passes();
     let mut longer = setting.clone();
     longer.input = padded(&setting.input);
     let output = longer.forward(&mut L::Cache::default()).0;
     let (steps, of_longer) = (setting.d_output.steps(), output.steps());
     check.require(of_longer >= steps && output.batch() == setting.d_output.batch(), || {
-        format!("output: {steps} steps for the input, {of_longer} with more padding")
+        format!("output: {steps} steps for the input, {of_longer} with more padding; expected at least as many")
     })?;
     longer.d_output = filled(&output, &mut |_| f64::NAN);
     for step in 0..of_longer {
@@ -87,20 +88,20 @@ pub fn more_padding<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failur
     check.close_parts(["as drawn", "with more padding"], &plain, &longer, largest_of(&plain))
 }
 
-/// Two settings that differ only in their padding, of the input or of the output's cotangent, give the same passes, bit for
-/// bit: for an input that is not [`Sequences`], where only its author can say what padding is.
+/// Checks that two settings that differ only in the padding of the input or of the output's cotangent have the same
+/// results, bit for bit. For inputs other than [`Sequences`], for which the checker does not know what padding is.
 ///
 /// Catches a mask that leaks.
 ///
 /// # Errors
-/// If they do not.
+/// If a result differs.
 pub fn same_results<L: Layer<f64>>(setting: &Setting<L>, other: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::of(Law::Padding, "the contents of the padding never matter", setting);
+    let check = LawCheck::of(Law::Padding, "the contents of the padding must not change any result", setting);
     let what = format!("with other padding ({})", other.about);
     check.same_passes(setting, ["as given", &what], &setting.passes(), &other.passes())
 }
 
-/// With two more steps, invalid and NaN.
+/// The sequences with two more steps, which are invalid and contain NaN.
 fn padded(sequences: &Sequences<f64>) -> Sequences<f64> {
     const MORE: usize = 2;
     let (layout, features) = (sequences.layout(), sequences.features());

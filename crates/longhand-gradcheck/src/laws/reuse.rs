@@ -1,4 +1,4 @@
-//! Laws of a cache that is used again: with other parameters, another input, another cotangent, another kind of pass.
+//! Laws of a reused cache: with other parameters, another input, another cotangent or another kind of pass.
 
 use super::compare::LawCheck;
 use crate::adjoint::{self, Agreement};
@@ -8,25 +8,25 @@ use crate::oracle::Oracle;
 use crate::setting::{Passes, SequenceLayer, Setting};
 use longhand::{Layer, Layout, Path, Sequences, Tensors};
 
-const STALE: &str = "a cache that was used before leaves nothing behind";
+const STALE: &str = "a cache that was used before must not change the results";
 
-/// The passes of `then` with a cache that `first` used are the same bits as with a new cache. The cache is used by whole
-/// passes, and by a forward pass alone.
+/// Checks that the passes of `then` return the same bits with a cache that `first` used as with a new cache. `first`
+/// uses the cache for forward and backward, and for a forward pass alone.
 pub(super) fn after<L: Layer<f64>>(
     check: &LawCheck<'_>,
     first: &Setting<L>,
     then: &Setting<L>,
-    use_of_cache: &str,
+    earlier_use: &str,
 ) -> Result<(), Failure> {
-    after_with(check, first, then, use_of_cache, &then.passes())
+    after_with(check, first, then, earlier_use, &then.passes())
 }
 
-/// The same where the passes with a new cache are known.
+/// [`after`], where the results `fresh` with a new cache are known.
 fn after_with<L: Layer<f64>>(
     check: &LawCheck<'_>,
     first: &Setting<L>,
     then: &Setting<L>,
-    use_of_cache: &str,
+    earlier_use: &str,
     fresh: &Passes<L>,
 ) -> Result<(), Failure> {
     for forward_only in [false, true] {
@@ -36,35 +36,36 @@ fn after_with<L: Layer<f64>>(
         } else {
             first.passes_with(&mut cache);
         }
-        let part = if forward_only { "a forward pass" } else { "passes" };
-        let used = format!("with a cache used before, by {part} {use_of_cache} (is the cache stale?)");
+        let part = if forward_only { "a forward pass" } else { "a forward and a backward pass" };
+        let used = format!("with a cache used by {part} {earlier_use}; is the cache stale?");
         check.same_passes(then, ["with a new cache", &used], fresh, &then.passes_with(&mut cache))?;
     }
     Ok(())
 }
 
-/// A cache that was used with other parameters leaves nothing behind.
+/// Checks that a cache that was used with other parameters does not change the results.
 ///
-/// Catches parameters, or values computed from them, that are copied into the cache once and are stale after a step of an
-/// optimizer.
+/// Catches parameters, or values computed from them, that are copied into the cache once and are stale after an
+/// optimizer step.
 ///
 /// # Errors
-/// If it leaves something behind.
+/// If a result changes.
 pub fn other_parameters<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     let stepped = Setting { layer: stepped(setting), ..setting.clone() };
     let check = LawCheck::new(STALE, &stepped);
-    after(&check, setting, &stepped, "with the parameters before a step of the optimizer")
+    after(&check, setting, &stepped, "with the parameters before an optimizer step")
 }
 
-/// A cache that was used when one tensor of the parameters was another leaves nothing behind: the others may be frozen.
+/// Checks that a cache that was used before one parameter tensor changed does not change the results. In training, the
+/// other tensors may be frozen.
 ///
-/// Catches values in the cache that are computed again only if a certain parameter changes.
+/// Catches values in the cache that are recomputed only if a certain parameter changes.
 ///
 /// # Errors
-/// If it leaves something behind.
+/// If a result changes.
 pub fn one_other_parameter<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     let tensors = setting.layer.names();
-    // A layer in which nothing is stored for these parameters: all of them were others before.
+    // A layer with no stored values for these parameters: all parameters were different before.
     let mut fresh = stepped(setting);
     let parts = [("", 0), ("the last element of ", 1)];
     for (changed, name) in tensors.iter().enumerate() {
@@ -81,7 +82,7 @@ pub fn one_other_parameter<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Fa
                 index += 1;
             });
             let mut cache = L::Cache::default();
-            // The same layer, as an optimizer changes it in place.
+            // Change the layer in place, as an optimizer does.
             let mut layer = setting.layer.clone();
             let ends = setting.forward_of(&layer, &mut cache);
             setting.after_forward(&layer, ends, &mut cache);
@@ -95,28 +96,28 @@ pub fn one_other_parameter<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Fa
             let expected = then.after_forward(&fresh, then.forward_of(&fresh, &mut new), &mut new);
             fresh.copy_from(&stepped);
             let what =
-                format!("after {part}{name} changed (is something computed from the parameters stored, and stale?)");
+                format!("after {part}{name} changed; is a value computed from the parameters stored, and stale?");
             LawCheck::new(STALE, &then).same_passes(&then, ["with a new cache", &what], &expected, &used)?;
         }
     }
     Ok(())
 }
 
-/// After a step of an optimizer on the layer itself, the gradients are those of the new parameters.
+/// Checks that after an optimizer step, in place, the gradients are those of the new parameters.
 ///
 /// Catches values computed from the parameters (a transposed weight, for example) that are stored in the layer and not
-/// computed again.
+/// recomputed.
 ///
 /// # Errors
-/// If they are not.
+/// If a gradient is wrong.
 pub fn optimizer_step<L: Layer<f64>>(setting: &Setting<L>, oracle: &impl Oracle<L>) -> Result<Agreement, Failure> {
     let mut stepped = Setting { layer: stepped(setting), ..setting.clone() };
-    stepped.about = format!("after a step of an optimizer, {}", setting.about);
+    stepped.about = format!("after an optimizer step, {}", setting.about);
     adjoint::check_together(&stepped, &stepped.passes(), oracle)
 }
 
-/// The layer after its passes and a step against the sign of its gradient. Each parameter changes by a twentieth of itself,
-/// so that a parameter that must be positive stays so. Only if all are zero do they change by a twentieth.
+/// The layer after its passes and a step against the sign of the gradient. Each parameter changes by a twentieth of
+/// itself, so that a positive parameter stays positive. If all parameters are zero, each changes by 0.05.
 fn stepped<L: Layer<f64>>(setting: &Setting<L>) -> L {
     let mut layer = setting.layer.clone();
     let mut cache = L::Cache::default();
@@ -133,12 +134,12 @@ fn stepped<L: Layer<f64>>(setting: &Setting<L>) -> L {
     layer
 }
 
-/// A cache that was used with another input and another carry of the same shape leaves nothing behind.
+/// Checks that a cache that was used with another input and carry of the same shape does not change the results.
 ///
-/// Catches values of the input or the carry that are stored once for a shape.
+/// Catches values of the input or the carry that are stored once per shape.
 ///
 /// # Errors
-/// If it leaves something behind.
+/// If a result changes.
 pub fn other_values<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     let check = LawCheck::new(STALE, setting);
     let fresh = &setting.passes();
@@ -150,14 +151,14 @@ pub fn other_values<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> 
         index += 1;
         if 2 * index > count { -x } else { x }
     });
-    after_with(&check, &half, setting, "with an input whose second half was another", fresh)?;
+    after_with(&check, &half, setting, "with an input whose second half was different", fresh)?;
     let mut zero = setting.clone();
     zero.carry.set_zero();
     after_with(&check, &zero, setting, "with a carry of zero", fresh)?;
     after(&check, setting, &zero, "with a carry that is not zero")
 }
 
-/// The same layer and shapes with other numbers.
+/// The setting with another input, carry and cotangents of the same shapes.
 pub(super) fn with_other_values<L: Layer<f64>>(setting: &Setting<L>) -> Setting<L> {
     let mut other = setting.clone();
     fill_normal(&mut other.input, 1.0, &mut generator(19, 0));
@@ -167,15 +168,15 @@ pub(super) fn with_other_values<L: Layer<f64>>(setting: &Setting<L>) -> Setting<
     other
 }
 
-/// A second backward pass after one forward pass, with other cotangents, gives the gradients of those cotangents.
+/// Checks that a second backward pass after one forward pass, with other cotangents, returns the gradients for these
+/// cotangents.
 ///
-/// Catches deltas that are stored in the cache and not computed again.
+/// Catches deltas that are stored in the cache and not recomputed.
 ///
 /// # Errors
-/// If it does not.
+/// If a gradient differs.
 pub fn other_cotangent<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check =
-        LawCheck::new("a backward pass depends on its own cotangents, not on those of the pass before", setting);
+    let check = LawCheck::new("a backward pass must not depend on the cotangents of an earlier backward pass", setting);
     let mut other = setting.clone();
     fill_normal(&mut other.d_output, 1.0, &mut generator(19, 4));
     fill_normal(&mut other.d_carry, 1.0, &mut generator(19, 5));
@@ -190,41 +191,40 @@ pub fn other_cotangent<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failur
         setting.passes_with(&mut cache);
         let ends = (L::output(&cache).clone(), setting.passes().carry);
         let again = then.after_forward(&then.layer, ends, &mut cache);
-        let what =
-            ["after a forward pass of its own", "after a backward pass with other cotangents (is a delta stored?)"];
+        let what = ["after a new forward pass", "after a backward pass with other cotangents; is a delta stored?"];
         check.same_passes(then, what, &then.passes(), &again)?;
     }
     Ok(())
 }
 
-/// A cache that was used in a training pass leaves nothing behind in a pass that infers, and the other way round, and in a
-/// training pass that draws other numbers.
+/// Checks that a cache that was used in a training pass does not change an inference pass, or a training pass with
+/// other random numbers. Checks the same for a training pass after an inference pass.
 ///
-/// Catches a mask of dropout that is stale.
+/// Catches a stale dropout mask.
 ///
 /// # Errors
-/// If it leaves something behind.
+/// If a result changes.
 pub fn other_pass<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     let with = |training| Setting { training, ..setting.clone() };
     let [infer, train, other] = [None, Some(21), Some(22)].map(with);
     let pairs = [
-        (&train, &infer, "in training, before one that infers"),
-        (&infer, &train, "that infers, before one in training"),
+        (&train, &infer, "in training, before an inference pass"),
+        (&infer, &train, "in inference, before a training pass"),
         (&other, &train, "in training with other random numbers"),
     ];
-    for (first, then, use_of_cache) in pairs {
+    for (first, then, earlier_use) in pairs {
         let check = LawCheck::new(STALE, setting);
-        after(&check, first, then, use_of_cache)?;
+        after(&check, first, then, earlier_use)?;
     }
     Ok(())
 }
 
-/// A cache that was used under other marks of the same shape leaves nothing behind.
+/// Checks that a cache that was used with other valid steps and resets of the same shape does not change the results.
 ///
-/// Catches masks, lengths and resets that are stored once for a shape.
+/// Catches masks, lengths and resets that are stored once per shape.
 ///
 /// # Errors
-/// If it leaves something behind.
+/// If a result changes.
 pub fn other_marks<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
     let (steps, batch) = (setting.input.steps(), setting.input.batch());
     let mut marked = Layout::new(steps, batch);
@@ -233,28 +233,28 @@ pub fn other_marks<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure
         marked = crate::case::with_valid(marked, valid).with_reset(steps - 1, batch - 1);
     }
     for layout in [Layout::new(steps, batch), marked] {
-        let input = remarked(&setting.input, layout);
+        let input = with_layout(&setting.input, layout);
         let mut other = Setting { input, ..setting.clone() };
         other.d_output = other.forward(&mut L::Cache::default()).0;
         fill_normal(&mut other.d_output, 1.0, &mut generator(19, 6));
         let check = LawCheck::new(STALE, setting);
-        after(&check, &other, setting, "under other marks of the same shape")?;
-        after(&check, setting, &other, "under other marks of the same shape")?;
+        after(&check, &other, setting, "with other valid steps and resets of the same shape")?;
+        after(&check, setting, &other, "with other valid steps and resets of the same shape")?;
     }
     Ok(())
 }
 
-/// The same values under other marks.
-pub(super) fn remarked(input: &Sequences<f64>, layout: Layout) -> Sequences<f64> {
-    input.clone().with_layout(layout).expect("the layout has the same number of columns")
+/// The same values with another layout of the same shape.
+pub(super) fn with_layout(input: &Sequences<f64>, layout: Layout) -> Sequences<f64> {
+    input.clone().with_layout(layout).expect("the layout must have the same number of columns")
 }
 
-/// A cache that was used in another setting, of another shape for example, leaves nothing behind. For a layer from
-/// sequences to sequences, [`cache`](super::cache()) finds the other settings itself.
+/// Checks that a cache that was used in another setting (of another shape, for example) does not change the results.
+/// For a layer from sequences to sequences, [`cache`](super::cache()) creates the other settings itself.
 ///
 /// # Errors
-/// If it leaves something behind.
+/// If a result changes.
 pub fn cache_after<L: Layer<f64>>(setting: &Setting<L>, other: &Setting<L>) -> Result<(), Failure> {
     let check = LawCheck::new(STALE, setting);
-    after(&check, other, setting, &format!("of another setting ({})", other.about))
+    after(&check, other, setting, &format!("with another setting ({})", other.about))
 }

@@ -1,7 +1,7 @@
-//! Laws of time: resets, and windows of steps.
+//! Laws of time: resets and windows.
 
 use super::compare::{LawCheck, Parts};
-use super::reuse::remarked;
+use super::reuse::with_layout;
 use super::sequences::{add, part, size_of};
 use crate::cut::{comparable, has_every_step, window_lengths, windows};
 use crate::failure::Failure;
@@ -11,15 +11,15 @@ use crate::numbers::elements;
 use crate::setting::{Passes, SequenceLayer, Setting};
 use longhand::{Sequences, Tensors};
 
-/// A reset before a step cuts a sequence in two: what comes before it does not reach what comes after it, forward or
-/// backward.
+/// Checks that a reset before a step cuts a sequence in two. Values before the reset must not affect results after it,
+/// and gradients after it must not reach steps before it.
 ///
-/// Catches a reset that is forgotten in backward, or that is one step off.
+/// Catches a reset that the backward pass ignores, or that is one step off.
 ///
 /// # Errors
-/// If it does not.
+/// If a result differs from that of the two parts.
 pub fn reset<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check = LawCheck::of(Law::Reset, "a reset cuts a sequence in two", setting);
+    let check = LawCheck::of(Law::Reset, "a reset must cut a sequence in two", setting);
     let (steps, batch) = (setting.input.steps(), setting.input.batch());
     for at in [1, steps / 2, steps.saturating_sub(1)] {
         if at == 0 || at >= steps {
@@ -27,19 +27,19 @@ pub fn reset<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
         }
         let layout = (0..batch).fold(setting.input.layout().clone(), |layout, b| layout.with_reset(at, b));
         let mut whole = comparable(setting);
-        whole.input = remarked(&whole.input, layout);
+        whole.input = with_layout(&whole.input, layout);
         let mut parts = [cut_at(&whole, at, true), cut_at(&whole, at, false)];
-        // The second part starts from zero, and nothing that it does reaches the first.
+        // The second part starts from a zero carry, and no gradient flows back to the first part.
         parts[1].carry.set_zero();
         parts[0].d_carry.set_zero();
         let passes = [parts[0].passes(), parts[1].passes()];
-        let what = ["with a reset".to_owned(), format!("when cut before step {at}")];
+        let what = ["with a reset".to_owned(), format!("when split before step {at}")];
         compare_parts(&check, &whole, &passes, [&what[0], &what[1]])?;
     }
     Ok(())
 }
 
-/// The steps before `at`, or those from it on.
+/// The steps before `at`, or the steps from `at` on.
 fn cut_at<L: SequenceLayer>(whole: &Setting<L>, at: usize, first: bool) -> Setting<L> {
     let (start, steps) = if first { (0, at) } else { (at, whole.input.steps() - at) };
     let input = crate::cut::window(&whole.input, start, steps);
@@ -52,15 +52,16 @@ fn cut_at<L: SequenceLayer>(whole: &Setting<L>, at: usize, first: bool) -> Setti
     cut
 }
 
-/// Windows of steps, with the carry passed on and its gradient passed back, are the whole sequence.
+/// Checks that windows have the results of the whole sequence, if the carry is passed forward and its gradient backward
+/// between windows.
 ///
-/// Catches a carry whose gradient is ignored or returned in the wrong place.
+/// Catches a gradient of the carry that is ignored or returned in the wrong place.
 ///
 /// # Errors
-/// If they are not.
+/// If a result differs.
 pub fn windows_passed<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Failure> {
-    let check =
-        LawCheck::of(Law::Windows, "windows with the carry's gradient passed back give full backpropagation", setting);
+    let law = "windows must have the results of the whole sequence if the carry's gradient is passed back";
+    let check = LawCheck::of(Law::Windows, law, setting);
     for length in window_lengths(setting.input.steps()) {
         let whole = comparable(setting);
         let mut passes = Vec::new();
@@ -80,7 +81,7 @@ pub fn windows_passed<L: SequenceLayer>(setting: &Setting<L>) -> Result<(), Fail
     Ok(())
 }
 
-/// A whole setting against its parts in time.
+/// Compares a whole setting with its parts in time.
 fn compare_parts<L: SequenceLayer>(
     check: &LawCheck<'_>,
     whole: &Setting<L>,

@@ -1,25 +1,26 @@
 //! The law of parameters that are exactly zero.
 
-use super::beside_zero::beside_zero;
 use super::compare::LawCheck;
+use super::near_zero::near_zero;
 use crate::failure::Failure;
 use crate::law::Law;
 use crate::setting::Setting;
 use longhand::{Layer, Path};
 
-/// Where parameters are zero, as biases are before the first step of training, every gradient is what it is beside zero. Each
-/// tensor is zero in turn, and then every third element of all tensors.
+/// Checks that gradients where parameters are zero, as biases often are before training, agree with gradients next to
+/// zero. Each tensor is set to zero in turn, and then every third element of all tensors.
 ///
-/// Catches a gradient that is left out, or divided by the parameter, because the parameter is zero. Where the layer has no
-/// value with such parameters (it divides by the norm of a weight, for example), or has a kink, nothing is checked.
+/// Catches a gradient that is omitted because the parameter is zero, or divided by the parameter. Nothing is checked
+/// where the layer has no finite value for such parameters (it divides by the norm of a weight, for example) or has a
+/// kink.
 ///
 /// # Errors
-/// If a gradient is another one.
+/// If a gradient differs.
 pub fn zero_parameters<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failure> {
     let tensors = setting.layer.names();
     for zeroed in 0..=tensors.len() {
         let what = tensors.get(zeroed).map_or("every third parameter", String::as_str);
-        let law = format!("where {what} is zero, gradients are what they are beside zero");
+        let law = format!("gradients where {what} is zero must agree with gradients next to zero");
         let check = LawCheck::of(Law::ZeroParameters, &law, setting);
         let at = |x: f64| {
             let mut moved = setting.clone();
@@ -35,7 +36,7 @@ pub fn zero_parameters<L: Layer<f64>>(setting: &Setting<L>) -> Result<(), Failur
             moved
         };
         if setting.layer.count() > 0 {
-            beside_zero(&check, &at, &|_, _| false)?;
+            near_zero(&check, &at, &|_, _| false)?;
         }
     }
     Ok(())

@@ -1,11 +1,11 @@
-//! Layers that draw at random, or that run on `f64` only.
+//! Layers that are random in training, and layers that run on `f64` only.
 
 use longhand::nalgebra::DVector;
 use longhand::{Features, Layer, Pass, Path, Scalar, Sequences, Shape, Tensors};
 use longhand_gradcheck::{Case, Checker, prove};
 use rand::RngExt;
 
-/// Inverted dropout with a gain; the mask lies in the cache.
+/// Inverted dropout with a gain. The mask is stored in the cache.
 #[derive(Clone)]
 struct Dropout<T> {
     gain: DVector<T>,
@@ -103,24 +103,24 @@ impl<T: Scalar> Layer<T> for Dropout<T> {
 }
 
 #[test]
-fn a_layer_that_draws_in_training() {
+fn a_layer_that_is_random_in_training_is_accepted() {
     prove(|case| Dropout { gain: DVector::zeros(case.inputs), wrong: false });
 }
 
 #[test]
 #[should_panic(expected = "dropout.gain")]
-fn a_mistake_that_shows_in_training_only() {
+fn a_mistake_in_training_only_is_rejected() {
     prove(|case| Dropout { gain: DVector::zeros(case.inputs), wrong: true });
 }
 
-/// A layer that somebody wrote for `f64`: `y = sin(w x)`, feature by feature.
+/// A layer for `f64` only: `y = sin(w x)`, feature by feature.
 #[derive(Clone)]
 struct Sine {
     weight: DVector<f64>,
     wrong: f64,
 }
 
-/// Only for `f64`, so without the macro.
+/// Written without the macro, because the layer is for `f64` only.
 impl Tensors<f64> for Sine {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[f64])) {
         self.weight.visit(&path.field("weight"), visitor);
@@ -199,12 +199,12 @@ impl Layer<f64> for Sine {
 }
 
 #[test]
-fn a_layer_for_f64_only() {
+fn a_layer_for_f64_only_is_accepted() {
     Checker::new().prove_by_differences(|case: &Case| Sine { weight: DVector::zeros(case.inputs), wrong: 1.0 });
 }
 
 #[test]
 #[should_panic(expected = "sine.weight")]
-fn a_mistake_of_a_millionth_in_a_layer_for_f64_only() {
+fn a_relative_error_of_1e_6_in_a_layer_for_f64_only_is_rejected() {
     Checker::new().prove_by_differences(|case: &Case| Sine { weight: DVector::zeros(case.inputs), wrong: 1.0 + 1e-6 });
 }

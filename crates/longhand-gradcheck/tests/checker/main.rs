@@ -1,5 +1,5 @@
-//! The checker accepts right layers and rejects wrong ones. One program: a program for each file would compile the layers and
-//! the laws once more each.
+//! The checker accepts right layers and rejects wrong layers. All tests are in one program, because each further
+//! program would compile the layers and the laws again.
 
 mod any_layer;
 mod cases;

@@ -1,4 +1,4 @@
-//! What a report names: the tensor nearest to the mistake first, what is right, and how many elements.
+//! Contents of a report: the tensor closest to the mistake first, the number of wrong elements, and the right tensors.
 
 use crate::wrong_layers::elman::{Mistake, Wrong};
 use longhand::{Elman, Layer, Linear};
@@ -11,8 +11,8 @@ fn gradient_failure(failure: Failure) -> GradientFailure {
     }
 }
 
-/// A wrong delta makes every gradient wrong. The bias, whose gradient is the sum of the deltas, comes first, and the input,
-/// which every mistake reaches, last.
+/// A wrong delta makes every gradient wrong. The bias comes first, because its gradient is the sum of the deltas. The
+/// input comes last, because every mistake reaches it.
 #[test]
 fn a_wrong_delta_names_the_innermost_tensor_first() {
     for seed in 0..20 {
@@ -38,7 +38,7 @@ fn in_a_chain_the_last_wrong_layer_comes_first() {
     assert!(failure.right.iter().any(|name| name.starts_with("chain.2.")), "{failure}");
 }
 
-/// The search of a large tensor halves it, and finds the only wrong element.
+/// The search in a large tensor halves the tensor, and finds the only wrong element.
 #[test]
 fn one_wrong_element_of_a_large_tensor_is_found() {
     let case = Case::new(3, 2, 24, 40, 40, 7);

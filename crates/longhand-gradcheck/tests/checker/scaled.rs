@@ -1,10 +1,10 @@
-//! A linear layer whose gradients are too large or too small by a factor, and how small a mistake is found.
+//! A linear layer whose gradients have a wrong factor. It shows how small a mistake is found.
 
 use longhand::nalgebra::convert;
 use longhand::{Features, Layer, Linear, ParameterGradients, Pass, Scalar, Sequences, Tensors};
 use longhand_gradcheck::Checker;
 
-/// The gradient of `weight[0,0]` is multiplied by `first_weight`, that of the bias by `bias`.
+/// Multiplies the gradient of `weight[0,0]` by `first_weight`, and that of the bias by `bias`.
 #[derive(Clone)]
 pub struct Scaled<T: Scalar> {
     inner: Linear<T>,
@@ -72,7 +72,7 @@ impl<T: Scalar> Layer<T> for Scaled<T> {
 }
 
 #[test]
-fn an_error_of_three_parts_in_ten_to_the_twelfth_is_rejected() {
+fn a_relative_error_of_3e_12_is_rejected() {
     for seed in 2..22 {
         let checker = Checker::new().seed(seed);
         let failure = checker.try_prove(|case| Scaled::zeros(case.inputs, case.outputs, 1.0 + 3e-12, 1.0));

@@ -1,11 +1,11 @@
-//! A layer whose input is not `Sequences`: tokens, which have no gradient.
+//! A layer whose input is not `Sequences` but token ids, which have no gradient.
 
 use longhand::nalgebra::{DMatrix, convert, convert_unchecked};
 use longhand::{ChangeScalar, Features, Layer, Pass, Path, Scalar, Shape, Tensors};
 use longhand_gradcheck::{Checker, Failure, Setting, laws};
 use std::any::TypeId;
 
-/// A table of columns, one for each token: what comes in are ids, which have no gradient.
+/// A table with one column per token. The input is token ids, which have no gradient.
 #[derive(Clone)]
 struct Embedding<T> {
     weight: DMatrix<T>,
@@ -16,23 +16,23 @@ longhand::tensors!(Embedding { weight } keep { mistake });
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mistake {
     None,
-    /// A token that occurs twice has the gradient of its first place only.
+    /// A token that occurs twice gets the gradient of its first occurrence only.
     Repeated,
-    /// The ids of the first forward pass are stored in the cache.
+    /// The ids of the first forward pass are stored in the cache and used later.
     StaleIds,
-    /// The same for ids of the same number.
+    /// Stored ids are used if their number is the same.
     StaleIdsOfSameLength,
-    /// The padding has an output.
+    /// The output at padding is not zero.
     Padding,
     /// The weight is used in `f64`, and half of its gradient is missing.
     InDouble,
-    /// In `f32`: a gradient that is overwritten.
+    /// In `f32`, the gradient is overwritten, not added to.
     SingleOverwritten,
     /// The parameters are copied into the cache.
     StaleWeight,
 }
 
-/// The id of padding: the column is zero and has no gradient, whatever is stored for it.
+/// The id of padding. Its output is zero and its column has no gradient.
 const PADDING: usize = 0;
 
 /// Token ids: a value without tensors.
@@ -53,7 +53,7 @@ impl<T: Scalar> ChangeScalar<T> for Ids {
     }
 }
 
-/// One column for each id.
+/// One column per id.
 #[derive(Clone)]
 struct Columns<T: Scalar>(DMatrix<T>);
 
@@ -83,7 +83,7 @@ impl<T: Scalar> ChangeScalar<T> for Columns<T> {
     }
 }
 
-/// The output, and what some mistakes store.
+/// The output, and values that some mistakes store.
 struct Cache<T: Scalar> {
     output: Columns<T>,
     ids: Option<Ids>,
@@ -183,14 +183,14 @@ fn check(mistake: Mistake, seed: u64) -> Result<(), Failure> {
     for ids in [&[1, 2, 3, 1, 4, PADDING][..], &[3], &[1, 3, PADDING, 3]] {
         Checker::new().any_layer_with(&first, &setting(mistake, ids, seed))?;
     }
-    // The second token is padding, so its cotangent never matters.
+    // The second token is padding, so its cotangent must not change any result.
     let mut other = first.clone();
     other.d_output.0.column_mut(1).fill(f64::NAN);
     laws::same_results(&first, &other)
 }
 
 #[test]
-fn tokens_have_every_law_that_applies() {
+fn embeddings_are_accepted_and_wrong_ones_rejected() {
     use Mistake as M;
     let mistakes = [
         (M::Repeated, "weight"),
@@ -204,8 +204,8 @@ fn tokens_have_every_law_that_applies() {
     for seed in 0..20 {
         check(M::None, seed).expect("the embedding is right");
         for (mistake, word) in mistakes {
-            let Err(failure) = check(mistake, seed) else { panic!("{mistake:?} survives on seed {seed}") };
-            assert!(failure.to_string().contains(word), "{mistake:?}: no word of {word} in\n{failure}");
+            let Err(failure) = check(mistake, seed) else { panic!("{mistake:?} is not rejected (seed {seed})") };
+            assert!(failure.to_string().contains(word), "{mistake:?}: expected `{word}` in the report, got\n{failure}");
         }
     }
 }

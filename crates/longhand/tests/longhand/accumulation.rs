@@ -1,7 +1,7 @@
 //! Accumulation of gradients. Backward is linear in its cotangents, and the gradients of a batch are the sum over its
 //! sequences.
 
-use crate::common::any_layer::{AnyCache, AnyLayer, AnyTensors};
+use crate::common::boxed;
 use crate::common::{
     Passes, SequenceLayer, assert_close, bits, cases, elements, elman, every_layer, generator, gru, linear, lstm,
     passes,
@@ -10,6 +10,7 @@ use crate::common::{ragged_layout, random_carry_and_cotangents, random_layout, r
 use longhand::layers::linear::LinearCache;
 use longhand::layers::recurrent::RecurrentCache;
 use longhand::nalgebra::DMatrix;
+use longhand::{BoxedCache, BoxedCarry, BoxedLayer};
 use longhand::{ChangeScalar, Layer, Layout, ParameterGradients, Path, Sequences, Shape, Tensors};
 use proptest::prelude::proptest;
 
@@ -29,9 +30,9 @@ fn zero_cotangents_give_zero_gradients() {
 
 /// A second backward pass with the same cache must double the gradients exactly, with the same `d_input` and `d_carry`.
 /// A pass that replaces the gradients must give those of the first pass, whatever their previous values.
-fn check_backward_twice(layer: &AnyLayer, x: &Sequences<f64>) {
+fn check_backward_twice(layer: &BoxedLayer<f64>, x: &Sequences<f64>) {
     let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, x, &mut generator(3));
-    let mut cache = AnyCache::default();
+    let mut cache = BoxedCache::default();
     let once = passes(layer, x, &carry, &d_output, &d_carry, &mut cache);
     let (mut gradients, mut again, mut d_input) = (once.gradients.clone(), d_carry.clone(), x.zeros());
     layer.backward(
@@ -68,7 +69,7 @@ fn check_backward_twice(layer: &AnyLayer, x: &Sequences<f64>) {
 
 #[test]
 fn backward_twice_doubles_exactly() {
-    fn check(layer: &AnyLayer) {
+    fn check(layer: &BoxedLayer<f64>) {
         check_backward_twice(layer, &random_sequences(3, &ragged_layout(), &mut generator(4)));
     }
     every_layer().iter().for_each(check);
@@ -81,14 +82,14 @@ fn backward_twice_doubles_exactly_over_long_sequences() {
     for (steps, batch) in [(256, 1), (257, 1), (100, 3), (700, 1), (90, 30)] {
         let mut layer = elman(3, 20, g);
         layer.weight_hh_l0 *= 0.3;
-        check_backward_twice(&AnyLayer::new(&layer), &random_sequences(3, &Layout::new(steps, batch), g));
-        check_backward_twice(&AnyLayer::new(&layer), &random_sequences(3, &random_layout(steps, batch, g), g));
+        check_backward_twice(&boxed(&layer), &random_sequences(3, &Layout::new(steps, batch), g));
+        check_backward_twice(&boxed(&layer), &random_sequences(3, &random_layout(steps, batch, g), g));
         let (mut lstm, mut gru) = (lstm(3, 12, g), gru(3, 12, g));
         lstm.weight_hh_l0 *= 0.5;
         gru.weight_hh_l0 *= 0.5;
-        check_backward_twice(&AnyLayer::new(&lstm), &random_sequences(3, &random_layout(steps, batch, g), g));
-        check_backward_twice(&AnyLayer::new(&gru), &random_sequences(3, &random_layout(steps, batch, g), g));
-        check_backward_twice(&AnyLayer::new(&linear(5, 21, g)), &random_sequences(5, &Layout::new(steps, batch), g));
+        check_backward_twice(&boxed(&lstm), &random_sequences(3, &random_layout(steps, batch, g), g));
+        check_backward_twice(&boxed(&gru), &random_sequences(3, &random_layout(steps, batch, g), g));
+        check_backward_twice(&boxed(&linear(5, 21, g)), &random_sequences(5, &Layout::new(steps, batch), g));
     }
 }
 
@@ -138,15 +139,15 @@ fn backward_is_linear_in_its_cotangents() {
 
 /// Passes each sequence of a batch separately. The outputs must be those of the batch, and the gradients must add up.
 fn check_batch_against_single_sequences<M: SequenceLayer>(layer: &M, layout: &Layout) {
-    let layer = &AnyLayer::new(layer);
+    let layer = &boxed(layer);
     let x = random_sequences(3, layout, &mut generator(8));
     let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, &x, &mut generator(9));
-    let together = passes(layer, &x, &carry, &d_output, &d_carry, &mut AnyCache::default());
+    let together = passes(layer, &x, &carry, &d_output, &d_carry, &mut BoxedCache::default());
     let mut sum = layer.zeros();
     for b in 0..layout.batch() {
         let (d_y, from, back) = (single(&d_output, b), column(layer, &carry, b), column(layer, &d_carry, b));
         let Passes { output, carry, gradients, d_input, d_carry } =
-            passes(layer, &single(&x, b), &from, &d_y, &back, &mut AnyCache::default());
+            passes(layer, &single(&x, b), &from, &d_y, &back, &mut BoxedCache::default());
         sum = combined(&sum, 1.0, &gradients);
         assert_close("output", &output, &single(&together.output, b), 1e-13);
         assert_close("gradient of the input", &d_input, &single(&together.d_input, b), 1e-13);
@@ -157,7 +158,7 @@ fn check_batch_against_single_sequences<M: SequenceLayer>(layer: &M, layout: &La
 }
 
 /// Column `b` of each tensor of a carry.
-fn column(layer: &AnyLayer, carry: &AnyTensors, b: usize) -> AnyTensors {
+fn column(layer: &BoxedLayer<f64>, carry: &BoxedCarry<f64>, b: usize) -> BoxedCarry<f64> {
     let mut columns = Vec::new();
     let rows = |values: &[f64], shape: Shape| values[b * shape.rows..(b + 1) * shape.rows].to_vec();
     carry.visit(&Path::ROOT, &mut |_, shape, values| columns.push(rows(values, shape)));

@@ -1,13 +1,14 @@
 //! State passes between windows only through the carry, and a used cache does not change results.
 
 use crate::common;
-use crate::common::any_layer::{AnyCache, AnyLayer};
+use crate::common::boxed;
 use crate::common::{
     SequenceLayer, assert_close, bits, elements, elman, every_layer, generator, gru, linear, lstm, passes,
     ragged_layout,
 };
 use crate::common::{random_carry_and_cotangents, random_layout, random_like, random_sequences};
 use longhand::layers::recurrent::RecurrentCache;
+use longhand::{BoxedCache, BoxedLayer};
 use longhand::{ChangeScalar, Layer, Layout, ParameterGradients, Pass, Path, Sequences, Tensors};
 
 fn window(x: &Sequences<f64>, start: usize, steps: usize) -> Sequences<f64> {
@@ -18,12 +19,12 @@ fn window(x: &Sequences<f64>, start: usize, steps: usize) -> Sequences<f64> {
 
 /// Runs windows forward in order and backward in reverse, passing back the carry's gradient. The result must be full
 /// backpropagation.
-fn check_windows_against_full_bptt(layer: &AnyLayer, x: &Sequences<f64>, lengths: &[usize]) {
+fn check_windows_against_full_bptt(layer: &BoxedLayer<f64>, x: &Sequences<f64>, lengths: &[usize]) {
     let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, x, &mut generator(1));
-    let full = passes(layer, x, &carry, &d_output, &d_carry, &mut AnyCache::default());
+    let full = passes(layer, x, &carry, &d_output, &d_carry, &mut BoxedCache::default());
     let (mut caches, mut inputs, mut start, mut flowing) = (Vec::new(), Vec::new(), 0, carry);
     for &steps in lengths {
-        let (mut cache, input) = (AnyCache::default(), window(x, start, steps));
+        let (mut cache, input) = (BoxedCache::default(), window(x, start, steps));
         let y = layer.forward(&input, &mut flowing, &mut cache, &mut Pass::Infer);
         assert_close("output", y, &window(&full.output, start, steps), 1e-13);
         caches.push(cache);
@@ -52,7 +53,7 @@ fn check_windows_against_full_bptt(layer: &AnyLayer, x: &Sequences<f64>, lengths
 
 #[test]
 fn windows_with_the_carry_gradient_passed_back_equal_full_bptt() {
-    fn check(layer: &AnyLayer) {
+    fn check(layer: &BoxedLayer<f64>) {
         let layout = random_layout(11, 3, &mut generator(2));
         let x = random_sequences(3, &layout, &mut generator(3));
         // Skip reductions over time: with one output per window, they compute another function.
@@ -73,9 +74,9 @@ fn windows_of_long_sequences_equal_full_bptt() {
     for (steps, batch) in [(140, 3), (129, 1), (3, 130)] {
         let x = random_sequences(3, &random_layout(steps, batch, g), g);
         let lengths = [steps / 2, 1, steps - steps / 2 - 1];
-        check_windows_against_full_bptt(&AnyLayer::new(&elman(3, 4, g)), &x, &lengths);
-        check_windows_against_full_bptt(&AnyLayer::new(&lstm(3, 4, g)), &x, &lengths);
-        check_windows_against_full_bptt(&AnyLayer::new(&gru(3, 4, g)), &x, &lengths);
+        check_windows_against_full_bptt(&boxed(&elman(3, 4, g)), &x, &lengths);
+        check_windows_against_full_bptt(&boxed(&lstm(3, 4, g)), &x, &lengths);
+        check_windows_against_full_bptt(&boxed(&gru(3, 4, g)), &x, &lengths);
     }
 }
 
@@ -155,9 +156,9 @@ fn a_reset_before_the_first_step_ignores_the_carry() {
         });
     }
     let g = &mut generator(17);
-    check(&AnyLayer::new(&elman(3, 4, g)));
-    check(&AnyLayer::new(&lstm(3, 4, g)));
-    check(&AnyLayer::new(&gru(3, 4, g)));
+    check(&boxed(&elman(3, 4, g)));
+    check(&boxed(&lstm(3, 4, g)));
+    check(&boxed(&gru(3, 4, g)));
 }
 
 /// The cell state of an LSTM must be kept like its hidden state.
@@ -278,9 +279,9 @@ fn a_cache_used_with_other_weights_does_not_change_results() {
         assert_eq!(passes(a, &x, &carry, &d_output, &d_carry, &mut cache).bits(), fresh.bits());
     }
     let g = &mut generator(13);
-    check(&AnyLayer::new(&elman(3, 5, g)), &AnyLayer::new(&elman(3, 5, g)));
-    check(&AnyLayer::new(&lstm(3, 5, g)), &AnyLayer::new(&lstm(3, 5, g)));
-    check(&AnyLayer::new(&gru(3, 5, g)), &AnyLayer::new(&gru(3, 5, g)));
+    check(&boxed(&elman(3, 5, g)), &boxed(&elman(3, 5, g)));
+    check(&boxed(&lstm(3, 5, g)), &boxed(&lstm(3, 5, g)));
+    check(&boxed(&gru(3, 5, g)), &boxed(&gru(3, 5, g)));
 }
 
 #[test]

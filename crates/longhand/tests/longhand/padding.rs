@@ -2,12 +2,13 @@
 //! any amount of padding.
 
 use crate::common;
-use crate::common::any_layer::{AnyCache, AnyLayer};
+use crate::common::boxed;
 use crate::common::bptt::{Bptt, UpdateEvery};
 use crate::common::{
     SequenceLayer, assert_close, cases, every_layer, generator, passes, ragged_layout, random_carry_and_cotangents,
 };
 use crate::common::{random_layout, random_sequences};
+use longhand::{BoxedCache, BoxedLayer};
 use longhand::{
     Labels, Layer, Layout, LossAt, MeanOverTime, Optimizer, Reduction, Sequences, Sgd, SoftmaxCrossEntropy,
 };
@@ -22,21 +23,21 @@ fn fill_padding(x: &mut Sequences<f64>, layout: &Layout, value: f64) {
 }
 
 /// Checks that results do not depend on the values in the padding of the input and of the output's gradient.
-fn check_padding_values(layer: &AnyLayer, layout: &Layout) {
+fn check_padding_values(layer: &BoxedLayer<f64>, layout: &Layout) {
     let mut x = random_sequences(3, layout, &mut generator(1));
     fill_padding(&mut x, layout, 0.0);
     let (carry, mut d_output, d_carry) = random_carry_and_cotangents(layer, &x, &mut generator(2));
     let clean = common::forward(layer, &x, &carry).0;
     fill_padding(&mut d_output, clean.layout(), 0.0);
-    let expected = passes(layer, &x, &carry, &d_output, &d_carry, &mut AnyCache::default());
+    let expected = passes(layer, &x, &carry, &d_output, &d_carry, &mut BoxedCache::default());
     assert!(common::elements(&expected.gradients).iter().all(|g| g.is_finite()));
     for value in [1.0, f64::NAN, f64::INFINITY, -1e300] {
         fill_padding(&mut x, layout, value);
         fill_padding(&mut d_output, clean.layout(), value);
-        let given = passes(layer, &x, &carry, &d_output, &d_carry, &mut AnyCache::default());
+        let given = passes(layer, &x, &carry, &d_output, &d_carry, &mut BoxedCache::default());
         assert_eq!(given.bits(), expected.bits(), "{} with {value} in the padding", layer.name());
         // With a cache that was used with this padding.
-        let mut cache = AnyCache::default();
+        let mut cache = BoxedCache::default();
         for _ in 0..2 {
             let given = passes(layer, &x, &carry, &d_output, &d_carry, &mut cache);
             assert_eq!(given.bits(), expected.bits(), "{} with {value} in the padding", layer.name());
@@ -56,7 +57,7 @@ fn check_padding_values(layer: &AnyLayer, layout: &Layout) {
 
 #[test]
 fn padding_of_ragged_sequences_does_not_change_results() {
-    fn check(layer: &AnyLayer) {
+    fn check(layer: &BoxedLayer<f64>) {
         check_padding_values(layer, &ragged_layout());
     }
     every_layer().iter().for_each(check);
@@ -64,7 +65,7 @@ fn padding_of_ragged_sequences_does_not_change_results() {
 
 #[test]
 fn padding_of_a_masked_sequence_does_not_change_results() {
-    fn check(layer: &AnyLayer) {
+    fn check(layer: &BoxedLayer<f64>) {
         check_padding_values(layer, &Layout::new(4, 3).with_lengths(&[4, 0, 1]).expect("the lengths fit"));
         check_padding_values(layer, &Layout::new(3, 2).with_lengths(&[0, 0]).expect("the lengths fit"));
     }
@@ -165,9 +166,9 @@ proptest! {
     fn padding_at_random_steps_does_not_change_results(steps in 1usize..8, batch in 1usize..6, seed: u64) {
         let layout = random_layout(steps, batch, &mut generator(seed));
         let check = &layout;
-        check_padding_values(&AnyLayer::new(&common::elman(3, 9, &mut generator(seed ^ 1))), check);
-        check_padding_values(&AnyLayer::new(&common::lstm(3, 9, &mut generator(seed ^ 1))), check);
-        check_padding_values(&AnyLayer::new(&common::gru(3, 9, &mut generator(seed ^ 1))), check);
-        check_padding_values(&AnyLayer::new(&common::linear(3, 17, &mut generator(seed ^ 2))), check);
+        check_padding_values(&boxed(&common::elman(3, 9, &mut generator(seed ^ 1))), check);
+        check_padding_values(&boxed(&common::lstm(3, 9, &mut generator(seed ^ 1))), check);
+        check_padding_values(&boxed(&common::gru(3, 9, &mut generator(seed ^ 1))), check);
+        check_padding_values(&boxed(&common::linear(3, 17, &mut generator(seed ^ 2))), check);
     }
 }

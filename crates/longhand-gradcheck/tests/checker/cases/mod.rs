@@ -1,4 +1,4 @@
-//! The policy of shapes, and what a failure says.
+//! Shapes of the drawn cases, and contents of a failure.
 
 use crate::scaled::Scaled;
 use longhand::{Elman, Layer, Linear};
@@ -6,7 +6,7 @@ use longhand_gradcheck::{Case, Checker, Law, Setting, check};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-fn assert_policy(case: &Case) {
+fn assert_shapes_show_errors(case: &Case) {
     let (steps, batch) = (case.steps(), case.batch());
     assert!((3..=8).contains(&steps) && (2..=3).contains(&batch), "{case}");
     let sizes = BTreeSet::from([steps, batch, case.inputs, case.hidden, case.outputs]);
@@ -22,15 +22,15 @@ fn assert_policy(case: &Case) {
 
 proptest! {
     #[test]
-    fn cases_keep_the_policy(case in Case::strategy(), seed: u64) {
-        assert_policy(&case);
-        assert_policy(&Case::from_seed(seed));
+    fn cases_have_shapes_that_show_errors(case in Case::strategy(), seed: u64) {
+        assert_shapes_show_errors(&case);
+        assert_shapes_show_errors(&Case::from_seed(seed));
         prop_assert_eq!(Case::from_seed(seed), Case::from_seed(seed));
     }
 
-    /// The carry is not zero, nor are the weights, and they are of a size of about 0.5.
+    /// The carry is not zero, and the weights have a size of about 0.5.
     #[test]
-    fn numbers_are_of_a_size_that_shows_errors(case in Case::strategy()) {
+    fn carry_and_weights_have_sizes_that_show_errors(case in Case::strategy()) {
         let setting = Setting::of_case(&Elman::zeros(case.inputs, case.hidden), &case);
         prop_assert!(setting.carry.iter().all(|&h| h != 0.0));
         let weights = &setting.layer.weight_ih_l0;
@@ -39,15 +39,15 @@ proptest! {
     }
 }
 
-/// The report has what it takes to have the failure again.
+/// The report has the shapes and the seed that reproduce the failure.
 #[test]
 fn a_report_names_element_shapes_and_seed() {
     let case = Case::new(5, 2, 2, 3, 4, 0x1f3a);
     let mut setting = Setting::of_case(&Elman::zeros(2, 3), &case);
-    // The gradient is right, so one that is asked of another layer is wrong.
+    // Other weights alone are no mistake.
     setting.layer.weight_hh_l0[(2, 1)] += 0.5;
-    Checker::new().any_layer(&setting).expect("a layer with other weights is right as well");
-    let failure = check(&Scaled::zeros(2, 3, 1.0, 0.5), &case).expect_err("half of the gradient is missing");
+    Checker::new().any_layer(&setting).expect("a layer with other weights is right too");
+    let failure = check(&Scaled::zeros(2, 3, 1.0, 0.5), &case).expect_err("the gradient is halved");
     let report = failure.to_string();
     let first = report.lines().next().expect("a line");
     assert!(first.starts_with("scaled.inner.bias["), "{report}");
@@ -57,19 +57,19 @@ fn a_report_names_element_shapes_and_seed() {
     assert!(report.contains("right: scaled.inner.weight, input"), "{report}");
 }
 
-/// `prove` shrinks the shape: the smallest that the policy has.
+/// `prove` shrinks the shape to the smallest that can be drawn.
 #[test]
-fn a_failure_is_shrunk() {
+fn prove_shrinks_the_failing_case() {
     let caught =
         std::panic::catch_unwind(|| Checker::new().prove(|case| Scaled::zeros(case.inputs, case.outputs, 1.0, 0.5)));
-    let message = *caught.expect_err("it is wrong").downcast::<String>().expect("a message");
+    let message = *caught.expect_err("the layer is wrong").downcast::<String>().expect("a message");
     assert!(message.contains("smallest case: T=3, batch=2, hidden=5, inputs=4, outputs=6"), "{message}");
 }
 
-/// A law that is left out is not asked for.
+/// A law that is left out is not checked.
 #[test]
 fn laws_can_be_left_out() {
-    let chain = Elman::zeros(3, 4).then(Linear::zeros(4, 5)).expect("4 meets 4");
+    let chain = Elman::zeros(3, 4).then(Linear::zeros(4, 5)).expect("the features match");
     let all = [
         Law::Batch,
         Law::Reset,
@@ -81,5 +81,5 @@ fn laws_can_be_left_out() {
         Law::ZeroCarry,
     ];
     let checker = all.into_iter().fold(Checker::new(), Checker::without).keep_parameters().cases(1);
-    checker.layer(&chain, &Case::new(4, 2, 3, 4, 5, 1)).expect("it is right");
+    checker.layer(&chain, &Case::new(4, 2, 3, 4, 5, 1)).expect("the chain is right");
 }

@@ -1,4 +1,5 @@
-//! Every layer, loss and composition of longhand is proven, and a new one that is not makes a test here fail.
+//! Proves every layer, loss and composition of longhand. The test `coverage.rs` fails if a new layer or loss is missing
+//! here.
 
 mod optimizer_side;
 mod truncation;
@@ -13,76 +14,76 @@ use longhand_gradcheck::laws::{self, Doubling, Side};
 use longhand_gradcheck::{Case, Checker, DualLayer, Law, SequenceLayer, Setting, SingleLayer, prove_loss};
 use proptest::prelude::*;
 
-/// A layer of this crate doubles its gradients to the last bit.
+/// Proves a layer, including that a second backward pass doubles its gradients bit for bit.
 #[track_caller]
 fn prove<L: SequenceLayer + DualLayer + SingleLayer>(build: impl Fn(&Case) -> L) {
     Checker::new().doubling(Doubling::Exactly).prove(build);
 }
 
-/// The same for a layer whose deltas decay from step to step, or that ends a chain of them.
+/// Also requires flushing, for a layer whose deltas decay from step to step, and for layers that end such a chain.
 #[track_caller]
 fn prove_flushing<L: SequenceLayer + DualLayer + SingleLayer>(build: impl Fn(&Case) -> L) {
     Checker::new().doubling(Doubling::Exactly).flushing().prove(build);
 }
 
-/// The same for layers that may not meet.
+/// Like [`prove`], for a chain whose construction may fail.
 #[track_caller]
 fn prove_chain<L: SequenceLayer + DualLayer + SingleLayer>(build: impl Fn(&Case) -> Result<L, ShapeError>) {
-    prove(|case| build(case).expect("the layers meet"));
+    prove(|case| build(case).expect("the features match"));
 }
 
 #[test]
-fn elman_with_tanh() {
+fn elman_with_tanh_is_right() {
     prove_flushing(|case| Elman::zeros(case.inputs, case.hidden));
 }
 
 #[test]
-fn lstm() {
+fn lstm_is_right() {
     prove_flushing(|case| Lstm::zeros(case.inputs, case.hidden));
 }
 
 #[test]
-fn gru() {
+fn gru_is_right() {
     prove_flushing(|case| Gru::zeros(case.inputs, case.hidden));
 }
 
 #[test]
-fn minimal_gated_unit() {
+fn minimal_gated_unit_is_right() {
     prove_flushing(|case| MinimalGatedUnit::zeros(case.inputs, case.hidden));
 }
 
 #[test]
-fn independently_recurrent_layer() {
+fn independently_recurrent_layer_is_right() {
     prove_flushing(|case| IndRnn::zeros(case.inputs, case.hidden));
     let cell = IndRnnCell { nonlinearity: Nonlinearity::Tanh };
     prove_flushing(|case| Recurrent::zeros_with_cell(cell, case.inputs, case.hidden));
 }
 
 #[test]
-fn elman_with_relu() {
+fn elman_with_relu_is_right() {
     prove_flushing(|case| Elman::zeros(case.inputs, case.hidden).with_nonlinearity(Nonlinearity::Relu));
 }
 
 #[test]
-fn linear() {
+fn linear_is_right() {
     prove(|case| Linear::zeros(case.inputs, case.outputs));
 }
 
 #[test]
-fn activations() {
+fn activations_are_right() {
     for activation in [Activation::Tanh, Activation::Sigmoid, Activation::Relu] {
         prove_flushing(|_| activation);
     }
 }
 
 #[test]
-fn reductions_over_time() {
+fn reductions_over_time_are_right() {
     prove(|_| LastStep);
     prove(|_| MeanOverTime);
 }
 
 #[test]
-fn classifiers() {
+fn classifiers_are_right() {
     prove_chain(|case| {
         let elman = Elman::zeros(case.inputs, case.hidden);
         elman.then(LastStep)?.then(Linear::zeros(case.hidden, case.outputs))
@@ -94,7 +95,7 @@ fn classifiers() {
 }
 
 #[test]
-fn stacks() {
+fn stacks_are_right() {
     prove_chain(|case| {
         let first = Elman::zeros(case.inputs, case.hidden);
         first.then(Elman::zeros(case.hidden, case.outputs).with_nonlinearity(Nonlinearity::Relu))
@@ -104,7 +105,7 @@ fn stacks() {
         let second = first.then(Elman::zeros(case.hidden, case.outputs))?.then(Activation::Sigmoid)?;
         second.then(Linear::zeros(case.outputs, case.inputs))?.then(Activation::Relu)
     });
-    // A chain in the second place of a chain.
+    // A chain as the second layer of a chain.
     prove_chain(|case| {
         let tail = Elman::zeros(case.hidden, case.outputs).then(LastStep)?;
         Elman::zeros(case.inputs, case.hidden).then(tail)
@@ -114,7 +115,7 @@ fn stacks() {
 const REDUCTIONS: [Reduction; 3] = [Reduction::Sum, Reduction::MeanOverSteps, Reduction::MeanOverElements];
 
 #[test]
-fn losses() {
+fn losses_are_right() {
     for reduction in REDUCTIONS {
         prove_loss(&SoftmaxCrossEntropy::new(reduction));
         prove_loss(&SigmoidCrossEntropy::new(reduction));
@@ -126,32 +127,32 @@ fn losses() {
     }
 }
 
-/// Every layer panics on the wrong shapes for which its documentation promises a panic.
+/// Every layer panics on the wrong shapes for which `Layer` documents a panic.
 #[test]
-fn wrong_shapes_are_refused() -> Result<(), Box<dyn std::error::Error>> {
-    fn refuses<L: SequenceLayer>(layer: &L) -> Result<(), longhand_gradcheck::Failure> {
+fn wrong_shapes_panic() -> Result<(), Box<dyn std::error::Error>> {
+    fn panics_on_wrong_shapes<L: SequenceLayer>(layer: &L) -> Result<(), longhand_gradcheck::Failure> {
         for seed in 0..5 {
             laws::wrong_shapes(&Setting::of_case(layer, &Case::from_seed(seed)))?;
         }
         Ok(())
     }
-    refuses(&Elman::zeros(4, 5))?;
-    refuses(&Gru::zeros(4, 5))?;
-    refuses(&Lstm::zeros(4, 5))?;
-    refuses(&Linear::zeros(4, 5))?;
-    refuses(&LastStep)?;
-    refuses(&MeanOverTime)?;
-    refuses(&Activation::Tanh)?;
-    refuses(&Elman::zeros(4, 5).then(LastStep)?.then(Linear::zeros(5, 3))?)?;
+    panics_on_wrong_shapes(&Elman::zeros(4, 5))?;
+    panics_on_wrong_shapes(&Gru::zeros(4, 5))?;
+    panics_on_wrong_shapes(&Lstm::zeros(4, 5))?;
+    panics_on_wrong_shapes(&Linear::zeros(4, 5))?;
+    panics_on_wrong_shapes(&LastStep)?;
+    panics_on_wrong_shapes(&MeanOverTime)?;
+    panics_on_wrong_shapes(&Activation::Tanh)?;
+    panics_on_wrong_shapes(&Elman::zeros(4, 5).then(LastStep)?.then(Linear::zeros(5, 3))?)?;
     Ok(())
 }
 
-/// The convention of longhand, as of PyTorch: the derivative of relu at 0 is 0.
+/// In longhand, as in PyTorch, the derivative of relu at 0 is 0.
 #[test]
-fn relu_at_zero() {
+fn the_derivative_of_relu_at_zero_is_zero() {
     let setting = Setting::of_case(&Activation::Relu, &Case::from_seed(1));
     laws::kink(&setting, Side::Below).expect("the derivative of relu at 0 is 0");
-    let failure = laws::kink(&setting, Side::Above).expect_err("it is not 1");
+    let failure = laws::kink(&setting, Side::Above).expect_err("the derivative of relu at 0 is not 1");
     assert!(failure.to_string().contains("input["), "{failure}");
 
     // Zero weights and biases put every pre-activation of an Elman layer at 0.
@@ -163,45 +164,47 @@ fn relu_at_zero() {
 }
 
 #[test]
-fn dropout() {
+fn dropout_is_right() {
     for probability in [0.0, 0.4] {
         prove(|_| Dropout::new(probability).expect("a probability"));
     }
 }
 
 #[test]
-fn residual_connections() {
-    prove(|case| Residual::new::<f64>(Elman::zeros(case.inputs, case.inputs)).expect("equal numbers"));
+fn residual_connections_are_right() {
+    prove(|case| {
+        Residual::new::<f64>(Elman::zeros(case.inputs, case.inputs)).expect("input and output have equal features")
+    });
     prove(|case| {
         let inner = Lstm::zeros(case.inputs, case.hidden).then(Linear::zeros(case.hidden, case.inputs));
-        Residual::new::<f64>(inner.expect("the features agree")).expect("equal numbers")
+        Residual::new::<f64>(inner.expect("the features match")).expect("input and output have equal features")
     });
 }
 
-/// Windows do not give what the whole sequence gives: a step depends on later steps of its window.
+/// `Law::Windows` is left out, because a step depends on later steps of its window.
 #[test]
-fn bidirectional_layers() {
+fn bidirectional_layers_are_right() {
     let checker = || Checker::new().without(Law::Windows).wrong_shapes().flushing();
     checker().prove(|case| {
         let layer = || Gru::zeros(case.inputs, case.hidden);
-        Bidirectional::new::<f64>(layer(), layer()).expect("the same inputs")
+        Bidirectional::new::<f64>(layer(), layer()).expect("both layers have the same inputs")
     });
     checker().cases(8).prove(|case| {
         let [first, second] = [(case.inputs, case.hidden), (2 * case.hidden, case.outputs)].map(|(inputs, units)| {
             let layer = || Lstm::zeros(inputs, units);
-            Bidirectional::new::<f64>(layer(), layer()).expect("the same inputs")
+            Bidirectional::new::<f64>(layer(), layer()).expect("both layers have the same inputs")
         });
         let dropout = Dropout::new(0.3).expect("a probability");
-        first.then(dropout).and_then(|chain| chain.then(second)).expect("the features agree")
+        first.then(dropout).and_then(|chain| chain.then(second)).expect("the features match")
     });
 }
 
 #[test]
-fn embedding() {
+fn embedding_is_right() {
     let mut generator = Case::from_seed(3).generator();
     for seed in 0..20 {
         let mut table = Embedding::zeros(7, 3);
-        longhand::initialise::normal(&mut table, 1.0, &mut generator).expect("a deviation");
+        longhand::initialise::normal(&mut table, 1.0, &mut generator).expect("a positive deviation");
         let mut ids = |lengths: &[usize]| -> Tokens {
             let mut id = || rand::RngExt::random_range(&mut generator, 0..7);
             Tokens::ragged(
@@ -213,14 +216,14 @@ fn embedding() {
         for other in [&same_shape, &other] {
             Checker::new().any_layer_with(&setting(&first), &setting(other)).unwrap_or_else(|e| panic!("{e}"));
         }
-        // Sequences of the same length, so that a sequence alone has as many steps.
+        // The sequences have the same length, so each has the same number of steps alone as in the batch.
         let sequences = [vec![1, 6, 1], vec![2, 0, 5]];
         let alone = sequences.clone().map(Tokens::single);
         laws::batch_of(&setting(&Tokens::ragged(&sequences)), &alone).unwrap_or_else(|e| panic!("{e}"));
     }
 }
 
-/// The gradient of the input is that of the inner layer; the parameters have none.
+/// A frozen layer returns the inner layer's gradients of input and carry. Its parameters have no gradient.
 #[test]
 fn frozen_layers_pass_the_gradient_on() {
     for seed in 0..20 {
@@ -243,14 +246,14 @@ fn frozen_layers_pass_the_gradient_on() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// The seeds of `proptest!` are new in each run; those that fail are kept in `proptest-regressions`.
+    /// `proptest!` draws new seeds in each run, and keeps failing seeds in `proptest-regressions`.
     #[test]
-    fn elman_in_any_case(case in Case::strategy()) {
+    fn elman_is_right_in_random_cases(case in Case::strategy()) {
         longhand_gradcheck::check(&Elman::zeros(case.inputs, case.hidden), &case)?;
     }
 
     #[test]
-    fn a_classifier_in_any_case(case in Case::strategy()) {
+    fn a_classifier_is_right_in_random_cases(case in Case::strategy()) {
         let elman = Elman::zeros(case.inputs, case.hidden).with_nonlinearity(Nonlinearity::Relu);
         let model = elman.then(MeanOverTime)?.then(Linear::zeros(case.hidden, case.outputs))?;
         longhand_gradcheck::check(&model, &case)?;

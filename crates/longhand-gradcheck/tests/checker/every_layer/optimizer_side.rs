@@ -1,5 +1,4 @@
-//! What the optimizer's side does to a gradient: clipping. It has no backward pass, but it must leave a gradient that
-//! was proven either as it is or changed by exactly what it says.
+//! Gradient clipping. It has no backward pass, but it must change a gradient exactly as documented.
 
 use longhand::{Elman, Layer, Linear, Tensors, clip_by_global_norm, clip_by_value, global_norm};
 use longhand_gradcheck::{Case, Setting};
@@ -21,16 +20,16 @@ proptest! {
         let norm = before.iter().map(|g| g * g).sum::<f64>().sqrt();
         prop_assert!((global_norm(&gradients) - norm).abs() <= 1e-14 * norm);
         let mut clipped = gradients.clone();
-        // Over all tensors at once: a norm for each tensor would turn the gradient.
-        let given = clip_by_global_norm(&mut clipped, part * norm);
-        prop_assert!((given - norm).abs() <= 1e-14 * norm);
+        // One norm over all tensors: separate norms would change the direction of the gradient.
+        let returned = clip_by_global_norm(&mut clipped, part * norm);
+        prop_assert!((returned - norm).abs() <= 1e-14 * norm);
         for (after, before) in elements(&clipped).into_iter().zip(before) {
             prop_assert!((after - part.min(1.0) * before).abs() <= 1e-14 * norm);
         }
     }
 
     #[test]
-    fn clipping_by_value_holds_each_element(case in Case::strategy(), limit in 0.01_f64..3.0) {
+    fn clipping_by_value_clamps_each_element(case in Case::strategy(), limit in 0.01_f64..3.0) {
         let gradients = Setting::of_case(&Elman::zeros(case.inputs, case.hidden), &case).passes().gradients;
         let mut clipped = gradients.clone();
         clip_by_value(&mut clipped, limit);

@@ -1,8 +1,8 @@
-//! The trainer of longhand, whose gradient is a composition: model, windows, targets, loss and reduction.
+//! The gradient of `Trainer`, which combines model, windows, targets, loss and reduction.
 //!
-//! `Trainer::gradients` gives the gradient of the sum of the windows' losses, each incoming carry
-//! held constant. Here that sum is written out on dual numbers, with the derivative of the carry dropped between
-//! windows, or kept for full backpropagation.
+//! `Trainer::gradients` returns the gradient of the sum of the windows' losses, with each incoming carry held constant.
+//! These tests compute the same sum on dual numbers. The derivative of the carry is dropped between windows, or kept
+//! for full backpropagation.
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
@@ -14,11 +14,11 @@ use proptest::prelude::*;
 
 type Model<T> = Chain<Elman<T>, Linear<T>>;
 
-/// The loss over windows of `length` steps and its derivative in the direction `u` of the parameters, summed window by
-/// window under one scale for all. `held` drops the derivative of each carry.
+/// The derivative of the loss over windows of `length` steps, in the direction `u` of the parameters. The scale is the
+/// same for all windows. `held` drops the derivative of each incoming carry.
 fn derivative(setting: &Setting<Model<f64>>, labels: &[usize], length: usize, held: bool, u: &[f64]) -> f64 {
     let mut along = u.iter();
-    let model = setting.layer.map(&mut |x| Dual::new(x, *along.next().expect("one for each parameter")));
+    let model = setting.layer.map(&mut |x| Dual::new(x, *along.next().expect("one element of `u` per parameter")));
     let input = &setting.input;
     let (steps, batch) = (input.steps(), input.batch());
     let valid: usize = (0..batch).map(|b| (0..steps).filter(|&t| input.layout().is_valid(t, b)).count()).sum();
@@ -45,7 +45,7 @@ fn trained(setting: &Setting<Model<f64>>, labels: &[usize], bptt: TruncatedBptt)
     let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
     let mut trainer = Trainer::new(&setting.layer, loss, bptt);
     let batch = Batch { inputs: &setting.input, targets: &Labels::per_sequence(labels) };
-    let (_, gradients) = trainer.gradients(&setting.layer, batch).expect("a label for each sequence");
+    let (_, gradients) = trainer.gradients(&setting.layer, batch).expect("one label per sequence");
     let mut gradient = Vec::new();
     gradients.values().visit(&Path::ROOT, &mut |_, _, values| gradient.extend_from_slice(values));
     gradient
@@ -53,7 +53,7 @@ fn trained(setting: &Setting<Model<f64>>, labels: &[usize], bptt: TruncatedBptt)
 
 proptest! {
     #[test]
-    fn the_trainer_gives_the_gradient_of_its_windows(case in Case::strategy(), length in 1_usize..6) {
+    fn the_trainer_returns_the_gradient_of_its_windows(case in Case::strategy(), length in 1_usize..6) {
         let model = Elman::zeros(case.inputs, case.hidden).then(Linear::zeros(case.hidden, case.outputs))?;
         let setting = Setting::of_case(&model, &case);
         let labels: Vec<usize> = (0..case.batch()).map(|b| (b + 1) % case.outputs).collect();
@@ -67,16 +67,16 @@ proptest! {
             let (analytic, size) = gradient.iter().zip(&u).fold((0.0, 0.0), |(sum, size), (g, u)| {
                 (sum + g * u, size + (g * u).abs())
             });
-            prop_assert!((exact - analytic).abs() <= 1e-12 * (size + exact.abs()), "{} and {}: {}", exact, analytic, case);
+            prop_assert!((exact - analytic).abs() <= 1e-12 * (size + exact.abs()), "exact {}, analytic {}: {}", exact, analytic, case);
         }
     }
 }
 
-/// One window is full backpropagation, and windows of one step are not.
+/// A single window is full backpropagation, and windows of one step are not.
 #[test]
-fn truncation_makes_a_difference() {
+fn short_windows_change_the_gradient() {
     let case = Case::new(6, 2, 3, 4, 5, 1).with_layout(Layout::new(6, 2));
-    let model = Elman::zeros(3, 4).then(Linear::zeros(4, 5)).expect("4 meets 4");
+    let model = Elman::zeros(3, 4).then(Linear::zeros(4, 5)).expect("the features match");
     let setting = Setting::of_case(&model, &case);
     let windows = |length| TruncatedBptt::new(length, LossAt::EveryStep).expect("at least 1 step");
     let full = trained(&setting, &[0, 1], TruncatedBptt::full(LossAt::EveryStep));

@@ -1,7 +1,7 @@
-//! A second opinion: outputs, final states and all gradients as PyTorch gives them, in double precision.
+//! Compares outputs, final states and all gradients with PyTorch in double precision.
 //!
-//! The oracle of this crate shares the forward pass with what it proves. These numbers share nothing: `reference.py`
-//! made `reference.json` from `nn.RNN`, `nn.Linear` and PyTorch's losses.
+//! The oracle of this crate uses the layer's own forward pass. These reference values are independent of it:
+//! `reference.py` computed `reference.json` with `nn.RNN`, `nn.Linear` and PyTorch's losses.
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
@@ -26,7 +26,7 @@ fn count(value: &Value) -> usize {
     number(value) as usize
 }
 
-/// All numbers of nested lists, in order.
+/// All numbers in nested lists, in order.
 fn flat(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(values) => values.iter().flat_map(flat).collect(),
@@ -34,7 +34,7 @@ fn flat(value: &Value) -> Vec<f64> {
     }
 }
 
-/// A list of steps, each a list of features, as a matrix with a column for each step.
+/// Converts a list of steps, each a list of features, to a matrix with one column per step.
 fn steps(value: &Value) -> DMatrix<f64> {
     let steps = list(value);
     DMatrix::from_iterator(steps.first().map_or(0, |step| list(step).len()), steps.len(), flat(value))
@@ -44,17 +44,20 @@ fn ragged(value: &Value) -> Sequences<f64> {
     Sequences::ragged(&list(value).iter().map(steps).collect::<Vec<_>>()).expect("all sequences have the same features")
 }
 
-/// Within `1e-12`, relative to the largest number of the tensor.
+/// Requires agreement within `1e-12`, relative to the largest element of the tensor.
 #[track_caller]
 fn assert_close(what: &str, ours: &[f64], theirs: &[f64]) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     let size = theirs.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
     for (index, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-        assert!((ours - theirs).abs() <= 1e-12 * size, "{what}, element {index}: {ours} here, {theirs} in PyTorch");
+        assert!(
+            (ours - theirs).abs() <= 1e-12 * size,
+            "{what}, element {index}: {ours} in longhand, {theirs} in PyTorch"
+        );
     }
 }
 
-/// A PyTorch tensor, whose lists are rows, in the order of a column-major matrix.
+/// Converts a PyTorch tensor, whose lists are rows, to column-major order.
 fn by_column(value: &Value) -> Vec<f64> {
     match list(value).first() {
         Some(Value::Array(row)) => {
@@ -65,13 +68,13 @@ fn by_column(value: &Value) -> Vec<f64> {
 }
 
 #[test]
-fn elman_and_linear_are_those_of_pytorch() {
+fn elman_and_linear_agree_with_pytorch() {
     let reference = reference();
     for case in list(&reference["recurrent"]) {
         let [inputs, units, outputs] = ["inputs", "units", "outputs"].map(|name| count(&case[name]));
         let nonlinearity = if case["nonlinearity"] == "relu" { Nonlinearity::Relu } else { Nonlinearity::Tanh };
         let elman = Elman::<f64>::zeros(inputs, units).with_nonlinearity(nonlinearity);
-        let mut model = elman.then(Linear::zeros(units, outputs)).expect("they meet");
+        let mut model = elman.then(Linear::zeros(units, outputs)).expect("the features match");
         model.visit_mut(&Path::ROOT, &mut |path, _, values| {
             values.copy_from_slice(&by_column(&case["parameters"][path.to_string()]));
         });
@@ -100,15 +103,16 @@ fn elman_and_linear_are_those_of_pytorch() {
             tensors += 1;
             assert_close(&format!("{about}: {path}"), values, &by_column(&case["gradients"][path.to_string()]));
         });
-        assert_eq!(tensors, 6, "both biases of both layers and all three weights");
+        assert_eq!(tensors, 6, "expected three weights and three biases");
         assert_close(&format!("{about}: input"), d_x.values().as_slice(), ragged(&case["d_x"]).values().as_slice());
         assert_close(&format!("{about}: first state"), d_carry.0.as_slice(), &flat(&case["d_h0"]));
     }
 }
 
-/// PyTorch's `mean` is over the labels that are there for cross-entropy, and over all elements for the others.
+/// PyTorch's `mean` averages over the labels that are present for cross-entropy, and over all elements for the other
+/// losses.
 #[test]
-fn losses_are_those_of_pytorch() {
+fn losses_agree_with_pytorch() {
     let reference = reference();
     for case in list(&reference["losses"]) {
         let output = Sequences::single(steps(&case["output"]));

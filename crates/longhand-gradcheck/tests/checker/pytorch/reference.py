@@ -1,10 +1,11 @@
-"""Reference values for tests/pytorch/main.rs, from PyTorch in double precision.
+"""Computes the reference values of mod.rs with PyTorch in double precision.
 
-    python -m venv /tmp/venv && /tmp/venv/bin/pip install torch numpy
-    /tmp/venv/bin/python reference.py > reference.json
+    python -m venv venv && venv/bin/pip install torch numpy
+    venv/bin/python reference.py > reference.json
 
-Nobody needs this to run the tests: its output lies next to it. Matrices are lists of rows; sequences are one list a
-sequence, of one list a step. Sequences of different lengths are run one by one, so nothing depends on packing.
+The tests do not run this script: they read its output, reference.json, which is in the same directory. Matrices are
+lists of rows. A sequence is a list of steps, each a list of features. Sequences of different lengths are run one by one,
+so nothing depends on packing.
 """
 
 import json
@@ -17,7 +18,7 @@ torch.set_num_threads(1)
 
 
 def recurrent(nonlinearity, inputs, units, outputs, lengths, seed):
-    """nn.RNN and nn.Linear, with cotangents on the output of every step and on the final state."""
+    """Runs nn.RNN and nn.Linear, with cotangents on the output of every step and on the final state."""
     torch.manual_seed(seed)
     rnn = torch.nn.RNN(inputs, units, nonlinearity=nonlinearity)
     linear = torch.nn.Linear(units, outputs)
@@ -60,7 +61,7 @@ def recurrent(nonlinearity, inputs, units, outputs, lengths, seed):
 
 
 def loss(name, classes, columns, seed, smoothing=0.0):
-    """A loss of `columns` columns of `classes` outputs, under the reductions that PyTorch has."""
+    """Evaluates a loss of `columns` columns of `classes` outputs with the reductions of PyTorch."""
     torch.manual_seed(seed)
     z = 2 * torch.randn(columns, classes)
     missing = [seed % columns]

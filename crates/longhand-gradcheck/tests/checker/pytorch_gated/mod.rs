@@ -1,6 +1,6 @@
-//! LSTM and GRU against PyTorch in double precision: outputs, final states and all gradients.
+//! Compares outputs, final states and all gradients of LSTM and GRU with PyTorch in double precision.
 //!
-//! `reference.py` made `reference.json` from `nn.LSTM`, `nn.GRU` and `nn.Linear`.
+//! `reference.py` computed `reference.json` with `nn.LSTM`, `nn.GRU` and `nn.Linear`.
 
 use longhand::nalgebra::DMatrix;
 use longhand::{ChainCache, Gru, Layer, Linear, Lstm, ParameterGradients, Pass, Path, Sequences, Tensors};
@@ -11,10 +11,10 @@ fn list(value: &Value) -> &Vec<Value> {
 }
 
 fn count(value: &Value) -> usize {
-    usize::try_from(value.as_u64().expect("a count")).expect("a small one")
+    usize::try_from(value.as_u64().expect("a count")).expect("a count that fits into `usize`")
 }
 
-/// All numbers of nested lists, in order.
+/// All numbers in nested lists, in order.
 fn flat(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(values) => values.iter().flat_map(flat).collect(),
@@ -22,7 +22,7 @@ fn flat(value: &Value) -> Vec<f64> {
     }
 }
 
-/// A list of steps, each a list of features, as a matrix with a column for each step.
+/// Converts a list of steps, each a list of features, to a matrix with one column per step.
 fn steps(value: &Value) -> DMatrix<f64> {
     let steps = list(value);
     DMatrix::from_iterator(steps.first().map_or(0, |step| list(step).len()), steps.len(), flat(value))
@@ -32,7 +32,7 @@ fn ragged(value: &Value) -> Sequences<f64> {
     Sequences::ragged(&list(value).iter().map(steps).collect::<Vec<_>>()).expect("all sequences have the same features")
 }
 
-/// A PyTorch tensor, whose lists are rows, in the order of a column-major matrix.
+/// Converts a PyTorch tensor, whose lists are rows, to column-major order.
 fn by_column(value: &Value) -> Vec<f64> {
     match list(value).first() {
         Some(Value::Array(row)) => {
@@ -42,17 +42,20 @@ fn by_column(value: &Value) -> Vec<f64> {
     }
 }
 
-/// Within `1e-12`, relative to the largest number of the tensor.
+/// Requires agreement within `1e-12`, relative to the largest element of the tensor.
 #[track_caller]
 fn assert_close(what: &str, ours: &[f64], theirs: &[f64]) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     let size = theirs.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
     for (index, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-        assert!((ours - theirs).abs() <= 1e-12 * size, "{what}, element {index}: {ours} here, {theirs} in PyTorch");
+        assert!(
+            (ours - theirs).abs() <= 1e-12 * size,
+            "{what}, element {index}: {ours} in longhand, {theirs} in PyTorch"
+        );
     }
 }
 
-/// The name of a tensor of the carry: a GRU's carry is one matrix without a name, `h`.
+/// The name of a tensor of the carry. The carry of a GRU is a single matrix without a name, `h` in the reference.
 fn state_name(path: &Path<'_>) -> String {
     let name = path.to_string();
     if name.ends_with('c') { "c".to_owned() } else { "h".to_owned() }
@@ -63,7 +66,7 @@ where
     L: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>>,
 {
     let [units, outputs] = ["units", "outputs"].map(|name| count(&case[name]));
-    let mut model = layer.then(Linear::zeros(units, outputs)).expect("they meet");
+    let mut model = layer.then(Linear::zeros(units, outputs)).expect("the features match");
     model.visit_mut(&Path::ROOT, &mut |path, _, values| {
         values.copy_from_slice(&by_column(&case["parameters"][path.to_string()]));
     });
@@ -95,7 +98,7 @@ where
         ParameterGradients::Add(&mut gradients),
         Some(&mut d_x),
     );
-    assert_eq!(gradients.names().len(), 6, "both biases of both layers and all three weights");
+    assert_eq!(gradients.names().len(), 6, "expected three weights and three biases");
     gradients.visit(&Path::ROOT, &mut |path, _, values| {
         assert_close(&format!("{about}: {path}"), values, &by_column(&case["gradients"][path.to_string()]));
     });
@@ -107,7 +110,7 @@ where
 }
 
 #[test]
-fn gated_layers_are_those_of_pytorch() {
+fn gated_layers_agree_with_pytorch() {
     let reference: Value = serde_json::from_str(include_str!("reference.json")).expect("JSON");
     let cases = list(&reference["gated"]);
     assert_eq!(cases.len(), 10);

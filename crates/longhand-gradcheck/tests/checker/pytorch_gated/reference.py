@@ -1,10 +1,11 @@
-"""Reference values for the LSTM and GRU layers, from PyTorch in double precision.
+"""Computes the reference values of LSTM and GRU for mod.rs with PyTorch in double precision.
 
-    python -m venv /tmp/venv && /tmp/venv/bin/pip install torch numpy
-    python reference.py > reference.json
+    python -m venv venv && venv/bin/pip install torch numpy
+    venv/bin/python reference.py > reference.json
 
-Nobody needs this to run the tests: its output lies next to it. Matrices are lists of rows; sequences are one list a
-sequence, of one list a step. Sequences of different lengths are run one by one, so nothing depends on packing.
+The tests do not run this script: they read its output, reference.json, which is in the same directory. Matrices are
+lists of rows. A sequence is a list of steps, each a list of features. Sequences of different lengths are run one by one,
+so nothing depends on packing.
 """
 
 import json
@@ -17,7 +18,7 @@ torch.set_num_threads(1)
 
 
 def gated(kind, inputs, units, outputs, lengths, seed):
-    """nn.LSTM or nn.GRU, and nn.Linear, with cotangents on the output of every step and on the final state.
+    """Runs nn.LSTM or nn.GRU, and nn.Linear, with cotangents on the output of every step and on the final state.
 
     The state is a dictionary of tensors: h and c of an LSTM, h of a GRU.
     """

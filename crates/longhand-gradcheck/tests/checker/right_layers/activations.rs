@@ -1,4 +1,4 @@
-//! Functions of each element whose terms are of very different sizes far from zero.
+//! Element-wise functions whose terms have very different sizes far from zero.
 //!
 //! # Equations
 //! ```text
@@ -24,16 +24,16 @@ pub enum Function {
     LogSigmoid,
 }
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// The derivative of the inner function is forgotten.
+    /// The derivative of the inner function is missing.
     InnerForgotten,
-    /// The derivative is one above 20, as where the function is replaced by its argument.
+    /// The derivative is one above 20, as if the function were replaced by its argument there.
     OneAboveTwenty,
-    /// The derivative is taken at the output.
+    /// The derivative is evaluated at the output.
     AtTheOutput,
 }
 

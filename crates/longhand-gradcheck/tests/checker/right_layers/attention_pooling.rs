@@ -1,4 +1,4 @@
-//! Attention pooling: one output step, a mean over time with weights that depend on the input.
+//! Attention pooling: the single output step is a mean over time with weights that depend on the input.
 //!
 //! # Equations
 //! For each sequence, with `q` the query and `t` over the valid steps,
@@ -7,10 +7,11 @@
 //! e[t] = q' x[t]        a = softmax(e)        y = sum of a[t] x[t]
 //! ```
 //!
-//! A sequence without a valid step gives an invalid step. Resets do not matter: the layer has no carry.
+//! The output step of a sequence without valid steps is invalid. Resets do not affect the values, because the layer has
+//! no carry.
 //!
 //! # Derivation of the backward pass
-//! `x[t]` is used twice, as a value and in its score. With `d_a[t] = d_y' x[t]`, and the derivative of softmax,
+//! `x[t]` is used twice, as a value and in its score. With `d_a[t] = d_y' x[t]` and the derivative of softmax,
 //!
 //! ```text
 //! d_e[t] = a[t] (d_a[t] - sum over s of a[s] d_a[s])
@@ -22,20 +23,20 @@ use super::common::{check_backward, check_input, dot, one_step, sum, valid};
 use longhand::nalgebra::DVector;
 use longhand::{Features, Layer, Layout, Pass, Scalar, Sequences};
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
     /// Softmax is differentiated as if each weight depended on its own score only: `a (1 - a) d_a`.
     DiagonalSoftmax,
     /// `d_x` lacks the path through the scores.
     WeightsConstant,
-    /// An invalid step has a score of zero, not minus infinity: it counts in the sum of the exponentials.
+    /// An invalid step has a score of zero, not minus infinity, so it counts in the sum of the exponentials.
     MaskedScoreIsZero,
-    /// The largest score, subtracted before the exponential, is that of all steps, padding included.
+    /// The largest score, which is subtracted before the exponential, includes padding.
     LargestOfAllSteps,
-    /// The output's marks are made again only if the number of steps or sequences changes.
+    /// The output's marks are recomputed only if the number of steps or sequences changes.
     MarksOfAnEarlierCall,
 }
 
@@ -58,7 +59,7 @@ pub struct Cache<S> {
     output: S,
     /// `a`, one feature.
     weights: S,
-    /// The layout of the output, for an input with the layout `of`: made again only if that changes.
+    /// The layout of the output for an input with the layout `of`. It is recomputed only if `of` changes.
     layout: Layout,
     of: Layout,
 }

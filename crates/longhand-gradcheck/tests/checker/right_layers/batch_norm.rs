@@ -1,15 +1,15 @@
-//! Batch normalisation: each feature, over the valid steps of all sequences of the batch. There are no running averages:
-//! both kinds of pass use the statistics of the batch.
+//! Batch normalisation: each feature is normalised over the valid steps of all sequences of the batch. There are no
+//! running averages. Training and inference both use the statistics of the batch.
 //!
 //! # Equations
-//! With `n` valid steps in the whole batch, and means over them,
+//! With means over all `n` valid steps of the batch,
 //!
 //! ```text
 //! m = mean(x)    s = sqrt(mean((x - m)^2) + epsilon)    u = (x - m) / s    y = gain u + bias
 //! ```
 //!
 //! # Derivation of the backward pass
-//! As for layer normalisation, but along the other axis; the gain is the same for all that is summed:
+//! As for layer normalisation, but along the other axis, along which the gain is constant:
 //!
 //! ```text
 //! d_x     = gain (d_y - mean(d_y) - u mean(d_y u)) / s
@@ -17,23 +17,23 @@
 //! ```
 //!
 //! # Laws
-//! A step depends on the other sequences and on earlier and later steps. The layer therefore cannot keep `Law::Batch`,
+//! A step depends on the other sequences and on earlier and later steps. The layer therefore breaks `Law::Batch`,
 //! `Law::Reset` and `Law::Windows`.
 
 use super::common::{check_backward, check_input, check_parameter, real, sum, valid};
 use longhand::nalgebra::DVector;
 use longhand::{Features, Layer, Layout, Pass, Scalar, Sequences};
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
     /// The means divide by the number of all steps, padding included, in both passes.
     PaddingCounts,
     /// The two means of the backward pass are over the steps of one sequence.
     MeansOfTheSequence,
-    /// The mean and the deviation are taken for constants, as in inference with running averages.
+    /// The mean and the deviation are treated as constants, as in inference with running averages.
     StatisticsConstant,
     /// The formula for `d_x` is also used at invalid steps, with `d_y` and `u` zero.
     PaddingHasAGradient,
@@ -55,7 +55,7 @@ impl<T: Scalar> BatchNorm<T> {
         BatchNorm { gain: DVector::zeros(features), bias: DVector::zeros(features), mistake }
     }
 
-    /// How many steps the means are over.
+    /// The number of steps in the means.
     fn count(&self, layout: &Layout) -> T {
         let count = if self.mistake == Mistake::PaddingCounts { layout.columns() } else { valid(layout).count() };
         real(count.max(1) as f64)

@@ -2,41 +2,43 @@
 //!
 //! # Equations
 //! ```text
-//! y[t] = (forth(x)[t], back(x reversed)[steps - 1 - t])        one below the other
+//! y[t] = (forth(x)[t], back(x reversed)[steps - 1 - t])        stacked
 //! ```
 //!
-//! The marks are reversed with the steps. An invalid step holds the state of the inner layer, so `back` runs over the
-//! valid steps of each sequence in reverse, wherever the padding is. A reset before step `t` cuts between `t - 1` and `t`:
-//! in reversed time it is a reset before the step that `t - 1` becomes. A reset before the first step cuts nothing there.
+//! The marks are reversed with the steps. An invalid step keeps the state of the inner layer, so `back` runs over the
+//! valid steps of each sequence in reverse, with the padding at any position. A reset before step `t` cuts between `t -
+//! 1` and `t`. In reversed time it is a reset before the step that corresponds to `t - 1`. A reset before the first
+//! step has no effect in reversed time.
 //!
-//! The carry is that of `forth`. `back` starts from zero: its first step is the last of the window, and what comes after
-//! that is not known.
+//! The carry is that of `forth`. `back` starts from zero, because its first step is the last step of the window and
+//! later steps are not known.
 //!
 //! # Derivation of the backward pass
-//! `d_output` is split, and the part for `back` reversed. Each copy has its backward pass, and `d_x` is the sum of the
-//! first one's and the second one's reversed. The gradient of `back`'s carry starts from zero and is dropped.
+//! `d_output` is split, and the part for `back` is reversed. Both copies run their backward passes, and `d_x` is the
+//! `d_x` of `forth` plus the reversed `d_x` of `back`. The gradient of `back`'s carry starts from zero and is
+//! discarded.
 //!
 //! # Laws
-//! A step depends on later steps of its window, so windows are not the whole sequence: the layer cannot keep
-//! `Law::Windows`. Resets cut in both directions: it keeps `Law::Reset`.
+//! A step depends on later steps of its window, so the layer breaks `Law::Windows`. Resets cut in both directions, so
+//! the layer satisfies `Law::Reset`.
 
 use super::common::{check_input, check_output};
 use longhand::{Features, Layer, Layout, Pass, Scalar, Sequences, Tensors};
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// A reset before step `t` is one before the step that `t` becomes, one step late in reversed time.
+    /// In reversed time, a reset before step `t` is before the step that corresponds to `t`, which is one step late.
     ResetLate,
-    /// The carry of `back` is kept with the cache and not set to zero again.
+    /// The carry of `back` is stored in the cache and not reset to zero.
     CarryOfTheLastCall,
     /// `d_x` of `back` is added without reversing it.
     InputGradientNotReversed,
     /// The marks are not reversed.
     MarksNotReversed,
-    /// The reversed marks are made again only if the number of steps or sequences changes.
+    /// The reversed marks are recomputed only if the number of steps or sequences changes.
     MarksOfAnEarlierCall,
 }
 
@@ -75,7 +77,7 @@ pub struct Cache<T: Scalar, L: Layer<T>> {
     output: Sequences<T>,
     forth: L::Cache,
     back: L::Cache,
-    /// The carry of `back`, or its gradient, and for how many sequences it is.
+    /// The carry of `back`, or its gradient, and its number of sequences.
     carry: Option<(usize, L::Carry)>,
     /// The input in reversed time.
     x: Sequences<T>,
@@ -83,7 +85,7 @@ pub struct Cache<T: Scalar, L: Layer<T>> {
     d_forth: Sequences<T>,
     d_back: Sequences<T>,
     d_x: Sequences<T>,
-    /// The reversed layout of an input with the layout `of`: made again only if that changes.
+    /// The reversed layout of an input with the layout `of`. It is recomputed only if `of` changes.
     layout: Layout,
     of: Layout,
 }
@@ -98,7 +100,7 @@ impl<T: Scalar, L: Layer<T>> Default for Cache<T, L> {
     }
 }
 
-/// Writes the rows of `from` that start at `first` to `to`, whose steps are in reversed order if `reverse`.
+/// Copies the rows of `from` starting at `first` to `to`. Reverses the steps if `reverse`.
 fn copy_rows<T: Scalar>(from: &Sequences<T>, first: usize, to: &mut Sequences<T>, reverse: bool) {
     let rows = first..first + to.features();
     for t in 0..from.steps() {
@@ -148,7 +150,7 @@ impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<
         if cache.carry.as_ref().is_none_or(|&(batch, _)| batch != x.batch()) {
             cache.carry = Some((x.batch(), self.back.carry(x.batch())));
         }
-        let (_, back_carry) = cache.carry.as_mut().expect("set above");
+        let (_, back_carry) = cache.carry.as_mut().expect("the carry is set above");
         if self.mistake != Mistake::CarryOfTheLastCall {
             back_carry.set_zero();
         }
@@ -188,7 +190,7 @@ impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<
         copy_rows(d_output, 0, &mut cache.d_forth, false);
         cache.d_back.reshape(features, &cache.layout);
         copy_rows(d_output, features, &mut cache.d_back, true);
-        let (_, d_back_carry) = cache.carry.as_mut().expect("a forward pass");
+        let (_, d_back_carry) = cache.carry.as_mut().expect("call `forward` before `backward`");
         d_back_carry.set_zero();
         let (d_forth, d_back) = (&cache.d_forth, &cache.d_back);
         let d_reversed = d_x.is_some().then_some(&mut cache.d_x);

@@ -1,19 +1,20 @@
-//! Causal dilated convolution over time, with the inputs that it still needs in the carry.
+//! Causal dilated convolution over time. The carry has the earlier inputs that later steps need.
 //!
 //! # Equations
-//! With `k` taps, dilation `d`, and `x~[n]` the `n`-th *valid* input since the last reset (zero before it, or the carry),
+//! With `k` taps, dilation `d`, and `x~[n]` the `n`-th *valid* input since the last reset (zero before it, or from the
+//! carry),
 //!
 //! ```text
 //! y[n] = bias + sum over j < k of W_j x~[n - j d]
 //! ```
 //!
-//! The carry is the last `(k - 1) d` valid inputs, the newest last. After each valid step it moves up by one input. An
-//! invalid step holds it: the step after a gap sees the inputs before the gap as if there were none. A reset sets all of
-//! it to zero.
+//! The carry is the last `(k - 1) d` valid inputs, the newest last. Each valid step shifts the carry by one input. An
+//! invalid step does not change the carry, so the step after a gap reads the inputs before the gap. A reset sets the
+//! carry to zero.
 //!
 //! # Derivation of the backward pass
-//! Let `r[0 .. m]` be the carry before a step, oldest first, and `r'` the one after it: `r'[i] = r[i + 1]`, and
-//! `r'[m - 1] = x`. Each input is used by the taps and by the carry that goes on:
+//! Let `r[0 .. m]` be the carry before a step, oldest input first, and `r'` the carry after it: `r'[i] = r[i + 1]`, and
+//! `r'[m - 1] = x`. Each input is used by the taps and by the next carry:
 //!
 //! ```text
 //! d_bias += d_y        d_W_j += d_y source_j'        source_0 = x,  source_j = r[m - j d]
@@ -21,22 +22,22 @@
 //! d_r[i]  = d_r'[i - 1] (nothing for i = 0)  +  W_j' d_y where i = m - j d
 //! ```
 //!
-//! A reset cuts: `d_r = 0`. An invalid step passes `d_r` unchanged.
+//! At a reset, `d_r = 0`. An invalid step passes `d_r` on unchanged.
 
 use super::common::{check_backward, check_carry, check_input, check_parameter, dot};
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{Features, Layer, Pass, Scalar, Sequences};
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// An invalid step moves a zero into the carry, in both passes.
+    /// An invalid step shifts a zero into the carry, in both passes.
     InvalidStepMoves,
-    /// The gradient of the weights takes the inputs one step apart.
+    /// The gradient of the weights uses inputs that are one step apart, which ignores the dilation.
     DilationForgotten,
-    /// The gradient of the carry is that of the taps only: inputs that later windows use get nothing.
+    /// The gradient of the carry is that of the taps only. Inputs used by later windows get no gradient.
     OnlyTheTaps,
     /// A reset clears the newest input only, in both passes.
     ResetOfTheNewest,
@@ -44,7 +45,7 @@ pub enum Mistake {
 
 #[derive(Debug, Clone)]
 pub struct CausalConvolution<T> {
-    /// `outputs x (taps inputs)`: the taps side by side.
+    /// `outputs x (taps inputs)`, one block of columns per tap.
     weight: DMatrix<T>,
     bias: DVector<T>,
     taps: usize,
@@ -69,13 +70,13 @@ impl<T: Scalar> CausalConvolution<T> {
         (self.taps - 1) * self.dilation * self.inputs()
     }
 
-    /// Where the input of a tap other than the first is in the carry.
+    /// The rows of the carry with the input of a tap other than the first.
     fn place(&self, tap: usize, dilation: usize) -> std::ops::Range<usize> {
         let first = self.rows() - tap * dilation * self.inputs();
         first..first + self.inputs()
     }
 
-    /// What a reset sets to zero.
+    /// The rows of the carry that a reset sets to zero.
     fn forgotten(&self) -> std::ops::Range<usize> {
         let first =
             if self.mistake == Mistake::ResetOfTheNewest { self.rows().saturating_sub(self.inputs()) } else { 0 };

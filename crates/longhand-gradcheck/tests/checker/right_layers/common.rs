@@ -1,10 +1,9 @@
-//! What several of these layers share: constants, valid steps, and the checks of shapes that the contract of a layer asks
-//! for.
+//! Helpers of several layers: constants, valid steps, and the checks of shapes that `Layer` documents.
 
 use longhand::nalgebra::DMatrix;
 use longhand::{Features, Layer, Layout, Path, Scalar, Sequences};
 
-/// A constant in any scalar type.
+/// Converts a constant to any scalar type.
 pub fn real<T: Scalar>(x: f64) -> T {
     longhand::nalgebra::convert(x)
 }
@@ -26,18 +25,18 @@ pub fn row_times<T: Scalar>(matrix: &DMatrix<T>, i: usize, v: &[T]) -> T {
     sum(v.iter().enumerate().map(|(j, &v)| matrix[(i, j)] * v))
 }
 
-/// All steps as (step, sequence), in order of time.
+/// All pairs (step, sequence), in the order of time.
 pub fn steps(layout: &Layout) -> impl Iterator<Item = (usize, usize)> + Clone + use<> {
     let batch = layout.batch();
     (0..layout.steps()).flat_map(move |t| (0..batch).map(move |b| (t, b)))
 }
 
-/// The valid steps as (step, sequence), in order of time.
+/// All valid pairs (step, sequence), in the order of time.
 pub fn valid(layout: &Layout) -> impl Iterator<Item = (usize, usize)> + Clone + '_ {
     steps(layout).filter(move |&(t, b)| layout.is_valid(t, b))
 }
 
-/// The layout of one output step per sequence. It is invalid where the sequence has no valid step.
+/// A layout of one output step per sequence. The step is invalid if the sequence has no valid step.
 pub fn one_step(layout: &Layout) -> Layout {
     let valid = (0..layout.batch()).map(|b| layout.last_valid_step(b).is_some()).collect();
     Layout::new(1, layout.batch()).with_valid(valid).expect("one mark per sequence")
@@ -51,21 +50,20 @@ pub fn check_input<T: Scalar, L: Layer<T>>(layer: &L, x: &Sequences<T>) {
     }
 }
 
-/// Checks a parameter against the shape that the other parameters ask for.
+/// Checks a parameter against the shape that follows from the other parameters.
 #[track_caller]
 pub fn check_parameter<T: Scalar, L: Layer<T>>(layer: &L, name: &str, given: (usize, usize), expected: (usize, usize)) {
-    assert_eq!(given, expected, "`{name}` must be {expected:?} (layer `{}`), but it is {given:?}", layer.name());
+    assert_eq!(given, expected, "`{name}` must be {expected:?} (layer `{}`), got {given:?}", layer.name());
 }
 
 /// Checks a carry, or the gradient of a carry.
 #[track_caller]
 pub fn check_carry<T: Scalar, L: Layer<T>>(layer: &L, carry: &DMatrix<T>, rows: usize, batch: usize) {
     let (given, expected) = (carry.shape(), (rows, batch));
-    assert_eq!(given, expected, "the carry must be {expected:?} (layer `{}`), but it is {given:?}", layer.name());
+    assert_eq!(given, expected, "the carry must be {expected:?} (layer `{}`), got {given:?}", layer.name());
 }
 
-/// Checks the gradient of the output, and the gradients of the parameters that a backward pass is given; see
-/// [`check_output`].
+/// Checks the gradient of the output (see [`check_output`]) and the gradients of the parameters.
 #[track_caller]
 pub fn check_backward<T: Scalar, L: Layer<T>>(
     layer: &L,
@@ -75,12 +73,12 @@ pub fn check_backward<T: Scalar, L: Layer<T>>(
     gradients: &mut L,
 ) {
     check_output(layer, expected, output, Some(d_output));
-    // Panics if a gradient has another shape than its parameter.
+    // This panics if a gradient has another shape than its parameter.
     gradients.visit_pair(&Path::ROOT, layer, &mut |_, _, _| {});
 }
 
-/// Checks the gradient of the output. `output` is the output in the cache; `features` and `layout` are those that the output
-/// for this input has.
+/// Checks the gradient of the output. `output` is the output in the cache. `features` and `layout` are the expected
+/// features and layout of the output.
 #[track_caller]
 pub fn check_output<T: Scalar, L: Layer<T>>(
     layer: &L,
@@ -98,7 +96,7 @@ pub fn check_output<T: Scalar, L: Layer<T>>(
     assert_eq!(
         given,
         expected,
-        "`d_output` must have the output's (features, steps, sequences) (layer `{}`)",
+        "`d_output` must have the features, steps and sequences of the output (layer `{}`)",
         layer.name()
     );
 }

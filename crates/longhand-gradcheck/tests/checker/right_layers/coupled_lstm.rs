@@ -8,13 +8,13 @@
 //! ```
 //!
 //! # Derivation of the backward pass
-//! With `d_h'` and `d_c'` the gradients of what the step gives (`d_h'` with the output's), `q = tanh(c')`, and the
-//! gradients of the gates taken before sigmoid and tanh,
+//! With `d_h'` and `d_c'` the gradients of the state after the step (`d_h'` includes that of the output), `q =
+//! tanh(c')`, and gradients of the gates before sigmoid and tanh,
 //!
 //! ```text
 //! d_o = d_h' q o (1 - o)
 //! d_c' += d_h' o (1 - q^2)
-//! d_i = d_c' (g - c) i (1 - i)        c is forgotten as g is let in
+//! d_i = d_c' (g - c) i (1 - i)        f = 1 - i
 //! d_g = d_c' i (1 - g^2)
 //! d_c = d_c' (1 - i)
 //! d_h = U' (d_i, d_o, d_g)        d_x = W' (d_i, d_o, d_g)        and the sums for W, U and b
@@ -24,24 +24,24 @@ use super::common::{check_backward, check_carry, check_input, check_parameter, d
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{Features, Layer, Pass, Scalar, Sequences};
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// `d_i` is `d_c' g i (1 - i)`: that the gate also forgets is left out.
+    /// `d_i` is `d_c' g i (1 - i)`, which omits that the gate also forgets.
     CouplingForgotten,
     /// A reset clears `h` but not `c`, in both passes.
     CellNotReset,
-    /// The gradient of `c` that comes in from the next window is left out.
+    /// The gradient of `c` from the next window is omitted.
     CellGradientIgnored,
-    /// A padded step clears the gradient of the cell: the last window of a short sequence gets none.
+    /// A padded step clears the gradient of the cell, so the last window of a short sequence gets none.
     PaddingStopsTheCell,
 }
 
 #[derive(Debug, Clone)]
 pub struct CoupledLstm<T> {
-    /// The rows of the gates `i`, `o` and `g`, one block below the other.
+    /// The rows of the gates `i`, `o` and `g`, in three blocks.
     weight: DMatrix<T>,
     recurrent: DMatrix<T>,
     bias: DVector<T>,
@@ -50,7 +50,7 @@ pub struct CoupledLstm<T> {
 
 longhand::tensors!(CoupledLstm { weight, recurrent, bias } keep { mistake });
 
-/// The carry, `units x batch` each.
+/// The carry: two tensors of `units x batch`.
 #[derive(Debug, Clone)]
 pub struct State<T> {
     h: DMatrix<T>,

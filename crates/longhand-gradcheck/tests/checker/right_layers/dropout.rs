@@ -1,7 +1,7 @@
 //! Dropout, plain and inverted.
 //!
 //! # Equations
-//! With `p` the probability that an element is kept, and `m` 1 with probability `p` and else 0, drawn for each element,
+//! An element is kept with probability `p`. `m` is drawn for each element: 1 with probability `p`, otherwise 0.
 //!
 //! | | plain | inverted |
 //! |---|---|---|
@@ -9,27 +9,27 @@
 //! | inference | `y = p x` | `y = x` |
 //!
 //! # Derivation of the backward pass
-//! `y = f x` element by element, with a factor `f` that does not depend on `x`: `d_x = f d_y`. The factors are drawn
-//! forward and kept in the cache, in inference too, so that those of an earlier training pass are not left there.
+//! `y = f x` element-wise, with a factor `f` that does not depend on `x`, so `d_x = f d_y`. The forward pass stores the
+//! factors in the cache, in inference too, so that factors of an earlier training pass do not remain.
 
 use super::common::{check_backward, real};
 use longhand::{Features, Layer, Pass, Scalar, Sequences};
 use rand::RngExt;
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
     /// `d_x = m d_y`, without `1 / p`.
     ScaleForgotten,
-    /// Inference is `y = p x` forward and `d_x = d_y` backward.
+    /// In inference, `y = p x` but `d_x = d_y`.
     InferenceScaleForgotten,
-    /// The cache has room for the factors of one step, so every step gets those of the last.
+    /// The cache stores the factors of one step only, so every step uses those of the last step.
     FactorsOfTheLastStep,
-    /// Inference leaves factors of the same shape as they are.
+    /// Inference does not overwrite stored factors of the same shape.
     StaleFactors,
-    /// What was dropped is read off the output: where it is zero. An input of zero that was kept looks the same.
+    /// The backward pass treats zeros of the output as dropped elements. A kept input of zero looks the same.
     DroppedWhereZero,
 }
 

@@ -1,16 +1,16 @@
-//! An embedding: a table with one column per token. The input is ids, which have no gradient.
+//! An embedding: a table with one column per token. The input is token ids, which have no gradient.
 //!
 //! # Equations
 //! ```text
 //! y[t] = weight[:, id[t]]        0 where id[t] is the padding id
 //! ```
 //!
-//! An id at an invalid step is not looked at, so it need not be in the table. The padding id is a token that gives zero
-//! and learns nothing. (PyTorch's `padding_idx` gives its column of the table, and then no gradient to that column. That
-//! is not the derivative of the forward pass, so no such layer can be proven.)
+//! An id at an invalid step is not read, so it need not be in the table. The output for the padding id is zero, and its
+//! column has no gradient. (PyTorch's `padding_idx` returns its column of the table, but gives the column no gradient.
+//! That is not the derivative of the forward pass, so the checker rejects such a layer.)
 //!
 //! # Derivation of the backward pass
-//! The output is a copy of a column, so `d_weight[:, id[t]] += d_y[t]`. A token that occurs twice adds twice.
+//! The output is a copy of a column, so `d_weight[:, id[t]] += d_y[t]`. A token that occurs twice contributes twice.
 
 use super::assert_rejected;
 use super::common::{check_backward, real, steps};
@@ -20,28 +20,28 @@ use longhand_gradcheck::{Agreement, Case, Checker, Failure, Setting, laws};
 use proptest::prelude::*;
 use rand::RngExt;
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
     /// A token's gradient is that of its last occurrence.
     LastOccurrence,
-    /// Invalid steps give a gradient to their tokens.
+    /// Tokens at invalid steps get a gradient.
     InvalidStepsCount,
-    /// The padding id gives its column of the table, and the gradient of that column is zero.
+    /// The output for the padding id is its column of the table, but the gradient of the column is zero.
     PaddingGivesItsColumn,
-    /// The output is scaled by the root of its features, as in transformers, and the gradient is not.
+    /// The output is scaled by the square root of its number of features, as in transformers, but the gradient is not.
     ScaledForwardOnly,
-    /// There is no mask: the ids of invalid steps are tokens, in both passes.
+    /// There is no mask. The ids of invalid steps are treated as tokens, in both passes.
     NoMask,
     /// Every sequence reads the ids of the next sequence of the batch, in both passes.
     IdsOfTheNextSequence,
-    /// The output is not written at invalid steps: values of an earlier call are left there.
+    /// The output is not written at invalid steps, so values of an earlier call remain.
     PaddingNotWritten,
 }
 
-/// Ids of tokens, one per step of each sequence, step by step.
+/// Token ids, one per step of each sequence, in the order of the layout's columns.
 #[derive(Debug, Clone)]
 pub struct Tokens {
     pub ids: Vec<usize>,
@@ -68,7 +68,7 @@ impl<T: Scalar> Embedding<T> {
         }
     }
 
-    /// The steps whose ids are read: the valid ones, or all.
+    /// The steps whose ids are read: the valid steps, or all steps.
     fn read(layout: &Layout, all: bool) -> impl Iterator<Item = (usize, usize)> {
         steps(layout).filter(move |&(t, b)| all || layout.is_valid(t, b))
     }
@@ -81,7 +81,7 @@ impl<T: Scalar> Embedding<T> {
     #[track_caller]
     fn check(&self, tokens: &Tokens) {
         let (given, expected) = (tokens.ids.len(), tokens.layout.columns());
-        assert_eq!(given, expected, "expected one id per step (layer `{}`)", self.name());
+        assert_eq!(given, expected, "the number of ids must be that of the layout's columns (layer `{}`)", self.name());
     }
 }
 
@@ -160,8 +160,8 @@ impl<T: Scalar> Layer<T> for Embedding<T> {
     }
 }
 
-/// Tokens for a case, some of them repeated, some the padding id. For the correct layer, the ids at invalid steps are not
-/// in the table. The weights are drawn, because [`Setting::new`] takes the layer as it is.
+/// A setting for a case. Some tokens are repeated, and some are the padding id. For the correct layer, the ids at
+/// invalid steps are not in the table. The weights are drawn here, because [`Setting::new`] does not draw parameters.
 fn tokens_of(case: &Case, mistake: Mistake) -> Setting<Embedding<f64>> {
     let mut generator = case.generator();
     let (tokens, layout) = (case.inputs + 1, case.layout.clone());
@@ -175,7 +175,7 @@ fn tokens_of(case: &Case, mistake: Mistake) -> Setting<Embedding<f64>> {
 }
 
 proptest! {
-    /// As many cases as `PROPTEST_CASES` says.
+    /// `PROPTEST_CASES` sets the number of cases.
     #[test]
     fn embeddings_are_accepted(case in Case::strategy()) {
         Checker::new().any_layer(&tokens_of(&case, Mistake::None))?;
@@ -183,20 +183,20 @@ proptest! {
 }
 
 #[test]
-fn embeddings_are_accepted_at_the_edges() {
+fn embeddings_are_accepted_in_the_edge_cases() {
     for (edge, case) in Case::edges(1) {
         let setting = tokens_of(&case, Mistake::None);
         Checker::new().any_layer(&setting).unwrap_or_else(|failure| panic!("{edge}: {failure}"));
     }
 }
 
-/// In the layout of the case, and with 20 tokens in each of two sequences, so that some occur twice.
+/// Checks the layout of the case, and two sequences of 20 tokens, so that some tokens occur twice.
 fn check_embedding(mistake: Mistake, case: &Case) -> Result<Agreement, Failure> {
     let setting = tokens_of(case, mistake);
     let long = Case::new(20, 2, case.inputs, 1, case.outputs, case.seed);
     let agreement = Checker::new().any_layer_with(&setting, &tokens_of(&long, mistake))?;
     let unmarked = case.clone().with_layout(Layout::new(case.steps(), case.batch()));
-    // Several, because a token that is drawn may be the padding id, whose column is zero.
+    // Try several seeds, because a drawn token may be the padding id, whose output is zero.
     for seed in 1..4 {
         laws::cache_after(&setting, &tokens_of(&unmarked.clone().with_seed(case.seed.wrapping_add(seed)), mistake))?;
     }
@@ -225,19 +225,19 @@ fn wrong_embeddings_are_rejected() {
     assert_rejected(M::None, &mistakes, check_embedding);
 }
 
-/// Padding is zero in the output of every layer, also of one whose input is not a sequence of reals.
+/// The output at padding must be zero in every layer, also if the input is not `Sequences`.
 #[test]
 fn embeddings_without_a_mask_are_rejected() {
     assert_rejected(Mistake::None, &[Mistake::NoMask], check_embedding);
 }
 
-/// A cache that was used for other marks.
+/// Found with a cache that was used with other marks.
 #[test]
 fn embeddings_that_do_not_write_padding_are_rejected() {
     assert_rejected(Mistake::None, &[Mistake::PaddingNotWritten], check_embedding);
 }
 
-/// The gradient is right, so only the law of batches sees it.
+/// The gradient is right, so only the law of batches finds the mistake.
 #[test]
 fn embeddings_that_mix_up_sequences_are_rejected() {
     let several = |mistake, case: &Case| {

@@ -1,4 +1,4 @@
-//! Layer normalisation: each step of each sequence, over its features.
+//! Layer normalisation: each step of each sequence is normalised over its features.
 //!
 //! # Equations
 //! With `n` features,
@@ -8,7 +8,8 @@
 //! ```
 //!
 //! # Derivation of the backward pass
-//! `s` and `m` depend on every feature. The derivative of `u[i]` by `x[j]` is `(1[i = j] - 1/n - u[i] u[j] / n) / s`, so
+//! `s` and `m` depend on every feature. The derivative of `u[i]` with respect to `x[j]` is `(1[i = j] - 1/n - u[i] u[j]
+//! / n) / s`, so
 //!
 //! ```text
 //! d_u     = gain * d_y
@@ -16,7 +17,7 @@
 //! d_gain += d_y * u        d_bias += d_y
 //! ```
 //!
-//! The last term has the factor `2 s ds/dv`, which is one if epsilon is added to the variance `v`.
+//! The last term has an additional factor `2 s ds/dv`, which is one if epsilon is added to the variance `v`.
 //!
 //! Over two features `u` is close to `(1, -1)` and the three terms of `d_x` nearly cancel.
 
@@ -24,24 +25,25 @@ use super::common::{check_backward, check_input, check_parameter, dot, real, sum
 use longhand::nalgebra::DVector;
 use longhand::{Features, Layer, Layout, Pass, Scalar, Sequences};
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
     /// `d_u` is `d_y`, without the gain.
     GainForgotten,
     /// The backward pass divides by the deviation without epsilon.
     EpsilonForgotten,
-    /// `d_x` without the mean of `d_u`: the derivative of the mean is forgotten.
+    /// `d_x` lacks the mean of `d_u`, which is the derivative of the mean.
     MeanForgotten,
-    /// `d_x` without the term in `u`: the derivative of the deviation is forgotten.
+    /// `d_x` lacks the term in `u`, which is the derivative of the deviation.
     DeviationForgotten,
     /// The mean of `d_u` is off by a billionth.
     Billionth,
-    /// The cache has room for the deviation of one step, so every step gets the last one's.
+    /// The cache stores the deviation of one step only, so every step uses that of the last step.
     LastDeviation,
-    /// The output has the right values but not the marks of the input: to the next layer, padding is a valid zero.
+    /// The output has the right values, but not the marks of the input. The next layer treats padding as a valid step
+    /// of zeros.
     MarksLost,
 }
 
@@ -66,7 +68,7 @@ impl Epsilon {
         }
     }
 
-    /// `s` times its derivative by the variance, times 2: one if epsilon is inside, for then `s^2 = v + epsilon`.
+    /// `2 s ds/dv`. It is one if epsilon is added to the variance, because then `s^2 = v + epsilon`.
     fn slope<T: Scalar>(self, divisor: T) -> T {
         match self {
             Epsilon::Inside(_) => T::one(),
@@ -99,7 +101,7 @@ impl<T: Scalar> LayerNorm<T> {
     }
 }
 
-/// `S` is [`Sequences`]: with a parameter for it, `Default` can be derived.
+/// `S` is [`Sequences`]. As a type parameter it lets `Default` be derived.
 #[derive(Default)]
 pub struct Cache<S> {
     output: S,

@@ -1,37 +1,37 @@
-//! Strided max pooling over time: fewer steps come out than go in.
+//! Strided max pooling over time. The output has fewer steps than the input.
 //!
 //! # Equations
-//! Output step `j` looks at the input steps `j stride .. j stride + window`, as far as there are any:
+//! Output step `j` reads the input steps `j stride .. j stride + window` that exist:
 //!
 //! ```text
 //! y[j] = max of x[t] over the valid steps t of window j        element-wise
 //! ```
 //!
-//! `steps` input steps give `steps / stride` output steps, rounded up. An output step is valid if its window has a valid
-//! step. Of equal values the earliest counts. Resets do not matter: the layer has no carry.
+//! `steps` input steps give `steps / stride` output steps, rounded up. An output step is valid if its window has a
+//! valid step. Among equal values the earliest counts. Resets do not affect the values, because the layer has no carry.
 //!
 //! # Derivation of the backward pass
-//! The output is a copy of one element of the input. That element gets the gradient, and the others nothing. Windows
-//! overlap if `window > stride`, so an element can be the maximum of several windows: `d_x` is a sum.
+//! The output is a copy of one element of the input. That element gets the gradient. Windows overlap if `window >
+//! stride`, so an element can be the maximum of several windows, and `d_x` is a sum.
 //!
 //! # Laws
-//! The windows are counted from the first step of the batch. A batch that is cut between two steps has other windows, so
-//! the layer cannot keep `Law::Reset` and `Law::Windows`.
+//! The windows are counted from the first step of the batch. A batch that is cut between two steps has other windows,
+//! so the layer breaks `Law::Reset` and `Law::Windows`.
 
 use super::common::{check_backward, check_input, valid};
 use longhand::{Features, Layer, Layout, Pass, Scalar, Sequences};
 use std::ops::Range;
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// Of several windows with the same maximum, only the last gives a gradient.
+    /// If several windows have the same element as maximum, only the last adds its gradient.
     OverlapOverwritten,
-    /// The backward pass takes windows to start `window` steps apart.
+    /// The backward pass assumes that windows start `window` steps apart.
     WindowForStride,
-    /// Every feature gets the first feature's step.
+    /// Every feature uses the step of the first feature.
     StepOfTheFirstFeature,
     /// An invalid step counts as zero in the maximum, in both passes.
     PaddingIsZero,
@@ -52,8 +52,8 @@ impl MaxPool {
         j * self.stride..steps.min(j * self.stride + self.window)
     }
 
-    /// Gives the output its shape and its marks: a window is valid if one of its steps is, and starts anew if a step that is
-    /// not in the window before does.
+    /// Sets the shape and the marks of the output. A window is valid if one of its steps is valid. It has a reset if
+    /// one of its steps that is not in the window before has a reset.
     fn reshape<T: Scalar>(&self, output: &mut Sequences<T>, x: &Sequences<T>) {
         let layout = x.layout();
         let valid = |j, b| self.steps(j, layout.steps()).any(|t| layout.is_valid(t, b));
@@ -66,7 +66,7 @@ impl MaxPool {
 #[derive(Default)]
 pub struct Cache<S> {
     output: S,
-    /// The step, counted from the start of the window, from which each element of the output is.
+    /// The step of the maximum for each element of the output, counted from the start of the window.
     offsets: Vec<usize>,
     /// The layout of the input.
     of: Layout,

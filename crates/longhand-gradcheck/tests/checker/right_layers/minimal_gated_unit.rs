@@ -1,4 +1,4 @@
-//! The minimal gated unit (Zhou, Wu, Zhang and Zhou, 2016): one gate both forgets and updates.
+//! The minimal gated unit (Zhou, Wu, Zhang and Zhou, 2016): a single gate both forgets and updates.
 //!
 //! # Equations
 //! ```text
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! # Derivation of the backward pass
-//! With `d_h'` the output's gradient plus the one from the next step, and `s = f h`,
+//! With `d_h'` the gradient of the output plus that from the next step, and `s = f h`,
 //!
 //! ```text
 //! d_c = d_h' f (1 - c^2)            before tanh
@@ -23,14 +23,14 @@ use super::common::{check_backward, check_carry, check_input, check_parameter, r
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{Features, Layer, Pass, Scalar, Sequences};
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
     /// `d_f` lacks `d_s h`, the path through the candidate.
     GateOfTheCandidateForgotten,
-    /// `d_U_c` takes `h` in place of `f h`.
+    /// `d_U_c` uses `h` in place of `f h`.
     StateNotGated,
     /// `d_h` has `d_s` in place of `d_s f`.
     PathNotGated,
@@ -88,7 +88,7 @@ pub struct Cache<S, V> {
     previous: S,
     gate: S,
     candidate: S,
-    /// Of one step: `f h`, and the gradients.
+    /// Buffers of one step: `f h`, and the gradients.
     gated: V,
     d_f: V,
     d_c: V,

@@ -1,6 +1,6 @@
-//! Correct layers of kinds that are not in longhand, each as a user would write it, and wrong variants of each. The
-//! checker must accept every correct layer, at 5,000 cases too (`PROPTEST_CASES=5000`), and reject every wrong variant on
-//! each of twenty seeds.
+//! Correct layers of kinds that are not all in longhand, written as a user would write them, and wrong variants of
+//! each. The checker must accept every correct layer, also with 5,000 cases (`PROPTEST_CASES=5000`), and reject every
+//! wrong variant on each of twenty seeds.
 
 #![allow(clippy::needless_range_loop, reason = "indices as in the equations")]
 
@@ -40,28 +40,28 @@ use variational_dropout::VariationalDropout;
 /// Each mistake must be rejected on this many seeds.
 const SEEDS: u64 = 20;
 
-/// The layer without a mistake must be accepted on this many seeds; `prove` has accepted it in many cases already.
+/// The layer without a mistake must be accepted on this many seeds. Few are enough, because other tests call `prove`.
 const SEEDS_OF_THE_RIGHT_LAYER: u64 = 4;
 
-/// Panics unless the checker rejects each mistake on each seed, and accepts the layer without a mistake (`none`): then it is
-/// the mistake that is rejected.
+/// Panics unless the checker rejects each mistake on each seed and accepts the layer without a mistake (`none`), which
+/// shows that the mistake is the cause.
 #[track_caller]
 fn assert_rejected<M: Copy + Debug>(none: M, mistakes: &[M], check: impl Fn(M, &Case) -> Result<Agreement, Failure>) {
     for seed in 0..SEEDS_OF_THE_RIGHT_LAYER {
         if let Err(failure) = check(none, &Case::from_seed(seed)) {
-            panic!("the layer is rejected without a mistake (seed {seed}):\n{failure}");
+            panic!("the layer without a mistake is rejected (seed {seed}):\n{failure}");
         }
     }
     let mut survivors = Vec::new();
     for &mistake in mistakes {
-        let survives = |&seed: &u64| {
+        let is_accepted = |&seed: &u64| {
             let checked = check(mistake, &Case::from_seed(seed));
             if let (Err(failure), 0, Some(_)) = (&checked, seed, std::env::var_os("SHOW_REPORTS")) {
                 println!("== {mistake:?}\n{failure}\n");
             }
             checked.is_ok()
         };
-        let seeds: Vec<u64> = (0..SEEDS).filter(survives).collect();
+        let seeds: Vec<u64> = (0..SEEDS).filter(is_accepted).collect();
         if !seeds.is_empty() {
             survivors.push(format!("{mistake:?} is accepted for {} of {SEEDS} seeds: {seeds:?}", seeds.len()));
         }
@@ -71,7 +71,8 @@ fn assert_rejected<M: Copy + Debug>(none: M, mistakes: &[M], check: impl Fn(M, &
 
 const FUNCTIONS: [Function; 3] = [Function::Softplus, Function::Mish, Function::LogSigmoid];
 
-/// Far below zero the difference of two values is the rounding of numbers of the size of 1. A single element hides it least.
+/// Far below zero, a difference of two values is mostly the rounding of intermediate values of size 1. It shows most
+/// with a single element.
 #[test]
 fn activations_with_tails_are_accepted() {
     for function in FUNCTIONS {
@@ -104,12 +105,12 @@ fn layer_norm_over_two_features_is_accepted() {
     prove(|_| LayerNorm::zeros(2, layer_norm::Mistake::None));
 }
 
-/// With a small epsilon, and with one that is added to the deviation, `d_x` is larger than the numbers it is the difference of.
+/// `d_x` is a difference of terms that is scaled up by a small epsilon, or by one added to the deviation.
 #[test]
 fn layer_norms_with_small_epsilons_are_accepted() {
     use layer_norm::Epsilon as E;
     for epsilon in [E::Inside(1e-12), E::Inside(1e-8), E::Outside(1e-5), E::Outside(1e-8), E::AtLeast(1e-8)] {
-        // Over one feature the deviation is zero, where its square root has no derivative.
+        // At least two features: over one feature the variance is zero, where its square root has no derivative.
         Checker::new().cases(16).prove(|case| LayerNorm::with_epsilon(case.inputs.max(2), epsilon));
         Checker::new().cases(16).prove(|_| LayerNorm::with_epsilon(2, epsilon));
     }
@@ -129,7 +130,7 @@ fn wrong_layer_norms_are_rejected() {
     assert_rejected(M::None, &mistakes, |mistake, case| check(&LayerNorm::zeros(case.inputs, mistake), case));
 }
 
-/// A gradient that nearly cancels is mostly rounding, and a mistake in it must still be found.
+/// A gradient that nearly cancels is mostly rounding. A mistake in such a gradient must still be found.
 #[test]
 fn wrong_layer_norms_over_two_features_are_rejected() {
     use layer_norm::Mistake as M;
@@ -138,26 +139,26 @@ fn wrong_layer_norms_over_two_features_are_rejected() {
     });
 }
 
-/// The laws that a layer cannot keep if a step depends on the other sequences and on other steps.
-fn over_the_batch() -> Checker {
+/// Leaves out the laws that a layer breaks if a step depends on other sequences and other steps.
+fn normalising_over_the_batch() -> Checker {
     Checker::new().without(Law::Batch).without(Law::Reset).without(Law::Windows)
 }
 
 #[test]
 fn batch_norm_is_accepted() {
-    over_the_batch().prove(|case| BatchNorm::zeros(case.inputs, batch_norm::Mistake::None));
+    normalising_over_the_batch().prove(|case| BatchNorm::zeros(case.inputs, batch_norm::Mistake::None));
 }
 
 /// `d_x` nearly cancels.
 #[test]
 fn batch_norm_over_two_columns_is_accepted() {
     let two = [Case::new(2, 1, 3, 1, 1, 0).layout, Case::new(1, 2, 3, 1, 1, 0).layout];
-    over_the_batch().prove(|case| BatchNorm::zeros(case.inputs, batch_norm::Mistake::None));
+    normalising_over_the_batch().prove(|case| BatchNorm::zeros(case.inputs, batch_norm::Mistake::None));
     for seed in 0..SEEDS_OF_THE_RIGHT_LAYER {
         for layout in &two {
             let case = Case::from_seed(seed).with_layout(layout.clone());
             let layer = BatchNorm::zeros(case.inputs, batch_norm::Mistake::None);
-            over_the_batch().layer(&layer, &case).unwrap_or_else(|failure| panic!("{case}\n{failure}"));
+            normalising_over_the_batch().layer(&layer, &case).unwrap_or_else(|failure| panic!("{case}\n{failure}"));
         }
     }
 }
@@ -167,19 +168,20 @@ fn wrong_batch_norms_are_rejected() {
     use batch_norm::Mistake as M;
     let mistakes = [M::PaddingCounts, M::MeansOfTheSequence, M::StatisticsConstant, M::PaddingHasAGradient];
     assert_rejected(M::None, &mistakes, |mistake, case| {
-        over_the_batch().layer(&BatchNorm::zeros(case.inputs, mistake), case)
+        normalising_over_the_batch().layer(&BatchNorm::zeros(case.inputs, mistake), case)
     });
 }
 
-/// The windows of a pool are counted from the first step, so a batch that is cut in two has others.
-fn with_a_grid_of_steps() -> Checker {
+/// Leaves out the laws that a pool breaks: its windows are counted from the first step, so a batch that is cut in two
+/// has other windows.
+fn counting_windows_from_the_first_step() -> Checker {
     Checker::new().without(Law::Reset).without(Law::Windows)
 }
 
 #[test]
 fn strided_max_pooling_is_accepted() {
     for (window, stride) in [(3, 2), (2, 2), (2, 3), (1, 1)] {
-        with_a_grid_of_steps().prove(|_| MaxPool { window, stride, mistake: max_pool::Mistake::None });
+        counting_windows_from_the_first_step().prove(|_| MaxPool { window, stride, mistake: max_pool::Mistake::None });
     }
 }
 
@@ -188,7 +190,7 @@ fn wrong_max_pools_are_rejected() {
     use max_pool::Mistake as M;
     let mistakes = [M::OverlapOverwritten, M::WindowForStride, M::StepOfTheFirstFeature, M::PaddingIsZero];
     assert_rejected(M::None, &mistakes, |mistake, case| {
-        with_a_grid_of_steps().layer(&MaxPool { window: 3, stride: 2, mistake }, case)
+        counting_windows_from_the_first_step().layer(&MaxPool { window: 3, stride: 2, mistake }, case)
     });
 }
 
@@ -204,7 +206,7 @@ fn wrong_attention_poolings_are_rejected() {
     assert_rejected(M::None, &mistakes, |mistake, case| check(&AttentionPooling::zeros(case.inputs, mistake), case));
 }
 
-/// The values are right, but the next layer reads the marks too.
+/// The values of these outputs are right, but the next layer also reads the marks.
 #[test]
 fn outputs_with_wrong_marks_are_rejected() {
     assert_rejected(layer_norm::Mistake::None, &[layer_norm::Mistake::MarksLost], |mistake, case| {
@@ -243,7 +245,7 @@ fn dropouts_are_accepted() {
     prove(|case| {
         let dropout = Dropout { kept: 0.6, inverted: true, mistake: dropout::Mistake::None };
         let dropped = Elman::zeros(case.inputs, case.hidden).then(dropout).expect("any number of features");
-        dropped.then(Linear::zeros(case.hidden, case.outputs)).expect("the features agree")
+        dropped.then(Linear::zeros(case.hidden, case.outputs)).expect("the features match")
     });
 }
 
@@ -261,7 +263,7 @@ fn wrong_dropouts_are_rejected() {
     });
 }
 
-/// An inference pass after a training pass, with the same cache.
+/// Found by an inference pass after a training pass with the same cache.
 #[test]
 fn a_dropout_with_stale_factors_is_rejected() {
     assert_rejected(dropout::Mistake::None, &[dropout::Mistake::StaleFactors], |mistake, case| {
@@ -269,9 +271,9 @@ fn a_dropout_with_stale_factors_is_rejected() {
     });
 }
 
-/// Inputs that are exactly zero.
+/// Found with inputs that are exactly zero.
 #[test]
-fn a_dropout_that_takes_zeros_for_dropped_is_rejected() {
+fn a_dropout_that_treats_zeros_as_dropped_is_rejected() {
     assert_rejected(dropout::Mistake::None, &[dropout::Mistake::DroppedWhereZero], |mistake, case| {
         check(&Dropout { kept: 0.6, inverted: true, mistake }, case)
     });
@@ -310,7 +312,7 @@ fn residual_layers_are_accepted() {
     prove(|_| Residual::around::<f64>(Activation::Tanh, M::None));
     prove(|case| {
         let inner = Lstm::zeros(case.inputs, case.hidden).then(Linear::zeros(case.hidden, case.inputs));
-        let outer = Residual::around::<f64>(inner.expect("the features agree"), M::None);
+        let outer = Residual::around::<f64>(inner.expect("the features match"), M::None);
         Residual::around::<f64>(outer, M::None).then(LastStep).expect("any number of features")
     });
 }
@@ -324,21 +326,21 @@ fn wrong_residual_layers_are_rejected() {
     });
 }
 
-/// A layer that looks at later steps of its window.
-fn looking_ahead() -> Checker {
+/// Leaves out the law that a layer breaks if a step depends on later steps of its window.
+fn reading_later_steps() -> Checker {
     Checker::new().without(Law::Windows)
 }
 
 #[test]
 fn bidirectional_layers_are_accepted() {
     use bidirectional::Mistake as M;
-    looking_ahead().prove(|case| Bidirectional::of(Elman::zeros(case.inputs, case.hidden), M::None));
-    looking_ahead().prove(|case| {
+    reading_later_steps().prove(|case| Bidirectional::of(Elman::zeros(case.inputs, case.hidden), M::None));
+    reading_later_steps().prove(|case| {
         Bidirectional::of(CoupledLstm::zeros(case.inputs, case.hidden, coupled_lstm::Mistake::None), M::None)
     });
-    looking_ahead().cases(8).prove(|case| {
+    reading_later_steps().cases(8).prove(|case| {
         let inner = Bidirectional::of(Elman::zeros(case.inputs, case.hidden), M::None);
-        inner.then(Linear::zeros(2 * case.hidden, case.outputs)).expect("the features agree")
+        inner.then(Linear::zeros(2 * case.hidden, case.outputs)).expect("the features match")
     });
 }
 
@@ -353,7 +355,7 @@ fn wrong_bidirectional_layers_are_rejected() {
         M::MarksOfAnEarlierCall,
     ];
     assert_rejected(M::None, &mistakes, |mistake, case| {
-        looking_ahead().layer(&Bidirectional::of(Elman::zeros(case.inputs, case.hidden), mistake), case)
+        reading_later_steps().layer(&Bidirectional::of(Elman::zeros(case.inputs, case.hidden), mistake), case)
     });
 }
 

@@ -1,4 +1,4 @@
-//! A residual connection around any layer that gives as many features and steps as it takes.
+//! A residual connection around any layer whose output has the features and steps of its input.
 //!
 //! # Equations
 //! ```text
@@ -12,16 +12,16 @@
 use super::common::{check_input, check_output, valid};
 use longhand::{Features, Layer, Layout, ParameterGradients, Pass, Scalar, Sequences, Tensors};
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// `d_x` is the inner layer's only.
+    /// `d_x` is that of the inner layer only.
     SkipForgotten,
     /// `d_y` is added to `d_x` at invalid steps too.
     SkipInPadding,
-    /// `backward_replacing` calls the inner layer's `backward`, which adds.
+    /// When gradients are replaced, the inner layer adds to its gradients.
     ReplacingAdds,
     /// The inner layer starts each window from zero.
     CarryNotPassed,
@@ -35,13 +35,13 @@ pub struct Residual<L> {
 
 impl<L> Residual<L> {
     /// # Panics
-    /// If the layer gives another number of features than it takes.
+    /// If the layer's input and output have different numbers of features.
     pub fn around<T: Scalar>(inner: L, mistake: Mistake) -> Self
     where
         L: Layer<T>,
     {
         if let Features::Fixed { input, output } = inner.features() {
-            assert_eq!(input, output, "`{}` must give as many features as it takes", inner.name());
+            assert_eq!(input, output, "`{}` must have as many outputs as inputs", inner.name());
         }
         Residual { inner, mistake }
     }
@@ -100,7 +100,12 @@ impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<
             carry.set_zero();
         }
         let inner = self.inner.forward(x, carry, &mut cache.inner, pass);
-        assert_eq!(inner.steps(), x.steps(), "`{}` must give as many steps as it takes", self.inner.name());
+        assert_eq!(
+            inner.steps(),
+            x.steps(),
+            "the output of `{}` must have as many steps as its input",
+            self.inner.name()
+        );
         cache.output.reshape(x.features(), x.layout());
         for (t, b) in valid(x.layout()) {
             for (i, y) in cache.output.at_mut(t, b).iter_mut().enumerate() {

@@ -1,4 +1,4 @@
-//! An autoencoder with tied weights: one matrix codes and decodes.
+//! An autoencoder with tied weights: encoder and decoder share one matrix.
 //!
 //! # Equations
 //! ```text
@@ -6,29 +6,29 @@
 //! ```
 //!
 //! # Derivation of the backward pass
-//! `W` is used twice, so its gradient is the sum of both uses:
+//! `W` is used twice, so its gradient is the sum over both uses:
 //!
 //! ```text
 //! d_z  = W d_y              d_a  = d_z (1 - z^2)
 //! d_W += z d_y' + d_a x'    d_b += d_a        d_c += d_y        d_x = W' d_a
 //! ```
 //!
-//! In `backward_replacing` the first use replaces the gradient of `W` and the second adds to it.
+//! When gradients are replaced, the first use replaces the gradient of `W` and the second adds to it.
 
 use super::common::{check_backward, check_input, check_parameter, dot, row_times, valid};
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences, Tensors};
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// `d_W` is that of the first use: the decoder is taken to have the encoder's weights as constants.
+    /// `d_W` is that of the encoder only. The decoder treats the weights as constants.
     EncoderOnly,
-    /// The decoder's part of `d_W` is written row by row into the elements, which are column by column.
+    /// The decoder's part of `d_W` is added in row-major order, but the elements are column-major.
     RowMajor,
-    /// In `backward_replacing` the second use replaces the first.
+    /// When gradients are replaced, the second use overwrites the gradient of the first.
     ReplacedTwice,
 }
 
@@ -60,7 +60,7 @@ impl<T: Scalar> TiedWeights<T> {
         TiedWeights { weight: DMatrix::zeros(codes, features), bias_code, bias_output, mistake }
     }
 
-    /// Adds the gradients of the decoder, and works out `d_a`.
+    /// Adds the gradients of the decoder and computes `d_a`.
     fn decode_backward(&self, cache: &mut Cache<Sequences<T>>, d_output: &Sequences<T>, gradients: &mut Self) {
         let (codes, features) = self.weight.shape();
         let Cache { code, d_code, .. } = cache;
@@ -167,7 +167,7 @@ impl<T: Scalar> Layer<T> for TiedWeights<T> {
         d_x: Option<&mut Sequences<T>>,
     ) {
         let zeros = d_output.is_none().then(|| Tensors::<T>::zeros(&cache.output));
-        let d_output = d_output.or(zeros.as_ref()).expect("one of the two");
+        let d_output = d_output.or(zeros.as_ref()).expect("`zeros` replaces a missing `d_output`");
         let replaces = matches!(gradients, ParameterGradients::Replace(_));
         let mut unwanted = None;
         let gradients = match gradients {

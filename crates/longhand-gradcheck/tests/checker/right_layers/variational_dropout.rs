@@ -1,13 +1,13 @@
-//! Variational dropout (Gal and Ghahramani, 2016): one mask per sequence, the same at all of its steps.
+//! Variational dropout (Gal and Ghahramani, 2016): one mask per sequence, which is the same at all steps.
 //!
 //! # Equations
-//! With `m[b]` drawn once per call and sequence, each feature 1 with probability `p` and else 0,
+//! `m[b]` is drawn once per call and sequence. Each feature of `m[b]` is 1 with probability `p`, otherwise 0.
 //!
 //! ```text
 //! training: y[t, b] = m[b] x[t, b] / p        inference: y = x
 //! ```
 //!
-//! The mask is for one call: windows of a sequence have a mask each.
+//! The mask is drawn in each call, so the windows of a sequence have different masks.
 //!
 //! # Derivation of the backward pass
 //! The factor `f[b] = m[b] / p` does not depend on the input: `d_x[t, b] = f[b] d_y[t, b]`.
@@ -16,16 +16,16 @@ use super::common::{check_backward, real, valid};
 use longhand::{Features, Layer, Pass, Scalar, Sequences};
 use rand::RngExt;
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// The forward pass draws at each step, into the same mask.
+    /// The forward pass draws the mask again at each step.
     DrawnAtEachStep,
-    /// The backward pass looks for the sequence of a column as if the steps of a sequence were side by side.
+    /// The backward pass indexes columns as if the steps of a sequence were adjacent.
     SequenceBySequence,
-    /// The backward pass has the first sequence's mask for all.
+    /// The backward pass uses the first sequence's mask for all sequences.
     MaskOfTheFirst,
 }
 
@@ -41,7 +41,7 @@ longhand::tensors!(VariationalDropout);
 #[derive(Default)]
 pub struct Cache<S, V> {
     output: S,
-    /// `f`: the features of each sequence.
+    /// `f`, for the features of each sequence.
     factors: V,
 }
 

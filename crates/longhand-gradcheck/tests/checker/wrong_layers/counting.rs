@@ -1,9 +1,9 @@
-//! A carry with a field that is not a tensor: a counter of steps, which zero does not reset.
+//! A carry with a field that is not a tensor: a step counter, which `set_zero` does not reset.
 
 use longhand::nalgebra::{DMatrix, DVector, convert};
 use longhand::{Features, Layer, Pass, Scalar, Sequences};
 
-/// The sum of all inputs so far, times a gain that falls with the number of steps.
+/// The sum of all inputs so far, times a gain that decreases with the number of steps.
 #[derive(Debug, Clone)]
 pub struct Counting<T: Scalar> {
     pub gain: DVector<T>,
@@ -15,7 +15,8 @@ pub struct Counting<T: Scalar> {
 
 longhand::tensors!(Counting { gain } keep { wrong, begins_at_one });
 
-/// The carry: the sum and the number of steps of each sequence, as a tensor and as a field that is not one.
+/// The carry: the sum and the number of steps of each sequence. The number of steps is a tensor and also a field that
+/// is not a tensor.
 #[derive(Debug, Clone)]
 pub struct State<T: Scalar> {
     pub sum: DMatrix<T>,

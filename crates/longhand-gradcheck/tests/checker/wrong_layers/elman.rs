@@ -1,5 +1,5 @@
-//! An Elman layer on plain loops, with a switch for every mistake. Without one it is right, and so is not the switch
-//! but the mistake what the checker finds.
+//! An Elman layer on plain loops, with a switch for every mistake. Without a mistake the layer is right, so the checker
+//! finds the mistake and nothing else.
 
 #![expect(clippy::needless_range_loop, reason = "indices as in the equations")]
 
@@ -7,7 +7,7 @@ pub use super::elman_mistake::Mistake;
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences};
 
-/// The layer.
+/// An Elman layer on plain loops.
 #[derive(Debug, Clone)]
 pub struct Wrong<T: Scalar> {
     pub weight_ih_l0: DMatrix<T>,
@@ -240,7 +240,7 @@ impl<T: Scalar> Layer<T> for Wrong<T> {
             cache.left_over = d_carry.as_slice().to_vec();
         }
         if !is(M::OnlyWithInputGradient) || d_input.is_some() {
-            self.give(gradients, &sums, steps, batch);
+            self.write_gradients(gradients, &sums, steps, batch);
         }
         if let Some(d_input) = d_input {
             if is(M::InputGradientOneStepOff) {
@@ -267,7 +267,7 @@ impl<T: Scalar> Layer<T> for Wrong<T> {
 }
 
 impl<T: Scalar> Wrong<T> {
-    /// Adds one step of one sequence to the parameters' gradients.
+    /// Adds the gradients of one step of one sequence.
     fn add_step(&mut self, input: &Sequences<T>, cache: &Cache<T>, step: usize, b: usize, d_z: &[T]) {
         use Mistake as M;
         let zero = vec![T::zero(); input.features()];
@@ -296,8 +296,8 @@ impl<T: Scalar> Wrong<T> {
         }
     }
 
-    /// Hands the sums over to the gradients.
-    fn give(&self, gradients: &mut Self, sums: &Self, steps: usize, batch: usize) {
+    /// Writes the sums to the gradients, with the mistakes of this stage.
+    fn write_gradients(&self, gradients: &mut Self, sums: &Self, steps: usize, batch: usize) {
         use Mistake as M;
         let mut sums = sums.clone();
         match self.mistake {

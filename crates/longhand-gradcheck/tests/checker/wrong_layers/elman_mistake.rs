@@ -1,13 +1,13 @@
-//! What can be wrong with the backward pass of an Elman layer, and with its forward pass.
+//! Mistakes in the backward and the forward pass of an Elman layer.
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// The study, section 5: `W_hh d_z` for `W_hh' d_z`; the matrix is square, so the shapes pass.
+    /// The study, section 5: `W_hh d_z` for `W_hh' d_z`. The matrix is square, so the shapes match.
     RecurrenceNotTransposed,
-    /// The study, section 5: step t's delta with the input of step t-1.
+    /// The study, section 5: the delta of step t is multiplied by the input of step t-1.
     InputOfTheStepBefore,
     /// The study, section 5: `(1 - h)^2` for `1 - h^2`.
     SquareOfOneMinus,
@@ -19,17 +19,17 @@ pub enum Mistake {
     PreActivation,
     /// `=` for `+=`.
     Overwritten,
-    /// `+=` for `=` where the gradients are to be replaced.
+    /// `+=` for `=` where the gradients must be replaced.
     AddedWhereReplaced,
-    /// The gradient of the carry that goes out is not used.
+    /// The gradient of the outgoing carry is not used.
     CarryGradientIgnored,
-    /// The gradient of the carry that comes in is zero.
+    /// The gradient of the incoming carry is zero.
     CarryGradientNotGiven,
-    /// The gradient of the carry lacks its last step back: `d_z` for `W_hh' d_z`.
+    /// The gradient of the incoming carry lacks the product of the first step: `d_z` for `W_hh' d_z`.
     CarryGradientOneStepShort,
     /// `bias_hh_l0` gets no gradient.
     BiasDetached,
-    /// `bias_ih_l0` gets the gradient with the other sign.
+    /// `bias_ih_l0` gets the gradient with the wrong sign.
     BiasSign,
     /// `bias_ih_l0` gets the gradient of the first sequence only.
     BiasOfFirstSequence,
@@ -37,15 +37,15 @@ pub enum Mistake {
     MaskLeaks,
     /// An invalid step stops the gradient of the carry.
     MaskStopsTheCarry,
-    /// A delta of zero is multiplied with what stands in the padding.
+    /// A delta of zero is multiplied by the contents of the padding.
     PaddingTimesZero,
     /// A reset does not stop the gradient.
     ResetLeaks,
-    /// A reset stops the gradient after its step instead of before it.
+    /// A reset stops the gradient after its step, not before it.
     ResetOneStepOff,
     /// A reset stops the gradient of all sequences.
     ResetOfAllSequences,
-    /// `d_W_hh` at a reset takes the state that was there before it.
+    /// `d_W_hh` at a reset uses the state before the reset.
     StateBeforeTheReset,
     /// The gradients are divided by the number of sequences.
     MeanOverBatch,
@@ -53,19 +53,19 @@ pub enum Mistake {
     MeanOverSteps,
     /// The gradient is dropped between time steps.
     DroppedBetweenSteps,
-    /// The gradient goes back three steps only.
+    /// The gradient is propagated over three steps only.
     ThreeStepsOnly,
     /// One element of `d_W_hh` is off by a millionth.
     MillionthOfWeight,
     /// One element of `d_x` is off by a millionth.
     MillionthOfInput,
-    /// The input's gradient of each step is that of the next.
+    /// The input's gradient of each step is that of the next step.
     InputGradientOneStepOff,
-    /// The input's gradient is added to what stands there.
+    /// The input's gradient is added to the earlier contents of `d_x`.
     InputGradientAdded,
     /// The gradient of the output counts twice.
     OutputTwice,
-    /// The gradient of the output is missing where the carry's is used, at the last step.
+    /// The gradient of the output is missing at the last step, where the carry's gradient is added.
     LastOutputMissing,
     /// The deltas are clipped.
     Clipped,
@@ -73,16 +73,16 @@ pub enum Mistake {
     SmallSkipped,
     /// Weight decay in the gradient.
     WeightDecay,
-    /// The parameters' gradients are worked out only if the input's is.
+    /// The parameters' gradients are computed only if `d_input` is requested.
     OnlyWithInputGradient,
     /// The buffer of the gradient is not cleared.
     StaleBuffer,
-    /// The forward pass forgets resets, and so does the backward pass.
+    /// Both passes ignore resets.
     NoResets,
-    /// The forward pass does not hold the carry at an invalid step, and the backward pass agrees.
+    /// Both passes update the carry at an invalid step.
     NoMask,
-    /// The forward pass takes the first sequence's carry for all, and so do the gradients.
+    /// Both passes use the first sequence's carry for all sequences.
     CarryOfTheFirst,
-    /// The second product of the recurrence, in `d_x`, takes the output's gradient in place of the delta.
+    /// `d_x` uses the output's gradient in place of the delta.
     InputGradientWithoutDerivative,
 }

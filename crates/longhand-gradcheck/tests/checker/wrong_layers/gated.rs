@@ -9,28 +9,28 @@
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{Features, Layer, Pass, Scalar, Sequences};
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// The deltas of gate and candidate change places.
+    /// The deltas of gate and candidate are swapped.
     GatesSwapped,
-    /// `g` for `1 - g` on the direct path back.
+    /// `g` for `1 - g` on the direct path of the gradient.
     KeepAndUpdateSwapped,
-    /// No direct path back.
+    /// The direct path of the gradient is missing.
     DirectPathMissing,
-    /// The gate's use of the state gives nothing back (burn #2701 the other way round).
+    /// The gradient through the gate does not reach the state (the converse of burn #2701).
     GateForgetsTheState,
     /// `c` for `c - h` in the gate's delta.
     StateMissingInGate,
     /// `g` for `g (1 - g)`.
     SigmoidSlope,
-    /// `d_U_c` takes the gated candidate in place of the state.
+    /// `d_U_c` uses the gated candidate in place of the state.
     CandidateForState,
 }
 
-/// The layer.
+/// A recurrent layer with one gate.
 #[derive(Debug, Clone)]
 pub struct Gated<T: Scalar> {
     pub weight_g: DMatrix<T>,
@@ -60,7 +60,7 @@ impl<T: Scalar> Gated<T> {
     }
 }
 
-/// Output, state before each step, gate, candidate.
+/// The output, the state before each step, the gate and the candidate.
 #[derive(Debug, Clone)]
 pub struct Cache<T: Scalar> {
     output: Sequences<T>,

@@ -1,11 +1,11 @@
-//! Losses with a switch for every mistake: one against real targets, one against labels.
+//! Losses with a switch for every mistake: one with real targets, one with labels.
 
 use longhand::{Labels, Loss, Reduction, Scalar, Sequences, Target};
 
-/// What is wrong with a loss.
+/// The mistake of a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
     /// The study, section 5: `-log y_k` with the delta `y - d`, which belongs to the sum over both terms.
     LogOfTheClassAlone,
@@ -15,30 +15,30 @@ pub enum Mistake {
     LossDividedAlone,
     /// The gradient of the squared error without its 2.
     HalfOfTheSquare,
-    /// A mean over the elements in the gradient, of a sum.
+    /// The loss is a sum, but the gradient is that of a mean over the elements.
     MeanForSum,
     /// `d - y`.
     Sign,
-    /// Nothing is subtracted at the class before the label's.
+    /// The gradient of each class subtracts the target of the next class.
     NextClass,
-    /// The smoothing is in the loss only.
+    /// Label smoothing is in the loss only.
     SmoothingInLossOnly,
-    /// Added to what stands in the gradient.
+    /// The gradient is added to its earlier contents.
     Added,
     /// Columns without a target have a gradient.
     MissingCounts,
-    /// Invalid columns count in the mean, in both.
+    /// Invalid columns count in the mean, in loss and gradient.
     PaddingInTheMean,
-    /// The gradient of sure outputs is cut off.
+    /// The gradient of large (saturated) outputs is zero.
     Saturated,
-    /// One class's gradient is off by a millionth.
+    /// The gradient of one class is off by a millionth.
     Millionth,
 }
 
-/// Binary cross-entropy from logits, with a term of the squared error: `log(1 + exp z) - d z + (z - d)^2`.
+/// Binary cross-entropy from logits plus a squared error: `log(1 + exp z) - d z + (z - d)^2`.
 pub struct Real(pub Mistake, pub Reduction);
 
-/// Softmax and cross-entropy, smoothed by 0.2.
+/// Softmax cross-entropy with label smoothing of 0.2.
 pub struct Classes(pub Mistake, pub Reduction);
 
 fn real<T: Scalar>(x: f64) -> T {
@@ -142,7 +142,7 @@ impl<T: Scalar> Loss<T> for Classes {
     }
 }
 
-/// The trait's own sum, with its mistakes.
+/// The default sum of the trait, with some of the mistakes.
 fn scaled_sum<T: Scalar, L: Loss<T>>(
     loss: &L,
     mistake: Mistake,

@@ -1,5 +1,5 @@
-//! The checker bites: plausible wrong layers and losses, each of which it must reject on each of twenty seeds, with a
-//! message that points at the right tensor. The same code without its mistake passes.
+//! Plausible wrong layers and losses. The checker must reject each on each of twenty seeds, with a report that names
+//! the right tensor, and must accept the same code without the mistake.
 
 mod around;
 mod counting;
@@ -21,12 +21,12 @@ use losses::{Classes, Real};
 use stateless::Normalise;
 use std::fmt::Debug;
 
-/// How many seeds none may survive on.
+/// Each mistake must be rejected on this many seeds.
 const SEEDS: u64 = 20;
 
 const REDUCTIONS: [Reduction; 3] = [Reduction::Sum, Reduction::MeanOverSteps, Reduction::MeanOverElements];
 
-/// Each mistake with a tensor that the report must name.
+/// Each mistake, with a tensor that the report must name.
 const ELMAN: &[(elman::Mistake, &str)] = {
     use elman::Mistake as M;
     &[
@@ -119,12 +119,15 @@ const REAL: &[losses::Mistake] = {
 
 const CLASSES: &[losses::Mistake] = &[losses::Mistake::NextClass, losses::Mistake::SmoothingInLossOnly];
 
-/// Each mistake on each seed: rejected, with a report that names the tensor among what is wrong.
-fn bites<M: Copy + Debug>(mistakes: &[(M, &str)], check: impl Fn(M, &Case) -> Result<Agreement, Failure>) {
-    bites_on(SEEDS, mistakes, check);
+/// Requires that each mistake is rejected on each seed, with a report that names the given tensor as wrong.
+fn assert_each_rejected<M: Copy + Debug>(
+    mistakes: &[(M, &str)],
+    check: impl Fn(M, &Case) -> Result<Agreement, Failure>,
+) {
+    assert_each_rejected_on(SEEDS, mistakes, check);
 }
 
-fn bites_on<M: Copy + Debug>(
+fn assert_each_rejected_on<M: Copy + Debug>(
     seeds: u64,
     mistakes: &[(M, &str)],
     check: impl Fn(M, &Case) -> Result<Agreement, Failure>,
@@ -132,27 +135,29 @@ fn bites_on<M: Copy + Debug>(
     for &(mistake, tensor) in mistakes {
         for seed in 0..seeds {
             let case = Case::from_seed(seed);
-            let Err(failure) = check(mistake, &case) else { panic!("{mistake:?} survives in {case}") };
+            let Err(failure) = check(mistake, &case) else { panic!("{mistake:?} is not rejected in {case}") };
             let report = failure.to_string();
             if seed == 0 && std::env::var_os("SHOW_REPORTS").is_some() {
                 println!("== {mistake:?}\n{report}\n");
             }
             let found = match &failure {
                 Failure::Gradient(failure) => failure.wrong.iter().any(|wrong| wrong.tensor.contains(tensor)),
-                // Words of the law itself, which no tensor's name has.
+                // Names of tensors have no spaces, so these are words of the report.
                 Failure::Law(_) if tensor.contains(' ') => report.contains(tensor),
                 Failure::Law(failure) => failure.found.contains(tensor),
                 other => panic!("{mistake:?}: {other}"),
             };
-            assert!(found, "{mistake:?}: no word of {tensor} in\n{report}");
-            assert!(report.contains(&format!("seed={seed:#x}")), "{mistake:?}: no seed in\n{report}");
+            assert!(found, "{mistake:?}: expected `{tensor}` in the report, got\n{report}");
+            assert!(
+                report.contains(&format!("seed={seed:#x}")),
+                "{mistake:?}: expected the seed in the report, got\n{report}"
+            );
         }
     }
 }
 
-/// Without its mistake the same code passes, everywhere.
 #[test]
-fn the_same_code_without_mistakes_passes() {
+fn layers_and_losses_without_mistakes_are_accepted() {
     prove(|case| Wrong::zeros(case.inputs, case.hidden, elman::Mistake::None));
     prove(|case| Gated::zeros(case.inputs, case.hidden, gated::Mistake::None));
     prove(|case| Normalise::zeros(case.inputs, stateless::Mistake::None));
@@ -162,9 +167,9 @@ fn the_same_code_without_mistakes_passes() {
     }
 }
 
-/// A naive forward and backward pass: plain loops give what the kernels of longhand give.
+/// The plain loops of the naive layer have the results of the kernels of longhand.
 #[test]
-fn the_naive_layer_gives_what_longhand_gives() {
+fn the_naive_elman_layer_agrees_with_longhand() {
     for seed in 0..SEEDS {
         let case = Case::from_seed(seed);
         let fast = Setting::of_case(&Elman::<f64>::zeros(case.inputs, case.hidden), &case);
@@ -186,51 +191,51 @@ fn the_naive_layer_gives_what_longhand_gives() {
 
 #[test]
 fn wrong_elman_layers_are_rejected() {
-    bites(ELMAN, |mistake, case| check(&Wrong::zeros(case.inputs, case.hidden, mistake), case));
+    assert_each_rejected(ELMAN, |mistake, case| check(&Wrong::zeros(case.inputs, case.hidden, mistake), case));
 }
 
 #[test]
 fn wrong_gated_layers_are_rejected() {
-    bites(GATED, |mistake, case| check(&Gated::zeros(case.inputs, case.hidden, mistake), case));
+    assert_each_rejected(GATED, |mistake, case| check(&Gated::zeros(case.inputs, case.hidden, mistake), case));
 }
 
 #[test]
 fn wrong_stateless_layers_are_rejected() {
-    bites(STATELESS, |mistake, case| check(&Normalise::zeros(case.inputs, mistake), case));
+    assert_each_rejected(STATELESS, |mistake, case| check(&Normalise::zeros(case.inputs, mistake), case));
 }
 
 #[test]
 fn wrong_losses_are_rejected() {
     let real: Vec<_> = REAL.iter().map(|&mistake| (mistake, "real")).collect();
-    bites(&real, |mistake, case| check_loss(&Real(mistake, Reduction::MeanOverElements), case));
+    assert_each_rejected(&real, |mistake, case| check_loss(&Real(mistake, Reduction::MeanOverElements), case));
     let classes: Vec<_> = CLASSES.iter().map(|&mistake| (mistake, "classes")).collect();
-    bites(&classes, |mistake, case| check_loss(&Classes(mistake, Reduction::MeanOverSteps), case));
+    assert_each_rejected(&classes, |mistake, case| check_loss(&Classes(mistake, Reduction::MeanOverSteps), case));
 }
 
-/// A wrong layer inside a chain is named by its place.
+/// A wrong layer in a chain is named by its position.
 #[test]
 fn a_wrong_layer_is_found_in_a_chain() {
-    bites(&[(elman::Mistake::BiasDetached, "chain.1.bias_hh_l0")], |mistake, case| {
+    assert_each_rejected(&[(elman::Mistake::BiasDetached, "chain.1.bias_hh_l0")], |mistake, case| {
         let first = Linear::zeros(case.inputs, case.outputs);
         let chain = first.then(Wrong::zeros(case.outputs, case.hidden, mistake)).and_then(|chain| chain.then(LastStep));
-        check(&chain.expect("they meet"), case)
+        check(&chain.expect("the features match"), case)
     });
 }
 
-/// Central differences see the same mistakes, but for the smallest.
+/// Central differences find the same mistakes, except the smallest.
 #[test]
-fn central_differences_see_them_too() {
+fn central_differences_reject_all_but_the_smallest_mistakes() {
     let coarse: Vec<_> =
         ELMAN.iter().copied().filter(|(mistake, _)| !format!("{mistake:?}").contains("Millionth")).collect();
-    // The oracle of differences runs the forward pass twice for each element, and other tests have all of the seeds.
-    bites_on(5, &coarse, |mistake, case| {
+    // Five seeds only: this oracle runs the forward pass twice per element, and the other tests use all seeds.
+    assert_each_rejected_on(5, &coarse, |mistake, case| {
         Checker::new().layer_by_differences(&Wrong::<f64>::zeros(case.inputs, case.hidden, mistake), case)
     });
 }
 
-/// A layer that does not flush is right, so only the law of flushing rejects it.
+/// A layer that does not flush is right. Only the law of flushing rejects it.
 #[test]
-fn a_layer_that_does_not_flush_is_rejected_if_flushing_is_asked_for() {
+fn only_the_law_of_flushing_rejects_a_layer_that_does_not_flush() {
     for seed in 0..SEEDS {
         let (layer, case) = (Wrong::zeros(2, 3, elman::Mistake::None), Case::from_seed(seed));
         Checker::new().layer(&layer, &case).expect("the layer is right");
@@ -240,7 +245,7 @@ fn a_layer_that_does_not_flush_is_rejected_if_flushing_is_asked_for() {
 }
 
 #[test]
-fn there_are_enough_of_them() {
+fn the_lists_have_at_least_60_mistakes() {
     let count = ELMAN.len() + GATED.len() + STATELESS.len() + REAL.len() + CLASSES.len();
     assert!(count >= 60, "{count} mistakes");
 }

@@ -1,5 +1,5 @@
 //! A layer without recurrence, with a switch for every mistake: `y = f(gain x)`, feature by feature, where `f` is the
-//! identity, relu6 or a clamp; with dropout in training; and with a share of work that may be done in `f64`.
+//! identity, relu6 or a clamp. Some mistakes add dropout in training, or do part of the work in `f64`.
 
 #![expect(clippy::needless_range_loop, reason = "indices as in the equations")]
 
@@ -8,10 +8,10 @@ use longhand::{Features, Layer, Pass, Scalar, Sequences};
 use rand::RngExt;
 use std::any::TypeId;
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
     /// The gain is used in `f64` and has no gradient.
     GainInDouble,
@@ -19,9 +19,9 @@ pub enum Mistake {
     HalfOfGainInDouble,
     /// The input is used in `f64` and has no gradient.
     InputInDouble,
-    /// A mean over the features is subtracted; it is computed in `f64` and taken for a constant in backward.
+    /// A mean over the features is subtracted. It is computed in `f64` and treated as a constant in backward.
     MeanInDouble,
-    /// In training, the input is used in `f64`.
+    /// The input is used in `f64` in training.
     InputInDoubleInTraining,
     /// relu6 has the derivative 1 above 6.
     AboveSix,
@@ -31,25 +31,25 @@ pub enum Mistake {
     BelowSix,
     /// The derivative is NaN above 6.
     NanWhereLarge,
-    /// The mask of a training pass is used by the backward pass of a later one that infers.
+    /// The backward pass of an inference pass uses the mask of an earlier training pass.
     StaleMask,
-    /// The mask of the first training pass is used by all later ones.
+    /// All training passes use the mask of the first training pass.
     MaskDrawnOnce,
     /// The scale of dropout is missing in backward.
     ScaleMissing,
-    /// `features` states one output more.
+    /// `features` returns one output too many.
     FeaturesOfOutput,
-    /// `features` states any number for a layer that gives one feature more.
+    /// `features` returns `Any`, but the output has one feature more than the input.
     OneMoreThanAny,
-    /// In `f32`: the stale mask.
+    /// In `f32`, the backward pass of an inference pass uses a stale mask.
     SingleStaleMask,
-    /// In `f32`: relu6 has no derivative above one tenth.
+    /// In `f32`, relu6 has no derivative above one tenth.
     SingleAboveTenth,
-    /// A panic where the batch has 35 sequences.
+    /// The forward pass panics if the batch has 35 sequences.
     PanicsAt35,
 }
 
-/// The layer.
+/// `y = f(gain x)`, feature by feature.
 #[derive(Debug, Clone)]
 pub struct Pointwise<T: Scalar> {
     pub gain: DVector<T>,
@@ -72,12 +72,12 @@ fn is_single<T: 'static>() -> bool {
     TypeId::of::<T>() == TypeId::of::<f32>()
 }
 
-/// A value whose dual part is dropped.
+/// Converts a value to `f64` and back, which drops the dual part.
 fn dropped<T: Scalar>(x: T) -> T {
     convert(convert_unchecked::<T, f64>(x))
 }
 
-/// The output, the mask of dropout, and whether the pass trained.
+/// The output, the dropout mask, and whether the pass was a training pass.
 pub struct Cache<T: Scalar> {
     output: Sequences<T>,
     mask: Vec<bool>,
@@ -119,7 +119,7 @@ impl<T: Scalar> Layer<T> for Pointwise<T> {
         pass: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
         use Mistake as M;
-        assert!(self.mistake != M::PanicsAt35 || x.batch() != 35, "35 sequences are one too many");
+        assert!(self.mistake != M::PanicsAt35 || x.batch() != 35, "this layer panics on 35 sequences");
         let count = x.layout().columns() * x.features();
         cache.trained = matches!(pass, Pass::Train(_));
         let redraw = self.mistake != M::MaskDrawnOnce || cache.mask.len() != count;
@@ -156,7 +156,7 @@ impl<T: Scalar> Layer<T> for Pointwise<T> {
                     _ if in_training => gain * dropped(x[i]),
                     _ => gain * x[i],
                 };
-                // In inference every element is kept, so a stale mask shows in backward only.
+                // Inference keeps every element, so a stale mask shows in the backward pass only.
                 let kept = !cache.trained || cache.mask[column * features + i];
                 let scale = if cache.trained { convert::<f64, T>(4.0 / 3.0) } else { T::one() };
                 let six = convert::<f64, T>(6.0);

@@ -1,20 +1,20 @@
-//! The maximum over blocks of steps: a layer that changes the number of steps, and whose maximum may be tied.
+//! The maximum over blocks of steps. The layer changes the number of steps, and its maximum may be tied.
 
 use longhand::{Features, Layer, Layout, Pass, Scalar, Sequences};
 use std::cmp::Ordering;
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// The gradient goes to every step that attains the maximum.
+    /// Every step that attains the maximum gets the gradient.
     TieToAll,
     /// The gradient is divided among the steps that attain the maximum.
     TieDivided,
-    /// The maximum is over invalid steps too.
+    /// The maximum includes invalid steps.
     PaddingCounts,
-    /// The gradient goes to the first step of the block.
+    /// The first step of the block gets the gradient.
     First,
 }
 
@@ -41,8 +41,8 @@ impl Pool {
             steps.filter(|&step| step < input.steps()).any(|step| input.is_valid(step, column % batch))
         };
         let valid = (0..blocks * batch).map(valid).collect();
-        let mut layout = Layout::new(blocks, batch).with_valid(valid).expect("one mark for each column");
-        // A sequence that starts anew at a step starts anew in the next block that begins there or later.
+        let mut layout = Layout::new(blocks, batch).with_valid(valid).expect("one mark per column");
+        // A reset at a step becomes a reset of the next block that starts at this step or later.
         for (step, b) in (0..input.steps()).flat_map(|step| (0..batch).map(move |b| (step, b))) {
             let block = step.div_ceil(self.stride);
             if input.resets(step, b) && block < blocks {

@@ -1,4 +1,4 @@
-//! A layer without a carry: the mean over time of normalised and scaled steps, with a switch for every mistake.
+//! A layer without a carry, with a switch for every mistake: the mean over time of normalised and scaled steps.
 //!
 //! For each step, with `m` the mean and `s` the root of the variance (plus a little) over its `n` features,
 //!
@@ -10,30 +10,30 @@
 use longhand::nalgebra::DVector;
 use longhand::{Features, Layer, Layout, Pass, Scalar, Sequences};
 
-/// What is wrong with the layer.
+/// The mistake of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    /// Nothing.
+    /// No mistake.
     None,
-    /// The mean is taken for a constant.
+    /// The mean is treated as a constant.
     MeanConstant,
-    /// The variance is taken for a constant.
+    /// The variance is treated as a constant.
     VarianceConstant,
-    /// The gain's gradient takes the input in place of the normalised input.
+    /// The gain's gradient uses the input in place of the normalised input.
     GainOfInput,
-    /// The gradient is that of a sum over the steps.
+    /// The gradient is that of a sum over the steps, not of a mean.
     SumForMean,
-    /// The mean is over all steps, invalid ones too, in both passes.
+    /// The mean is over all steps, including invalid steps, in both passes.
     PaddingCounts,
-    /// The bias is counted once, not once a step, in a mean that is divided anyway.
+    /// The bias's gradient is divided by the number of steps.
     BiasDividedTwice,
-    /// The gradient of the input is left as it was at invalid steps.
+    /// The gradient of the input is not written at invalid steps.
     PaddingNotWritten,
-    /// Output and gradient are those of the whole batch's mean.
+    /// The mean divides by the number of steps of the longest sequence, in both passes.
     MeanOfTheBatch,
 }
 
-/// The layer.
+/// The mean over time of normalised and scaled steps.
 #[derive(Debug, Clone)]
 pub struct Normalise<T: Scalar> {
     pub gain: DVector<T>,
@@ -95,8 +95,10 @@ impl<T: Scalar> Layer<T> for Normalise<T> {
     ) -> &'c Sequences<T> {
         let layout = input.layout();
         let valid = (0..layout.batch()).map(|b| layout.last_valid_step(b).is_some()).collect();
-        *output =
-            Sequences::zeros(input.features(), Layout::new(1, layout.batch()).with_valid(valid).expect("one each"));
+        *output = Sequences::zeros(
+            input.features(),
+            Layout::new(1, layout.batch()).with_valid(valid).expect("one mark per column"),
+        );
         for step in 0..layout.steps() {
             for b in (0..layout.batch()).filter(|&b| layout.is_valid(step, b)) {
                 let (u, _) = Self::normalised(input.at(step, b));

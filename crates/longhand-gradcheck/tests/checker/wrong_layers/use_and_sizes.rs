@@ -1,15 +1,15 @@
-//! Mistakes that show only in the order of calls, at some sizes, in one scalar type or at special values: each is rejected
-//! on each of twenty seeds, and the report names the cause.
+//! Mistakes that show only for some order of calls, at some sizes, in one scalar type or at special values. Each must
+//! be rejected on each of twenty seeds, and the report must name the cause.
 
 use super::around::{Around, Mistake as A};
 use super::counting::Counting;
 use super::pointwise::{Mistake as P, Pointwise};
 use super::pool::{Mistake as Pooling, Pool};
-use super::{SEEDS, bites};
+use super::{SEEDS, assert_each_rejected};
 use longhand::nalgebra::DVector;
 use longhand_gradcheck::{Case, Checker, DualNumbers, Failure, InSingle, SequenceLayer, Setting, check, laws, prove};
 
-/// Each mistake with a word that the report must have.
+/// Each mistake, with a word that the report must have.
 const USE: &[(A, &str)] = &[
     (A::ParametersInCache, "stale"),
     (A::ParametersInCacheForward, "stale"),
@@ -45,7 +45,7 @@ const SINGLE: &[(A, &str)] = &[
     (A::SingleInputInLayer, "stored in the layer"),
 ];
 
-/// Mistakes at sizes that a single case need not have: only `prove` has all of them.
+/// Mistakes at certain sizes. Only `prove` checks all of these sizes.
 const SIZES: &[(A, &str)] = &[
     (A::Beyond64Steps, "input"),
     (A::Beyond128Steps, "input"),
@@ -93,39 +93,39 @@ fn the_same_layers_without_mistakes_are_accepted() {
 
 #[test]
 fn mistakes_in_the_order_of_calls_are_rejected() {
-    bites(USE, |mistake, case| check(&Around::zeros(case.inputs, case.hidden, mistake), case));
+    assert_each_rejected(USE, |mistake, case| check(&Around::zeros(case.inputs, case.hidden, mistake), case));
 }
 
 #[test]
 fn mistakes_in_single_precision_are_rejected() {
-    bites(SINGLE, |mistake, case| check(&Around::zeros(case.inputs, case.hidden, mistake), case));
+    assert_each_rejected(SINGLE, |mistake, case| check(&Around::zeros(case.inputs, case.hidden, mistake), case));
 }
 
 #[test]
 fn mistakes_in_elementwise_layers_are_rejected() {
-    bites(POINTWISE, |mistake, case| check(&Pointwise::zeros(case.inputs, mistake), case));
+    assert_each_rejected(POINTWISE, |mistake, case| check(&Pointwise::zeros(case.inputs, mistake), case));
 }
 
 #[test]
 fn mistakes_at_some_sizes_are_rejected() {
     for &(mistake, word) in SIZES {
-        // `prove` checks the edges with every seed, so a seed rejects the layer if one of its edges does.
+        // `prove` checks the edge cases with every seed, so it is enough that one edge case rejects the layer.
         let found = Checker::new().cases(0).seed(2).try_prove(|case| Around::zeros(case.inputs, case.hidden, mistake));
-        let failure = found.expect_err(&format!("{mistake:?} survives")).to_string();
-        assert!(failure.contains(word), "{mistake:?}: no word of {word} in\n{failure}");
+        let failure = found.expect_err(&format!("{mistake:?} is not rejected")).to_string();
+        assert!(failure.contains(word), "{mistake:?}: expected `{word}` in the report, got\n{failure}");
         let rejects =
             |(_, case): &(&str, Case)| check(&Around::zeros(case.inputs, case.hidden, mistake), case).is_err();
         let edge = Case::edges(2).iter().position(|(_, case)| failure.contains(&case.to_string()));
-        let edge = edge.unwrap_or_else(|| panic!("{mistake:?}: no edge in\n{failure}"));
+        let edge = edge.unwrap_or_else(|| panic!("{mistake:?}: expected an edge case in the report, got\n{failure}"));
         for seed in 3..2 + SEEDS {
-            assert!(rejects(&Case::edges(seed)[edge]), "{mistake:?} survives with seed {seed}");
+            assert!(rejects(&Case::edges(seed)[edge]), "{mistake:?} is not rejected with seed {seed}");
         }
     }
 }
 
 #[test]
 fn a_counter_in_the_carry_is_rejected() {
-    bites(&[(true, "carry used before"), (false, "from carry(batch)")], |wrong, case| {
+    assert_each_rejected(&[(true, "reused carry"), (false, "from carry(batch)")], |wrong, case| {
         let layer = Counting { gain: DVector::zeros(case.inputs), wrong, begins_at_one: !wrong };
         check(&layer, case)
     });
@@ -133,19 +133,19 @@ fn a_counter_in_the_carry_is_rejected() {
 
 #[test]
 fn wrong_pools_are_rejected() {
-    bites(
+    assert_each_rejected(
         &[(Pooling::First, "input"), (Pooling::PaddingCounts, "Checker::without(Law::Padding) only")],
         |mistake, case| check(&Pool { stride: 2, mistake }, case),
     );
 }
 
 #[test]
-fn ties_are_rejected_if_asked_for() {
+fn the_law_of_ties_rejects_gradients_for_several_tied_elements() {
     for seed in 0..SEEDS {
         let setting = |mistake| Setting::of_case(&Pool { stride: 3, mistake }, &Case::new(9, 3, 4, 1, 1, seed));
-        laws::ties(&setting(Pooling::None)).expect("the first of the tied steps has the gradient");
+        laws::ties(&setting(Pooling::None)).expect("only the first of the tied steps has a gradient");
         for mistake in [Pooling::TieToAll, Pooling::TieDivided] {
-            laws::ties(&setting(mistake)).expect_err("a tie has one gradient");
+            laws::ties(&setting(mistake)).expect_err("several tied steps have a gradient");
         }
     }
 }
@@ -153,27 +153,27 @@ fn ties_are_rejected_if_asked_for() {
 #[test]
 fn a_panic_is_reported_with_its_case() {
     let failure = Checker::new().cases(1).try_prove(|case| Pointwise::zeros(case.inputs, P::PanicsAt35));
-    let failure = failure.expect_err("it panics");
+    let failure = failure.expect_err("the layer panics");
     assert!(matches!(failure, Failure::Panic(_)), "{failure}");
     let report = failure.to_string();
-    assert!(report.contains("35 sequences are one too many") && report.contains("batch=35"), "{report}");
+    assert!(report.contains("this layer panics on 35 sequences") && report.contains("batch=35"), "{report}");
 }
 
 #[test]
 fn a_report_says_how_to_leave_a_law_out() {
     let failure =
         check(&super::stateless::Normalise::zeros(3, super::stateless::Mistake::MeanOfTheBatch), &Case::from_seed(1));
-    let report = failure.expect_err("it divides by the length of another sequence").to_string();
+    let report = failure.expect_err("the layer divides by the length of another sequence").to_string();
     assert!(
         report.contains("Checker::without(Law::Batch) only for a layer that normalises over the batch"),
         "{report}"
     );
 }
 
-/// The name of a law, the law, and mistakes that it rejects.
-type Alone<L, M> = (&'static str, fn(&Setting<L>) -> Result<(), Failure>, &'static [M]);
+/// The name of a law, the law, and mistakes that the law alone must reject.
+type LawAndMistakes<L, M> = (&'static str, fn(&Setting<L>) -> Result<(), Failure>, &'static [M]);
 
-const ALONE: &[Alone<Around<f64>, A>] = &[
+const LAWS_ALONE: &[LawAndMistakes<Around<f64>, A>] = &[
     ("other_parameters", |s| laws::other_parameters(s), &[A::ParametersInCache, A::ParametersInCacheForward]),
     ("optimizer_step", |s| laws::optimizer_step(s, &DualNumbers).map(|_| ()), &[A::TransposeInLayer]),
     ("other_values", |s| laws::other_values(s), &[A::CarryInCache]),
@@ -189,14 +189,14 @@ const ALONE: &[Alone<Around<f64>, A>] = &[
     ("other_cotangent in f32", |s| laws::other_cotangent(&InSingle::of(s)), &[A::SingleDeltaInCache]),
 ];
 
-/// The same layer with another input.
+/// The same setting with another input.
 fn other(setting: &Setting<Around<f64>>) -> Setting<Around<f64>> {
     let mut other = setting.clone();
     other.input.values_mut().neg_mut();
     other
 }
 
-const POINTWISE_ALONE: &[Alone<Pointwise<f64>, P>] = &[
+const POINTWISE_LAWS_ALONE: &[LawAndMistakes<Pointwise<f64>, P>] = &[
     ("central_difference", |s| laws::central_difference(s), &[P::GainInDouble, P::InputInDouble, P::MeanInDouble]),
     ("large_inputs", |s| laws::large_inputs(s), &[P::AboveSix, P::NanWhereLarge]),
     ("other_pass", |s| laws::other_pass(s), &[P::StaleMask, P::MaskDrawnOnce]),
@@ -204,18 +204,18 @@ const POINTWISE_ALONE: &[Alone<Pointwise<f64>, P>] = &[
     ("single_precision", |s| laws::single_precision(s), &[P::SingleAboveTenth]),
 ];
 
-fn alone<L: SequenceLayer, M: Copy + std::fmt::Debug + 'static>(
-    laws: &[Alone<L, M>],
+fn assert_each_law_rejects<L: SequenceLayer, M: Copy + std::fmt::Debug + 'static>(
+    laws: &[LawAndMistakes<L, M>],
     right: M,
     build: impl Fn(M, &Case) -> L,
 ) {
     for &(name, law, mistakes) in laws {
         for seed in 0..SEEDS {
             let case = Case::from_seed(seed);
-            let of = |mistake| law(&Setting::of_case(&build(mistake, &case), &case));
-            of(right).unwrap_or_else(|failure| panic!("{name} rejects the right layer: {failure}"));
+            let check = |mistake| law(&Setting::of_case(&build(mistake, &case), &case));
+            check(right).unwrap_or_else(|failure| panic!("{name} rejects the right layer: {failure}"));
             for &mistake in mistakes {
-                assert!(of(mistake).is_err(), "{mistake:?} survives {name} in {case}");
+                assert!(check(mistake).is_err(), "{name} does not reject {mistake:?} in {case}");
             }
         }
     }
@@ -223,6 +223,6 @@ fn alone<L: SequenceLayer, M: Copy + std::fmt::Debug + 'static>(
 
 #[test]
 fn each_law_alone_rejects_its_mistakes() {
-    alone(ALONE, A::None, |mistake, case| Around::zeros(case.inputs, case.hidden, mistake));
-    alone(POINTWISE_ALONE, P::None, |mistake, case| Pointwise::zeros(case.inputs, mistake));
+    assert_each_law_rejects(LAWS_ALONE, A::None, |mistake, case| Around::zeros(case.inputs, case.hidden, mistake));
+    assert_each_law_rejects(POINTWISE_LAWS_ALONE, P::None, |mistake, case| Pointwise::zeros(case.inputs, mistake));
 }

@@ -1,7 +1,7 @@
-//! Mistakes around exact zeros, lost marks, state that training leaves in a layer, and `f32` alone, in a layer that scales and
+//! Mistakes at exact zeros, in marks, in state that training leaves in a layer, and in `f32` only. The layer scales and
 //! shifts each feature: `y = gain * x + bias`.
 
-use super::bites;
+use super::assert_each_rejected;
 use longhand::nalgebra::{DVector, convert, convert_unchecked};
 use longhand::{Features, Layer, Pass, Scalar, Sequences};
 use longhand_gradcheck::{Checker, check, prove};
@@ -11,19 +11,19 @@ use std::cell::{Cell, RefCell};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mistake {
     None,
-    /// The gradient of a bias that is zero is left out.
+    /// The gradient of a bias that is zero is omitted.
     ZeroBiasSkipped,
-    /// `d_gain` from `x = (y - bias) / gain`.
+    /// `d_gain` uses `x = (y - bias) / gain`.
     DividedByGain,
-    /// Where `x` is zero, the bias has no gradient either.
+    /// Where `x` is zero, the bias gets no gradient.
     ZeroInputSkipped,
-    /// A step of zeros is taken for padding: it adds nothing to the bias's gradient.
+    /// A step of zeros is treated as padding and adds nothing to the bias's gradient.
     ZeroStepIsPadding,
     /// The output has no resets.
     ResetsLost,
-    /// The first sequence starts anew at the last step.
+    /// The output has a reset of the first sequence at the last step.
     ResetInvented,
-    /// After a training pass, inference is scaled as in training.
+    /// After a training pass, inference passes are scaled as in training.
     TrainingShowsLater,
     /// The input is copied into the cache again only if its first element changed.
     StaleAfterTheFirst,
@@ -33,29 +33,29 @@ enum Mistake {
     StoredByTheFirst,
     /// The gain is stored in the layer again only if the bias changed.
     StoredWithTheBias,
-    /// A buffer in the layer has room for the columns of the first call; the others give zero.
+    /// A buffer in the layer has the size of the first call. Further columns are zero.
     SizedByTheFirstCall,
-    /// A step that equals the one before adds nothing to the bias's gradient.
+    /// A step that equals the step before adds nothing to the bias's gradient.
     EqualStepSkipped,
     /// Wrong for 50 features.
     FiftyFeatures,
-    /// Wrong for 9 to 15 features left over of 16.
+    /// Wrong for a remainder of 9 to 15 features modulo 16.
     HalfRegisterLeftOver,
-    /// Wrong for 5 to 7 sequences left over of 8.
+    /// Wrong for a remainder of 5 to 7 sequences modulo 8.
     SequencesLeftOver,
     /// Wrong for 32 sequences.
     ThirtyTwoSequences,
-    /// `f32`: small cotangents are skipped.
+    /// In `f32`, small cotangents are skipped.
     SmallSkippedInSingle,
-    /// `f32`: cotangents are clipped.
+    /// In `f32`, cotangents are clipped.
     ClippedInSingle,
-    /// `f32`, in training: the bias's gradient is doubled.
+    /// In `f32`, in training, the bias's gradient is doubled.
     DoubledInSingleTraining,
-    /// `f32`: where `x` is zero, the bias has no gradient.
+    /// In `f32`, where `x` is zero, the bias gets no gradient.
     ZeroInputSkippedInSingle,
-    /// `f32`: large inputs overflow on the way.
+    /// In `f32`, an intermediate result overflows for large inputs.
     OverflowsInSingle,
-    /// `f32`: inputs beyond 10 have no gradient.
+    /// In `f32`, inputs above 10 have no gradient.
     ClampedInSingle,
 }
 
@@ -66,7 +66,7 @@ struct Affine<T> {
     mistake: Mistake,
     has_trained: Cell<bool>,
     columns: Cell<usize>,
-    /// The gain and the bias, if a mistake stores them.
+    /// The gain and the bias, stored by some mistakes.
     stored: RefCell<[Vec<f64>; 2]>,
 }
 
@@ -85,7 +85,7 @@ impl<T: Scalar> Affine<T> {
         }
     }
 
-    /// The gain, or in `f64` the stored one, which may be stale.
+    /// The gain. In `f64`, some mistakes use a stored gain that may be stale.
     fn gain(&self) -> Vec<T> {
         if TypeId::of::<T>() != TypeId::of::<f64>() {
             return self.gain.as_slice().to_vec();
@@ -105,7 +105,7 @@ impl<T: Scalar> Affine<T> {
         self.gain.as_slice().to_vec()
     }
 
-    /// Whether a column has room in the buffer of the layer.
+    /// Whether a column fits into the buffer of the layer.
     fn has_room(&self, column: usize) -> bool {
         !self.is(Mistake::SizedByTheFirstCall) || column < self.columns.get()
     }
@@ -119,7 +119,7 @@ impl<T: Scalar> Layer<T> for Affine<T> {
     type Input = Sequences<T>;
     type Output = Sequences<T>;
     type Carry = ();
-    /// The output, whether it is of a training pass, and copies of the input, the bias and the gain.
+    /// The output, whether the pass is a training pass, and copies of the input, the bias and the gain.
     type Cache = (Sequences<T>, bool, Sequences<T>, Vec<T>, Vec<T>);
 
     fn name(&self) -> String {
@@ -264,12 +264,12 @@ impl<T: Scalar> Layer<T> for Affine<T> {
 #[test]
 fn mistakes_around_zeros_and_marks_are_rejected() {
     let mistakes = [
-        (Mistake::ZeroBiasSkipped, "beside zero"),
+        (Mistake::ZeroBiasSkipped, "next to zero"),
         (Mistake::DividedByGain, ""),
-        (Mistake::ZeroInputSkipped, "beside zero"),
-        (Mistake::ZeroStepIsPadding, "beside zero"),
-        (Mistake::ResetsLost, "starts anew"),
-        (Mistake::ResetInvented, "starts anew"),
+        (Mistake::ZeroInputSkipped, "next to zero"),
+        (Mistake::ZeroStepIsPadding, "next to zero"),
+        (Mistake::ResetsLost, "has a reset"),
+        (Mistake::ResetInvented, "has a reset"),
         (Mistake::TrainingShowsLater, ""),
         (Mistake::StaleAfterTheFirst, "stale"),
         (Mistake::StaleWithTheBias, "stale"),
@@ -277,20 +277,20 @@ fn mistakes_around_zeros_and_marks_are_rejected() {
         (Mistake::StoredWithTheBias, "stored"),
         (Mistake::SizedByTheFirstCall, "keep its size"),
         (Mistake::EqualStepSkipped, "step before"),
-        (Mistake::ZeroInputSkippedInSingle, "beside zero"),
+        (Mistake::ZeroInputSkippedInSingle, "next to zero"),
         (Mistake::ClampedInSingle, "in f32"),
         (Mistake::SmallSkippedInSingle, ""),
         (Mistake::ClippedInSingle, ""),
         (Mistake::DoubledInSingleTraining, ""),
     ];
-    bites(&mistakes, |mistake, case| check(&Affine::zeros(case.inputs, mistake), case));
+    assert_each_rejected(&mistakes, |mistake, case| check(&Affine::zeros(case.inputs, mistake), case));
 }
 
-/// Asked for, because `ln(1 + exp(x))` overflows too.
+/// `finite_in_single` is optional, because `ln(1 + exp(x))` overflows too.
 #[test]
 fn an_overflow_in_single_precision_is_rejected() {
     let checker = Checker::new().finite_in_single();
-    bites(&[(Mistake::OverflowsInSingle, "in f32")], |mistake, case| {
+    assert_each_rejected(&[(Mistake::OverflowsInSingle, "in f32")], |mistake, case| {
         checker.layer(&Affine::zeros(case.inputs, mistake), case)
     });
 }
@@ -300,7 +300,7 @@ fn mistakes_at_common_sizes_are_rejected() {
     use Mistake as M;
     for mistake in [M::FiftyFeatures, M::ThirtyTwoSequences, M::HalfRegisterLeftOver, M::SequencesLeftOver] {
         let found = Checker::new().cases(1).try_prove(|case| Affine::zeros(case.hidden.max(case.inputs), mistake));
-        found.expect_err(&format!("{mistake:?} survives"));
+        found.expect_err(&format!("{mistake:?} is not rejected"));
     }
 }
 

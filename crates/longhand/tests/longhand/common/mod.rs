@@ -2,26 +2,30 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses only some items")]
 
-pub mod any_layer;
 pub mod bptt;
 pub mod naive;
 pub mod naive_gated;
 pub mod windows;
 
-use any_layer::{AnyCache, AnyLayer, AnyTensors};
 use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, LstmCarry, MeanOverTime, MinimalGatedUnit,
-    Nonlinearity, ParameterGradients, Pass, Path, Recurrent, Sequences, Tensors, initialise,
+    Activation, BoxedCache, BoxedCarry, BoxedLayer, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, LstmCarry,
+    MeanOverTime, MinimalGatedUnit, Nonlinearity, ParameterGradients, Pass, Path, Recurrent, Sequences, Tensors,
+    initialise,
 };
 use proptest::prelude::ProptestConfig;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// A layer from sequences to sequences: every layer and composition of this crate.
-pub trait SequenceLayer: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + 'static {}
-impl<M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + 'static> SequenceLayer for M {}
+pub trait SequenceLayer: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Sync + 'static {}
+impl<M: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>> + Sync + 'static> SequenceLayer for M {}
+
+/// A layer in a box, so that a test of every layer is compiled once and not once for each layer.
+pub fn boxed<M: SequenceLayer>(layer: &M) -> BoxedLayer<f64> {
+    BoxedLayer::without_streaming(layer.clone())
+}
 
 pub fn generator(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
@@ -249,14 +253,14 @@ pub fn assert_gradient<P: Tensors<f64>>(what: &str, at: &P, gradient: &P, f: &mu
 /// and of the outgoing carry.
 #[track_caller]
 pub fn check_gradients<M: SequenceLayer>(layer: &M, x: &Sequences<f64>, seed: u64) {
-    check_any_gradients(&AnyLayer::new(layer), x, seed);
+    check_any_gradients(&boxed(layer), x, seed);
 }
 
 #[track_caller]
-fn check_any_gradients(layer: &AnyLayer, x: &Sequences<f64>, seed: u64) {
+fn check_any_gradients(layer: &BoxedLayer<f64>, x: &Sequences<f64>, seed: u64) {
     let (carry, v_output, v_carry) = random_carry_and_cotangents(layer, x, &mut generator(seed));
-    let given = passes(layer, x, &carry, &v_output, &v_carry, &mut AnyCache::default());
-    let functional = |layer: &AnyLayer, x: &Sequences<f64>, carry: &AnyTensors| {
+    let given = passes(layer, x, &carry, &v_output, &v_carry, &mut BoxedCache::default());
+    let functional = |layer: &BoxedLayer<f64>, x: &Sequences<f64>, carry: &BoxedCarry<f64>| {
         let (output, carry) = forward(layer, x, carry);
         dot(&output, &v_output) + dot(&carry, &v_carry)
     };
@@ -274,40 +278,38 @@ pub fn cases(default: u32) -> ProptestConfig {
 }
 
 /// Every layer without a kink and compositions of them; each accepts 3 features.
-pub fn every_smooth_layer() -> Vec<AnyLayer> {
+pub fn every_smooth_layer() -> Vec<BoxedLayer<f64>> {
     let g = &mut generator(77);
     let mut layers = vec![
-        AnyLayer::new(&elman(3, 4, g)),
-        AnyLayer::new(&lstm(3, 4, g)),
-        AnyLayer::new(&gru(3, 4, g)),
-        AnyLayer::new(&MinimalGatedUnit::new(3, 4, g)),
-        AnyLayer::new(&Recurrent::with_cell(IndRnnCell { nonlinearity: Nonlinearity::Tanh }, 3, 4, g)),
-        AnyLayer::new(&linear(3, 5, g)),
-        AnyLayer::new(&Activation::Tanh),
-        AnyLayer::new(&Activation::Sigmoid),
-        AnyLayer::new(&LastStep),
-        AnyLayer::new(&MeanOverTime),
+        boxed(&elman(3, 4, g)),
+        boxed(&lstm(3, 4, g)),
+        boxed(&gru(3, 4, g)),
+        boxed(&MinimalGatedUnit::new(3, 4, g)),
+        boxed(&Recurrent::with_cell(IndRnnCell { nonlinearity: Nonlinearity::Tanh }, 3, 4, g)),
+        boxed(&linear(3, 5, g)),
+        boxed(&Activation::Tanh),
+        boxed(&Activation::Sigmoid),
+        boxed(&LastStep),
+        boxed(&MeanOverTime),
     ];
     let (a, b) = (elman(3, 4, g), elman(4, 2, g));
-    layers.push(AnyLayer::new(&a.then(b).expect("the features match")));
+    layers.push(boxed(&a.then(b).expect("the features match")));
     let (a, b) = (elman(3, 4, g), linear(4, 6, g));
-    layers.push(AnyLayer::new(
-        &a.clone().then(LastStep).and_then(|chain| chain.then(b.clone())).expect("the features match"),
-    ));
-    layers.push(AnyLayer::new(&a.then(MeanOverTime).and_then(|chain| chain.then(b)).expect("the features match")));
+    layers.push(boxed(&a.clone().then(LastStep).and_then(|chain| chain.then(b.clone())).expect("the features match")));
+    layers.push(boxed(&a.then(MeanOverTime).and_then(|chain| chain.then(b)).expect("the features match")));
     let (a, b) = (lstm(3, 3, g), gru(3, 2, g));
-    layers.push(AnyLayer::new(&a.then(b).expect("the features match")));
+    layers.push(boxed(&a.then(b).expect("the features match")));
     let (a, b) = (gru(3, 3, g), lstm(3, 2, g));
-    layers.push(AnyLayer::new(&a.then(b).and_then(|chain| chain.then(LastStep)).expect("the features match")));
+    layers.push(boxed(&a.then(b).and_then(|chain| chain.then(LastStep)).expect("the features match")));
     let (a, b) = (linear(3, 5, g), elman(5, 2, g));
-    layers.push(AnyLayer::new(&a.then(Activation::Tanh).and_then(|chain| chain.then(b)).expect("the features match")));
+    layers.push(boxed(&a.then(Activation::Tanh).and_then(|chain| chain.then(b)).expect("the features match")));
     layers
 }
 
 /// All layers, including the two with kinks.
-pub fn every_layer() -> Vec<AnyLayer> {
+pub fn every_layer() -> Vec<BoxedLayer<f64>> {
     let mut layers = every_smooth_layer();
     let relu = elman(3, 5, &mut generator(78)).with_nonlinearity(Nonlinearity::Relu);
-    layers.extend([AnyLayer::new(&relu), AnyLayer::new(&Activation::Relu)]);
+    layers.extend([boxed(&relu), boxed(&Activation::Relu)]);
     layers
 }

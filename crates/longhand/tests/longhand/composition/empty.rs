@@ -1,11 +1,12 @@
 //! Sizes of zero. Layers, training and streams accept zero features and units, and layers also zero steps and
 //! sequences.
 
-use crate::common::any_layer::{AnyCache, AnyLayer};
+use crate::common::boxed;
 use crate::common::bptt::{Bptt, UpdateEvery};
 use crate::common::{
     SequenceLayer, elman, forward, generator, gru, linear, lstm, random_carry_and_cotangents, random_sequences,
 };
+use longhand::BoxedCache;
 use longhand::layers::mean_over_time::MeanOverTimeCache;
 use longhand::{
     Activation, Labels, LastStep, Layer, Layout, Linear, LossAt, MeanOverTime, MeanSquaredError, ParameterGradients,
@@ -14,7 +15,7 @@ use longhand::{
 
 /// Runs forward, backward, and backward with replaced gradients, and checks shapes and values.
 fn check_passes<L: SequenceLayer>(layer: &L, inputs: usize, steps: usize, batch: usize) {
-    let layer = &AnyLayer::new(layer);
+    let layer = &boxed(layer);
     let g = &mut generator(30);
     let ragged: Vec<usize> = (0..batch).map(|b| steps.saturating_sub(b)).collect();
     for layout in
@@ -22,13 +23,13 @@ fn check_passes<L: SequenceLayer>(layer: &L, inputs: usize, steps: usize, batch:
     {
         let x = random_sequences(inputs, &layout, g);
         let (carry, d_output, d_carry) = random_carry_and_cotangents(layer, &x, g);
-        let given = crate::common::passes(layer, &x, &carry, &d_output, &d_carry, &mut AnyCache::default());
+        let given = crate::common::passes(layer, &x, &carry, &d_output, &d_carry, &mut BoxedCache::default());
         assert_eq!(given.d_input.values().shape(), x.values().shape(), "{}", layer.name());
         assert!(given.bits().into_iter().all(|bits| f64::from_bits(bits).is_finite()), "{}", layer.name());
 
         let mut replaced = layer.zeros();
         crate::common::randomise(&mut replaced, 1.0, g);
-        let (mut cache, mut out) = (AnyCache::default(), carry.clone());
+        let (mut cache, mut out) = (BoxedCache::default(), carry.clone());
         layer.forward(&x, &mut out, &mut cache, &mut Pass::Infer);
         layer.backward(
             &x,

@@ -1,17 +1,17 @@
-//! A right Elman layer with a mistake around it: in the order of calls, at some sizes, in one scalar type, at special
-//! values. What the layer computes is right, so only the mistake can be found.
+//! A right Elman layer with a mistake in its use: for some order of calls, at some sizes, in one scalar type, or at
+//! special values. The equations of the layer are right, so only the mistake can be found.
 
+mod corrupt;
 mod mistake;
-mod spoil;
 
+use corrupt::without_resets_at_16;
 use longhand::nalgebra::{DMatrix, convert, convert_unchecked};
 use longhand::{Elman, Features, Layer, Layout, ParameterGradients, Pass, Path, Scalar, Sequences, Tensors};
 pub use mistake::Mistake;
-use spoil::without_sixteens;
 use std::any::TypeId;
 use std::cell::RefCell;
 
-/// The layer.
+/// An Elman layer with a mistake in its use.
 #[derive(Debug, Clone)]
 pub struct Around<T: Scalar> {
     pub inner: Elman<T>,
@@ -30,7 +30,7 @@ impl<T: Scalar> Around<T> {
         self.mistake == mistake
     }
 
-    /// Either of two mistakes, the second of which is made in `f32` only.
+    /// Whether the layer has `mistake`, or, in `f32`, `in_single`.
     fn has_either(&self, mistake: Mistake, in_single: Mistake) -> bool {
         self.has(mistake) || (is_single::<T>() && self.has(in_single))
     }
@@ -107,7 +107,7 @@ impl<T: Scalar> Layer<T> for Around<T> {
         cache.marks = Some(marks.clone());
         let remarked;
         let input = if self.has(M::MarksInCache) {
-            remarked = input.clone().with_layout(marks).expect("the same size");
+            remarked = input.clone().with_layout(marks).expect("the layouts have the same size");
             &remarked
         } else {
             input
@@ -158,7 +158,7 @@ impl<T: Scalar> Layer<T> for Around<T> {
 }
 
 impl<T: Scalar> Around<T> {
-    /// The backward pass that adds to the gradients of the parameters.
+    /// The backward pass for gradients of the parameters that are added to.
     fn add(
         &self,
         input: &Sequences<T>,
@@ -184,9 +184,9 @@ impl<T: Scalar> Around<T> {
         } else {
             self.whole(input, cache, d_output, d_carry, &mut own, &mut d_x);
         }
-        self.spoil_parameters(input, d_output, &mut own);
-        self.spoil_input(input, cache, &mut d_x);
-        self.spoil_carry(&cache.came_in, d_carry);
+        self.corrupt_parameters(input, d_output, &mut own);
+        self.corrupt_input(input, cache, &mut d_x);
+        self.corrupt_carry(&cache.came_in, d_carry);
         if is_single::<T>() && self.has(M::SingleOverwritten) {
             gradients.inner.bias_hh_l0.fill(T::zero());
         }
@@ -207,7 +207,7 @@ impl<T: Scalar> Around<T> {
         }
     }
 
-    /// The backward pass of the layer, with the mistakes in what it is given.
+    /// The backward pass of the inner layer, with mistakes in its arguments.
     fn whole(
         &self,
         input: &Sequences<T>,
@@ -230,23 +230,23 @@ impl<T: Scalar> Around<T> {
             given.values_mut().iter_mut().zip(values).for_each(|(x, &stored)| *x = convert(stored));
         }
         if self.has(M::CarryInCache) || self.has(M::ResetAtSixteen) {
-            // The same forward pass with the wrong carry or the wrong resets.
+            // Repeat the forward pass with the wrong carry or the wrong resets.
             let layout = input.layout();
             let mut carry = if self.has(M::CarryInCache) { cache.carry.clone() } else { None };
             let mut carry = carry.take().unwrap_or_else(|| cache.came_in.clone());
             if self.has(M::ResetAtSixteen) {
-                given = given.with_layout(without_sixteens(layout)).expect("the same size");
+                given = given.with_layout(without_resets_at_16(layout)).expect("the layouts have the same size");
             }
             let mut other = Inner::<T>::default();
             layer.forward(&given, &mut carry, &mut other, &mut Pass::Infer);
             layer.backward(&given, &mut other, Some(d_output), d_carry, ParameterGradients::Add(own), Some(d_x));
-            *d_x = std::mem::take(d_x).with_layout(layout.clone()).expect("the same size");
+            *d_x = std::mem::take(d_x).with_layout(layout.clone()).expect("the layouts have the same size");
         } else {
             layer.backward(&given, &mut cache.inner, Some(d_output), d_carry, ParameterGradients::Add(own), Some(d_x));
         }
     }
 
-    /// One step at a time, without the steps that have no cotangent.
+    /// The backward pass one step at a time, which skips steps without a cotangent.
     fn step_by_step(
         &self,
         input: &Sequences<T>,

@@ -1,4 +1,4 @@
-//! Mistakes in what the right backward pass returned, and in the marks that it is given.
+//! Puts mistakes into the results of the right backward pass, and into the marks passed to it.
 
 use super::{Around, Cache, Mistake, is_single};
 use longhand::nalgebra::{DMatrix, convert, convert_unchecked};
@@ -6,7 +6,7 @@ use longhand::{Elman, Layout, Scalar, Sequences};
 use std::any::TypeId;
 
 impl<T: Scalar> Around<T> {
-    pub(super) fn spoil_parameters(&self, input: &Sequences<T>, d_output: &Sequences<T>, own: &mut Elman<T>) {
+    pub(super) fn corrupt_parameters(&self, input: &Sequences<T>, d_output: &Sequences<T>, own: &mut Elman<T>) {
         use Mistake as M;
         let (inputs, units, batch) = (input.features(), own.bias_hh_l0.len(), input.batch());
         let double = match self.mistake {
@@ -31,7 +31,7 @@ impl<T: Scalar> Around<T> {
         }
     }
 
-    pub(super) fn spoil_input(&self, input: &Sequences<T>, cache: &mut Cache<T>, d_x: &mut Sequences<T>) {
+    pub(super) fn corrupt_input(&self, input: &Sequences<T>, cache: &mut Cache<T>, d_x: &mut Sequences<T>) {
         use Mistake as M;
         let layout = input.layout();
         if self.has_either(M::DeltaInCache, M::SingleDeltaInCache) {
@@ -40,7 +40,7 @@ impl<T: Scalar> Around<T> {
         if self.has(M::TransposeInLayer)
             && let Some((stored, _)) = &*self.stored.borrow()
         {
-            // Right as long as the stored weight is.
+            // Wrong only if the stored weight is stale.
             for (now, &then) in self.inner.weight_ih_l0.transpose().iter().zip(stored) {
                 if convert_unchecked::<T, f64>(*now).to_bits() != then.to_bits() {
                     *d_x.values_mut() *= convert::<f64, T>(0.9);
@@ -71,7 +71,7 @@ impl<T: Scalar> Around<T> {
         }
     }
 
-    pub(super) fn spoil_carry(&self, came_in: &DMatrix<T>, d_carry: &mut DMatrix<T>) {
+    pub(super) fn corrupt_carry(&self, came_in: &DMatrix<T>, d_carry: &mut DMatrix<T>) {
         use Mistake as M;
         let zero = |column: usize| came_in.column(column).iter().all(|&h| h == T::zero());
         if self.has_either(M::ZeroCarry, M::SingleZeroCarry) && (0..came_in.ncols()).all(zero) {
@@ -87,11 +87,11 @@ impl<T: Scalar> Around<T> {
     }
 }
 
-/// The layout without its resets at multiples of 16.
-pub(super) fn without_sixteens(layout: &Layout) -> Layout {
+/// The layout without the resets at multiples of 16 steps.
+pub(super) fn without_resets_at_16(layout: &Layout) -> Layout {
     let (steps, batch) = (layout.steps(), layout.batch());
     let valid = (0..steps * batch).map(|column| layout.is_valid(column / batch, column % batch)).collect();
-    let mut other = Layout::new(steps, batch).with_valid(valid).expect("one mark for each column");
+    let mut other = Layout::new(steps, batch).with_valid(valid).expect("one mark per column");
     for step in (0..steps).filter(|&step| step == 0 || !step.is_multiple_of(16)) {
         for b in layout.resets_at(step) {
             other = other.with_reset(step, b);
