@@ -1,4 +1,7 @@
-//! What a model is trained on at once.
+//! Training data of one call.
+
+use super::SequenceInput;
+use crate::{Layout, ShapeError, Target};
 
 /// Inputs and their targets: the training data of one call of a [`Trainer`](crate::Trainer).
 ///
@@ -18,3 +21,20 @@ impl<X, Y> Clone for Batch<'_, X, Y> {
 }
 
 impl<X, Y> Copy for Batch<'_, X, Y> {}
+
+/// The layout of a batch whose targets fit its inputs and that is not empty.
+pub(super) fn check_shapes<X: SequenceInput, Y: Target>(batch: Batch<'_, X, Y>) -> Result<&Layout, ShapeError> {
+    let (layout, targets) = (batch.inputs.layout(), batch.targets);
+    if layout.columns() == 0 {
+        return Err(ShapeError::EmptyBatch { steps: layout.steps(), batch: layout.batch() });
+    }
+    if targets.batch() != layout.batch() || !(targets.steps() == 1 || targets.steps() == layout.steps()) {
+        return Err(ShapeError::Targets {
+            target_steps: targets.steps(),
+            target_batch: targets.batch(),
+            steps: layout.steps(),
+            batch: layout.batch(),
+        });
+    }
+    Ok(layout)
+}

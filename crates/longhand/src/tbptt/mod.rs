@@ -3,12 +3,12 @@
 //! A batch of sequences is cut into windows of steps. Each window runs forward from the carry that the one before it
 //! left, and backward with a zero gradient for the carry that it leaves: the gradient is that of the window's loss with
 //! its incoming carry held constant. A window at least as long as the sequences is full backpropagation, bit for bit.
-
 //!
 //! | what | where |
 //! |---|---|
 //! | the call: gradients of a batch, or an update per window | [`Trainer`] |
-//! | what it is given, and what can go wrong | [`Batch`], [`TrainingError`] |
+//! | training data and errors | [`Batch`], [`TrainingError`] |
+//! | all windows of a batch | `windows.rs` |
 //! | one window, forward and backward | `window.rs` |
 //! | the buffers, for all sequences of a batch or for some of them | `shard.rs` |
 //! | several threads | `parallel.rs` |
@@ -21,6 +21,7 @@ mod shard;
 mod trainer;
 mod training_error;
 mod window;
+mod windows;
 
 pub use batch::Batch;
 pub use sequence_input::SequenceInput;

@@ -1,14 +1,13 @@
 //! The training call.
 
+use super::batch::check_shapes;
 use super::shard::Shard;
+use super::training_error::not_finite;
 use super::window::Window;
 use super::{Batch, SequenceInput, TrainingError, TruncatedBptt};
-use crate::{
-    Gradients, Layer, Layout, Loss, LossAt, Pass, Path, Reduction, Scalar, Sequences, ShapeError, Target, Tensors,
-};
-use crate::{kernel, scalar::count};
-use alloc::{boxed::Box, format, string::ToString, vec::Vec};
-use core::ops::Range;
+use crate::scalar::count;
+use crate::{Gradients, Layer, Loss, LossAt, Pass, Reduction, Scalar, Sequences};
+use alloc::{boxed::Box, vec::Vec};
 use rand::{Rng, SeedableRng};
 
 /// Trains a model of type `M` with a loss `L`: the loss, the truncation, and the buffers, which are allocated with the first
@@ -50,18 +49,18 @@ use rand::{Rng, SeedableRng};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Trainer<T: Scalar, M: Layer<T>, L: Loss<T>> {
-    loss: L,
-    truncation: TruncatedBptt,
-    shards: Vec<Shard<T, M, L::Target>>,
+    pub(super) loss: L,
+    pub(super) truncation: TruncatedBptt,
+    pub(super) shards: Vec<Shard<T, M, L::Target>>,
     /// The buffers of evaluation.
     evaluation: Shard<T, M, L::Target>,
     /// Runs a window on all shards.
-    run: Run<T, M, L>,
+    pub(super) run: Run<T, M, L>,
     /// Makes the generators of the shards, if the trainer was given one.
     seeds: Option<Box<dyn FnMut() -> Box<dyn Rng + Send> + Send>>,
-    continues: bool,
-    skips: bool,
-    skipped: usize,
+    pub(super) continues: bool,
+    pub(super) skips: bool,
+    pub(super) skipped: usize,
 }
 
 type Run<T, M, L> = fn(&mut [Shard<T, M, <L as Loss<T>>::Target>], &Window<'_, T, M, L>);
@@ -260,116 +259,4 @@ where
         window.forward(shard, &mut Pass::Infer);
         shard.error.take().map_or(Ok(shard.loss), |error| Err(error.into()))
     }
-
-    /// Checks the shapes of a batch and divides it among the shards.
-    fn begin<'b>(&mut self, model: &M, batch: Batch<'b, M::Input, L::Target>) -> Result<&'b Layout, ShapeError> {
-        let layout = check_shapes(batch)?;
-        Shard::divide(&mut self.shards, model, layout)?;
-        self.shards.iter_mut().for_each(|shard| shard.continues = self.continues);
-        Ok(layout)
-    }
-
-    /// Runs all windows of a batch, sums their gradients in the first shard and returns the loss. The last window starts from
-    /// `d_carry`, which goes out as the gradient of the carry that came in.
-    fn all_windows(
-        &mut self,
-        model: &M,
-        batch: Batch<'_, M::Input, L::Target>,
-        layout: &Layout,
-        mut d_carry: Option<&mut M::Carry>,
-    ) -> Result<T, TrainingError> {
-        let windows = self.truncation.windows(layout);
-        let losses = windows.map(|steps| self.mark_losses(layout, batch.targets, &steps)).sum();
-        let mut loss = T::zero();
-        let mut d_first = None;
-        for steps in self.truncation.windows(layout) {
-            let (is_first, is_last) = (steps.start == 0, steps.end == layout.steps());
-            let given = d_carry.as_deref().filter(|_| is_last);
-            if let Some(d_carry) = given {
-                self.shards[0].d_carry.copy_from(d_carry);
-            }
-            let in_window = self.mark_losses(layout, batch.targets, &steps);
-            loss += self.run_window(model, batch, steps, [in_window, losses], given.is_some())?;
-            if let Some(d_carry) = d_carry.as_deref_mut().filter(|_| is_first) {
-                if is_last {
-                    d_carry.copy_from(&self.shards[0].d_carry);
-                } else {
-                    d_first = Some(self.shards[0].d_carry.clone());
-                }
-            }
-        }
-        if let (Some(d_carry), Some(d_first)) = (d_carry.as_deref_mut(), &d_first) {
-            d_carry.copy_from(d_first);
-        }
-        let is_trained = losses > 0 || d_carry.is_some();
-        let gradients = Shard::sum_gradients(&mut self.shards);
-        if !is_trained {
-            gradients.set_zero();
-        }
-        match not_finite(loss, gradients.values(), &(0..layout.steps())) {
-            Some(error) if !self.skips => return Err(error),
-            Some(_) => {
-                self.skipped += 1;
-                gradients.set_zero();
-            }
-            None => {}
-        }
-        Ok(loss)
-    }
-
-    /// Marks the steps of a window that have a loss, and counts them.
-    fn mark_losses(&mut self, layout: &Layout, targets: &L::Target, steps: &Range<usize>) -> usize {
-        let at = self.truncation.loss_at;
-        self.shards.iter_mut().map(|shard| shard.mark_losses(at, layout, targets, steps)).sum()
-    }
-
-    /// Runs a window on all shards; returns its loss. A mean is taken over `span` losses.
-    fn run_window(
-        &mut self,
-        model: &M,
-        batch: Batch<'_, M::Input, L::Target>,
-        steps: Range<usize>,
-        [losses, span]: [usize; 2],
-        has_d_carry: bool,
-    ) -> Result<T, ShapeError> {
-        let (loss, inputs, targets) = (&self.loss, batch.inputs, batch.targets);
-        let every_step = self.truncation.loss_at == LossAt::EveryStep;
-        let window = Window { model, loss, inputs, targets, steps, every_step, losses, span, has_d_carry };
-        (self.run)(&mut self.shards, &window);
-        if let Some(error) = self.shards.iter_mut().find_map(|shard| shard.error.take()) {
-            return Err(error);
-        }
-        Ok(self.shards.iter().fold(T::zero(), |sum, shard| sum + shard.loss))
-    }
-}
-
-/// The layout of a batch whose targets fit its inputs and that is not empty.
-fn check_shapes<X: SequenceInput, Y: Target>(batch: Batch<'_, X, Y>) -> Result<&Layout, ShapeError> {
-    let (layout, targets) = (batch.inputs.layout(), batch.targets);
-    if layout.columns() == 0 {
-        return Err(ShapeError::EmptyBatch { steps: layout.steps(), batch: layout.batch() });
-    }
-    if targets.batch() != layout.batch() || !(targets.steps() == 1 || targets.steps() == layout.steps()) {
-        return Err(ShapeError::Targets {
-            target_steps: targets.steps(),
-            target_batch: targets.batch(),
-            steps: layout.steps(),
-            batch: layout.batch(),
-        });
-    }
-    Ok(layout)
-}
-
-/// The error for a loss or a gradient that is NaN or infinite.
-fn not_finite<T: Scalar, M: Tensors<T>>(loss: T, gradients: &M, steps: &Range<usize>) -> Option<TrainingError> {
-    if !loss.is_finite() {
-        return Some(TrainingError::Loss { loss: format!("{loss}"), steps: steps.clone() });
-    }
-    let mut first = None;
-    gradients.visit(&Path::ROOT, &mut |path, _, values| {
-        if first.is_none() && !kernel::all_finite(values) {
-            first = Some(path.to_string());
-        }
-    });
-    first.map(|tensor| TrainingError::Gradient { tensor, steps: steps.clone() })
 }

@@ -1,7 +1,7 @@
-//! What can go wrong in training.
+//! Errors of training.
 
-use crate::ShapeError;
-use alloc::string::String;
+use crate::{Path, Scalar, ShapeError, Tensors, kernel};
+use alloc::{format, string::String, string::ToString};
 use core::ops::Range;
 use thiserror::Error;
 
@@ -34,4 +34,22 @@ pub enum TrainingError {
         /// The steps of the truncation window, or of all windows if their gradients are summed.
         steps: Range<usize>,
     },
+}
+
+/// The error for a loss or a gradient that is NaN or infinite.
+pub(super) fn not_finite<T: Scalar, M: Tensors<T>>(
+    loss: T,
+    gradients: &M,
+    steps: &Range<usize>,
+) -> Option<TrainingError> {
+    if !loss.is_finite() {
+        return Some(TrainingError::Loss { loss: format!("{loss}"), steps: steps.clone() });
+    }
+    let mut first = None;
+    gradients.visit(&Path::ROOT, &mut |path, _, values| {
+        if first.is_none() && !kernel::all_finite(values) {
+            first = Some(path.to_string());
+        }
+    });
+    first.map(|tensor| TrainingError::Gradient { tensor, steps: steps.clone() })
 }
