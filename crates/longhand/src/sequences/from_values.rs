@@ -2,6 +2,7 @@
 
 use super::Sequences;
 use crate::{Layout, Scalar, ShapeError, sizes};
+use alloc::vec::Vec;
 use nalgebra::DMatrix;
 
 impl<T: Scalar> Sequences<T> {

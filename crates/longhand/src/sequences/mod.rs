@@ -4,6 +4,7 @@ mod from_values;
 
 pub(crate) use crate::sizes::reshape;
 use crate::{ChangeScalar, Layout, Path, Scalar, Shape, ShapeError, Tensors, sizes};
+use alloc::vec::Vec;
 use core::ops::Range;
 use nalgebra::{DMatrix, DMatrixView, DMatrixViewMut};
 
