@@ -21,6 +21,7 @@ const PROVEN: &[(&str, &str)] = &[
     ("Activation::Sigmoid", "mod.rs"),
     ("Activation::Tanh", "mod.rs"),
     ("Bidirectional", "mod.rs"),
+    ("BoxedLayer", "mod.rs"),
     ("Chain", "mod.rs"),
     ("Dropout", "mod.rs"),
     ("Elman", "mod.rs"),

@@ -1,8 +1,8 @@
 //! Layers that are random in training, and layers that run on `f64` only.
 
 use longhand::nalgebra::DVector;
-use longhand::{Features, Layer, Pass, Path, Scalar, Sequences, Shape, Tensors};
-use longhand_gradcheck::{Case, Checker, prove};
+use longhand::{BoxedLayer, Features, LastStep, Layer, Pass, Path, Scalar, Sequences, Shape, Tensors};
+use longhand_gradcheck::{BuildLayer, Case, Checker, prove};
 use rand::RngExt;
 
 /// Inverted dropout with a gain. The mask is stored in the cache.
@@ -111,6 +111,32 @@ fn a_layer_that_is_random_in_training_is_accepted() {
 #[should_panic(expected = "dropout.gain")]
 fn a_mistake_in_training_only_is_rejected() {
     prove(|case| Dropout { gain: DVector::zeros(case.inputs), wrong: true });
+}
+
+/// The same layer in a box, built anew for each scalar type.
+struct DropoutInABox {
+    wrong: bool,
+}
+
+impl BuildLayer for DropoutInABox {
+    type Layer<T: Scalar> = BoxedLayer<T>;
+
+    fn build<T: Scalar>(&self, case: &Case) -> BoxedLayer<T> {
+        let dropout = Dropout { gain: DVector::zeros(case.inputs), wrong: self.wrong };
+        let boxed = BoxedLayer::without_streaming(dropout);
+        boxed.then_boxed(BoxedLayer::new(LastStep)).expect("`LastStep` takes any number of features")
+    }
+}
+
+#[test]
+fn a_right_layer_in_a_box_is_accepted() {
+    Checker::new().prove_built(DropoutInABox { wrong: false });
+}
+
+#[test]
+#[should_panic(expected = "gain")]
+fn a_wrong_layer_in_a_box_is_rejected() {
+    Checker::new().prove_built(DropoutInABox { wrong: true });
 }
 
 /// A layer for `f64` only: `y = sin(w x)`, feature by feature.

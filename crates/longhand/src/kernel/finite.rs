@@ -13,12 +13,21 @@ const SUMS: usize = 4;
 
 /// Returns whether no element is NaN or infinite.
 pub(crate) fn all_finite<T: Scalar>(values: &[T]) -> bool {
-    let vectors: [&dyn Any; 2] =
-        [&(in_vectors::<f32> as fn(&[f32]) -> bool), &(in_vectors::<f64> as fn(&[f64]) -> bool)];
+    let vectors: [&dyn Any; 2] = [&(all_finite_f32 as fn(&[f32]) -> bool), &(all_finite_f64 as fn(&[f64]) -> bool)];
     match vectors.into_iter().find_map(|all_finite| all_finite.downcast_ref::<fn(&[T]) -> bool>()) {
         Some(all_finite) => all_finite(values),
         None => values.iter().all(ComplexField::is_finite),
     }
+}
+
+// Not generic, so that they are compiled in this crate and not in every crate that uses it.
+
+fn all_finite_f32(values: &[f32]) -> bool {
+    in_vectors(values)
+}
+
+fn all_finite_f64(values: &[f64]) -> bool {
+    in_vectors(values)
 }
 
 fn in_vectors<S: Scalar + Precision>(values: &[S]) -> bool {

@@ -56,7 +56,7 @@ pub use pack::Operand;
 pub(crate) use pack::Packed;
 pub use product::{Accumulate, Workspace, product};
 pub use real::Real;
-pub(crate) use sums::{add, sum_of_squares};
+pub(crate) use sums::{add, set_zero, sum_of_squares};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Sums over slices.
+//! Sums over slices, and zeros.
 
 use super::equations::{Equations, compiled_here, each};
 use super::real::Real;
@@ -16,6 +16,20 @@ pub(crate) fn add<T: Scalar>(out: &mut [T], values: &[T]) {
         }
     }
     each(Add, [values], [out]);
+}
+
+/// Sets every element to zero. `fill` is generic, so it would be compiled in the user's crate, which may be a debug build.
+pub(crate) fn set_zero<T: Scalar>(out: &mut [T]) {
+    #[derive(Clone, Copy)]
+    struct Zero;
+    compiled_here!(Zero, 0, 1);
+    impl<T: Scalar> Equations<T, 0, 1> for Zero {
+        #[inline(always)]
+        fn apply<V: Real<Scalar = T>>(self, []: [V; 0], [out]: [V; 1]) -> [V; 1] {
+            [out.constant(T::zero())]
+        }
+    }
+    each(Zero, [], [out]);
 }
 
 /// The sum of the squares of `of(value)`. Eight running sums are added at the end, in the same order on every

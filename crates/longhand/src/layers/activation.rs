@@ -12,7 +12,7 @@
 //! Shapes: any `features x (steps * batch)`; output and gradient are zero at invalid steps.
 
 use super::shapes::{check_backward, check_input};
-use crate::kernel::{Equations, Real, compiled_here, each};
+use crate::kernel::{Equations, Real, compiled_here, each, set_zero};
 use crate::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences};
 use alloc::{format, string::String};
 
@@ -117,7 +117,7 @@ impl<T: Scalar> Layer<T> for Activation {
         let d_x = d_input.values_mut().as_mut_slice();
         match d_output {
             Some(d_output) => each(Backward(*self), [output.values().as_slice(), d_output.values().as_slice()], [d_x]),
-            None => d_x.fill(T::zero()),
+            None => set_zero(d_x),
         }
         d_input.clear_padding();
     }

@@ -19,7 +19,7 @@
 use super::shapes::{check_backward, check_input};
 use crate::hyperparameters::check_fraction;
 use crate::scalar::real;
-use crate::{Features, HyperparameterError, Layer, ParameterGradients, Pass, Scalar, Sequences};
+use crate::{Features, HyperparameterError, Layer, ParameterGradients, Pass, Scalar, Sequences, kernel};
 use alloc::{format, string::String};
 
 /// Dropout; see the [module](self) for its equations.
@@ -138,7 +138,7 @@ impl<T: Scalar> Layer<T> for Dropout {
         match d_output {
             Some(d_output) if *trained => multiply(d_input, d_output, mask),
             Some(d_output) => d_input.values_mut().as_mut_slice().copy_from_slice(d_output.values().as_slice()),
-            None => d_input.values_mut().fill(T::zero()),
+            None => kernel::set_zero(d_input.values_mut().as_mut_slice()),
         }
         d_input.clear_padding();
     }

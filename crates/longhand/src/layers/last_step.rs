@@ -16,7 +16,7 @@
 //! In truncated training each window has a last step of its own.
 
 use super::shapes::{check_backward, check_input};
-use crate::{Features, Layer, Layout, ParameterGradients, Pass, Scalar, Sequences};
+use crate::{Features, Layer, Layout, ParameterGradients, Pass, Scalar, Sequences, kernel};
 use alloc::{borrow::ToOwned, string::String};
 
 /// The last valid step of each sequence; see the [module](self) for its equations.
@@ -86,7 +86,7 @@ impl<T: Scalar> Layer<T> for LastStep {
         check_backward(|| Layer::<T>::name(self), output, input.features(), &one_step, d_output);
         let Some(d_input) = d_input else { return };
         d_input.reshape(input.features(), layout);
-        d_input.values_mut().as_mut_slice().fill(T::zero());
+        kernel::set_zero(d_input.values_mut().as_mut_slice());
         let Some(d_output) = d_output else { return };
         for sequence in 0..layout.batch() {
             if let Some(last) = layout.last_valid_step(sequence) {

@@ -158,7 +158,7 @@ impl<T: Scalar> Layer<T> for Linear<T> {
             }
             if let Some(d_input) = d_input {
                 d_input.reshape(self.inputs(), layout);
-                d_input.values_mut().fill(T::zero());
+                kernel::set_zero(d_input.values_mut().as_mut_slice());
             }
             return;
         };

@@ -121,7 +121,7 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
             |_, _| false,
         );
         let sums = output.values_mut().as_mut_slice();
-        sums.fill(T::zero());
+        kernel::set_zero(sums);
         if layout.steps() <= BLOCK_STEPS {
             (0..layout.steps()).for_each(|step| add_step(sums, input, step));
         } else {
@@ -131,7 +131,7 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
             }
             let lowest = -T::max_value().unwrap_or(real(f64::MAX));
             for first in (0..layout.steps()).step_by(BLOCK_STEPS) {
-                block.fill(T::zero());
+                kernel::set_zero(block);
                 let steps = first..layout.steps().min(first + BLOCK_STEPS);
                 steps.for_each(|step| add_step(block, input, step));
                 each(AddBlock { lowest }, [block], [sums, rounded_away]);
@@ -166,7 +166,7 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
         check_backward(|| Layer::<T>::name(self), &cache.output, input.features(), &one_step, d_output);
         let Some(d_input) = d_input else { return };
         d_input.reshape(input.features(), layout);
-        let Some(d_output) = d_output else { return d_input.values_mut().fill(T::zero()) };
+        let Some(d_output) = d_output else { return kernel::set_zero(d_input.values_mut().as_mut_slice()) };
         let d_y = d_output.values().as_slice();
         let d_x = d_input.values_mut().as_mut_slice();
         if !layout.has_padding() && !d_x.is_empty() {
@@ -178,7 +178,7 @@ impl<T: Scalar> Layer<T> for MeanOverTime {
             others.chunks_exact_mut(first.len()).for_each(|d_x| d_x.copy_from_slice(first));
             return;
         }
-        d_x.fill(T::zero());
+        kernel::set_zero(d_x);
         for sequence in 0..layout.batch() {
             let n = count(valid_steps(layout, sequence).count());
             for step in valid_steps(layout, sequence) {

@@ -9,7 +9,7 @@ mod path;
 
 pub use path::{Path, Shape};
 
-use crate::Scalar;
+use crate::{Scalar, kernel};
 use alloc::{string::String, string::ToString, vec::Vec};
 use nalgebra::{DMatrix, DVector};
 
@@ -51,7 +51,7 @@ pub trait Tensors<T: Scalar>: Clone + Send {
 
     /// Sets every element to zero.
     fn set_zero(&mut self) {
-        self.visit_mut(&Path::ROOT, &mut |_, _, values| values.fill(T::zero()));
+        self.visit_mut(&Path::ROOT, &mut |_, _, values| kernel::set_zero(values));
     }
 
     /// A value of the same shape, all zero.

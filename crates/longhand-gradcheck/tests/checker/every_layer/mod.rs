@@ -6,12 +6,12 @@ mod truncation;
 
 use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::{
-    Activation, Bidirectional, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep, Layer, Linear, Lstm,
-    MeanOverTime, MeanSquaredError, MinimalGatedUnit, Nonlinearity, Recurrent, Reduction, Residual, ShapeError,
-    SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
+    Activation, Bidirectional, BoxedLayer, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep, Layer, Linear,
+    Lstm, MeanOverTime, MeanSquaredError, MinimalGatedUnit, Nonlinearity, Recurrent, Reduction, Residual, Scalar,
+    ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
 };
 use longhand_gradcheck::laws::{self, Doubling, Side};
-use longhand_gradcheck::{Case, Checker, DualLayer, Law, SequenceLayer, Setting, SingleLayer, prove_loss};
+use longhand_gradcheck::{BuildLayer, Case, Checker, DualLayer, Law, SequenceLayer, Setting, SingleLayer, prove_loss};
 use proptest::prelude::*;
 
 /// Proves a layer, including that a second backward pass doubles its gradients bit for bit.
@@ -221,6 +221,26 @@ fn embedding_is_right() {
         let alone = sequences.clone().map(Tokens::single);
         laws::batch_of(&setting(&Tokens::ragged(&sequences)), &alone).unwrap_or_else(|e| panic!("{e}"));
     }
+}
+
+/// Layers of several types in boxes, one after another.
+struct InBoxes;
+
+impl BuildLayer for InBoxes {
+    type Layer<T: Scalar> = BoxedLayer<T>;
+
+    fn build<T: Scalar>(&self, case: &Case) -> BoxedLayer<T> {
+        let (inputs, hidden, outputs) = (case.inputs, case.hidden, case.outputs);
+        let dropout = Dropout::new(0.4).expect("in range");
+        let layers = [BoxedLayer::new(dropout), BoxedLayer::new(Linear::zeros(hidden, outputs))];
+        let lstm = BoxedLayer::new(Lstm::zeros(inputs, hidden));
+        layers.into_iter().try_fold(lstm, BoxedLayer::then_boxed).expect("the features match")
+    }
+}
+
+#[test]
+fn boxed_layers_are_right() {
+    Checker::new().doubling(Doubling::Exactly).prove_built(InBoxes);
 }
 
 /// A frozen layer returns the inner layer's gradients of input and carry. Its parameters have no gradient.

@@ -1,5 +1,6 @@
 //! Loads of four columns of a matrix with contiguous rows, for packing a transpose.
 
+use super::memory::{load_128, load_256d, load_512d};
 #[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
 use core::arch::x86_64::*;
 
@@ -17,8 +18,8 @@ pub(super) unsafe fn columns_512(from: *const f32, stride: usize, rows: usize) -
                 row[2].add((8 + k).min(rows - 1) * stride),
                 row[3].add((12 + k).min(rows - 1) * stride),
             ];
-            let low = _mm512_insertf32x4::<1>(_mm512_castps128_ps512(_mm_loadu_ps(a)), _mm_loadu_ps(b));
-            groups[k] = _mm512_insertf32x4::<3>(_mm512_insertf32x4::<2>(low, _mm_loadu_ps(c)), _mm_loadu_ps(d));
+            let low = _mm512_insertf32x4::<1>(_mm512_castps128_ps512(load_128(a)), load_128(b));
+            groups[k] = _mm512_insertf32x4::<3>(_mm512_insertf32x4::<2>(low, load_128(c)), load_128(d));
         }
         let [a, b, c, d] = groups;
         let (ab, cd) = (_mm512_castps_pd(_mm512_unpacklo_ps(a, b)), _mm512_castps_pd(_mm512_unpacklo_ps(c, d)));
@@ -41,7 +42,7 @@ pub(super) unsafe fn columns_256(from: *const f32, stride: usize, rows: usize) -
         let mut groups = [_mm256_setzero_ps(); 4];
         for k in 0..4 {
             let (a, b) = (from.add(k.min(rows - 1) * stride), from.add((4 + k).min(rows - 1) * stride));
-            groups[k] = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(_mm_loadu_ps(a)), _mm_loadu_ps(b));
+            groups[k] = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(load_128(a)), load_128(b));
         }
         let [a, b, c, d] = groups;
         let (ab, cd) = (_mm256_castps_pd(_mm256_unpacklo_ps(a, b)), _mm256_castps_pd(_mm256_unpacklo_ps(c, d)));
@@ -67,14 +68,7 @@ pub(super) unsafe fn columns_512d(from: *const f64, stride: usize, rows: usize) 
     }
     let [a, b, c, d] = &columns;
     // SAFETY: the caller has the instruction set and promises four elements in each of `rows` rows.
-    unsafe {
-        [
-            _mm512_loadu_pd(a.as_ptr()),
-            _mm512_loadu_pd(b.as_ptr()),
-            _mm512_loadu_pd(c.as_ptr()),
-            _mm512_loadu_pd(d.as_ptr()),
-        ]
-    }
+    unsafe { [load_512d(a.as_ptr()), load_512d(b.as_ptr()), load_512d(c.as_ptr()), load_512d(d.as_ptr())] }
 }
 
 #[inline(always)]
@@ -88,12 +82,5 @@ pub(super) unsafe fn columns_256d(from: *const f64, stride: usize, rows: usize) 
     }
     let [a, b, c, d] = &columns;
     // SAFETY: the caller has the instruction set and promises four elements in each of `rows` rows.
-    unsafe {
-        [
-            _mm256_loadu_pd(a.as_ptr()),
-            _mm256_loadu_pd(b.as_ptr()),
-            _mm256_loadu_pd(c.as_ptr()),
-            _mm256_loadu_pd(d.as_ptr()),
-        ]
-    }
+    unsafe { [load_256d(a.as_ptr()), load_256d(b.as_ptr()), load_256d(c.as_ptr()), load_256d(d.as_ptr())] }
 }

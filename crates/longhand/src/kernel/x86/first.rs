@@ -4,6 +4,7 @@
 //! only one access, but a load that follows a masked store stalls (no store forwarding). A masked access that reaches
 //! into the next cache line also waits for that line.
 
+use super::memory::{load_128, load_128d, load_256, load_256d, store_128, store_128d, store_256, store_256d};
 #[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
 use core::arch::x86_64::*;
 
@@ -54,12 +55,12 @@ first_lanes! {
     )),
     low of whole: _mm512_castps512_ps256(whole),
     high: _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(whole))),
-    half from: _mm256_loadu_ps(from), to half: _mm256_storeu_ps(to, half), load_first_256 store_first_256;
+    half from: load_256(from), to half: store_256(to, half), load_first_256 store_first_256;
 
     load_first_256 store_first_256 __m256, f32, 4, zero: _mm_setzero_ps(),
     join low high: _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high),
     low of whole: _mm256_castps256_ps128(whole), high: _mm256_extractf128_ps::<1>(whole),
-    half from: _mm_loadu_ps(from), to half: _mm_storeu_ps(to, half), load_first_128 store_first_128;
+    half from: load_128(from), to half: store_128(to, half), load_first_128 store_first_128;
 
     load_first_128 store_first_128 __m128, f32, 2, zero: _mm_setzero_ps(),
     join low high: _mm_movelh_ps(low, high), low of whole: whole, high: _mm_movehl_ps(whole, whole),
@@ -70,12 +71,12 @@ first_lanes! {
     load_first_512d store_first_512d __m512d, f64, 4, zero: _mm256_setzero_pd(),
     join low high: _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(low), high),
     low of whole: _mm512_castpd512_pd256(whole), high: _mm512_extractf64x4_pd::<1>(whole),
-    half from: _mm256_loadu_pd(from), to half: _mm256_storeu_pd(to, half), load_first_256d store_first_256d;
+    half from: load_256d(from), to half: store_256d(to, half), load_first_256d store_first_256d;
 
     load_first_256d store_first_256d __m256d, f64, 2, zero: _mm_setzero_pd(),
     join low high: _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(low), high),
     low of whole: _mm256_castpd256_pd128(whole), high: _mm256_extractf128_pd::<1>(whole),
-    half from: _mm_loadu_pd(from), to half: _mm_storeu_pd(to, half), load_first_of_2d store_first_of_2d;
+    half from: load_128d(from), to half: store_128d(to, half), load_first_of_2d store_first_of_2d;
 }
 
 #[inline(always)]

@@ -4,6 +4,7 @@
 
 mod columns;
 mod first;
+mod memory;
 mod sums;
 
 use super::vector::{MOST_LANES, Vector, elementwise};
@@ -15,6 +16,7 @@ use first::{
     load_first_256, load_first_256d, load_first_512, load_first_512d, store_first_256, store_first_256d,
     store_first_512, store_first_512d,
 };
+use memory::{load_256, load_256d, load_512, load_512d, store_256, store_256d, store_512, store_512d};
 use sums::{put_sums_256, put_sums_256d, put_sums_512, put_sums_512d, sums_256, sums_256d, sums_512, sums_512d};
 
 /// Proves that the processor has AVX2 and fused multiply-add.
@@ -150,7 +152,7 @@ macro_rules! x86_vector {
 x86_vector!(
     F32x16(__m512), Avx512, "16 lanes of `f32`.",
     f32, 16, 4 x 6,
-    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
+    _mm512_set1_ps load_512 store_512 _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
     _mm512_min_ps _mm512_max_ps _mm512_sqrt_ps _mm512_fmadd_ps,
     _mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi32 _mm512_slli_epi32 23,
@@ -159,7 +161,7 @@ x86_vector!(
 x86_vector!(
     F64x8(__m512d), Avx512, "8 lanes of `f64`.",
     f64, 8, 4 x 6,
-    _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd
+    _mm512_set1_pd load_512d store_512d _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd
     _mm512_min_pd _mm512_max_pd _mm512_sqrt_pd _mm512_fmadd_pd,
     _mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi64 _mm512_slli_epi64 52,
@@ -168,7 +170,7 @@ x86_vector!(
 x86_vector!(
     F32x8(__m256), Avx2, "8 lanes of `f32`.",
     f32, 8, 2 x 6,
-    _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
+    _mm256_set1_ps load_256 store_256 _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
     _mm256_min_ps _mm256_max_ps _mm256_sqrt_ps _mm256_fmadd_ps,
     _mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi32 _mm256_slli_epi32 23,
@@ -177,7 +179,7 @@ x86_vector!(
 x86_vector!(
     F64x4(__m256d), Avx2, "4 lanes of `f64`.",
     f64, 4, 2 x 6,
-    _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
+    _mm256_set1_pd load_256d store_256d _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd
     _mm256_min_pd _mm256_max_pd _mm256_sqrt_pd _mm256_fmadd_pd,
     _mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi64 _mm256_slli_epi64 52,

@@ -2,6 +2,7 @@
 
 use super::MOST_LANES;
 use super::first::{load_first_128, load_first_256d, store_first_128, store_first_256d};
+use super::memory::{load_128, load_256d, store_128, store_256d};
 #[allow(clippy::wildcard_imports, reason = "every name is an intrinsic")]
 use core::arch::x86_64::*;
 
@@ -38,10 +39,10 @@ unsafe fn put_groups(groups: __m256, start: Option<*const f32>, to: *mut f32, co
     unsafe {
         let mut sums = _mm_add_ps(_mm256_castps256_ps128(groups), _mm256_extractf128_ps::<1>(groups));
         if let Some(start) = start {
-            sums = _mm_add_ps(if count == 4 { _mm_loadu_ps(start) } else { load_first_128(start, count) }, sums);
+            sums = _mm_add_ps(if count == 4 { load_128(start) } else { load_first_128(start, count) }, sums);
         }
         if count == 4 {
-            _mm_storeu_ps(to, sums);
+            store_128(to, sums);
         } else {
             store_first_128(sums, to, count);
         }
@@ -80,10 +81,10 @@ unsafe fn put_groups_d(ab: __m256d, cd: __m256d, start: Option<*const f64>, to: 
         let cd = _mm_add_pd(_mm256_castpd256_pd128(cd), _mm256_extractf128_pd::<1>(cd));
         let mut sums = _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(ab), cd);
         if let Some(start) = start {
-            sums = _mm256_add_pd(if count == 4 { _mm256_loadu_pd(start) } else { load_first_256d(start, count) }, sums);
+            sums = _mm256_add_pd(if count == 4 { load_256d(start) } else { load_first_256d(start, count) }, sums);
         }
         if count == 4 {
-            _mm256_storeu_pd(to, sums);
+            store_256d(to, sums);
         } else {
             store_first_256d(sums, to, count);
         }
