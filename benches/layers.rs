@@ -3,7 +3,10 @@
 mod shared;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use longhand::{Activation, Elman, Gru, LastStep, Linear, Lstm, MeanOverTime, ParameterGradients, Pass, Tensors};
+use longhand::{
+    Activation, Bidirectional, Dropout, Elman, Gru, IndRnn, LastStep, Linear, Lstm, MeanOverTime, MinimalGatedUnit,
+    ParameterGradients, Pass, Residual, Tensors,
+};
 use shared::{STEPS, SequenceLayer, generator, noise};
 use std::hint::black_box;
 
@@ -42,6 +45,12 @@ fn layers(criterion: &mut Criterion) {
     passes(criterion, &Elman::<f32>::new(UNITS, UNITS, g), UNITS);
     passes(criterion, &Lstm::<f32>::new(UNITS, UNITS, g), UNITS);
     passes(criterion, &Gru::<f32>::new(UNITS, UNITS, g), UNITS);
+    passes(criterion, &MinimalGatedUnit::<f32>::new(UNITS, UNITS, g), UNITS);
+    passes(criterion, &IndRnn::<f32>::new(UNITS, UNITS, g), UNITS);
+    let both = Bidirectional::new::<f32>(Elman::new(UNITS, UNITS, g), Elman::new(UNITS, UNITS, g));
+    passes(criterion, &both.expect("equal inputs"), UNITS);
+    passes(criterion, &Residual::new::<f32>(Activation::Tanh).expect("equal features"), UNITS);
+    passes(criterion, &Dropout::new(0.5).expect("in range"), UNITS);
     passes(criterion, &Linear::<f32>::new(UNITS, UNITS, g), UNITS);
     passes(criterion, &Activation::Tanh, UNITS);
     passes(criterion, &Activation::Sigmoid, UNITS);

@@ -8,7 +8,7 @@
 //! | how a batch of sequences lies in a matrix; masks and resets | [`Sequences`], [`Layout`] |
 //! | training by truncated backpropagation through time | [`Trainer`] |
 //! | one step at a time, for sensors and control loops | [`Stream`] |
-//! | losses from logits | [`Loss`] |
+//! | losses from logits; classes and probabilities | [`Loss`], [`Sequences::classes`], [`Sequences::softmax`] |
 //! | optimizers, clipping, schedules, initialisers | [`Optimizer`], [`clip_by_global_norm`], [`schedule`], [`initialise`] |
 //! | products and equations for a layer of your own | [`toolbox`] |
 //! | parameters by name, in one fixed order | [`Tensors`] |
@@ -65,6 +65,7 @@ mod losses;
 mod ndarray;
 mod norm;
 mod optimizers;
+mod predictions;
 mod scalar;
 pub mod schedule;
 mod sequences;

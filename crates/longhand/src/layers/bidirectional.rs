@@ -25,6 +25,16 @@ use crate::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences, ShapeE
 use alloc::{format, string::String};
 
 /// Two layers over the same input, one of which runs backwards in time; see the [module](self).
+///
+/// ```
+/// use longhand::{Bidirectional, Gru, Layer};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// let mut generator = ChaCha8Rng::seed_from_u64(1);
+/// let layer = Bidirectional::new::<f32>(Gru::new(3, 8, &mut generator), Gru::new(3, 8, &mut generator))?;
+/// assert_eq!(layer.name(), "Bidirectional(Gru(3 -> 8), Gru(3 -> 8))");
+/// # Ok::<(), longhand::ShapeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bidirectional<L> {
     /// The layer that runs forwards in time.

@@ -26,6 +26,18 @@ use alloc::{format, string::String};
 ///
 /// It draws from the generator of [`Pass::Train`]; give a [`Trainer`](crate::Trainer) one with
 /// [`with_generator`](crate::Trainer::with_generator).
+///
+/// ```
+/// use longhand::{Dropout, Layer, Pass, Sequences};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// let (layer, x) = (Dropout::new(0.5)?, Sequences::from_fn(4, 1, 1, |_, _, _| 1.0));
+/// let mut cache = Default::default();
+/// assert_eq!(layer.forward(&x, &mut (), &mut cache, &mut Pass::Infer), &x);
+/// let y = layer.forward(&x, &mut (), &mut cache, &mut Pass::Train(&mut ChaCha8Rng::seed_from_u64(1)));
+/// assert!(y.at(0, 0).iter().all(|&y| y == 0.0 || y == 2.0));
+/// # Ok::<(), longhand::HyperparameterError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropout {
     probability: f64,

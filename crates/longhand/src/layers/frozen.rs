@@ -10,6 +10,26 @@ use crate::{ChangeScalar, Features, Layer, ParameterGradients, Pass, Path, Scala
 use alloc::string::String;
 
 /// A layer whose parameters do not learn; see the [module](self).
+///
+/// ```
+/// use longhand::{Batch, Elman, Frozen, Layer, Linear, LossAt, MeanSquaredError, Optimizer, Reduction, Sequences, Sgd, Trainer};
+/// use longhand::TruncatedBptt;
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// let mut generator = ChaCha8Rng::seed_from_u64(1);
+/// let encoder = Frozen::new(Elman::<f64>::new(1, 4, &mut generator));
+/// let mut model = encoder.then(Linear::new(4, 1, &mut generator))?;
+/// let before = model.clone();
+///
+/// let (x, y) = (Sequences::from_fn(1, 9, 2, |_, step, _| step as f64), Sequences::from_fn(1, 9, 2, |_, _, b| b as f64));
+/// let loss = MeanSquaredError::new(Reduction::MeanOverElements);
+/// let mut trainer = Trainer::new(&model, loss, TruncatedBptt::full(LossAt::EveryStep));
+/// let (_, gradients) = trainer.gradients(&model, Batch { inputs: &x, targets: &y })?;
+/// Sgd::new().step(&mut model, gradients, 0.1);
+/// assert_eq!(model.first(), before.first());
+/// assert_ne!(model.second(), before.second());
+/// # Ok::<(), longhand::TrainingError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frozen<L> {
     /// The layer.

@@ -15,6 +15,16 @@ use crate::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences, ShapeE
 use alloc::{format, string::String};
 
 /// `x + f(x)`; see the [module](self).
+///
+/// ```
+/// use longhand::{Activation, Layer, Pass, Residual, Sequences};
+///
+/// let layer = Residual::new::<f64>(Activation::Relu)?;
+/// let x = Sequences::from_time_first(&[-1.0, 2.0], [1, 1, 2])?;
+/// let mut cache = Default::default();
+/// assert_eq!(layer.forward(&x, &mut (), &mut cache, &mut Pass::Infer).at(0, 0), [-1.0, 4.0]);
+/// # Ok::<(), longhand::ShapeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Residual<L> {
     inner: L,
