@@ -38,6 +38,15 @@ pub enum ShapeError {
         /// Number of features of its output.
         gives: usize,
     },
+    /// A direction of a bidirectional layer takes any number of features.
+    #[error(
+        "{layer} takes any number of features, but each direction of a bidirectional layer must have a fixed number; use a \
+         recurrent or linear layer, alone or in a chain"
+    )]
+    AnyFeatures {
+        /// The layer.
+        layer: String,
+    },
     /// The two directions of a bidirectional layer take different inputs.
     #[error(
         "{forward} takes {takes} features, but {backward}, which runs backwards in time, takes {other}; make the numbers equal"

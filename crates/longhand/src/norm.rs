@@ -2,7 +2,7 @@
 
 use crate::hyperparameters::largest;
 use crate::kernel::sum_of_squares;
-use crate::scalar::{as_f64, is, real};
+use crate::scalar::{as_f64, compiled, is, real};
 use crate::{Path, Scalar, Tensors};
 
 /// A power of two that brings numbers whose squares would overflow or underflow in `f64` to where they do not: the
@@ -23,18 +23,19 @@ pub(crate) enum Norm<T> {
 impl<T: Scalar> Norm<T> {
     /// The norm over all tensors of a value at once.
     pub(crate) fn of<P: Tensors<T>>(value: &P) -> Self {
+        type Sum<T> = fn(&[T], f64) -> f64;
         if !is::<T, f32>() && !is::<T, f64>() {
             let mut sum = T::zero();
             value.visit(&Path::ROOT, &mut |_, _, values| sum += sum_of_squares(values, |x| x));
             return Norm::Plain(sum.sqrt());
         }
-        let mut plain = 0.0;
-        value.visit(&Path::ROOT, &mut |_, _, values| plain += sum_of_squares(values, as_f64));
+        let sum_of_shifted: Sum<T> = compiled([&(sum_f32 as Sum<f32>), &(sum_f64 as Sum<f64>)], sum_of_shifted);
         let sum_of = |shift: f64| {
             let mut sum = 0.0;
-            value.visit(&Path::ROOT, &mut |_, _, values| sum += sum_of_squares(values, |x| shift * as_f64(x)));
+            value.visit(&Path::ROOT, &mut |_, _, values| sum += sum_of_shifted(values, shift));
             sum
         };
+        let plain = sum_of(1.0);
         let (sum, shift) = if plain == f64::INFINITY {
             (sum_of(1.0 / SHIFT), 1.0 / SHIFT)
         } else if plain < SMALLEST_SUM {
@@ -78,6 +79,19 @@ impl<T: Scalar> Norm<T> {
             }
         });
     }
+}
+
+/// The sum of the squares of the elements times `shift`.
+fn sum_of_shifted<T: Scalar>(values: &[T], shift: f64) -> f64 {
+    sum_of_squares(values, |x| shift * as_f64(x))
+}
+
+fn sum_f32(values: &[f32], shift: f64) -> f64 {
+    sum_of_shifted(values, shift)
+}
+
+fn sum_f64(values: &[f64], shift: f64) -> f64 {
+    sum_of_shifted(values, shift)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The scalar type that the whole library is generic over, and its conversions.
 
-use core::any::TypeId;
+use core::any::{Any, TypeId};
 use nalgebra::RealField;
 
 /// Any real field: `f32` and `f64` run on the fast kernels, every other (dual numbers, for example) on plain loops
@@ -29,6 +29,12 @@ pub(crate) fn as_f64<T: Scalar>(value: T) -> f64 {
 /// Whether `T` is `S`: chooses code for one type inside of generic code, at compile time.
 pub(crate) fn is<T: 'static, S: 'static>() -> bool {
     TypeId::of::<T>() == TypeId::of::<S>()
+}
+
+/// Chooses the function for `T` among one for `f32`, one for `f64` and a generic one. A generic function is compiled in the crate
+/// that uses it, which may be a debug build; the other two are compiled in this crate.
+pub(crate) fn compiled<F: Copy + 'static>(single_and_double: [&dyn Any; 2], generic: F) -> F {
+    single_and_double.into_iter().find_map(|function| function.downcast_ref().copied()).unwrap_or(generic)
 }
 
 /// Replaces a value by exactly zero where its magnitude is below the square root of the smallest normal number: 2^-63

@@ -4,7 +4,7 @@ use super::instruction_set::{InstructionSet, Kernel, run};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
-use core::any::Any;
+use crate::scalar::compiled;
 use core::cell::Cell;
 use nalgebra::ComplexField;
 
@@ -13,14 +13,13 @@ const SUMS: usize = 4;
 
 /// Returns whether no element is NaN or infinite.
 pub(crate) fn all_finite<T: Scalar>(values: &[T]) -> bool {
-    let vectors: [&dyn Any; 2] = [&(all_finite_f32 as fn(&[f32]) -> bool), &(all_finite_f64 as fn(&[f64]) -> bool)];
-    match vectors.into_iter().find_map(|all_finite| all_finite.downcast_ref::<fn(&[T]) -> bool>()) {
-        Some(all_finite) => all_finite(values),
-        None => values.iter().all(ComplexField::is_finite),
-    }
+    type AllFinite<T> = fn(&[T]) -> bool;
+    let all_finite: AllFinite<T> =
+        compiled([&(all_finite_f32 as AllFinite<f32>), &(all_finite_f64 as AllFinite<f64>)], |values| {
+            values.iter().all(ComplexField::is_finite)
+        });
+    all_finite(values)
 }
-
-// Not generic, so that they are compiled in this crate and not in every crate that uses it.
 
 fn all_finite_f32(values: &[f32]) -> bool {
     in_vectors(values)

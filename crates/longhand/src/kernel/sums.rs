@@ -3,6 +3,7 @@
 use super::equations::{Equations, compiled_here, each};
 use super::real::Real;
 use crate::Scalar;
+use crate::scalar::compiled;
 
 /// Computes `out += values`.
 pub(crate) fn add<T: Scalar>(out: &mut [T], values: &[T]) {
@@ -18,18 +19,20 @@ pub(crate) fn add<T: Scalar>(out: &mut [T], values: &[T]) {
     each(Add, [values], [out]);
 }
 
-/// Sets every element to zero. `fill` is generic, so it would be compiled in the user's crate, which may be a debug build.
+/// Sets every element to zero.
 pub(crate) fn set_zero<T: Scalar>(out: &mut [T]) {
-    #[derive(Clone, Copy)]
-    struct Zero;
-    compiled_here!(Zero, 0, 1);
-    impl<T: Scalar> Equations<T, 0, 1> for Zero {
-        #[inline(always)]
-        fn apply<V: Real<Scalar = T>>(self, []: [V; 0], [out]: [V; 1]) -> [V; 1] {
-            [out.constant(T::zero())]
-        }
-    }
-    each(Zero, [], [out]);
+    type SetZero<T> = fn(&mut [T]);
+    let set_zero: SetZero<T> =
+        compiled([&(set_zero_f32 as SetZero<f32>), &(set_zero_f64 as SetZero<f64>)], |out| out.fill(T::zero()));
+    set_zero(out);
+}
+
+fn set_zero_f32(out: &mut [f32]) {
+    out.fill(0.0);
+}
+
+fn set_zero_f64(out: &mut [f64]) {
+    out.fill(0.0);
 }
 
 /// The sum of the squares of `of(value)`. Eight running sums are added at the end, in the same order on every

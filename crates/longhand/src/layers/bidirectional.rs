@@ -21,7 +21,8 @@
 //! so `d_x` is the sum of the first one's and the reversed second one's.
 
 use super::shapes::{check_backward, check_input};
-use crate::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences, ShapeError, Tensors};
+use crate::scalar::compiled;
+use crate::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences, ShapeError, Tensors, kernel};
 use alloc::{format, string::String};
 
 /// Two layers over the same input, one of which runs backwards in time; see the [module](self).
@@ -49,7 +50,7 @@ impl<L> Bidirectional<L> {
     /// `forward` over the steps in order, and `backward` over the steps in reverse.
     ///
     /// # Errors
-    /// If the two take different numbers of features.
+    /// If the two take different numbers of features, or one of them takes any number.
     pub fn new<T: Scalar>(forward: L, backward: L) -> Result<Self, ShapeError>
     where
         L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>,
@@ -58,6 +59,8 @@ impl<L> Bidirectional<L> {
             (Features::Fixed { input: a, .. }, Features::Fixed { input: b, .. }) if a != b => {
                 Err(ShapeError::Directions { forward: forward.name(), takes: a, backward: backward.name(), other: b })
             }
+            (Features::Any, _) => Err(ShapeError::AnyFeatures { layer: forward.name() }),
+            (_, Features::Any) => Err(ShapeError::AnyFeatures { layer: backward.name() }),
             _ => Ok(Bidirectional { forward, backward }),
         }
     }
@@ -112,6 +115,22 @@ fn reshape_reversed<T: Scalar>(to: &mut Sequences<T>, features: usize, from: &Se
 
 /// Copies rows of `from`, from row `first` on, to rows of `to`, from row `first_to` on; the steps are reversed if `reverse`.
 fn copy_rows<T: Scalar>(from: &Sequences<T>, first: usize, to: &mut Sequences<T>, first_to: usize, reverse: bool) {
+    let copy_rows: CopyRows<T> =
+        compiled([&(copy_rows_f32 as CopyRows<f32>), &(copy_rows_f64 as CopyRows<f64>)], copy_any_rows);
+    copy_rows(from, first, to, first_to, reverse);
+}
+
+type CopyRows<T> = fn(&Sequences<T>, usize, &mut Sequences<T>, usize, bool);
+
+fn copy_rows_f32(from: &Sequences<f32>, first: usize, to: &mut Sequences<f32>, first_to: usize, reverse: bool) {
+    copy_any_rows(from, first, to, first_to, reverse);
+}
+
+fn copy_rows_f64(from: &Sequences<f64>, first: usize, to: &mut Sequences<f64>, first_to: usize, reverse: bool) {
+    copy_any_rows(from, first, to, first_to, reverse);
+}
+
+fn copy_any_rows<T: Scalar>(from: &Sequences<T>, first: usize, to: &mut Sequences<T>, first_to: usize, reverse: bool) {
     let rows = (from.features() - first).min(to.features() - first_to);
     for step in 0..from.steps() {
         let at = if reverse { from.steps() - 1 - step } else { step };
@@ -136,7 +155,7 @@ impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<
             (Features::Fixed { input, output }, Features::Fixed { output: other, .. }) => {
                 Features::Fixed { input, output: output + other }
             }
-            (forward, _) => panic!("`{}` must have a fixed number of features, not {forward:?}", self.forward.name()),
+            _ => unreachable!("`new` accepts only layers with a fixed number of features"),
         }
     }
 
@@ -214,7 +233,7 @@ impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<
         for step in 0..steps {
             for b in 0..input.batch() {
                 let d_reversed = d_reversed.at(steps - 1 - step, b);
-                d_input.at_mut(step, b).iter_mut().zip(d_reversed).for_each(|(d_x, &d)| *d_x += d);
+                kernel::add(d_input.at_mut(step, b), d_reversed);
             }
         }
     }

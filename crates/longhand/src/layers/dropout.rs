@@ -18,8 +18,9 @@
 
 use super::shapes::{check_backward, check_input};
 use crate::hyperparameters::check_fraction;
+use crate::kernel::{Equations, Real, compiled_here, each, set_zero};
 use crate::scalar::real;
-use crate::{Features, HyperparameterError, Layer, ParameterGradients, Pass, Scalar, Sequences, kernel};
+use crate::{Features, HyperparameterError, Layer, ParameterGradients, Pass, Scalar, Sequences};
 use alloc::{format, string::String};
 
 /// Dropout; see the [module](self) for its equations.
@@ -78,9 +79,18 @@ impl<T: Scalar> Default for DropoutCache<T> {
 
 /// `product = a * b`, element by element.
 fn multiply<T: Scalar>(product: &mut Sequences<T>, a: &Sequences<T>, b: &Sequences<T>) {
-    let (a, b) = (a.values().as_slice(), b.values().as_slice());
-    for ((product, &a), &b) in product.values_mut().as_mut_slice().iter_mut().zip(a).zip(b) {
-        *product = a * b;
+    each(Multiply, [a.values().as_slice(), b.values().as_slice()], [product.values_mut().as_mut_slice()]);
+}
+
+#[derive(Clone, Copy)]
+struct Multiply;
+
+compiled_here!(Multiply, 2, 1);
+
+impl<T: Scalar> Equations<T, 2, 1> for Multiply {
+    #[inline(always)]
+    fn apply<V: Real<Scalar = T>>(self, [a, b]: [V; 2], _: [V; 1]) -> [V; 1] {
+        [a * b]
     }
 }
 
@@ -150,7 +160,7 @@ impl<T: Scalar> Layer<T> for Dropout {
         match d_output {
             Some(d_output) if *trained => multiply(d_input, d_output, mask),
             Some(d_output) => d_input.values_mut().as_mut_slice().copy_from_slice(d_output.values().as_slice()),
-            None => kernel::set_zero(d_input.values_mut().as_mut_slice()),
+            None => set_zero(d_input.values_mut().as_mut_slice()),
         }
         d_input.clear_padding();
     }

@@ -6,7 +6,7 @@
 //! loss = (y - d)^2          d_y = 2 (y - d)
 //! ```
 
-use super::{Loss, Reduction, check_features};
+use super::{Loss, Reduction, check_features, compiled_scaled_sum};
 use crate::compensated_sum::CompensatedSum;
 use crate::{Scalar, Sequences};
 
@@ -25,6 +25,8 @@ impl MeanSquaredError {
 
 impl<T: Scalar> Loss<T> for MeanSquaredError {
     type Target = Sequences<T>;
+
+    compiled_scaled_sum!(MeanSquaredError);
 
     fn reduction(&self) -> Reduction {
         self.reduction

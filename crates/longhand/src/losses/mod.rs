@@ -79,33 +79,10 @@ pub trait Loss<T: Scalar> {
         output: &Sequences<T>,
         target: &Self::Target,
         scale: T,
-        mut d_output: Option<&mut Sequences<T>>,
+        d_output: Option<&mut Sequences<T>>,
     ) -> T {
         check_targets(output, target);
-        let columns = output.layout().columns();
-        if let Some(d_output) = &mut d_output {
-            d_output.reshape(output.features(), output.layout());
-        }
-        let mut sum = CompensatedSum::zero();
-        for index in 0..columns {
-            let d_column = d_output.as_mut().map(|d_output| d_output.column_mut(index));
-            if !counts(output, target, index) {
-                if let Some(d_column) = d_column {
-                    d_column.fill(T::zero());
-                }
-                continue;
-            }
-            match d_column {
-                Some(d_column) => {
-                    sum.add(self.column(output.column(index), target, index, Some(d_column)));
-                    for d in d_column {
-                        *d = flush_to_zero(*d * scale);
-                    }
-                }
-                None => sum.add(self.column(output.column(index), target, index, None)),
-            }
-        }
-        sum.value() * scale
+        scaled_sum(self, output, target, scale, d_output)
     }
 
     /// The loss with its reduction; its gradient with respect to `output` is written to `d_output`, if that is given.
@@ -119,6 +96,76 @@ pub trait Loss<T: Scalar> {
         self.scaled_sum(output, target, self.reduction().scale(steps, output.features()), d_output)
     }
 }
+
+/// [`Loss::scaled_sum`].
+fn scaled_sum<T: Scalar, L: Loss<T> + ?Sized>(
+    loss: &L,
+    output: &Sequences<T>,
+    target: &L::Target,
+    scale: T,
+    mut d_output: Option<&mut Sequences<T>>,
+) -> T {
+    let columns = output.layout().columns();
+    if let Some(d_output) = &mut d_output {
+        d_output.reshape(output.features(), output.layout());
+    }
+    let mut sum = CompensatedSum::zero();
+    for index in 0..columns {
+        let d_column = d_output.as_mut().map(|d_output| d_output.column_mut(index));
+        if !counts(output, target, index) {
+            if let Some(d_column) = d_column {
+                d_column.fill(T::zero());
+            }
+            continue;
+        }
+        match d_column {
+            Some(d_column) => {
+                sum.add(loss.column(output.column(index), target, index, Some(d_column)));
+                for d in d_column {
+                    *d = flush_to_zero(*d * scale);
+                }
+            }
+            None => sum.add(loss.column(output.column(index), target, index, None)),
+        }
+    }
+    sum.value() * scale
+}
+
+/// Compiles [`Loss::scaled_sum`] for `f32` and `f64` in this crate, and not again in every crate that uses the loss:
+/// `compiled_scaled_sum!(MeanSquaredError);` inside of `impl Loss`.
+macro_rules! compiled_scaled_sum {
+    ($loss:ty) => {
+        #[track_caller]
+        fn scaled_sum(
+            &self,
+            output: &$crate::Sequences<T>,
+            target: &Self::Target,
+            scale: T,
+            d_output: Option<&mut $crate::Sequences<T>>,
+        ) -> T {
+            type Sum<T> =
+                fn(&$loss, &$crate::Sequences<T>, &<$loss as Loss<T>>::Target, T, Option<&mut $crate::Sequences<T>>) -> T;
+            $crate::losses::compiled_scaled_sum!(@ single, $loss, f32);
+            $crate::losses::compiled_scaled_sum!(@ double, $loss, f64);
+            $crate::losses::check_targets(output, target);
+            let functions: [&dyn core::any::Any; 2] = [&(single as Sum<f32>), &(double as Sum<f64>)];
+            let sum: Sum<T> = $crate::scalar::compiled(functions, $crate::losses::scaled_sum::<T, $loss>);
+            sum(self, output, target, scale, d_output)
+        }
+    };
+    (@ $name:ident, $loss:ty, $scalar:ty) => {
+        fn $name(
+            loss: &$loss,
+            output: &$crate::Sequences<$scalar>,
+            target: &<$loss as Loss<$scalar>>::Target,
+            scale: $scalar,
+            d_output: Option<&mut $crate::Sequences<$scalar>>,
+        ) -> $scalar {
+            $crate::losses::scaled_sum(loss, output, target, scale, d_output)
+        }
+    };
+}
+use compiled_scaled_sum;
 
 fn counts<T: Scalar>(output: &Sequences<T>, target: &impl Target, index: usize) -> bool {
     output.layout().is_valid_column(index) && target.is_present(index)

@@ -16,7 +16,7 @@
 //! No two terms of a loss have opposite signs, so none cancels: a logit of 16 with target 1 has a loss of 1.1e-7, as one
 //! of -16 with target 0 has, in `f32` too.
 
-use super::{Loss, Reduction, check_features, check_label};
+use super::{Loss, Reduction, check_features, check_label, compiled_scaled_sum};
 use crate::compensated_sum::CompensatedSum;
 use crate::{Scalar, Sequences};
 
@@ -50,6 +50,8 @@ impl SigmoidCrossEntropy {
 
 impl<T: Scalar> Loss<T> for SigmoidCrossEntropy {
     type Target = Sequences<T>;
+
+    compiled_scaled_sum!(SigmoidCrossEntropy);
 
     fn reduction(&self) -> Reduction {
         self.reduction

@@ -19,7 +19,7 @@
 //! so that no exponential overflows and no large numbers cancel: neither large logits nor a probability close to 1 cost
 //! the loss its digits.
 
-use super::{Labels, Loss, Reduction, Target, check_label};
+use super::{Labels, Loss, Reduction, Target, check_label, compiled_scaled_sum};
 use crate::compensated_sum::CompensatedSum;
 use crate::scalar::{count, real};
 use crate::{HyperparameterError, Scalar};
@@ -49,6 +49,8 @@ impl SoftmaxCrossEntropy {
 
 impl<T: Scalar> Loss<T> for SoftmaxCrossEntropy {
     type Target = Labels;
+
+    compiled_scaled_sum!(SoftmaxCrossEntropy);
 
     fn reduction(&self) -> Reduction {
         self.reduction

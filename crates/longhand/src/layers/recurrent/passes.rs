@@ -5,10 +5,10 @@ use super::recurrence::{self, Recurrence, States, step_of};
 use super::{Recurrent, RecurrentCache, RecurrentPrepared, streaming};
 use crate::kernel::{Accumulate, BackwardStep, ForwardStep};
 use crate::layers::shapes;
+use crate::scalar::compiled;
 use crate::sequences::reshape;
 use crate::{Layer, ParameterGradients, Path, Scalar, Sequences, Tensors};
 use alloc::format;
-use core::any::Any;
 
 type Forward<T, C> = fn(&Recurrent<T, C>, &Sequences<T>, &mut <C as Cell>::Carry<T>, &mut RecurrentCache<T>);
 
@@ -46,8 +46,7 @@ impl<T: Scalar, C: Cell> Passes<T, C> {
 /// The passes that are compiled with the cell for `f32` and `f64`, or generic ones for any other scalar.
 #[inline]
 pub(super) fn passes<T: Scalar, C: Cell>() -> Passes<T, C> {
-    let brought: [&dyn Any; 2] = [&C::SINGLE, &C::DOUBLE];
-    brought.into_iter().find_map(|passes| passes.downcast_ref().copied()).unwrap_or(Passes::GENERIC)
+    compiled([&C::SINGLE, &C::DOUBLE], Passes::GENERIC)
 }
 
 /// Compiles the passes of a cell for `f32` and `f64` in the crate where the macro stands, and not again in every crate that
