@@ -6,7 +6,7 @@
 //! model built from types with the same generator.
 //!
 //! ```
-//! use longhand::*;
+//! use longhand::prelude::*;
 //! use longhand_model::{Model, ModelDescription};
 //! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 //!

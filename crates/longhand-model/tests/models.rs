@@ -1,6 +1,6 @@
 //! Models that are built from descriptions.
 
-use longhand::*;
+use longhand::{nalgebra, prelude::*};
 use longhand_gradcheck::{BuildLayer, Case, Checker, Law};
 use longhand_model::{LayerDescription, LayerError, Layers, Model, ModelDescription, ModelError};
 use proptest::prelude::*;

@@ -17,7 +17,7 @@
 //! An Elman RNN, trained on sequences of different lengths, in ten lines:
 //!
 //! ```
-//! use longhand::{nalgebra::DMatrix, *};
+//! use longhand::{nalgebra::DMatrix, prelude::*};
 //! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 //!
 //! // Two sequences, `features x steps` each: one that rises, and a shorter one that falls.
@@ -77,35 +77,45 @@ mod tokens;
 pub mod toolbox;
 pub mod vanishing;
 
-pub use boxed::{BoxedCache, BoxedCarry, BoxedLayer};
-pub use chain::{Chain, ChainCache};
-pub use clipping::{clip_by_global_norm, clip_by_value, global_norm};
-pub use error::{HyperparameterError, ShapeError};
-pub use gradients::{Gradients, ParameterGradients};
-pub use kernel::{Group, Real};
-pub use layer::{Features, Layer, Pass};
-pub use layers::activation::Activation;
-pub use layers::bidirectional::Bidirectional;
-pub use layers::dropout::Dropout;
-pub use layers::elman::{Elman, Nonlinearity};
-pub use layers::embedding::Embedding;
-pub use layers::frozen::Frozen;
-pub use layers::gru::Gru;
-pub use layers::ind_rnn::IndRnn;
-pub use layers::last_step::LastStep;
-pub use layers::linear::Linear;
-pub use layers::lstm::{Lstm, LstmCarry};
-pub use layers::mean_over_time::MeanOverTime;
-pub use layers::minimal_gated_unit::MinimalGatedUnit;
-pub use layers::recurrent::{Apart, Carry, Cell, Recurrent};
-pub use layers::residual::Residual;
-pub use layout::Layout;
-pub use losses::{Labels, Loss, MeanSquaredError, Reduction, SigmoidCrossEntropy, SoftmaxCrossEntropy, Target};
+/// Everything that programs use, for `use longhand::prelude::*`: all items of the crate's root except for
+/// [`nalgebra`], a name that would be ambiguous in a crate that depends on it too.
+pub mod prelude {
+    pub use crate::boxed::{BoxedCache, BoxedCarry, BoxedLayer};
+    pub use crate::chain::{Chain, ChainCache};
+    pub use crate::clipping::{clip_by_global_norm, clip_by_value, global_norm};
+    pub use crate::error::{HyperparameterError, ShapeError};
+    pub use crate::gradients::{Gradients, ParameterGradients};
+    pub use crate::kernel::{Group, Real};
+    pub use crate::layer::{Features, Layer, Pass};
+    pub use crate::layers::activation::Activation;
+    pub use crate::layers::bidirectional::Bidirectional;
+    pub use crate::layers::dropout::Dropout;
+    pub use crate::layers::elman::{Elman, Nonlinearity};
+    pub use crate::layers::embedding::Embedding;
+    pub use crate::layers::frozen::Frozen;
+    pub use crate::layers::gru::Gru;
+    pub use crate::layers::ind_rnn::IndRnn;
+    pub use crate::layers::last_step::LastStep;
+    pub use crate::layers::linear::Linear;
+    pub use crate::layers::lstm::{Lstm, LstmCarry};
+    pub use crate::layers::mean_over_time::MeanOverTime;
+    pub use crate::layers::minimal_gated_unit::MinimalGatedUnit;
+    pub use crate::layers::recurrent::{Apart, Carry, Cell, Recurrent};
+    pub use crate::layers::residual::Residual;
+    pub use crate::layout::Layout;
+    pub use crate::losses::{
+        Labels, Loss, MeanSquaredError, Reduction, SigmoidCrossEntropy, SoftmaxCrossEntropy, Target,
+    };
+    pub use crate::optimizers::{Adam, AdamW, Optimizer, ParameterGroup, Sgd};
+    pub use crate::scalar::Scalar;
+    pub use crate::sequences::Sequences;
+    pub use crate::streaming::{CannotStream, StepInput, Stream, Streaming};
+    pub use crate::tbptt::{Batch, LossAt, SequenceInput, Trainer, TrainingError, TruncatedBptt};
+    pub use crate::tensors::{ChangeScalar, Path, Shape, Tensors};
+    pub use crate::tokens::Tokens;
+    pub use crate::{initialise, schedule};
+}
+
 pub use nalgebra;
-pub use optimizers::{Adam, AdamW, Optimizer, ParameterGroup, Sgd};
-pub use scalar::Scalar;
-pub use sequences::Sequences;
-pub use streaming::{CannotStream, StepInput, Stream, Streaming};
-pub use tbptt::{Batch, LossAt, SequenceInput, Trainer, TrainingError, TruncatedBptt};
-pub use tensors::{ChangeScalar, Path, Shape, Tensors};
-pub use tokens::Tokens;
+#[doc(inline)]
+pub use prelude::*;

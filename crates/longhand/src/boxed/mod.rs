@@ -24,7 +24,7 @@ use streaming::StreamingCalls;
 /// It is a layer like any other: it is chained, trained and streamed. So a list of layers is a boxed layer too:
 ///
 /// ```
-/// use longhand::*;
+/// use longhand::prelude::*;
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 ///
 /// fn recurrent(name: &str, inputs: usize, units: usize, generator: &mut ChaCha8Rng) -> BoxedLayer<f32> {

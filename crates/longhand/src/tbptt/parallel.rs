@@ -20,7 +20,7 @@ where
     /// rather than sleep.
     ///
     /// ```
-    /// use longhand::*;
+    /// use longhand::prelude::*;
     /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     ///
     /// let mut generator = ChaCha8Rng::seed_from_u64(1);

@@ -20,7 +20,7 @@ use rand::{Rng, SeedableRng};
 /// - [`train_windows`](Self::train_windows): an update after each truncation window.
 ///
 /// ```
-/// use longhand::*;
+/// use longhand::prelude::*;
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 ///
 /// // Tell which of two sequences rises.
