@@ -27,18 +27,18 @@ pub enum LayerError {
     #[error("{0}")]
     Settings(String),
     /// A list of layers is empty.
-    #[error("the list of layers is empty; give at least one layer")]
-    Empty,
+    #[error("the list {0} is empty; give at least one layer")]
+    Empty(String),
     /// A layer needs the number of its inputs, which is not stated.
     #[error("the number of inputs is not known; give the model's `inputs`")]
     Inputs,
-    /// The first layer takes another number of features than the description states.
-    #[error("the layer takes {takes} features, but the model's `inputs` is {inputs}; make the two numbers equal")]
-    FirstInputs {
-        /// The number of features that the layer takes.
+    /// A layer takes another number of inputs than it gets.
+    #[error("the layer takes {takes} inputs, but it gets {gets}; make the two numbers equal")]
+    WrongInputs {
+        /// The number of features, or of token ids, that the layer takes.
         takes: usize,
-        /// The number that the description states.
-        inputs: usize,
+        /// The number that the model's `inputs` or the layer before it states.
+        gets: usize,
     },
     /// A layer on features stands where token ids come in.
     #[error("the input is token ids, but this layer takes features; begin with an `Embedding`, or build a `Model<T>`")]
@@ -48,12 +48,22 @@ pub enum LayerError {
         "the input is features, but this layer takes token ids; it must be the first layer of a `Model<T, Tokens>`"
     )]
     TakesTokens,
-    /// A layer would have more parameters than are allowed.
-    #[error("the layer would have {parameters} parameters; at most {limit} are allowed (`Layers::with_limit`)")]
+    /// The model would have more parameters than are allowed.
+    #[error("with this layer the model would have more than {limit} parameters (`Layers::with_limit`)")]
     TooLarge {
-        /// The number of parameters, or the largest number that can be represented.
-        parameters: usize,
         /// The number that is allowed.
+        limit: usize,
+    },
+    /// The model has more layers than are allowed.
+    #[error("the model has more than {limit} layers; give at most {limit}")]
+    TooManyLayers {
+        /// The number that is allowed.
+        limit: usize,
+    },
+    /// Layers are nested too deeply.
+    #[error("the layer is inside of more than {limit} others; give at most {limit} levels")]
+    TooDeep {
+        /// The number of levels that is allowed.
         limit: usize,
     },
     /// A setting is outside of its range.

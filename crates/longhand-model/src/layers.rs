@@ -1,5 +1,6 @@
 //! The layers that descriptions can name.
 
+use crate::request::Site;
 use crate::{LayerDescription, LayerError, LayerRequest, ModelError, ModelInput, library};
 use longhand::{BoxedLayer, Features, Layer, Scalar, Sequences, Tokens};
 use rand::Rng;
@@ -47,13 +48,18 @@ pub struct Layers<T: Scalar> {
     pub(crate) limit: usize,
 }
 
-/// The number of parameters that a layer may have unless another limit is set.
-const LIMIT: usize = 100_000_000;
+/// The number of parameters that a model may have unless another limit is set.
+const PARAMETERS: usize = 100_000_000;
+/// The number of layers that a model may have, those inside of other layers included. Each call goes through all of them, one
+/// inside of the other, on the stack.
+const LAYERS: usize = 500;
+/// How many layers a layer may be inside of.
+const DEPTH: usize = 50;
 
 impl<T: Scalar> Layers<T> {
     /// The layers of the library, which [the crate's page](crate#the-layers) lists.
     pub fn library() -> Self {
-        let mut layers = Layers { on_features: BTreeMap::new(), on_tokens: BTreeMap::new(), limit: LIMIT };
+        let mut layers = Layers { on_features: BTreeMap::new(), on_tokens: BTreeMap::new(), limit: PARAMETERS };
         library::register(&mut layers);
         layers
     }
@@ -78,8 +84,9 @@ impl<T: Scalar> Layers<T> {
         self
     }
 
-    /// Sets the number of parameters that a layer may have: 100 million, unless you set it. A description that asks for more is
-    /// an error, so that a wrong number in a file does not exhaust the memory.
+    /// Sets the number of parameters that a model may have: 100 million, unless you set it. A description that asks for more is
+    /// an error, so that a wrong number in a file does not exhaust the memory. A layer of your own is counted if its builder calls
+    /// [`LayerRequest::check_size`].
     #[must_use]
     pub fn with_limit(mut self, parameters: usize) -> Self {
         self.limit = parameters;
@@ -128,41 +135,63 @@ impl<T: Scalar> Layers<T> {
         &self,
         descriptions: &[LayerDescription],
         inputs: Option<usize>,
-        generator: &mut dyn Rng,
+        mut site: Site<'_>,
         place: &dyn Fn(usize) -> String,
     ) -> Result<BoxedLayer<T, X>, ModelError> {
         let Some((first, others)) = descriptions.split_first() else {
-            return Err(ModelError { place: place(0), error: LayerError::Empty });
+            return Err(ModelError { place: place(0), error: LayerError::Empty("`layers`".into()) });
         };
         let at = |index: usize, description: &LayerDescription| {
             let (place, layer) = (place(index), description.layer.clone());
             move |error: LayerError| ModelError::new(&place, &layer, error)
         };
-        let mut request = LayerRequest { layers: self, description: first, inputs, generator: &mut *generator };
-        let mut model = X::build(&mut request)
-            .and_then(|layer| check_first(layer.features(), inputs).map(|()| layer))
-            .map_err(at(0, first))?;
+        let mut model = self.build_layer::<X>(first, inputs, site.reborrow(0)).map_err(at(0, first))?;
         for (index, description) in (1..).zip(others) {
             let inputs = match model.features() {
                 Features::Fixed { output, .. } => Some(output),
                 Features::Any => inputs,
             };
-            let mut request = LayerRequest { layers: self, description, inputs, generator: &mut *generator };
-            let built = self.on_features(&description.layer).and_then(|build| build(&mut request));
-            model = built
+            model = self
+                .build_layer::<Sequences<T>>(description, inputs, site.reborrow(0))
                 .and_then(|next| model.then_boxed(next).map_err(LayerError::from))
                 .map_err(at(index, description))?;
         }
         Ok(model)
     }
-}
 
-/// A first layer with a fixed number of inputs agrees with the description.
-fn check_first(features: Features, inputs: Option<usize>) -> Result<(), LayerError> {
-    match (features, inputs) {
-        (Features::Fixed { input: takes, .. }, Some(inputs)) if takes != inputs => {
-            Err(LayerError::FirstInputs { takes, inputs })
+    fn build_layer<'a, X: ModelInput<T>>(
+        &'a self,
+        description: &'a LayerDescription,
+        inputs: Option<usize>,
+        site: Site<'a>,
+    ) -> Result<BoxedLayer<T, X>, LayerError> {
+        if site.depth > DEPTH {
+            return Err(LayerError::TooDeep { limit: DEPTH });
         }
-        _ => Ok(()),
+        *site.layers_left = site.layers_left.checked_sub(1).ok_or(LayerError::TooManyLayers { limit: LAYERS })?;
+        let mut request = LayerRequest::new(self, description, inputs, site);
+        let layer = X::build(&mut request)?;
+        request.check_settings()?;
+        match (layer.features(), inputs) {
+            (Features::Fixed { input: takes, .. }, Some(gets)) if takes != gets => {
+                Err(LayerError::WrongInputs { takes, gets })
+            }
+            _ => Ok(layer),
+        }
+    }
+
+    /// Builds all layers of a model.
+    pub(crate) fn build_model<X: ModelInput<T>>(
+        &self,
+        descriptions: &[LayerDescription],
+        inputs: Option<usize>,
+        generator: &mut dyn Rng,
+    ) -> Result<BoxedLayer<T, X>, ModelError> {
+        if descriptions.is_empty() {
+            return Err(ModelError { place: "the model".into(), error: LayerError::Empty("`layers`".into()) });
+        }
+        let (mut parameters_left, mut layers_left) = (self.limit, LAYERS);
+        let site = Site { generator, parameters_left: &mut parameters_left, layers_left: &mut layers_left, depth: 0 };
+        self.build_list(descriptions, inputs, site, &|index| format!("layers[{index}]"))
     }
 }

@@ -6,7 +6,6 @@ use longhand::{
     MeanOverTime, MinimalGatedUnit, Nonlinearity, Residual, Scalar,
 };
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 /// A layer without settings.
 #[derive(Deserialize)]
@@ -52,23 +51,6 @@ struct EmbeddingSettings {
     features: usize,
 }
 
-/// The settings of a layer around another one, which [`LayerRequest::inner`] builds.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InnerSettings {
-    #[serde(rename = "inner")]
-    _inner: IgnoredAny,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BidirectionalSettings {
-    #[serde(rename = "forward")]
-    _forward: IgnoredAny,
-    #[serde(rename = "backward")]
-    _backward: IgnoredAny,
-}
-
 impl From<NonlinearitySetting> for Nonlinearity {
     fn from(setting: NonlinearitySetting) -> Self {
         match setting {
@@ -79,7 +61,7 @@ impl From<NonlinearitySetting> for Nonlinearity {
 }
 
 /// The inputs and units of a recurrent layer, whose number of parameters is checked.
-fn sizes<T: Scalar>(layer: &LayerRequest<'_, T>, gates: usize, units: usize) -> Result<[usize; 2], LayerError> {
+fn sizes<T: Scalar>(layer: &mut LayerRequest<'_, T>, gates: usize, units: usize) -> Result<[usize; 2], LayerError> {
     let (inputs, rows) = (layer.inputs()?, gates.saturating_mul(units));
     layer.check_size(&[[rows, inputs], [rows, units], [rows, 2]])?;
     Ok([inputs, units])
@@ -136,25 +118,15 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
         layer.settings::<NoSettings>().map(|_| BoxedLayer::without_streaming(MeanOverTime))
     });
     layers.register("Bidirectional".into(), |layer| {
-        layer.settings::<BidirectionalSettings>()?;
         let (forward, backward) = (layer.inner("forward")?, layer.inner("backward")?);
         Ok(BoxedLayer::without_streaming(Bidirectional::new(forward, backward)?))
     });
-    layers.register("Residual".into(), |layer| {
-        layer.settings::<InnerSettings>()?;
-        Ok(BoxedLayer::new(Residual::new(layer.inner("inner")?)?))
-    });
-    layers.register("Frozen".into(), |layer| {
-        layer.settings::<InnerSettings>()?;
-        Ok(BoxedLayer::new(Frozen::new(layer.inner("inner")?)))
-    });
+    layers.register("Residual".into(), |layer| Ok(BoxedLayer::new(Residual::new(layer.inner("inner")?)?)));
+    layers.register("Frozen".into(), |layer| Ok(BoxedLayer::new(Frozen::new(layer.inner("inner")?))));
     layers.register_on_tokens("Embedding".into(), |layer| {
         let EmbeddingSettings { tokens, features } = layer.settings()?;
         layer.check_size(&[[features, tokens]])?;
         Ok(BoxedLayer::new(Embedding::new(tokens, features, layer.generator())))
     });
-    layers.register_on_tokens("Frozen".into(), |layer| {
-        layer.settings::<InnerSettings>()?;
-        Ok(BoxedLayer::new(Frozen::new(layer.inner_on("inner")?)))
-    });
+    layers.register_on_tokens("Frozen".into(), |layer| Ok(BoxedLayer::new(Frozen::new(layer.inner_on("inner")?))));
 }

@@ -49,7 +49,8 @@ impl<T: Scalar, X: ModelInput<T>> Model<T, X> {
     /// constructors.
     ///
     /// # Errors
-    /// If a layer or a setting is unknown, missing or out of range, or if the layers do not fit each other.
+    /// If a layer or a setting is unknown, missing or out of range, if the layers do not fit each other, or if the model is too
+    /// large: more than 500 layers, 50 levels, or the parameters that [`Layers::with_limit`] allows.
     pub fn build<R: Rng>(description: &ModelDescription, generator: &mut R) -> Result<Self, ModelError> {
         Model::build_with(description, &Layers::library(), generator)
     }
@@ -63,8 +64,7 @@ impl<T: Scalar, X: ModelInput<T>> Model<T, X> {
         layers: &Layers<T>,
         generator: &mut R,
     ) -> Result<Self, ModelError> {
-        let place = |index: usize| format!("layers[{index}]");
-        let layers = layers.build_list(&description.layers, description.inputs, generator, &place)?;
+        let layers = layers.build_model(&description.layers, description.inputs, generator)?;
         Ok(Model { description: description.clone(), layers })
     }
 

@@ -11,18 +11,55 @@ pub struct LayerRequest<'a, T: Scalar> {
     pub(crate) layers: &'a Layers<T>,
     pub(crate) description: &'a LayerDescription,
     pub(crate) inputs: Option<usize>,
-    pub(crate) generator: &'a mut dyn Rng,
+    pub(crate) site: Site<'a>,
+    /// Whether the builder has read the settings that are not layers.
+    has_read_settings: bool,
+    /// The settings that are layers and that the builder has built.
+    built: Vec<String>,
 }
 
-impl<T: Scalar> LayerRequest<'_, T> {
-    /// The settings, read into a type of the layer's own. Use `#[serde(deny_unknown_fields)]`, so that a misspelt setting is an
-    /// error.
+/// What all layers of a model share while they are built.
+pub(crate) struct Site<'a> {
+    pub(crate) generator: &'a mut dyn Rng,
+    /// Parameters and layers that the model may still get.
+    pub(crate) parameters_left: &'a mut usize,
+    pub(crate) layers_left: &'a mut usize,
+    /// How many layers this one is inside of.
+    pub(crate) depth: usize,
+}
+
+impl Site<'_> {
+    /// The same for a shorter time, `levels` deeper.
+    pub(crate) fn reborrow(&mut self, levels: usize) -> Site<'_> {
+        Site {
+            generator: &mut *self.generator,
+            parameters_left: &mut *self.parameters_left,
+            layers_left: &mut *self.layers_left,
+            depth: self.depth + levels,
+        }
+    }
+}
+
+impl<'a, T: Scalar> LayerRequest<'a, T> {
+    pub(crate) fn new(
+        layers: &'a Layers<T>,
+        description: &'a LayerDescription,
+        inputs: Option<usize>,
+        site: Site<'a>,
+    ) -> Self {
+        LayerRequest { layers, description, inputs, site, has_read_settings: false, built: Vec::new() }
+    }
+
+    /// The settings that are not layers, read into a type of the layer's own. Use `#[serde(deny_unknown_fields)]`, so that a
+    /// misspelt setting is an error. (Layers inside of this one are built by [`inner`](Self::inner).)
     ///
     /// # Errors
     /// If a setting is missing, unknown or has the wrong type.
-    pub fn settings<S: DeserializeOwned>(&self) -> Result<S, LayerError> {
-        let settings = Value::Object(self.description.settings.clone());
-        serde_json::from_value(settings).map_err(|error| LayerError::Settings(error.to_string()))
+    pub fn settings<S: DeserializeOwned>(&mut self) -> Result<S, LayerError> {
+        self.has_read_settings = true;
+        let settings = self.description.settings.iter().filter(|(_, value)| !is_layer(value));
+        let settings = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
+        serde_json::from_value(Value::Object(settings)).map_err(|error| LayerError::Settings(error.to_string()))
     }
 
     /// The number of input features: what the layer before this one gives, or the model's `inputs`.
@@ -35,21 +72,36 @@ impl<T: Scalar> LayerRequest<'_, T> {
 
     /// The generator from which the parameters are drawn.
     pub fn generator(&mut self) -> &mut dyn Rng {
-        self.generator
+        self.site.generator
     }
 
-    /// Checks the number of parameters before memory is allocated for them: `sizes` are the rows and columns of each tensor.
+    /// Counts the parameters of this layer before memory is allocated for them. `sizes` are the rows and columns of each tensor;
+    /// where they are products of settings, use `saturating_mul`.
     ///
     /// # Errors
-    /// If there are more than [`Layers::with_limit`] allows.
-    pub fn check_size(&self, sizes: &[[usize; 2]]) -> Result<(), LayerError> {
+    /// If the model would have more than [`Layers::with_limit`] allows.
+    pub fn check_size(&mut self, sizes: &[[usize; 2]]) -> Result<(), LayerError> {
         let count = |[rows, columns]: [usize; 2]| rows.saturating_mul(columns);
         let parameters = sizes.iter().fold(0_usize, |sum, &size| sum.saturating_add(count(size)));
-        let limit = self.layers.limit;
-        if parameters <= limit { Ok(()) } else { Err(LayerError::TooLarge { parameters, limit }) }
+        match self.site.parameters_left.checked_sub(parameters) {
+            Some(left) => {
+                *self.site.parameters_left = left;
+                Ok(())
+            }
+            None => Err(LayerError::TooLarge { limit: self.layers.limit }),
+        }
     }
 
     /// Builds the layer inside of this one that a setting describes: a layer, or a list of layers.
+    ///
+    /// ```
+    /// use longhand::{BoxedLayer, Frozen, Scalar};
+    /// use longhand_model::Layers;
+    ///
+    /// fn layers<T: Scalar>() -> Layers<T> {
+    ///     Layers::library().with("Fixed", |layer| Ok(BoxedLayer::new(Frozen::new(layer.inner("inner")?))))
+    /// }
+    /// ```
     ///
     /// # Errors
     /// If the setting is missing or not a layer, or the layer cannot be built.
@@ -59,6 +111,7 @@ impl<T: Scalar> LayerRequest<'_, T> {
 
     /// [`inner`](Self::inner) on the input `X`.
     pub(crate) fn inner_on<X: ModelInput<T>>(&mut self, setting: &str) -> Result<BoxedLayer<T, X>, LayerError> {
+        self.built.push(setting.to_owned());
         let read = |value: &Value| {
             LayerDescription::from_value(value).map_err(|error| LayerError::Settings(format!("`{setting}`: {error}")))
         };
@@ -66,12 +119,37 @@ impl<T: Scalar> LayerRequest<'_, T> {
             None => {
                 return Err(LayerError::Settings(format!("missing field `{setting}`, a layer or a list of layers")));
             }
+            Some(Value::Array(list)) if list.is_empty() => return Err(LayerError::Empty(format!("`{setting}`"))),
             Some(Value::Array(list)) => (list.iter().map(read).collect::<Result<Vec<_>, _>>()?, true),
             Some(value) => (vec![read(value)?], false),
         };
         let place = |index: usize| if is_list { format!("{setting}[{index}]") } else { setting.to_owned() };
-        let built = self.layers.build_list(&descriptions, self.inputs, &mut *self.generator, &place);
+        let built = self.layers.build_list(&descriptions, self.inputs, self.site.reborrow(1), &place);
         built.map_err(|error| LayerError::Inner(Box::new(error)))
+    }
+
+    /// Every setting has been read.
+    pub(crate) fn check_settings(&self) -> Result<(), LayerError> {
+        let is_read = |(name, value): (&String, &Value)| {
+            if is_layer(value) {
+                self.built.contains(name)
+            } else {
+                self.has_read_settings || self.built.contains(name)
+            }
+        };
+        match self.description.settings.iter().find(|&setting| !is_read(setting)) {
+            Some((name, _)) => Err(LayerError::Settings(format!("unknown field `{name}`"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a setting describes a layer or a list of layers.
+fn is_layer(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.get("layer").is_some_and(Value::is_string),
+        Value::Array(list) => !list.is_empty() && list.iter().all(is_layer),
+        _ => false,
     }
 }
 

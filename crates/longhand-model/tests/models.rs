@@ -168,7 +168,7 @@ fn errors_name_the_place_and_what_is_right() {
         (
             "inputs = 1
             layers = []",
-            "layers[0]: the list of layers is empty; give at least one layer",
+            "the model: the list `layers` is empty; give at least one layer",
         ),
         (
             r#"inputs = 1
@@ -232,7 +232,7 @@ fn errors_name_the_place_and_what_is_right() {
         (
             r#"inputs = 3
             layers = [{ layer = "Lstm", units = 4000000000 }]"#,
-            "layers[0] (`Lstm`): the layer would have ",
+            "layers[0] (`Lstm`): with this layer the model would have more than 100000000 parameters",
         ),
         (
             r#"inputs = 3
@@ -244,6 +244,65 @@ fn errors_name_the_place_and_what_is_right() {
         assert!(message.contains(expected), "{text}\nexpected {expected}\ngot {message}");
     }
     assert!(toml::from_str::<ModelDescription>("input = 3\nlayers = []").is_err(), "unknown field");
+}
+
+#[test]
+fn settings_that_nobody_reads_are_errors() {
+    for (text, expected) in [
+        ("layer = 'Residual', inner = { layer = 'Tanh' }, typo = 1", "layers[0] (`Residual`): unknown field `typo`"),
+        ("layer = 'Residual', iner = { layer = 'Tanh' }", "layers[0] (`Residual`): missing field `inner`"),
+        ("layer = 'Tanh', inner = { layer = 'Tanh' }", "layers[0] (`Tanh`): unknown field `inner`"),
+        ("layer = 'Residual', inner = []", "layers[0] (`Residual`): the list `inner` is empty"),
+    ] {
+        let message = failure(&format!("inputs = 1\nlayers = [{{ {text} }}]")).to_string();
+        assert!(message.contains(expected), "{text}\nexpected {expected}\ngot {message}");
+    }
+}
+
+#[test]
+fn widths_are_checked_behind_layers_of_any_width() {
+    let text = "inputs = 3\nlayers = [{ layer = 'Tanh' }, { layer = 'Wrong' }]";
+    let layers = Layers::<f32>::library().with("Wrong", |_| Ok(BoxedLayer::new(Gru::zeros(7, 4))));
+    let error =
+        Model::<f32>::build_with(&described(text), &layers, &mut generator(1)).expect_err("7 is not 3").to_string();
+    assert_eq!(error, "layers[1] (`Wrong`): the layer takes 7 inputs, but it gets 3; make the two numbers equal");
+}
+
+#[test]
+fn directions_of_any_width_are_refused() {
+    let text = "inputs = 3\nlayers = [{ layer = 'Bidirectional', forward = { layer = 'Gru', units = 4 }, backward = { layer = 'Tanh' } }]";
+    let message = failure(text).to_string();
+    assert!(message.contains("layers[0] (`Bidirectional`): Tanh takes any number of features"), "{message}");
+}
+
+#[test]
+fn long_and_deep_descriptions_are_refused_before_the_stack_overflows() {
+    let linear = || LayerDescription::new("Linear").with("outputs", 1);
+    let build = |description: &ModelDescription| Model::<f32>::build(description, &mut generator(1));
+    let chain = |layers: usize| (0..layers).fold(ModelDescription::new(1), |model, _| model.then(linear()));
+    let longest = build(&chain(500)).expect("500 layers are allowed");
+    assert_eq!(Stream::new(&longest).step(&[1.0], &mut longest.carry(1)).len(), 1);
+    assert_eq!(build(&chain(501)).expect_err("501 layers").error, LayerError::TooManyLayers { limit: 500 });
+
+    let nest = |inner: LayerDescription| LayerDescription::new("Frozen").with("inner", inner);
+    let deep = |levels: usize| ModelDescription::new(1).then((0..levels).fold(linear(), |inner, _| nest(inner)));
+    build(&deep(50)).expect("50 levels are allowed");
+    assert_eq!(build(&deep(51)).expect_err("51 levels").error, LayerError::TooDeep { limit: 50 });
+}
+
+#[test]
+fn the_limit_of_parameters_holds_for_the_model() {
+    let layers = || Layers::<f32>::library().with_limit(20);
+    let text = "inputs = 2\nlayers = [{ layer = 'Linear', outputs = 3 }, { layer = 'Linear', outputs = 2 }, { layer = 'Linear', outputs = 1 }]";
+    // 9 and 8 parameters, and 3 more.
+    let description = described(text);
+    assert!(Model::<f32>::build_with(&description, &layers(), &mut generator(1)).is_ok());
+    let error = Model::<f32>::build_with(&description, &layers().with_limit(19), &mut generator(1))
+        .expect_err("20 is too many");
+    assert_eq!(
+        error.to_string(),
+        "layers[2] (`Linear`): with this layer the model would have more than 19 parameters (`Layers::with_limit`)"
+    );
 }
 
 /// `y = scale * x`, from outside of the library.
