@@ -42,8 +42,8 @@ pub struct Tangent {
 /// the scalar.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot run its forward pass on dual numbers",
-    note = "make the layer generic over the scalar type, `impl<T: Scalar> Layer<T> for {Self}`, or call \
-            `Checker::layer_by_differences`"
+    note = "make the layer generic over the scalar type, `impl<T: Scalar> Layer<T> for {Self}`; for a layer whose type is known only \
+            at run time, call `Checker::prove_built`; for a layer on `f64` only, `Checker::layer_by_differences`"
 )]
 pub trait DualLayer: Layer<f64> {
     /// Runs the forward pass on dual numbers in this direction.

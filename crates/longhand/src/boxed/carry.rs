@@ -23,7 +23,9 @@ impl<T: Scalar, P: Tensors<T> + 'static> AnyTensors<T> for P {
     }
 
     fn visit_pair(&mut self, path: &Path<'_>, other: &dyn Any, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
-        let other = other.downcast_ref().expect("two values of different types cannot be paired");
+        let other = other
+            .downcast_ref()
+            .expect("two values of different types cannot be paired; both must come from the same model");
         Tensors::visit_pair(self, path, other, visitor);
     }
 }

@@ -41,6 +41,15 @@ pub struct IndRnnCell {
     pub nonlinearity: Nonlinearity,
 }
 
+impl<T: Scalar> IndRnn<T> {
+    /// The same layer with another nonlinearity.
+    #[must_use]
+    pub fn with_nonlinearity(mut self, nonlinearity: Nonlinearity) -> Self {
+        self.cell.nonlinearity = nonlinearity;
+        self
+    }
+}
+
 impl Default for IndRnnCell {
     /// With the rectifier, as in the paper.
     fn default() -> Self {

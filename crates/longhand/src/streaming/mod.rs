@@ -17,6 +17,10 @@ use thiserror::Error;
 /// [`Embedding`](crate::Embedding), [`LastStep`](crate::LastStep) (which passes the current step through), and chains and
 /// residual connections of these can be streamed. [`MeanOverTime`](crate::MeanOverTime) and
 /// [`Bidirectional`](crate::Bidirectional) cannot: they need later steps.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot run one step at a time",
+    note = "implement `Streaming`, or, to box a layer that needs whole sequences, call `BoxedLayer::without_streaming`"
+)]
 pub trait Streaming<T: Scalar>: Layer<T> {
     /// The input of a step: `[T]`, one scalar per feature, or `usize` for a token id.
     type Step: StepInput + ?Sized;

@@ -29,9 +29,10 @@ use nalgebra::DMatrix;
 /// | `States` | the states that are passed from step to step; the first one is `h` | `[V; 2]`: `h`, `c` | `[V; 1]` |
 /// | `Kept` | the values that `backward` needs from `forward`, besides the states before the step | `[V; 4]`: `i`, `f`, `g`, `o` | `[V; 4]` |
 ///
-/// The equations are written once, for a type `V` of real numbers, and run on SIMD vectors. States, kept values and
-/// gradients that the cell returns are flushed to zero where they are too small to matter: see
-/// [`vanishing`](crate::vanishing). Both methods must be `#[inline(always)]`, so that they are compiled for the
+/// The equations are written once, for a type `V` of real numbers, and run on SIMD vectors. [`Recurrent`](super::Recurrent) sets
+/// states and gradients of pre-activations to zero where they are too small to matter (see [`vanishing`](crate::vanishing)). The
+/// gradients of the states are the cell's: it calls [`flush_to_zero`](Real::flush_to_zero) on those that decay from step to step.
+/// Both methods must be `#[inline(always)]`, so that they are compiled for the
 /// instructions of the processor.
 pub trait Cell: Copy + Debug + PartialEq + Send + Sync + 'static {
     /// The layer's name in messages, such as `Lstm`.
