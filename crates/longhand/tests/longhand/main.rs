@@ -16,6 +16,7 @@ mod padding;
 #[cfg(feature = "rayon")]
 mod parallel;
 mod schedules;
+mod simple_layers;
 mod streaming;
 mod study_gradients;
 mod trainer;
