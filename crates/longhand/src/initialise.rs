@@ -15,7 +15,7 @@
 
 use crate::hyperparameters::{check_finite, check_not_negative};
 use crate::scalar::real;
-use crate::{HyperparameterError, Path, Scalar, Tensors};
+use crate::{HyperparameterError, Lstm, Path, Scalar, Tensors};
 use alloc::format;
 use core::any::type_name;
 use nalgebra::DMatrix;
@@ -199,4 +199,23 @@ fn fill_normal<T: Scalar, R: Rng + ?Sized>(
         deviation * normal
     });
     Ok(())
+}
+
+impl<T: Scalar> Lstm<T> {
+    /// Sets the bias of the forget gate: `bias` in `b_ih` and zero in `b_hh`, since only their sum counts. A
+    /// bias of 1 lets the cell remember from the first epoch (Jozefowicz, Zaremba and Sutskever, 2015).
+    ///
+    /// # Errors
+    /// If `bias` is not finite, or `T` cannot represent it.
+    ///
+    /// # Panics
+    /// If the parameters do not agree with one another in shape.
+    pub fn with_forget_bias(mut self, bias: f64) -> Result<Self, HyperparameterError> {
+        check_finite::<T>("forget bias", bias)?;
+        self.check_parameters();
+        let units = self.units();
+        self.bias_ih_l0.rows_mut(units, units).fill(real(bias));
+        self.bias_hh_l0.rows_mut(units, units).fill(T::zero());
+        Ok(self)
+    }
 }

@@ -88,7 +88,7 @@ mod tests {
     /// The gradient of the cross-entropy is `softmax - one-hot`.
     #[test]
     fn probabilities_are_those_of_the_loss() {
-        let logits = Sequences::from_fn(5, 1, 6, |class, _, b| 400.0 * ((class * 7 + b * 3) as f64).sin());
+        let logits = Sequences::from_fn(5, 1, 6, |class, _, b| 1000.0 * ((class * 7 + b * 3) as f64).sin());
         let mut d = Sequences::default();
         let loss = SoftmaxCrossEntropy::new(Reduction::Sum);
         loss.evaluate(&logits, &Labels::per_sequence(&[0; 6]), Some(&mut d));

@@ -121,38 +121,3 @@ impl Cell for ElmanCell {
         ([d_z], [d_z.number(0.0)])
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::Elman;
-    use crate::layers::recurrent::RecurrentCache;
-    use crate::{ChangeScalar, Layer, ParameterGradients, Pass, Sequences, Tensors};
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::SeedableRng;
-
-    /// One step of more sequences than a product of the backward pass has columns, so that the gradient is a sum of two
-    /// products.
-    #[test]
-    fn backward_twice_doubles_exactly_in_a_wide_batch() {
-        const BATCH: usize = 200;
-        let layer = Elman::<f64>::new(3, 4, &mut ChaCha8Rng::seed_from_u64(1));
-        let input = Sequences::from_fn(3, 1, BATCH, |feature, _, sequence| ((5 * sequence + feature) as f64).sin());
-        let (mut carry, mut cache) = (layer.carry(BATCH), RecurrentCache::default());
-        let output = layer.forward(&input, &mut carry, &mut cache, &mut Pass::Infer).clone();
-        let mut gradients = layer.zeros();
-        let mut backward = |gradients: &mut Elman<f64>| {
-            layer.backward(
-                &input,
-                &mut cache,
-                Some(&output),
-                &mut layer.carry(BATCH),
-                ParameterGradients::Add(gradients),
-                None,
-            );
-        };
-        backward(&mut gradients);
-        let doubled = gradients.map(&mut |d| 2.0 * d);
-        backward(&mut gradients);
-        assert_eq!(gradients, doubled);
-    }
-}

@@ -70,10 +70,8 @@
 //! Before the first step, `d_carry_h` and `d_carry_c` are the gradients of the carry that came in.
 
 use super::recurrent::{Carry, Cell, Recurrent, compiled_passes};
-use crate::hyperparameters::check_finite;
 use crate::kernel::Real;
-use crate::scalar::real;
-use crate::{HyperparameterError, Scalar, sizes};
+use crate::{Scalar, sizes};
 use nalgebra::DMatrix;
 
 /// An LSTM layer; see the [module](self) for its equations.
@@ -143,23 +141,5 @@ impl Cell for LstmCell {
         let d_z_o = d_o * o * (one - o);
         // All that `h[t]` contributes is in `d_z`.
         ([d_z_i, d_z_f, d_z_g, d_z_o], [d_h.number(0.0), d_c * f])
-    }
-}
-
-impl<T: Scalar> Lstm<T> {
-    /// Sets the bias of the forget gate: `bias` in `b_ih` and zero in `b_hh`, since only their sum counts. A bias of 1 lets the cell remember from the first epoch (Jozefowicz, Zaremba and Sutskever, 2015).
-    ///
-    /// # Errors
-    /// If `bias` is not finite, or `T` cannot represent it.
-    ///
-    /// # Panics
-    /// If the parameters do not agree with one another in shape.
-    pub fn with_forget_bias(mut self, bias: f64) -> Result<Self, HyperparameterError> {
-        check_finite::<T>("forget bias", bias)?;
-        self.check_parameters();
-        let units = self.units();
-        self.bias_ih_l0.rows_mut(units, units).fill(real(bias));
-        self.bias_hh_l0.rows_mut(units, units).fill(T::zero());
-        Ok(self)
     }
 }

@@ -202,3 +202,12 @@ fn gradients_are_added_to_the_existing_values() {
     layer.backward(&x, &mut cache, Some(&d_output), &mut (), ParameterGradients::Add(&mut gradients), None);
     assert_eq!(bits(&gradients), bits(&combined(&before, 1.0, &given)));
 }
+
+/// One step of more sequences than a product of the backward pass has columns, so that the gradient is a sum of two
+/// products.
+#[test]
+fn backward_twice_doubles_exactly_in_a_wide_batch() {
+    const BATCH: usize = 200;
+    let x = Sequences::from_fn(3, 1, BATCH, |feature, _, sequence| ((5 * sequence + feature) as f64).sin());
+    check_backward_twice(&boxed(&elman(3, 4, &mut generator(1))), &x);
+}

@@ -3,7 +3,7 @@
 mod range;
 
 use crate::common::{bits, cases, elements, elman, generator, linear, randomise};
-use longhand::{Chain, Elman, Layer, Linear, Tensors, clip_by_global_norm, clip_by_value, global_norm};
+use longhand::{Chain, Elman, Gradients, Layer, Linear, Tensors, clip_by_global_norm, clip_by_value, global_norm};
 use proptest::prelude::proptest;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -100,4 +100,13 @@ fn non_positive_limits_panic_and_gradients_are_unchanged() {
         assert!(by_value.is_err() && by_norm.is_err(), "the limit {bad} must panic");
         assert_eq!(bits(&unclipped), before);
     }
+}
+
+#[test]
+fn scaling_multiplies_every_gradient() {
+    let mut gradients = Gradients::zeros(&Linear::<f64>::zeros(2, 1));
+    gradients.values_mut().weight.copy_from_slice(&[3.0, -4.0]);
+    gradients.values_mut().bias[0] = 0.5;
+    gradients.scale(2.0);
+    assert_eq!(elements(gradients.values()), [6.0, -8.0, 1.0]);
 }
