@@ -81,6 +81,7 @@ mod tests {
         assert!(logits.softmax().at(1, 1).iter().all(|&p| p == 0.0));
         logits.at_mut(0, 1)[1] = f64::NAN;
         assert_eq!(logits.classes()[1], None);
+        assert_eq!(Sequences::<f64>::zeros(3, Layout::new(1, 1)).classes(), [Some(0)], "the first of equal logits");
         assert_eq!(Sequences::<f64>::zeros(0, Layout::new(1, 1)).classes(), [None]);
         assert_eq!(Sequences::<f64>::zeros(0, Layout::new(1, 1)).softmax().features(), 0);
     }
