@@ -91,6 +91,24 @@ fn the_second_direction_runs_backwards_in_time() {
     }
 }
 
+/// A reset cuts a sequence in two, for the backward direction too.
+#[test]
+fn a_reset_cuts_both_directions() {
+    let g = &mut generator(11);
+    let both = Bidirectional::new::<f64>(elman(2, 3, g), elman(2, 4, g)).expect("equal inputs");
+    let whole = random_sequences(2, &Layout::new(7, 1).with_reset(3, 0), g);
+    let run =
+        |x: &Sequences<f64>| both.forward(x, &mut both.carry(1), &mut Default::default(), &mut Pass::Infer).clone();
+    let y = run(&whole);
+    for steps in [0..3, 3..7] {
+        let part = Sequences::from_fn(2, steps.len(), 1, |feature, step, _| whole.at(steps.start + step, 0)[feature]);
+        let alone = run(&part);
+        for step in steps.clone() {
+            assert_eq!(y.at(step, 0), alone.at(step - steps.start, 0), "step {step}");
+        }
+    }
+}
+
 #[test]
 fn both_directions_need_the_same_fixed_number_of_inputs() {
     let g = &mut generator(8);
