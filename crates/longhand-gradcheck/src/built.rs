@@ -65,9 +65,9 @@ impl<T: Scalar, B: BuildLayer> Built<T, B> {
 
 /// Sets every element to the next of these values.
 fn set<T: Scalar, P: Tensors<T>>(value: &mut P, values: &mut dyn Iterator<Item = T>) {
-    value.visit_mut(&Path::ROOT, &mut |_, _, to| {
-        for to in to {
-            *to = values.next().expect("a layer has as many elements over every scalar type");
+    value.visit_mut(&Path::ROOT, &mut |_, _, elements| {
+        for element in elements {
+            *element = values.next().expect("a layer has as many elements over every scalar type");
         }
     });
 }

@@ -1,7 +1,7 @@
 //! The macro that implements [`Tensors`](super::Tensors) for a struct.
 
-/// Implements [`Tensors`](crate::Tensors) and [`ChangeScalar`](crate::ChangeScalar) for a struct from the list of its fields that hold tensors (matrices, vectors, or other layers),
-/// and, after `keep`, of the fields that do not and are cloned.
+/// Implements [`Tensors`](crate::Tensors) and [`ChangeScalar`](crate::ChangeScalar) for a struct from the list of its fields
+/// that hold tensors (matrices, vectors, or other layers), and, after `keep`, of the fields that do not and are cloned.
 ///
 /// | form | for |
 /// |---|---|
