@@ -106,12 +106,12 @@ pub mod prelude {
     pub use crate::losses::{
         Labels, Loss, MeanSquaredError, Reduction, SigmoidCrossEntropy, SoftmaxCrossEntropy, Target,
     };
-    pub use crate::optimizers::{Adam, AdamW, Optimizer, ParameterGroup, Sgd};
+    pub use crate::optimizers::{Adam, AdamW, Optimizer, OptimizerState, ParameterGroup, Sgd};
     pub use crate::scalar::Scalar;
     pub use crate::sequences::Sequences;
     pub use crate::streaming::{CannotStream, StepInput, Stream, Streaming};
     pub use crate::tbptt::{Batch, LossAt, SequenceInput, Trainer, TrainingError, TruncatedBptt};
-    pub use crate::tensors::{ChangeScalar, Path, Shape, Tensors};
+    pub use crate::tensors::{ChangeScalar, Path, Shape, Stored, Tensors};
     pub use crate::tokens::Tokens;
     pub use crate::{initialise, schedule};
 }

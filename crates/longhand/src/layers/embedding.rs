@@ -22,7 +22,10 @@
 //! Only the columns of tokens that occur get a gradient. The input, which is not a number, has none.
 
 use super::shapes::{check_backward, check_gradients};
-use crate::{Features, Layer, ParameterGradients, Pass, Scalar, Sequences, Tokens, initialise, kernel, sizes};
+use crate::{
+    ChangeScalar, Features, Layer, ParameterGradients, Pass, Path, Scalar, Sequences, Shape, Tensors, Tokens, initialise, kernel,
+    sizes,
+};
 use alloc::{format, string::String};
 use nalgebra::DMatrix;
 use rand::Rng;
@@ -43,7 +46,28 @@ pub struct Embedding<T: Scalar> {
     pub weight: DMatrix<T>,
 }
 
-crate::tensors!(Embedding { weight });
+/// As [`tensors!`](crate::tensors!) has it, but for the transpose.
+impl<T: Scalar> Tensors<T> for Embedding<T> {
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
+        self.weight.visit(&path.field("weight"), &mut |path, shape, values| visitor(path, shape.transposed(), values));
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
+        self.weight.visit_mut(&path.field("weight"), &mut |path, shape, values| visitor(path, shape.transposed(), values));
+    }
+
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
+        self.weight.visit_pair(&path.field("weight"), &other.weight, visitor);
+    }
+}
+
+impl<T: Scalar> ChangeScalar<T> for Embedding<T> {
+    type Over<U: Scalar> = Embedding<U>;
+
+    fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Embedding<U> {
+        Embedding { weight: ChangeScalar::map(&self.weight, f) }
+    }
+}
 
 impl<T: Scalar> Embedding<T> {
     /// A table for `tokens` ids with every element drawn from the normal distribution of deviation 1, PyTorch's default.

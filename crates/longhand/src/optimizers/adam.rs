@@ -1,12 +1,12 @@
 //! Adam (Kingma and Ba, 2015, algorithm 1) and AdamW (Loshchilov and Hutter, 2019, algorithm 2).
 
 use super::parameter_group::Groups;
-use super::{Optimizer, ParameterGroup, check_learning_rate, sized};
+use super::{Optimizer, OptimizerState, ParameterGroup, check_learning_rate, sized};
 use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
 use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::{as_f64, is, real};
 use crate::{Gradients, HyperparameterError, Path, Scalar, Tensors};
-use alloc::{format, vec::Vec};
+use alloc::{format, vec, vec::Vec};
 use core::any::type_name;
 use num_traits::Float;
 
@@ -81,6 +81,17 @@ impl<T: Scalar> Moments<T> {
         HyperparameterError::unless(epsilon >= smallest, "epsilon", epsilon, &expected)?;
         self.epsilon = epsilon;
         Ok(())
+    }
+
+    fn state(&self) -> OptimizerState<T> {
+        let moments = vec![("first_moment", self.first.clone()), ("second_moment", self.second.clone())];
+        OptimizerState { steps: self.steps, moments }
+    }
+
+    #[track_caller]
+    fn restore(&mut self, state: OptimizerState<T>) {
+        self.steps = state.steps;
+        [self.first, self.second] = state.into_moments(["first_moment", "second_moment"]);
     }
 
     /// The step. The weight decay goes through the moments, or, if it is `decoupled`, shrinks the weights first.
@@ -211,6 +222,15 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
         check_learning_rate(learning_rate);
         self.moments.step(parameters, gradients.values(), (learning_rate, self.weight_decay), false);
     }
+
+    fn state(&self) -> OptimizerState<T> {
+        self.moments.state()
+    }
+
+    #[track_caller]
+    fn restore(&mut self, state: OptimizerState<T>) {
+        self.moments.restore(state);
+    }
 }
 
 impl<T: Scalar> Optimizer<T> for AdamW<T> {
@@ -218,5 +238,14 @@ impl<T: Scalar> Optimizer<T> for AdamW<T> {
     fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &Gradients<P>, learning_rate: T) {
         check_learning_rate(learning_rate);
         self.moments.step(parameters, gradients.values(), (learning_rate, self.weight_decay), true);
+    }
+
+    fn state(&self) -> OptimizerState<T> {
+        self.moments.state()
+    }
+
+    #[track_caller]
+    fn restore(&mut self, state: OptimizerState<T>) {
+        self.moments.restore(state);
     }
 }

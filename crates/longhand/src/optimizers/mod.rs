@@ -36,6 +36,50 @@ pub trait Optimizer<T: Scalar> {
     /// in count from those of earlier steps.
     #[track_caller]
     fn step<P: Tensors<T>>(&mut self, parameters: &mut P, gradients: &Gradients<P>, learning_rate: T);
+
+    /// A copy of the state, for a checkpoint. The settings, such as the weight decay, are not part of it.
+    fn state(&self) -> OptimizerState<T>;
+
+    /// Continues from the state of an optimizer of the same kind and with the same settings: later steps have the same bits.
+    ///
+    /// ```
+    /// use longhand::{Adam, Gradients, Linear, Optimizer};
+    /// let mut layer = Linear::<f64>::zeros(1, 1);
+    /// let mut gradients = Gradients::zeros(&layer);
+    /// gradients.values_mut().weight[(0, 0)] = 3.0;
+    /// let mut optimizer = Adam::new();
+    /// optimizer.step(&mut layer, &gradients, 0.1);
+    ///
+    /// let mut resumed = Adam::new();
+    /// resumed.restore(optimizer.state());
+    /// assert_eq!(resumed, optimizer);
+    /// ```
+    ///
+    /// # Panics
+    /// If the names of the state are not those of [`state`](Self::state).
+    #[track_caller]
+    fn restore(&mut self, state: OptimizerState<T>);
+}
+
+/// What the steps of an optimizer have left: everything that later steps depend on, apart from its settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OptimizerState<T> {
+    /// Number of steps so far, if the optimizer counts them, or 0.
+    pub steps: u32,
+    /// Each kind of state, by name. It has one scalar per parameter, in the order of the model's tensors, or none before the first
+    /// step.
+    pub moments: Vec<(&'static str, Vec<T>)>,
+}
+
+impl<T: Scalar> OptimizerState<T> {
+    /// The moments of these names.
+    #[track_caller]
+    fn into_moments<const N: usize>(self, names: [&str; N]) -> [Vec<T>; N] {
+        let found: Vec<&str> = self.moments.iter().map(|&(name, _)| name).collect();
+        assert_eq!(found, names, "the state is that of another kind of optimizer: the names of its moments must be equal");
+        let mut moments = self.moments.into_iter().map(|(_, values)| values);
+        core::array::from_fn(|_| moments.next().unwrap_or_default())
+    }
 }
 
 /// Panics unless the learning rate makes sense.

@@ -1,13 +1,13 @@
 //! Stochastic gradient descent.
 
 use super::parameter_group::Groups;
-use super::{Optimizer, ParameterGroup, check_learning_rate, sized};
+use super::{Optimizer, OptimizerState, ParameterGroup, check_learning_rate, sized};
 use crate::clipping::clamp;
 use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
 use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::real;
 use crate::{Gradients, HyperparameterError, Path, Scalar, Tensors};
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 /// Stochastic gradient descent with optional momentum, Nesterov momentum, weight decay and clipping by value, in PyTorch's
 /// convention:
@@ -176,5 +176,14 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
             let weight_decay = real(weight_decay);
             each(WithMomentum { learning_rate, momentum, weight_decay, clip_value, nesterov }, [g], [w, v]);
         });
+    }
+
+    fn state(&self) -> OptimizerState<T> {
+        OptimizerState { steps: 0, moments: vec![("velocity", self.velocity.clone())] }
+    }
+
+    #[track_caller]
+    fn restore(&mut self, state: OptimizerState<T>) {
+        [self.velocity] = state.into_moments(["velocity"]);
     }
 }

@@ -3,6 +3,7 @@
 use super::{LossAt, SequenceInput};
 use crate::{Gradients, Layer, Layout, Path, Scalar, ShapeError, Target, Tensors, kernel};
 use alloc::{boxed::Box, vec::Vec};
+use core::any::Any;
 use core::convert::Infallible;
 use core::ops::Range;
 use rand::{Rng, TryRng};
@@ -29,6 +30,11 @@ impl TryRng for NoGenerator {
     }
 }
 
+/// A generator whose type is known only at run time, and can be asked for.
+pub(super) trait Generator: Rng + Send + Any {}
+
+impl<R: Rng + Send + Any> Generator for R {}
+
 /// The sequences of a batch that one thread trains on, and its buffers, which are reused from batch to batch.
 pub(super) struct Shard<T: Scalar, M: Layer<T>, Y> {
     /// The sequences of the batch that are this one's.
@@ -48,7 +54,7 @@ pub(super) struct Shard<T: Scalar, M: Layer<T>, Y> {
     /// Whether the next backward pass replaces the gradients, because an update has used them.
     pub(super) replaces: bool,
     /// Layers that draw at random in training draw from this.
-    pub(super) generator: Box<dyn Rng + Send>,
+    pub(super) generator: Box<dyn Generator>,
     pub(super) d_output: M::Output,
     /// The loss of the last window.
     pub(super) loss: T,
@@ -84,25 +90,35 @@ where
     /// Divides the sequences of a batch among shards, and makes each ready for its part.
     pub(super) fn divide(shards: &mut [Self], model: &M, layout: &Layout) -> Result<(), ShapeError> {
         let batch = layout.batch();
-        // The first shards have one sequence more where the batch is not a multiple of their number.
-        let (each, rest) = (batch / shards.len(), batch % shards.len());
-        let start = |shard: usize| shard * each + shard.min(rest);
         let carried = shards.iter().map(|shard| shard.sequences.len()).sum();
         if shards.iter().any(|shard| shard.continues) && carried != batch {
             return Err(ShapeError::Batch { given: batch, carried });
         }
+        Shard::share_sequences(shards, model, batch);
+        for shard in shards {
+            if !shard.continues {
+                shard.carry.set_zero();
+            }
+            let last_valid_steps = shard.sequences.clone().map(|sequence| layout.last_valid_step(sequence));
+            shard.last_valid_steps.clear();
+            shard.last_valid_steps.extend(last_valid_steps);
+            shard.replaces = true;
+        }
+        Ok(())
+    }
+
+    /// Gives each shard its sequences, and a carry for as many. The carry stays if it has the right size already.
+    pub(super) fn share_sequences(shards: &mut [Self], model: &M, batch: usize) {
+        // The first shards have one sequence more where the batch is not a multiple of their number.
+        let (each, rest) = (batch / shards.len(), batch % shards.len());
+        let start = |shard: usize| shard * each + shard.min(rest);
         for (i, shard) in shards.iter_mut().enumerate() {
             let sequences = start(i)..start(i + 1);
             if shard.sequences.len() != sequences.len() {
                 (shard.carry, shard.d_carry) = (model.carry(sequences.len()), model.carry(sequences.len()));
-            } else if !shard.continues {
-                shard.carry.set_zero();
             }
-            shard.last_valid_steps.clear();
-            shard.last_valid_steps.extend(sequences.clone().map(|sequence| layout.last_valid_step(sequence)));
-            (shard.sequences, shard.replaces) = (sequences, true);
+            shard.sequences = sequences;
         }
-        Ok(())
     }
 
     /// Marks the steps of a window that have a loss, one mark a column, and counts them.

@@ -1,13 +1,14 @@
 //! The training call.
 
 use super::batch::check_shapes;
-use super::shard::Shard;
+use super::shard::{Generator, Shard};
 use super::training_error::not_finite;
 use super::window::Window;
 use super::{Batch, SequenceInput, TrainingError, TruncatedBptt};
 use crate::scalar::count;
 use crate::{Gradients, Layer, Loss, LossAt, Pass, Reduction, Scalar, Sequences};
 use alloc::{boxed::Box, vec::Vec};
+use core::any::Any;
 use rand::{Rng, SeedableRng};
 
 /// Trains a model of type `M` with a loss `L`: the loss, the truncation, and the buffers, which are allocated with the first
@@ -57,7 +58,7 @@ pub struct Trainer<T: Scalar, M: Layer<T>, L: Loss<T>> {
     /// Runs a window on all shards.
     pub(super) run: Run<T, M, L>,
     /// Makes the generators of the shards, if the trainer was given one.
-    seeds: Option<Box<dyn FnMut() -> Box<dyn Rng + Send> + Send>>,
+    seeds: Option<Box<dyn FnMut() -> Box<dyn Generator> + Send>>,
     pub(super) continues: bool,
     pub(super) skips: bool,
     pub(super) skipped: usize,
@@ -140,6 +141,41 @@ where
     /// The carry after the last window of the last batch. With several shards it is that of the first shard's sequences.
     pub fn carry(&self) -> &M::Carry {
         &self.shards[0].carry
+    }
+
+    /// The carry of each shard after the last window of the last batch, for a checkpoint.
+    pub fn carries(&self) -> impl Iterator<Item = &M::Carry> {
+        self.shards.iter().map(|shard| &shard.carry)
+    }
+
+    /// The carries from which the next batch of `batch` sequences starts, one per shard, to be filled from a checkpoint. They are
+    /// zero until then, unless the last batch had as many sequences.
+    pub fn carries_mut(&mut self, model: &M, batch: usize) -> impl Iterator<Item = &mut M::Carry> {
+        Shard::share_sequences(&mut self.shards, model, batch);
+        self.shards.iter_mut().map(|shard| {
+            shard.continues = true;
+            &mut shard.carry
+        })
+    }
+
+    /// The generators that layers draw from, one per shard, for a checkpoint. `None` if the trainer was given none of this type.
+    pub fn generators<R: 'static>(&self) -> Option<Vec<&R>> {
+        let generators = self.shards.iter().map(|shard| -> &dyn Any { &*shard.generator });
+        generators.map(<dyn Any>::downcast_ref).collect()
+    }
+
+    /// Layers draw from these generators, one per shard: those of [`generators`](Self::generators), so that a training run
+    /// continues with the same bits.
+    ///
+    /// # Panics
+    /// If their number is not that of the shards.
+    #[track_caller]
+    pub fn restore_generators<R: Rng + Send + 'static>(&mut self, generators: impl IntoIterator<Item = R>) {
+        let generators: Vec<R> = generators.into_iter().collect();
+        assert_eq!(generators.len(), self.shards.len(), "there must be one generator for each shard of the trainer");
+        for (shard, generator) in self.shards.iter_mut().zip(generators) {
+            shard.generator = Box::new(generator);
+        }
     }
 
     /// The loss of a batch and the gradients of the parameters, summed over all windows.

@@ -7,7 +7,7 @@
 mod derive;
 mod path;
 
-pub use path::{Path, Shape};
+pub use path::{Path, Shape, Stored};
 
 use crate::{Scalar, kernel};
 use alloc::{string::String, string::ToString, vec::Vec};
@@ -91,11 +91,11 @@ pub trait ChangeScalar<T: Scalar>: Tensors<T> {
 
 impl<T: Scalar> Tensors<T> for DMatrix<T> {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
-        visitor(path, Shape { rows: self.nrows(), columns: self.ncols() }, self.as_slice());
+        visitor(path, Shape::matrix(self.nrows(), self.ncols()), self.as_slice());
     }
 
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
-        visitor(path, Shape { rows: self.nrows(), columns: self.ncols() }, self.as_mut_slice());
+        visitor(path, Shape::matrix(self.nrows(), self.ncols()), self.as_mut_slice());
     }
 
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
@@ -114,11 +114,11 @@ impl<T: Scalar> ChangeScalar<T> for DMatrix<T> {
 
 impl<T: Scalar> Tensors<T> for DVector<T> {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
-        visitor(path, Shape { rows: self.len(), columns: 1 }, self.as_slice());
+        visitor(path, Shape::vector(self.len()), self.as_slice());
     }
 
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
-        visitor(path, Shape { rows: self.len(), columns: 1 }, self.as_mut_slice());
+        visitor(path, Shape::vector(self.len()), self.as_mut_slice());
     }
 
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {

@@ -2,13 +2,45 @@
 
 use core::fmt;
 
-/// Rows and columns of a tensor; a vector has one column.
+/// Rows and columns of a tensor, and how files store it; a vector has one column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// Rows.
     pub rows: usize,
     /// Columns.
     pub columns: usize,
+    /// How files store it.
+    pub stored: Stored,
+}
+
+/// How files store a tensor: as PyTorch does, with the elements of a row next to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// One dimension.
+    Vector,
+    /// Two dimensions: rows, then columns.
+    Matrix,
+    /// Two dimensions: columns, then rows. The table of an [`Embedding`](crate::Embedding) has one column per token, and PyTorch's
+    /// has one row.
+    Transposed,
+}
+
+impl Shape {
+    /// A vector of `rows` elements.
+    pub const fn vector(rows: usize) -> Self {
+        Shape { rows, columns: 1, stored: Stored::Vector }
+    }
+
+    /// A matrix.
+    pub const fn matrix(rows: usize, columns: usize) -> Self {
+        Shape { rows, columns, stored: Stored::Matrix }
+    }
+
+    /// The same matrix, of which files store the transpose.
+    #[must_use]
+    pub const fn transposed(self) -> Self {
+        Shape { stored: Stored::Transposed, ..self }
+    }
 }
 
 impl fmt::Display for Shape {

@@ -15,6 +15,7 @@ mod optimizers;
 mod padding;
 #[cfg(feature = "rayon")]
 mod parallel;
+mod resuming;
 mod schedules;
 mod simple_layers;
 mod streaming;
