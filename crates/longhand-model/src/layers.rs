@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 pub(crate) type Build<T, X> =
     Box<dyn Fn(&mut LayerRequest<'_, T>) -> Result<BoxedLayer<T, X>, LayerError> + Send + Sync>;
 
+/// A layer, and its description or descriptions with every setting.
+type Built<T, X, D> = (BoxedLayer<T, X>, D);
+
 /// The layers that descriptions can name: the library's, and your own.
 ///
 /// ```
@@ -137,7 +140,7 @@ impl<T: Scalar> Layers<T> {
         inputs: Option<usize>,
         mut site: Site<'_>,
         place: &dyn Fn(usize) -> String,
-    ) -> Result<BoxedLayer<T, X>, ModelError> {
+    ) -> Result<Built<T, X, Vec<LayerDescription>>, ModelError> {
         let Some((first, others)) = descriptions.split_first() else {
             return Err(ModelError { place: place(0), error: LayerError::Empty("`layers`".into()) });
         };
@@ -145,18 +148,20 @@ impl<T: Scalar> Layers<T> {
             let (place, layer) = (place(index), description.layer.clone());
             move |error: LayerError| ModelError::new(&place, &layer, error)
         };
-        let mut model = self.build_layer::<X>(first, inputs, site.reborrow(0)).map_err(at(0, first))?;
+        let (mut model, full) = self.build_layer::<X>(first, inputs, site.reborrow(0)).map_err(at(0, first))?;
+        let mut full = vec![full];
         for (index, description) in (1..).zip(others) {
             let inputs = match model.features() {
                 Features::Fixed { output, .. } => Some(output),
                 Features::Any => inputs,
             };
-            model = self
+            let (next, next_full) = self
                 .build_layer::<Sequences<T>>(description, inputs, site.reborrow(0))
-                .and_then(|next| model.then_boxed(next).map_err(LayerError::from))
                 .map_err(at(index, description))?;
+            model = model.then_boxed(next).map_err(|error| at(index, description)(error.into()))?;
+            full.push(next_full);
         }
-        Ok(model)
+        Ok((model, full))
     }
 
     fn build_layer<'a, X: ModelInput<T>>(
@@ -164,7 +169,7 @@ impl<T: Scalar> Layers<T> {
         description: &'a LayerDescription,
         inputs: Option<usize>,
         site: Site<'a>,
-    ) -> Result<BoxedLayer<T, X>, LayerError> {
+    ) -> Result<Built<T, X, LayerDescription>, LayerError> {
         if site.depth > DEPTH {
             return Err(LayerError::TooDeep { limit: DEPTH });
         }
@@ -176,7 +181,7 @@ impl<T: Scalar> Layers<T> {
             (Features::Fixed { input: takes, .. }, Some(gets)) if takes != gets => {
                 Err(LayerError::WrongInputs { takes, gets })
             }
-            _ => Ok(layer),
+            _ => Ok((layer, request.full_description())),
         }
     }
 
@@ -186,7 +191,7 @@ impl<T: Scalar> Layers<T> {
         descriptions: &[LayerDescription],
         inputs: Option<usize>,
         generator: &mut dyn Rng,
-    ) -> Result<BoxedLayer<T, X>, ModelError> {
+    ) -> Result<Built<T, X, Vec<LayerDescription>>, ModelError> {
         if descriptions.is_empty() {
             return Err(ModelError { place: "the model".into(), error: LayerError::Empty("`layers`".into()) });
         }

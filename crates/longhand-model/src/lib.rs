@@ -51,13 +51,16 @@
 //! Each layer takes the number of its inputs from the layer before it. Layers of your own are added with [`Layers::with`].
 #![deny(missing_docs)]
 
+mod describe;
 mod description;
 mod error;
 mod layers;
 mod library;
 mod model;
 mod request;
+mod settings;
 
+pub use describe::{Describe, DescribeCell, NotDescribed};
 pub use description::{LayerDescription, ModelDescription};
 pub use error::{LayerError, ModelError};
 pub use layers::Layers;

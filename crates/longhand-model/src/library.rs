@@ -1,64 +1,13 @@
 //! The builders of the library's layers.
 
+use crate::settings::{
+    DropoutSettings, ElmanSettings, EmbeddingSettings, GatedSettings, IndRnnSettings, LinearSettings, NoSettings,
+};
 use crate::{LayerError, LayerRequest, Layers};
 use longhand::{
     Activation, Bidirectional, BoxedLayer, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep, Linear, Lstm,
-    MeanOverTime, MinimalGatedUnit, Nonlinearity, Residual, Scalar,
+    MeanOverTime, MinimalGatedUnit, Residual, Scalar,
 };
-use serde::Deserialize;
-
-/// A layer without settings.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoSettings {}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GatedSettings {
-    units: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SimpleSettings {
-    units: usize,
-    nonlinearity: Option<NonlinearitySetting>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum NonlinearitySetting {
-    Tanh,
-    Relu,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LinearSettings {
-    outputs: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DropoutSettings {
-    probability: f64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EmbeddingSettings {
-    tokens: usize,
-    features: usize,
-}
-
-impl From<NonlinearitySetting> for Nonlinearity {
-    fn from(setting: NonlinearitySetting) -> Self {
-        match setting {
-            NonlinearitySetting::Tanh => Nonlinearity::Tanh,
-            NonlinearitySetting::Relu => Nonlinearity::Relu,
-        }
-    }
-}
 
 /// The inputs and units of a recurrent layer, whose number of parameters is checked.
 fn sizes<T: Scalar>(layer: &mut LayerRequest<'_, T>, gates: usize, units: usize) -> Result<[usize; 2], LayerError> {
@@ -69,37 +18,37 @@ fn sizes<T: Scalar>(layer: &mut LayerRequest<'_, T>, gates: usize, units: usize)
 
 pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
     layers.register("Elman".into(), |layer| {
-        let SimpleSettings { units, nonlinearity } = layer.settings()?;
+        let ElmanSettings { units, nonlinearity } = layer.settings_in_full()?;
         let [inputs, units] = sizes(layer, 1, units)?;
         let mut elman = Elman::new(inputs, units, layer.generator());
-        elman.cell.nonlinearity = nonlinearity.map_or(elman.cell.nonlinearity, Nonlinearity::from);
+        elman.cell.nonlinearity = nonlinearity.into();
         Ok(BoxedLayer::new(elman))
     });
     layers.register("IndRnn".into(), |layer| {
-        let SimpleSettings { units, nonlinearity } = layer.settings()?;
+        let IndRnnSettings { units, nonlinearity } = layer.settings_in_full()?;
         let inputs = layer.inputs()?;
         layer.check_size(&[[units, inputs], [units, 3]])?;
         let mut ind_rnn = IndRnn::new(inputs, units, layer.generator());
-        ind_rnn.cell.nonlinearity = nonlinearity.map_or(ind_rnn.cell.nonlinearity, Nonlinearity::from);
+        ind_rnn.cell.nonlinearity = nonlinearity.into();
         Ok(BoxedLayer::new(ind_rnn))
     });
     layers.register("Lstm".into(), |layer| {
-        let GatedSettings { units } = layer.settings()?;
+        let GatedSettings { units } = layer.settings_in_full()?;
         let [inputs, units] = sizes(layer, 4, units)?;
         Ok(BoxedLayer::new(Lstm::new(inputs, units, layer.generator())))
     });
     layers.register("Gru".into(), |layer| {
-        let GatedSettings { units } = layer.settings()?;
+        let GatedSettings { units } = layer.settings_in_full()?;
         let [inputs, units] = sizes(layer, 3, units)?;
         Ok(BoxedLayer::new(Gru::new(inputs, units, layer.generator())))
     });
     layers.register("MinimalGatedUnit".into(), |layer| {
-        let GatedSettings { units } = layer.settings()?;
+        let GatedSettings { units } = layer.settings_in_full()?;
         let [inputs, units] = sizes(layer, 2, units)?;
         Ok(BoxedLayer::new(MinimalGatedUnit::new(inputs, units, layer.generator())))
     });
     layers.register("Linear".into(), |layer| {
-        let LinearSettings { outputs } = layer.settings()?;
+        let LinearSettings { outputs } = layer.settings_in_full()?;
         let inputs = layer.inputs()?;
         layer.check_size(&[[outputs, inputs], [outputs, 1]])?;
         Ok(BoxedLayer::new(Linear::new(inputs, outputs, layer.generator())))
@@ -110,7 +59,7 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
         });
     }
     layers.register("Dropout".into(), |layer| {
-        let DropoutSettings { probability } = layer.settings()?;
+        let DropoutSettings { probability } = layer.settings_in_full()?;
         Ok(BoxedLayer::new(Dropout::new(probability)?))
     });
     layers.register("LastStep".into(), |layer| layer.settings::<NoSettings>().map(|_| BoxedLayer::new(LastStep)));
@@ -124,7 +73,7 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
     layers.register("Residual".into(), |layer| Ok(BoxedLayer::new(Residual::new(layer.inner("inner")?)?)));
     layers.register("Frozen".into(), |layer| Ok(BoxedLayer::new(Frozen::new(layer.inner("inner")?))));
     layers.register_on_tokens("Embedding".into(), |layer| {
-        let EmbeddingSettings { tokens, features } = layer.settings()?;
+        let EmbeddingSettings { tokens, features } = layer.settings_in_full()?;
         layer.check_size(&[[features, tokens]])?;
         Ok(BoxedLayer::new(Embedding::new(tokens, features, layer.generator())))
     });

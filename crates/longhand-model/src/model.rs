@@ -64,11 +64,11 @@ impl<T: Scalar, X: ModelInput<T>> Model<T, X> {
         layers: &Layers<T>,
         generator: &mut R,
     ) -> Result<Self, ModelError> {
-        let layers = layers.build_model(&description.layers, description.inputs, generator)?;
-        Ok(Model { description: description.clone(), layers })
+        let (layers, full) = layers.build_model(&description.layers, description.inputs, generator)?;
+        Ok(Model { description: ModelDescription { inputs: description.inputs, layers: full }, layers })
     }
 
-    /// The description from which the model was built.
+    /// The description from which the model was built, with the settings that it left out.
     pub fn description(&self) -> &ModelDescription {
         &self.description
     }

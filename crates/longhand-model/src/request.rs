@@ -3,8 +3,9 @@
 use crate::{LayerDescription, LayerError, Layers, ModelError, ModelInput};
 use longhand::{BoxedLayer, Scalar};
 use rand::Rng;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The layer that is to be built: its settings, the number of its inputs, and the generator for its parameters.
 pub struct LayerRequest<'a, T: Scalar> {
@@ -16,6 +17,8 @@ pub struct LayerRequest<'a, T: Scalar> {
     has_read_settings: bool,
     /// The settings that are layers and that the builder has built.
     built: Vec<String>,
+    /// The settings, those that were left out included.
+    full: Map<String, Value>,
 }
 
 /// What all layers of a model share while they are built.
@@ -47,7 +50,15 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
         inputs: Option<usize>,
         site: Site<'a>,
     ) -> Self {
-        LayerRequest { layers, description, inputs, site, has_read_settings: false, built: Vec::new() }
+        LayerRequest {
+            layers,
+            description,
+            inputs,
+            site,
+            has_read_settings: false,
+            built: Vec::new(),
+            full: description.settings.clone(),
+        }
     }
 
     /// The settings that are not layers, read into a type of the layer's own. Use `#[serde(deny_unknown_fields)]`, so that a
@@ -60,6 +71,20 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
         let settings = self.description.settings.iter().filter(|(_, value)| !is_layer(value));
         let settings = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
         serde_json::from_value(Value::Object(settings)).map_err(|error| LayerError::Settings(error.to_string()))
+    }
+
+    /// [`settings`](Self::settings), and remembers those that the description leaves out.
+    pub(crate) fn settings_in_full<S: DeserializeOwned + Serialize>(&mut self) -> Result<S, LayerError> {
+        let settings = self.settings::<S>()?;
+        if let Ok(Value::Object(full)) = serde_json::to_value(&settings) {
+            self.full.extend(full);
+        }
+        Ok(settings)
+    }
+
+    /// The layer's description, with every setting.
+    pub(crate) fn full_description(self) -> LayerDescription {
+        LayerDescription { layer: self.description.layer.clone(), settings: self.full }
     }
 
     /// The number of input features: what the layer before this one gives, or the model's `inputs`.
@@ -125,7 +150,9 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
         };
         let place = |index: usize| if is_list { format!("{setting}[{index}]") } else { setting.to_owned() };
         let built = self.layers.build_list(&descriptions, self.inputs, self.site.reborrow(1), &place);
-        built.map_err(|error| LayerError::Inner(Box::new(error)))
+        let (layer, full) = built.map_err(|error| LayerError::Inner(Box::new(error)))?;
+        self.full.insert(setting.to_owned(), LayerDescription::list_value(full));
+        Ok(layer)
     }
 
     /// Every setting has been read.
@@ -157,6 +184,15 @@ impl LayerDescription {
     /// Reads a description that is a setting of another layer.
     fn from_value(value: &Value) -> Result<Self, serde_json::Error> {
         serde_json::from_value(value.clone())
+    }
+
+    /// Layers as a setting of another layer: one layer, or a list.
+    pub(crate) fn list_value(mut layers: Vec<LayerDescription>) -> Value {
+        match layers.pop() {
+            Some(only) if layers.is_empty() => only.into(),
+            Some(last) => layers.into_iter().chain([last]).map(Value::from).collect(),
+            None => Value::Array(Vec::new()),
+        }
     }
 }
 

@@ -23,8 +23,8 @@
 
 use super::shapes::{check_backward, check_gradients};
 use crate::{
-    ChangeScalar, Features, Layer, ParameterGradients, Pass, Path, Scalar, Sequences, Shape, Tensors, Tokens, initialise, kernel,
-    sizes,
+    ChangeScalar, Features, Layer, ParameterGradients, Pass, Path, Scalar, Sequences, Shape, Tensors, Tokens,
+    initialise, kernel, sizes,
 };
 use alloc::{format, string::String};
 use nalgebra::DMatrix;
@@ -53,7 +53,8 @@ impl<T: Scalar> Tensors<T> for Embedding<T> {
     }
 
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
-        self.weight.visit_mut(&path.field("weight"), &mut |path, shape, values| visitor(path, shape.transposed(), values));
+        self.weight
+            .visit_mut(&path.field("weight"), &mut |path, shape, values| visitor(path, shape.transposed(), values));
     }
 
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {

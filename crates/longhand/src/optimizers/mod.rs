@@ -76,7 +76,10 @@ impl<T: Scalar> OptimizerState<T> {
     #[track_caller]
     fn into_moments<const N: usize>(self, names: [&str; N]) -> [Vec<T>; N] {
         let found: Vec<&str> = self.moments.iter().map(|&(name, _)| name).collect();
-        assert_eq!(found, names, "the state is that of another kind of optimizer: the names of its moments must be equal");
+        assert_eq!(
+            found, names,
+            "the state is that of another kind of optimizer: the names of its moments must be equal"
+        );
         let mut moments = self.moments.into_iter().map(|(_, values)| values);
         core::array::from_fn(|_| moments.next().unwrap_or_default())
     }

@@ -1,7 +1,7 @@
 //! Training that continues from a saved state has the bits of training that was never interrupted.
 
-use longhand::prelude::*;
 use longhand::OptimizerState;
+use longhand::prelude::*;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 type Model = Chain<Chain<Chain<Embedding<f32>, Gru<f32>>, Dropout>, Linear<f32>>;

@@ -1,0 +1,215 @@
+//! Descriptions of models that were built from types.
+
+use crate::settings::nonlinearity_name;
+use crate::{LayerDescription, Model, ModelDescription, ModelInput};
+use longhand::layers::elman::ElmanCell;
+use longhand::layers::gru::GruCell;
+use longhand::layers::ind_rnn::IndRnnCell;
+use longhand::layers::lstm::LstmCell;
+use longhand::layers::minimal_gated_unit::MinimalGatedCell;
+use longhand::{
+    Activation, Bidirectional, BoxedLayer, Cell, Chain, Dropout, Elman, Embedding, Features, Frozen, Gru, IndRnn,
+    LastStep, Layer, Linear, Lstm, MeanOverTime, MinimalGatedUnit, Recurrent, Residual, Scalar,
+};
+use serde_json::Value;
+use thiserror::Error;
+
+/// A layer that can say what it is, so that a file of the model can be opened without the code that built it.
+///
+/// The library's layers implement it. For a layer of your own, give the name under which [`Layers::with`](crate::Layers::with)
+/// knows it, and every setting:
+///
+/// ```
+/// use longhand::{Scalar, nalgebra::DVector};
+/// use longhand_model::{Describe, LayerDescription, NotDescribed};
+///
+/// struct Gain<T> { gain: DVector<T>, negative: bool }
+///
+/// impl<T: Scalar> Describe<T> for Gain<T> {
+///     fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+///         Ok(vec![LayerDescription::new("Gain").with("negative", self.negative)])
+///     }
+/// }
+/// ```
+pub trait Describe<T: Scalar> {
+    /// The layers in order, with every setting: one, or those of a chain.
+    ///
+    /// # Errors
+    /// If the layer, or one inside of it, has no description.
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed>;
+}
+
+/// The cell of a [`Recurrent`] layer that can say what it is.
+pub trait DescribeCell: Cell {
+    /// The name of the layer and the settings of the cell. The number of units is added.
+    fn describe(&self) -> LayerDescription;
+}
+
+/// A layer that has no description.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "the layer `{layer}` is in a box and not of the library's types, so its description is not known; build it from a description"
+)]
+pub struct NotDescribed {
+    /// The name of the layer.
+    pub layer: String,
+}
+
+impl ModelDescription {
+    /// The description of a model that was built from types.
+    ///
+    /// ```
+    /// use longhand::prelude::*;
+    /// use longhand_model::ModelDescription;
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    ///
+    /// let mut generator = ChaCha8Rng::seed_from_u64(1);
+    /// let model = Elman::<f32>::new(3, 16, &mut generator).then(LastStep)?.then(Linear::new(16, 6, &mut generator))?;
+    /// let text = toml::to_string(&ModelDescription::of(&model)?)?;
+    /// assert!(text.contains("nonlinearity = \"tanh\""));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a layer has no description.
+    pub fn of<T: Scalar, M: Describe<T> + Layer<T>>(model: &M) -> Result<Self, NotDescribed> {
+        let inputs = match model.features() {
+            Features::Fixed { input, .. } => Some(input),
+            Features::Any => None,
+        };
+        Ok(ModelDescription { inputs, layers: model.describe()? })
+    }
+}
+
+/// The layers inside of another one, as its setting.
+fn inner<T: Scalar>(layer: &impl Describe<T>) -> Result<Value, NotDescribed> {
+    layer.describe().map(LayerDescription::list_value)
+}
+
+impl DescribeCell for ElmanCell {
+    fn describe(&self) -> LayerDescription {
+        LayerDescription::new("Elman").with("nonlinearity", nonlinearity_name(self.nonlinearity))
+    }
+}
+
+impl DescribeCell for IndRnnCell {
+    fn describe(&self) -> LayerDescription {
+        LayerDescription::new("IndRnn").with("nonlinearity", nonlinearity_name(self.nonlinearity))
+    }
+}
+
+impl DescribeCell for LstmCell {
+    fn describe(&self) -> LayerDescription {
+        LayerDescription::new("Lstm")
+    }
+}
+
+impl DescribeCell for GruCell {
+    fn describe(&self) -> LayerDescription {
+        LayerDescription::new("Gru")
+    }
+}
+
+impl DescribeCell for MinimalGatedCell {
+    fn describe(&self) -> LayerDescription {
+        LayerDescription::new("MinimalGatedUnit")
+    }
+}
+
+impl<T: Scalar, C: DescribeCell> Describe<T> for Recurrent<T, C> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![self.cell.describe().with("units", self.units())])
+    }
+}
+
+impl<T: Scalar> Describe<T> for Linear<T> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("Linear").with("outputs", self.weight.nrows())])
+    }
+}
+
+impl<T: Scalar> Describe<T> for Embedding<T> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        let (features, tokens) = self.weight.shape();
+        Ok(vec![LayerDescription::new("Embedding").with("tokens", tokens).with("features", features)])
+    }
+}
+
+impl<T: Scalar> Describe<T> for Activation {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new(format!("{self:?}"))])
+    }
+}
+
+impl<T: Scalar> Describe<T> for Dropout {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("Dropout").with("probability", self.probability())])
+    }
+}
+
+impl<T: Scalar> Describe<T> for LastStep {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("LastStep")])
+    }
+}
+
+impl<T: Scalar> Describe<T> for MeanOverTime {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("MeanOverTime")])
+    }
+}
+
+impl<T: Scalar, L: Describe<T>> Describe<T> for Bidirectional<L> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        let (forward, backward) = self.directions();
+        let layer = LayerDescription::new("Bidirectional");
+        Ok(vec![layer.with("forward", inner(forward)?).with("backward", inner(backward)?)])
+    }
+}
+
+impl<T: Scalar, L: Describe<T>> Describe<T> for Residual<L> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("Residual").with("inner", inner(self.inner())?)])
+    }
+}
+
+impl<T: Scalar, L: Describe<T>> Describe<T> for Frozen<L> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("Frozen").with("inner", inner(&self.inner)?)])
+    }
+}
+
+impl<T: Scalar, A: Describe<T>, B: Describe<T>> Describe<T> for Chain<A, B> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        let mut layers = self.first().describe()?;
+        layers.extend(self.second().describe()?);
+        Ok(layers)
+    }
+}
+
+impl<T: Scalar, X: ModelInput<T>> Describe<T> for Model<T, X> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(self.description().layers.clone())
+    }
+}
+
+/// Tries the types that a box can hold, one after the other.
+macro_rules! describe_any {
+    ($boxed:ident: $($layer:ty),+ $(,)?) => {
+        $(if let Some(layer) = $boxed.downcast_ref::<$layer>() {
+            return Describe::<T>::describe(layer);
+        })+
+    };
+}
+
+/// The library's layers, and chains and wrappers of boxed ones.
+impl<T: Scalar, X: ModelInput<T>> Describe<T> for BoxedLayer<T, X> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        describe_any!(
+            self: Chain<BoxedLayer<T, X>, BoxedLayer<T>>, Model<T, X>, Bidirectional<BoxedLayer<T>>, Residual<BoxedLayer<T>>,
+            Frozen<BoxedLayer<T, X>>, Elman<T>, IndRnn<T>, Lstm<T>, Gru<T>,
+            MinimalGatedUnit<T>, Linear<T>, Embedding<T>, Activation, Dropout, LastStep, MeanOverTime,
+        );
+        Err(NotDescribed { layer: self.name() })
+    }
+}

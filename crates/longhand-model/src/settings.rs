@@ -1,0 +1,82 @@
+//! The settings of the library's layers.
+
+use longhand::Nonlinearity;
+use serde::{Deserialize, Serialize};
+
+/// A layer without settings.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoSettings {}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GatedSettings {
+    pub(crate) units: usize,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ElmanSettings {
+    pub(crate) units: usize,
+    #[serde(default = "tanh")]
+    pub(crate) nonlinearity: NonlinearitySetting,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IndRnnSettings {
+    pub(crate) units: usize,
+    #[serde(default = "relu")]
+    pub(crate) nonlinearity: NonlinearitySetting,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum NonlinearitySetting {
+    Tanh,
+    Relu,
+}
+
+fn tanh() -> NonlinearitySetting {
+    NonlinearitySetting::Tanh
+}
+
+fn relu() -> NonlinearitySetting {
+    NonlinearitySetting::Relu
+}
+
+impl From<NonlinearitySetting> for Nonlinearity {
+    fn from(setting: NonlinearitySetting) -> Self {
+        match setting {
+            NonlinearitySetting::Tanh => Nonlinearity::Tanh,
+            NonlinearitySetting::Relu => Nonlinearity::Relu,
+        }
+    }
+}
+
+/// The name of a nonlinearity in a description.
+pub(crate) fn nonlinearity_name(nonlinearity: Nonlinearity) -> &'static str {
+    match nonlinearity {
+        Nonlinearity::Tanh => "tanh",
+        Nonlinearity::Relu => "relu",
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinearSettings {
+    pub(crate) outputs: usize,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DropoutSettings {
+    pub(crate) probability: f64,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmbeddingSettings {
+    pub(crate) tokens: usize,
+    pub(crate) features: usize,
+}
