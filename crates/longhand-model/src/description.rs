@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// The layers of a model, in order: everything that is needed to build it, except for the values of its parameters.
 ///
@@ -65,6 +66,15 @@ impl LayerDescription {
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.settings.insert(name.into(), value.into());
         self
+    }
+}
+
+/// As it is in a TOML list: `{ layer = "Linear", outputs = 2 }`.
+impl fmt::Display for LayerDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{ layer = {:?}", self.layer)?;
+        self.settings.iter().try_for_each(|(name, value)| write!(f, ", {name} = {value}"))?;
+        f.write_str(" }")
     }
 }
 

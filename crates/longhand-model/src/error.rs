@@ -49,7 +49,9 @@ pub enum LayerError {
     )]
     TakesTokens,
     /// The model would have more parameters than are allowed.
-    #[error("with this layer the model would have more than {limit} parameters (`Layers::with_limit`)")]
+    #[error(
+        "with this layer the model would have more than {limit} parameters, the limit (`Layers::with_limit`, or the numbers in a model file)"
+    )]
     TooLarge {
         /// The number that is allowed.
         limit: usize,

@@ -185,18 +185,20 @@ impl<T: Scalar> Layers<T> {
         }
     }
 
-    /// Builds all layers of a model.
+    /// Builds all layers of a model, with at most `limit` parameters.
     pub(crate) fn build_model<X: ModelInput<T>>(
         &self,
         descriptions: &[LayerDescription],
         inputs: Option<usize>,
+        limit: usize,
         generator: &mut dyn Rng,
     ) -> Result<Built<T, X, Vec<LayerDescription>>, ModelError> {
         if descriptions.is_empty() {
             return Err(ModelError { place: "the model".into(), error: LayerError::Empty("`layers`".into()) });
         }
-        let (mut parameters_left, mut layers_left) = (self.limit, LAYERS);
-        let site = Site { generator, parameters_left: &mut parameters_left, layers_left: &mut layers_left, depth: 0 };
+        let (mut parameters_left, mut layers_left) = (limit, LAYERS);
+        let site =
+            Site { generator, parameters_left: &mut parameters_left, limit, layers_left: &mut layers_left, depth: 0 };
         self.build_list(descriptions, inputs, site, &|index| format!("layers[{index}]"))
     }
 }

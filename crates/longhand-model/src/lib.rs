@@ -54,6 +54,7 @@
 mod describe;
 mod description;
 mod error;
+mod file;
 mod layers;
 mod library;
 mod model;
@@ -63,6 +64,7 @@ mod settings;
 pub use describe::{Describe, DescribeCell, NotDescribed};
 pub use description::{LayerDescription, ModelDescription};
 pub use error::{LayerError, ModelError};
+pub use file::{FileError, ModelFile, Precision, TensorNames, TensorProblems, load, save};
 pub use layers::Layers;
 pub use model::{Model, ModelInput};
 pub use request::LayerRequest;

@@ -64,7 +64,18 @@ impl<T: Scalar, X: ModelInput<T>> Model<T, X> {
         layers: &Layers<T>,
         generator: &mut R,
     ) -> Result<Self, ModelError> {
-        let (layers, full) = layers.build_model(&description.layers, description.inputs, generator)?;
+        Model::build_within(description, layers, layers.limit, generator)
+    }
+
+    /// Builds a model of at most `limit` parameters.
+    pub(crate) fn build_within<R: Rng>(
+        description: &ModelDescription,
+        layers: &Layers<T>,
+        limit: usize,
+        generator: &mut R,
+    ) -> Result<Self, ModelError> {
+        let limit = limit.min(layers.limit);
+        let (layers, full) = layers.build_model(&description.layers, description.inputs, limit, generator)?;
         Ok(Model { description: ModelDescription { inputs: description.inputs, layers: full }, layers })
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Site<'a> {
     pub(crate) generator: &'a mut dyn Rng,
     /// Parameters and layers that the model may still get.
     pub(crate) parameters_left: &'a mut usize,
+    /// Parameters that the model may have.
+    pub(crate) limit: usize,
     pub(crate) layers_left: &'a mut usize,
     /// How many layers this one is inside of.
     pub(crate) depth: usize,
@@ -37,6 +39,7 @@ impl Site<'_> {
         Site {
             generator: &mut *self.generator,
             parameters_left: &mut *self.parameters_left,
+            limit: self.limit,
             layers_left: &mut *self.layers_left,
             depth: self.depth + levels,
         }
@@ -113,7 +116,7 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
                 *self.site.parameters_left = left;
                 Ok(())
             }
-            None => Err(LayerError::TooLarge { limit: self.layers.limit }),
+            None => Err(LayerError::TooLarge { limit: self.site.limit }),
         }
     }
 

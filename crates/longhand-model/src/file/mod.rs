@@ -1,0 +1,263 @@
+//! Model files: safetensors with the model's description.
+//!
+//! | what | where |
+//! |---|---|
+//! | a file's contents: of a model, from the disk, to the disk | this file |
+//! | its tensors into a model | `load.rs` |
+//! | one tensor, row-major, in one of four precisions | `stored_tensor.rs` |
+//! | names, where PyTorch's differ | `tensor_names.rs` |
+//! | files that are complete or not there | `atomic.rs` |
+//!
+//! The metadata of a safetensors file is a map of strings. Its key `longhand` has one JSON object, with the format's number, the
+//! model's description and the user's metadata. (With one key, the same model always gives the same bytes.)
+
+pub(crate) mod atomic;
+mod error;
+mod load;
+pub(crate) mod stored_tensor;
+mod tensor_names;
+
+pub use error::{FileError, TensorProblems};
+pub use stored_tensor::Precision;
+pub use tensor_names::TensorNames;
+
+use crate::{Describe, ModelDescription};
+use longhand::{Layer, Scalar, Tensors};
+use safetensors::SafeTensors;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use stored_tensor::StoredTensor;
+
+/// The format of the files that this version writes.
+const FORMAT: u64 = 1;
+/// The key of the metadata of a safetensors file.
+const KEY: &str = "longhand";
+
+/// The contents of a model file: the tensors, the description of the model, and metadata of your own.
+///
+/// ```
+/// use longhand::prelude::*;
+/// use longhand_model::{Model, ModelFile};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("activity.safetensors");
+///
+/// let mut generator = ChaCha8Rng::seed_from_u64(1);
+/// let model = Elman::<f32>::new(3, 16, &mut generator).then(LastStep)?.then(Linear::new(16, 2, &mut generator))?;
+/// ModelFile::of(&model)?.with("classes", ["walking", "sitting"])?.save(&path)?;
+///
+/// // Somewhere else, without the code that built the model:
+/// let file = ModelFile::open(&path)?;
+/// let classes: Vec<String> = file.get("classes")?;
+/// let mut loaded = file.build::<f32>()?;
+/// assert_eq!(loaded.name(), "Elman(3 -> 16) > LastStep > Linear(16 -> 2)");
+///
+/// // Into a model that is there already, of the same layers:
+/// file.load(&mut loaded)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Memory
+/// Reading takes at most three times the size of the file. A model that is built from a file has at most as many parameters as the file
+/// has numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelFile {
+    /// The name of the file, for messages.
+    name: String,
+    header: Header,
+    tensors: BTreeMap<String, StoredTensor>,
+    converts: bool,
+    allows_not_finite: bool,
+}
+
+/// What the metadata says of the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Header {
+    format: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model: Option<ModelDescription>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    metadata: Map<String, Value>,
+}
+
+impl Header {
+    fn new(model: Option<ModelDescription>) -> Self {
+        Header { format: FORMAT, model, metadata: Map::new() }
+    }
+}
+
+impl ModelFile {
+    /// The contents of a file for a model: its tensors, with PyTorch's names and layouts, and its description.
+    ///
+    /// # Errors
+    /// If a layer has no description, or two tensors the same name.
+    pub fn of<T: Scalar, M: Describe<T> + Layer<T>>(model: &M) -> Result<Self, FileError> {
+        let description = ModelDescription::of(model)?;
+        Ok(ModelFile { header: Header::new(Some(description)), ..ModelFile::of_tensors(model, &TensorNames::new())? })
+    }
+
+    /// The tensors of a model by the names of a PyTorch module, without a description. In PyTorch, `safetensors.torch.load_model`
+    /// loads the file.
+    ///
+    /// # Errors
+    /// If two tensors have the same name, or a bias that is left out is not zero.
+    pub fn of_tensors<T: Scalar, M: Tensors<T>>(model: &M, names: &TensorNames) -> Result<Self, FileError> {
+        let mut tensors = BTreeMap::new();
+        let mut error = None;
+        model.visit(&longhand::Path::ROOT, &mut |path, shape, values| {
+            let name = names.in_file(&path.to_string());
+            if names.may_be_missing(&name) {
+                if values.iter().any(|&x| x != T::zero()) {
+                    error = Some(FileError::BiasNotZero { name });
+                }
+                return;
+            }
+            let stored = StoredTensor::new(shape, values, Precision::of::<T>());
+            if tensors.insert(name.clone(), stored).is_some() {
+                error = Some(FileError::SameName { name });
+            }
+        });
+        match error {
+            Some(error) => Err(error),
+            None => Ok(ModelFile::new(Header::new(None), tensors)),
+        }
+    }
+
+    fn new(header: Header, tensors: BTreeMap<String, StoredTensor>) -> Self {
+        ModelFile { name: "the model file".to_owned(), header, tensors, converts: false, allows_not_finite: false }
+    }
+
+    /// Adds metadata of your own: classes, channels, units, the numbers of a normalisation. Numbers must be finite.
+    ///
+    /// # Errors
+    /// If `value` cannot be written as JSON.
+    pub fn with(mut self, key: impl Into<String>, value: impl Serialize) -> Result<Self, FileError> {
+        let key = key.into();
+        match serde_json::to_value(value) {
+            Ok(value) => {
+                self.header.metadata.insert(key, value);
+                Ok(self)
+            }
+            Err(error) => Err(FileError::Metadata { file: self.name, key, reason: error.to_string() }),
+        }
+    }
+
+    /// Converts all tensors: to half the size, or to double precision. Numbers are rounded to the nearest, and become infinite
+    /// beyond the range of the precision.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        for tensor in self.tensors.values_mut().filter(|tensor| tensor.precision().is_ok()) {
+            *tensor = tensor.converted(precision);
+        }
+        self
+    }
+
+    /// The file as bytes.
+    ///
+    /// # Errors
+    /// If the header would have more than 100 MB, which no reader accepts.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
+        let wrong = |reason: String| FileError::Format { file: self.name.clone(), reason };
+        let header = serde_json::to_string(&self.header).map_err(|error| wrong(error.to_string()))?;
+        let views = self.tensors.iter().map(|(name, tensor)| Ok((name.as_str(), tensor.view()?)));
+        let views: Vec<_> =
+            views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(|e| wrong(e.to_string()))?;
+        let metadata = HashMap::from([(KEY.to_owned(), header)]);
+        safetensors::serialize(views, Some(metadata)).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Writes the file. It is complete or not there: it is written under another name, synchronised with the disk and renamed.
+    ///
+    /// # Errors
+    /// If the operating system returns an error. An older file of this name is then unchanged.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
+        let path = path.as_ref();
+        let bytes = self.to_bytes()?;
+        atomic::write(path, &bytes).map_err(|source| FileError::Write { path: path.to_path_buf(), source })
+    }
+
+    /// Reads a file: of longhand, or any other safetensors file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is no safetensors file, is damaged, or is of a newer version.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| FileError::Read { path: path.to_path_buf(), source })?;
+        ModelFile::read(path.display().to_string(), &bytes)
+    }
+
+    /// Reads the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileError> {
+        ModelFile::read("the model file".to_owned(), bytes)
+    }
+
+    fn read(file: String, bytes: &[u8]) -> Result<Self, FileError> {
+        // A ZIP archive (`torch.save`), or a pickle alone (before PyTorch 1.6).
+        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+            return Err(FileError::Pickle { file });
+        }
+        let wrong = |reason: String| FileError::Format { file: file.clone(), reason };
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| wrong(error.to_string()))?;
+        let header = match metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY)) {
+            None => Header::new(None),
+            Some(text) => {
+                let header: Value = serde_json::from_str(text).map_err(|error| wrong(format!("metadata: {error}")))?;
+                match header.get("format").and_then(Value::as_u64) {
+                    Some(found) if found > FORMAT => return Err(FileError::TooNew { file, found, known: FORMAT }),
+                    _ => serde_json::from_value(header).map_err(|error| wrong(format!("metadata: {error}")))?,
+                }
+            }
+        };
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| wrong(error.to_string()))?;
+        let tensors = tensors.iter().map(|(name, view)| (name.to_owned(), StoredTensor::from_view(&view))).collect();
+        Ok(ModelFile { name: file, ..ModelFile::new(header, tensors) })
+    }
+
+    /// The description of the model; `None` for a file of other software.
+    pub fn description(&self) -> Option<&ModelDescription> {
+        self.header.model.as_ref()
+    }
+
+    /// The metadata of your own.
+    pub fn metadata(&self) -> &Map<String, Value> {
+        &self.header.metadata
+    }
+
+    /// A value of the metadata.
+    ///
+    /// # Errors
+    /// If there is no such value, or it has another type.
+    pub fn get<V: DeserializeOwned>(&self, key: &str) -> Result<V, FileError> {
+        let wrong = |reason: String| FileError::Metadata { file: self.name.clone(), key: key.to_owned(), reason };
+        let value = self.header.metadata.get(key).ok_or_else(|| wrong("the file has no such value".to_owned()))?;
+        serde_json::from_value(value.clone()).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// The names of the tensors and their dimensions, by name.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.dimensions.as_slice()))
+    }
+}
+
+/// Saves a model with its description, as [`ModelFile::of`] and [`ModelFile::save`] do.
+///
+/// # Errors
+/// As they have.
+pub fn save<T: Scalar, M: Describe<T> + Layer<T>>(model: &M, path: impl AsRef<Path>) -> Result<(), FileError> {
+    ModelFile::of(model)?.save(path)
+}
+
+/// Loads the parameters of a model of the same layers, as [`ModelFile::open`] and [`ModelFile::load`] do.
+///
+/// # Errors
+/// As they have. The model is then unchanged.
+pub fn load<T: Scalar, M: Describe<T> + Layer<T>>(model: &mut M, path: impl AsRef<Path>) -> Result<(), FileError> {
+    ModelFile::open(path)?.load(model)
+}

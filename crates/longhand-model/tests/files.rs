@@ -1,0 +1,358 @@
+//! Model files: what is saved is loaded, and what does not fit is an error that says so.
+
+use half::f16;
+use longhand::{nalgebra, prelude::*};
+use longhand_model::{
+    Describe, FileError, LayerDescription, Layers, Model, ModelDescription, ModelFile, NotDescribed, Precision,
+    TensorNames, load, save,
+};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use safetensors::tensor::{Dtype, TensorView};
+use std::collections::HashMap;
+
+fn generator(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+fn bits<P: Tensors<f32>>(value: &P) -> Vec<u32> {
+    let mut bits = Vec::new();
+    value.visit(&Path::ROOT, &mut |_, _, values| bits.extend(values.iter().map(|x| x.to_bits())));
+    bits
+}
+
+type Relu = Chain<Chain<Elman<f32>, LastStep>, Linear<f32>>;
+
+fn elman(nonlinearity: Nonlinearity, seed: u64) -> Relu {
+    let mut generator = generator(seed);
+    let recurrent = Elman::new(3, 4, &mut generator).with_nonlinearity(nonlinearity);
+    recurrent.then(LastStep).unwrap().then(Linear::new(4, 2, &mut generator)).unwrap()
+}
+
+fn bytes<M: Describe<f32> + Layer<f32>>(model: &M) -> Vec<u8> {
+    ModelFile::of(model).unwrap().to_bytes().unwrap()
+}
+
+/// Every layer of the library, typed, on features.
+fn every_layer() -> impl Describe<f32> + Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
+    let mut g = generator(1);
+    let both = Bidirectional::new::<f32>(Gru::new(3, 2, &mut g), Gru::new(3, 2, &mut g)).unwrap();
+    let chains = Bidirectional::new::<f32>(
+        Lstm::new(4, 2, &mut g).then(Activation::Tanh).unwrap(),
+        Lstm::new(4, 2, &mut g).then(Activation::Tanh).unwrap(),
+    );
+    let elman = Elman::new(4, 4, &mut g).with_nonlinearity(Nonlinearity::Relu);
+    let ind_rnn = IndRnn::new(4, 4, &mut g).with_nonlinearity(Nonlinearity::Tanh);
+    let frozen = Frozen::new(ind_rnn.then(Activation::Sigmoid).unwrap());
+    let residual = Residual::new::<f32>(elman.then(Dropout::new(0.25).unwrap()).unwrap()).unwrap();
+    let model = both.then(chains.unwrap()).unwrap().then(residual).unwrap().then(frozen).unwrap();
+    let model = model.then(MinimalGatedUnit::new(4, 5, &mut g)).unwrap().then(Activation::Relu).unwrap();
+    model.then(MeanOverTime).unwrap().then(LastStep).unwrap().then(Linear::new(5, 2, &mut g)).unwrap()
+}
+
+#[test]
+fn a_model_of_every_layer_is_opened_without_its_types() {
+    let model = every_layer();
+    let file = ModelFile::from_bytes(&bytes(&model)).unwrap();
+    let opened = file.build::<f32>().unwrap();
+    assert_eq!(opened.name(), model.name());
+    assert_eq!(opened.names(), model.names());
+    assert_eq!(bits(&opened), bits(&model));
+    let x =
+        Sequences::from_fn(3, 7, 2, |feature, step, sequence| ((feature + step) as f32 * 0.7 + sequence as f32).sin());
+    let (mut cache, mut typed_cache) = Default::default();
+    let typed = model.forward(&x, &mut model.carry(2), &mut typed_cache, &mut Pass::Infer);
+    assert_eq!(bits(opened.forward(&x, &mut opened.carry(2), &mut cache, &mut Pass::Infer)), bits(typed));
+    // And saved once more, with the same bytes.
+    assert_eq!(bytes(&opened), bytes(&model));
+}
+
+#[test]
+fn boxed_layers_of_the_library_are_described() {
+    let boxed = BoxedLayer::new(Gru::<f32>::new(2, 3, &mut generator(1)));
+    let boxed =
+        boxed.then_boxed(BoxedLayer::new(Residual::new::<f32>(BoxedLayer::new(Activation::Relu)).unwrap())).unwrap();
+    assert_eq!(bits(&ModelFile::from_bytes(&bytes(&boxed)).unwrap().build().unwrap()), bits(&boxed));
+}
+
+#[test]
+fn a_model_on_tokens_has_the_table_of_pytorch() {
+    let mut g = generator(1);
+    let model = Embedding::<f32>::new(5, 2, &mut g).then(Lstm::new(2, 3, &mut g)).unwrap();
+    let file = ModelFile::from_bytes(&bytes(&model)).unwrap();
+    assert!(file.tensors().any(|tensor| tensor == ("0.weight", &[5, 2])));
+    assert_eq!(bits(&file.build_on_tokens().unwrap()), bits(&model));
+    assert!(matches!(file.build::<f32>(), Err(FileError::Model { .. })));
+}
+
+#[test]
+fn a_file_has_the_names_and_the_order_of_pytorch() {
+    let mut layer = Linear::<f32>::zeros(3, 2);
+    layer.weight = nalgebra::DMatrix::from_row_slice(2, 3, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let bytes = bytes(&layer);
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let weight = file.tensor("weight").unwrap();
+    assert_eq!((weight.shape(), weight.dtype()), ([2, 3].as_slice(), Dtype::F32));
+    let rows: Vec<f32> = weight.data().chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    assert_eq!(rows, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    assert_eq!(file.tensor("bias").unwrap().shape(), [2]);
+    // A matrix of one column stays a matrix.
+    let file = ModelFile::of(&Linear::<f32>::zeros(1, 2)).unwrap();
+    assert!(file.tensors().any(|tensor| tensor == ("weight", &[2, 1])));
+}
+
+#[test]
+fn a_relu_network_is_not_loaded_into_one_with_tanh() {
+    let file = ModelFile::from_bytes(&bytes(&elman(Nonlinearity::Relu, 1))).unwrap();
+    let mut model = elman(Nonlinearity::Tanh, 2);
+    let before = bits(&model);
+    let error = file.load(&mut model).unwrap_err().to_string();
+    assert!(
+        error.contains(r#"layers[0] is { layer = "Elman", nonlinearity = "relu", units = 4 } in the file"#),
+        "{error}"
+    );
+    assert_eq!(bits(&model), before);
+    let mut model = elman(Nonlinearity::Relu, 2);
+    file.load(&mut model).unwrap();
+    assert_eq!(bits(&model), bits(&elman(Nonlinearity::Relu, 1)));
+}
+
+#[test]
+fn defaults_of_a_description_are_written_out() {
+    let description: ModelDescription =
+        toml::from_str(r#"inputs = 2
+            layers = [{ layer = "Elman", units = 2 }, { layer = "Residual", inner = { layer = "IndRnn", units = 2 } }]"#)
+        .unwrap();
+    let model = Model::<f32>::build(&description, &mut generator(1)).unwrap();
+    let text = toml::to_string(ModelFile::of(&model).unwrap().description().unwrap()).unwrap();
+    assert!(text.contains(r#"nonlinearity = "tanh""#) && text.contains(r#"nonlinearity = "relu""#), "{text}");
+}
+
+#[test]
+fn all_tensors_that_do_not_fit_are_listed_at_once() {
+    let mut other = Lstm::<f32>::zeros(3, 4);
+    other.weight_hh_l0[(1, 2)] = f32::NAN;
+    other.weight_hh_l0[(0, 2)] = f32::INFINITY;
+    let other = ModelFile::of_tensors(&other, &TensorNames::new().with_tensor("surplus", "bias_hh_l0")).unwrap();
+    let mut model = Lstm::<f32>::zeros(2, 4);
+    let FileError::Tensors { problems, .. } = other.load_tensors(&mut model, &TensorNames::new()).unwrap_err() else {
+        panic!("the tensors do not fit")
+    };
+    assert_eq!(problems.missing, [("bias_hh_l0".to_owned(), vec![16])]);
+    assert_eq!(problems.unexpected, [("surplus".to_owned(), vec![16])]);
+    assert_eq!(problems.misshapen, [("weight_ih_l0".to_owned(), vec![16, 2], vec![16, 3])]);
+    assert_eq!(problems.not_finite, [("weight_hh_l0".to_owned(), 2)]);
+    let text = problems.to_string();
+    assert!(text.contains("missing tensors: `bias_hh_l0` [16]"), "{text}");
+    assert!(text.contains("`weight_ih_l0` (expected [16, 2], got [16, 3])"), "{text}");
+}
+
+#[test]
+fn weights_that_are_not_finite_are_loaded_on_request() {
+    let mut layer = Linear::<f32>::zeros(1, 1);
+    layer.weight[(0, 0)] = f32::NAN;
+    let file = ModelFile::from_bytes(&bytes(&layer)).unwrap();
+    let mut loaded = Linear::<f32>::zeros(1, 1);
+    assert!(file.load(&mut loaded).is_err());
+    file.allowing_not_finite().load(&mut loaded).unwrap();
+    assert!(loaded.weight[(0, 0)].is_nan());
+}
+
+#[test]
+fn precisions_are_converted_on_request() {
+    let model = elman(Nonlinearity::Tanh, 1);
+    for (precision, size) in [(Precision::Half, 2), (Precision::BFloat16, 2), (Precision::Double, 8)] {
+        let file = ModelFile::of(&model).unwrap().with_precision(precision);
+        let file = ModelFile::from_bytes(&file.to_bytes().unwrap()).unwrap();
+        let mut loaded = elman(Nonlinearity::Tanh, 2);
+        let error = file.load(&mut loaded).unwrap_err().to_string();
+        assert!(error.contains(&format!("(expected f32, got {precision})")), "{error}");
+        file.converting().load(&mut loaded).unwrap();
+        let is_exact = bits(&loaded) == bits(&model);
+        assert_eq!(is_exact, size == 8, "{precision}");
+        let half = |x: f32| if precision == Precision::Half { f16::from_f32(x).to_f32() } else { x };
+        if precision != Precision::BFloat16 {
+            assert_eq!(loaded.second().weight, model.second().weight.map(half));
+        }
+    }
+}
+
+#[test]
+fn doubles_beyond_single_precision_are_reported() {
+    let mut layer = Linear::<f64>::zeros(1, 1);
+    layer.weight[(0, 0)] = 1e300;
+    let file = ModelFile::of_tensors(&layer, &TensorNames::new()).unwrap().converting();
+    let error = file.load(&mut Linear::<f32>::zeros(1, 1)).unwrap_err().to_string();
+    assert!(error.contains("NaN or infinite: `weight` (1 elements)"), "{error}");
+}
+
+#[test]
+fn metadata_and_files_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let model = elman(Nonlinearity::Tanh, 1);
+    ModelFile::of(&model).unwrap().with("mean", [0.1_f64, 1e-300]).unwrap().save(&path).unwrap();
+    let file = ModelFile::open(&path).unwrap();
+    assert_eq!(file.get::<Vec<f64>>("mean").unwrap(), [0.1, 1e-300]);
+    let error = file.get::<Vec<f64>>("deviation").unwrap_err().to_string();
+    assert!(error.ends_with("metadata `deviation`: the file has no such value"), "{error}");
+    let error = file.get::<String>("mean").unwrap_err().to_string();
+    assert!(error.contains("invalid type: sequence, expected a string"), "{error}");
+    assert_eq!(bits(&Model::<f32>::open(&path).unwrap()), bits(&model));
+    let mut loaded = elman(Nonlinearity::Tanh, 2);
+    load(&mut loaded, &path).unwrap();
+    save(&loaded, &path).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), bytes(&model));
+}
+
+#[test]
+fn pickles_newer_files_and_other_files_are_refused() {
+    for pickle in [b"PK\x03\x04more".as_slice(), b"\x80\x02}q"] {
+        let error = ModelFile::from_bytes(pickle).unwrap_err().to_string();
+        assert!(error.contains("weights_only=True"), "{error}");
+    }
+    let header = HashMap::from([("longhand".to_owned(), r#"{"format": 99, "shape": "new"}"#.to_owned())]);
+    let newer = safetensors::serialize(HashMap::<String, TensorView<'_>>::new(), Some(header)).unwrap();
+    assert!(matches!(ModelFile::from_bytes(&newer), Err(FileError::TooNew { found: 99, .. })));
+    for damaged in [b"".as_slice(), b"12345678", &bytes(&Linear::<f32>::zeros(1, 1))[..100]] {
+        assert!(matches!(ModelFile::from_bytes(damaged), Err(FileError::Format { .. })));
+    }
+    let of_pytorch = safetensors::serialize(HashMap::<String, TensorView<'_>>::new(), None).unwrap();
+    let file = ModelFile::from_bytes(&of_pytorch).unwrap();
+    assert!(matches!(file.build::<f32>(), Err(FileError::NoDescription { .. })));
+}
+
+#[test]
+fn integers_are_kept_but_not_loaded() {
+    let data = [0_u8; 16];
+    let tensors = HashMap::from([
+        ("weight".to_owned(), TensorView::new(Dtype::I64, vec![1, 1], &data[..8]).unwrap()),
+        ("bias".to_owned(), TensorView::new(Dtype::F32, vec![1], &data[..4]).unwrap()),
+    ]);
+    let file = ModelFile::from_bytes(&safetensors::serialize(tensors, None).unwrap()).unwrap();
+    let error = file.converting().load(&mut Linear::<f32>::zeros(1, 1)).unwrap_err().to_string();
+    assert!(error.contains("`weight` (expected f32, got I64)"), "{error}");
+}
+
+#[test]
+fn a_small_file_cannot_ask_for_a_large_model() {
+    let description = ModelDescription::new(1000)
+        .then(LayerDescription::new("Lstm").with("units", 1000))
+        .then(LayerDescription::new("Linear").with("outputs", 2));
+    let header = serde_json::json!({ "format": 1, "model": description }).to_string();
+    let metadata = HashMap::from([("longhand".to_owned(), header)]);
+    let bytes = safetensors::serialize(HashMap::<String, TensorView<'_>>::new(), Some(metadata)).unwrap();
+    let error = ModelFile::from_bytes(&bytes).unwrap().build::<f32>().unwrap_err().to_string();
+    assert!(error.contains("layers[0] (`Lstm`)") && error.contains("more than 0 parameters"), "{error}");
+}
+
+#[test]
+fn a_projection_is_refused_by_name() {
+    let projection = Linear::<f32>::zeros(4, 2);
+    let names = TensorNames::new().with_tensor("rnn.weight_hr_l0", "weight").with_tensor("rnn.bias_ih_l0", "bias");
+    let file = ModelFile::of_tensors(&projection, &names).unwrap();
+    let error =
+        file.load_tensors(&mut Lstm::<f32>::zeros(3, 4), &TensorNames::new().with_stack("rnn", [""])).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("LSTM with projection (`proj_size`), which longhand does not have: `rnn.weight_hr_l0`")
+    );
+}
+
+#[test]
+fn biases_that_a_module_does_not_have_are_zero() {
+    let names = TensorNames::new().with_stack("rnn", [""]).without_biases("rnn");
+    let mut without = Gru::<f32>::new(2, 3, &mut generator(1));
+    let error = ModelFile::of_tensors(&without, &names).unwrap_err().to_string();
+    assert!(error.contains("`rnn.bias_hh_l0` is not zero"), "{error}");
+    without.bias_ih_l0.fill(0.0);
+    without.bias_hh_l0.fill(0.0);
+    let file = ModelFile::of_tensors(&without, &names).unwrap();
+    assert_eq!(file.tensors().count(), 2);
+    let mut loaded = Gru::<f32>::new(2, 3, &mut generator(2));
+    file.load_tensors(&mut loaded, &names).unwrap();
+    assert_eq!(loaded, without);
+}
+
+/// A layer of the user's own, which a file of a model can name.
+#[derive(Debug, Clone, PartialEq)]
+struct Gain<T: Scalar> {
+    gain: nalgebra::DVector<T>,
+}
+
+longhand::tensors!(Gain { gain });
+
+impl<T: Scalar> Layer<T> for Gain<T> {
+    type Input = Sequences<T>;
+    type Output = Sequences<T>;
+    type Carry = ();
+    type Cache = Sequences<T>;
+
+    fn name(&self) -> String {
+        format!("Gain({})", self.gain.len())
+    }
+
+    fn features(&self) -> Features {
+        Features::Fixed { input: self.gain.len(), output: self.gain.len() }
+    }
+
+    fn carry(&self, _: usize) {}
+
+    fn forward<'c>(
+        &self,
+        input: &Sequences<T>,
+        (): &mut (),
+        cache: &'c mut Sequences<T>,
+        _: &mut Pass<'_>,
+    ) -> &'c Sequences<T> {
+        cache.reshape(input.features(), input.layout());
+        for (y, x) in cache.values_mut().column_iter_mut().zip(input.values().column_iter()) {
+            let mut y = y;
+            y.copy_from(&x.component_mul(&self.gain));
+        }
+        cache
+    }
+
+    fn output(cache: &Sequences<T>) -> &Sequences<T> {
+        cache
+    }
+
+    fn backward(
+        &self,
+        _: &Sequences<T>,
+        _: &mut Sequences<T>,
+        _: Option<&Sequences<T>>,
+        (): &mut (),
+        _: ParameterGradients<'_, Self>,
+        _: Option<&mut Sequences<T>>,
+    ) {
+        unimplemented!("not trained here")
+    }
+}
+
+impl<T: Scalar> Describe<T> for Gain<T> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("Gain")])
+    }
+}
+
+#[test]
+fn a_layer_of_ones_own_is_saved_and_opened() {
+    let model =
+        Linear::<f32>::new(2, 3, &mut generator(1)).then(Gain { gain: nalgebra::dvector![1.0, 2.0, 3.0] }).unwrap();
+    let file = ModelFile::from_bytes(&bytes(&model)).unwrap();
+    let layers = Layers::library().with("Gain", |layer| {
+        let inputs = layer.inputs()?;
+        layer.check_size(&[[inputs, 1]])?;
+        Ok(BoxedLayer::without_streaming(Gain { gain: nalgebra::DVector::zeros(inputs) }))
+    });
+    let opened: Model<f32> = file.build_with(&layers).unwrap();
+    assert_eq!(bits(&opened), bits(&model));
+    assert_eq!(bytes(&opened), bytes(&model));
+    assert!(
+        file.build::<f32>().unwrap_err().to_string().contains("layers[1] (`Gain`): there is no layer of this name")
+    );
+    // In a box, its type is not known.
+    let boxed = BoxedLayer::<f32>::without_streaming(model.second().clone());
+    assert!(ModelFile::of(&boxed).unwrap_err().to_string().contains("`Gain(3)` is in a box"));
+}
