@@ -301,7 +301,7 @@ fn the_limit_of_parameters_holds_for_the_model() {
         .expect_err("20 is too many");
     assert_eq!(
         error.to_string(),
-        "layers[2] (`Linear`): with this layer the model would have more than 19 parameters (`Layers::with_limit`)"
+        "layers[2] (`Linear`): with this layer the model would have more than 19 parameters, the limit (`Layers::with_limit`, or the numbers in a model file)"
     );
 }
 
