@@ -33,6 +33,15 @@ pub enum FileError {
         /// What is wrong.
         reason: String,
     },
+    /// The file has changed since it was written.
+    #[error(
+        "{file}: the checksum is wrong: the file is damaged, or other software has changed it (open it with `open_changed` if \
+         the change was on purpose)"
+    )]
+    Checksum {
+        /// The file.
+        file: String,
+    },
     /// The file is a pickle of PyTorch, which can hold any program.
     #[error(
         "{file}: a pickle file, which could run any program when it is read; convert it with\n    \

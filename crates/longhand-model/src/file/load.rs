@@ -6,7 +6,7 @@ use crate::{Describe, LayerDescription, Layers, Model, ModelInput};
 use longhand::{Path, Scalar, Tensors, Tokens};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl ModelFile {
     /// Tensors of another precision are converted when they are loaded, in place of an error: rounded to the nearest.
@@ -88,51 +88,9 @@ impl ModelFile {
     /// # Errors
     /// If the tensors do not fit. The model is then unchanged.
     pub fn load_tensors<T: Scalar, M: Tensors<T>>(&self, model: &mut M, names: &TensorNames) -> Result<(), FileError> {
-        let problems = self.check_tensors(model, names);
-        if !problems.is_empty() {
-            return Err(FileError::Tensors { file: self.name.clone(), problems: Box::new(problems) });
-        }
-        model.visit_mut(&Path::ROOT, &mut |path, shape, values| match self
-            .tensors
-            .get(&names.in_file(&path.to_string()))
-        {
-            Some(stored) => stored.copy_to(shape, values),
-            None => values.fill(T::zero()),
-        });
-        Ok(())
-    }
-
-    /// Compares every tensor of the file with the model's.
-    fn check_tensors<T: Scalar, M: Tensors<T>>(&self, model: &M, names: &TensorNames) -> TensorProblems {
-        let (mut problems, mut used) = (TensorProblems::default(), BTreeSet::new());
-        let precision = Precision::of::<T>();
-        model.visit(&Path::ROOT, &mut |path, shape, _| {
-            let (name, expected) = (names.in_file(&path.to_string()), dimensions(shape));
-            let Some(stored) = self.tensors.get(&name) else {
-                if !names.may_be_missing(&name) {
-                    problems.missing.push((name, expected));
-                }
-                return;
-            };
-            if stored.dimensions != expected {
-                problems.misshapen.push((name.clone(), expected, stored.dimensions.clone()));
-            }
-            match stored.precision() {
-                Ok(found) if found == precision || self.converts => {}
-                Ok(found) => problems.other_precision.push((name.clone(), precision.to_string(), found.to_string())),
-                Err(found) => problems.other_precision.push((name.clone(), precision.to_string(), found)),
-            }
-            // Of the number as the model has it: a large double is infinite in single precision.
-            let is_finite = |number: f64| longhand::nalgebra::convert::<f64, T>(number).is_finite();
-            let not_finite = stored.numbers().filter(|&number| !is_finite(number)).count();
-            if not_finite > 0 && !self.allows_not_finite {
-                problems.not_finite.push((name.clone(), not_finite));
-            }
-            used.insert(name);
-        });
-        let unexpected = self.tensors.iter().filter(|&(name, _)| !used.contains(name) && !names.is_ignored(name));
-        problems.unexpected.extend(unexpected.map(|(name, stored)| (name.clone(), stored.dimensions.clone())));
-        problems
+        let allowed = Allowed { other_precisions: self.converts, not_finite: self.allows_not_finite };
+        copy_tensors(&self.tensors, model, names, allowed)
+            .map_err(|problems| FileError::Tensors { file: self.name.clone(), problems })
     }
 
     fn check_layers(&self, in_file: &[LayerDescription], in_model: &[LayerDescription]) -> Result<(), FileError> {
@@ -151,4 +109,68 @@ impl<T: Scalar, X: ModelInput<T>> Model<T, X> {
     pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self, FileError> {
         ModelFile::open(path)?.build_with(&Layers::library())
     }
+}
+
+/// What is not an error.
+#[derive(Clone, Copy)]
+pub(crate) struct Allowed {
+    pub(crate) other_precisions: bool,
+    pub(crate) not_finite: bool,
+}
+
+/// Copies the tensors of a file to a model, if all of them fit.
+pub(crate) fn copy_tensors<T: Scalar, M: Tensors<T>>(
+    tensors: &BTreeMap<String, StoredTensor>,
+    model: &mut M,
+    names: &TensorNames,
+    allowed: Allowed,
+) -> Result<(), Box<TensorProblems>> {
+    let problems = compare(tensors, model, names, allowed);
+    if !problems.is_empty() {
+        return Err(Box::new(problems));
+    }
+    model.visit_mut(&Path::ROOT, &mut |path, shape, values| match tensors.get(&names.in_file(&path.to_string())) {
+        Some(stored) => stored.copy_to(shape, values),
+        // A bias that the file does not have.
+        None => values.fill(T::zero()),
+    });
+    Ok(())
+}
+
+/// Compares every tensor of a file with the model's.
+fn compare<T: Scalar, M: Tensors<T>>(
+    tensors: &BTreeMap<String, StoredTensor>,
+    model: &M,
+    names: &TensorNames,
+    allowed: Allowed,
+) -> TensorProblems {
+    let (mut problems, mut used) = (TensorProblems::default(), BTreeSet::new());
+    let precision = Precision::of::<T>();
+    model.visit(&Path::ROOT, &mut |path, shape, _| {
+        let (name, expected) = (names.in_file(&path.to_string()), dimensions(shape));
+        let Some(stored) = tensors.get(&name) else {
+            if !names.may_be_missing(&name) {
+                problems.missing.push((name, expected));
+            }
+            return;
+        };
+        if stored.dimensions != expected {
+            problems.misshapen.push((name.clone(), expected, stored.dimensions.clone()));
+        }
+        match stored.precision() {
+            Ok(found) if found == precision || allowed.other_precisions => {}
+            Ok(found) => problems.other_precision.push((name.clone(), precision.to_string(), found.to_string())),
+            Err(found) => problems.other_precision.push((name.clone(), precision.to_string(), found)),
+        }
+        // Of the number as the model has it: a large double is infinite in single precision.
+        let is_finite = |number: f64| longhand::nalgebra::convert::<f64, T>(number).is_finite();
+        let not_finite = stored.numbers().filter(|&number| !is_finite(number)).count();
+        if not_finite > 0 && !allowed.not_finite {
+            problems.not_finite.push((name.clone(), not_finite));
+        }
+        used.insert(name);
+    });
+    let unexpected = tensors.iter().filter(|&(name, _)| !used.contains(name) && !names.is_ignored(name));
+    problems.unexpected.extend(unexpected.map(|(name, stored)| (name.clone(), stored.dimensions.clone())));
+    problems
 }

@@ -7,13 +7,15 @@
 //! | one tensor, row-major, in one of four precisions | `stored_tensor.rs` |
 //! | names, where PyTorch's differ | `tensor_names.rs` |
 //! | files that are complete or not there | `atomic.rs` |
+//! | damage | `checksum.rs` |
 //!
 //! The metadata of a safetensors file is a map of strings. Its key `longhand` has one JSON object, with the format's number, the
 //! model's description and the user's metadata. (With one key, the same model always gives the same bytes.)
 
 pub(crate) mod atomic;
+pub(crate) mod checksum;
 mod error;
-mod load;
+pub(crate) mod load;
 pub(crate) mod stored_tensor;
 mod tensor_names;
 
@@ -22,6 +24,7 @@ pub use stored_tensor::Precision;
 pub use tensor_names::TensorNames;
 
 use crate::{Describe, ModelDescription};
+use checksum::PLACEHOLDER;
 use longhand::{Layer, Scalar, Tensors};
 use safetensors::SafeTensors;
 use serde::de::DeserializeOwned;
@@ -77,6 +80,9 @@ pub struct ModelFile {
 /// What the metadata says of the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Header {
+    /// First, so that it is found before anything that a user has named.
+    #[serde(default)]
+    checksum: String,
     format: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model: Option<ModelDescription>,
@@ -86,7 +92,7 @@ struct Header {
 
 impl Header {
     fn new(model: Option<ModelDescription>) -> Self {
-        Header { format: FORMAT, model, metadata: Map::new() }
+        Header { checksum: PLACEHOLDER.to_owned(), format: FORMAT, model, metadata: Map::new() }
     }
 }
 
@@ -167,7 +173,9 @@ impl ModelFile {
         let views: Vec<_> =
             views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(|e| wrong(e.to_string()))?;
         let metadata = HashMap::from([(KEY.to_owned(), header)]);
-        safetensors::serialize(views, Some(metadata)).map_err(|error| wrong(error.to_string()))
+        let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| wrong(error.to_string()))?;
+        checksum::fill_in(&mut bytes);
+        Ok(bytes)
     }
 
     /// Writes the file. It is complete or not there: it is written under another name, synchronised with the disk and renamed.
@@ -187,7 +195,18 @@ impl ModelFile {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| FileError::Read { path: path.to_path_buf(), source })?;
-        ModelFile::read(path.display().to_string(), &bytes)
+        ModelFile::read(path.display().to_string(), &bytes, true)
+    }
+
+    /// Reads a file that other software has changed on purpose, without comparing its checksum: weights that PyTorch has trained further,
+    /// saved with the metadata of the file that they came from.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_changed(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| FileError::Read { path: path.to_path_buf(), source })?;
+        ModelFile::read(path.display().to_string(), &bytes, false)
     }
 
     /// Reads the bytes of a file.
@@ -195,15 +214,18 @@ impl ModelFile {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileError> {
-        ModelFile::read("the model file".to_owned(), bytes)
+        ModelFile::read("the model file".to_owned(), bytes, true)
     }
 
-    fn read(file: String, bytes: &[u8]) -> Result<Self, FileError> {
-        // A ZIP archive (`torch.save`), or a pickle alone (before PyTorch 1.6).
-        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+    fn read(file: String, bytes: &[u8], has_checksum: bool) -> Result<Self, FileError> {
+        // A ZIP archive (`torch.save`), or a pickle alone (before PyTorch 1.6). A safetensors file could begin with the same bytes,
+        // its length, but has a brace next.
+        let is_pickle = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80");
+        if is_pickle && bytes.get(8) != Some(&b'{') {
             return Err(FileError::Pickle { file });
         }
         let wrong = |reason: String| FileError::Format { file: file.clone(), reason };
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| wrong(error.to_string()))?;
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| wrong(error.to_string()))?;
         let header = match metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY)) {
             None => Header::new(None),
@@ -211,11 +233,15 @@ impl ModelFile {
                 let header: Value = serde_json::from_str(text).map_err(|error| wrong(format!("metadata: {error}")))?;
                 match header.get("format").and_then(Value::as_u64) {
                     Some(found) if found > FORMAT => return Err(FileError::TooNew { file, found, known: FORMAT }),
-                    _ => serde_json::from_value(header).map_err(|error| wrong(format!("metadata: {error}")))?,
+                    _ if has_checksum && !checksum::is_right(bytes) => return Err(FileError::Checksum { file }),
+                    _ => {
+                        let header: Header =
+                            serde_json::from_value(header).map_err(|error| wrong(format!("metadata: {error}")))?;
+                        Header { checksum: PLACEHOLDER.to_owned(), ..header }
+                    }
                 }
             }
         };
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| wrong(error.to_string()))?;
         let tensors = tensors.iter().map(|(name, view)| (name.to_owned(), StoredTensor::from_view(&view))).collect();
         Ok(ModelFile { name: file, ..ModelFile::new(header, tensors) })
     }
