@@ -51,6 +51,7 @@
 //! Each layer takes the number of its inputs from the layer before it. Layers of your own are added with [`Layers::with`].
 #![deny(missing_docs)]
 
+mod checkpoint;
 mod describe;
 mod description;
 mod error;
@@ -61,6 +62,7 @@ mod model;
 mod request;
 mod settings;
 
+pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Latest};
 pub use describe::{Describe, DescribeCell, NotDescribed};
 pub use description::{LayerDescription, ModelDescription};
 pub use error::{LayerError, ModelError};

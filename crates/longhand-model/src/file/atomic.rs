@@ -22,7 +22,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let mut file = builder.tempfile_in(&folder)?;
-    file.write_all(bytes)?;
+    // Of the file itself: errors of `tempfile` would name the temporary file.
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(&path).map_err(|error| error.error)?;
     // The new name is in the folder, so the folder must reach the disk too. Other systems have no such call.

@@ -1,0 +1,198 @@
+//! Checkpoints: everything comes back, and what is damaged is refused.
+
+use longhand::prelude::*;
+use longhand_model::{Checkpoint, CheckpointError, Checkpoints};
+use rand::Rng;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+
+fn model(units: usize) -> Gru<f32> {
+    Gru::new(2, units, &mut ChaCha8Rng::seed_from_u64(1))
+}
+
+/// Adam after one step.
+fn adam(model: &mut Gru<f32>) -> Adam<f32> {
+    let mut gradients = Gradients::zeros(model);
+    gradients.values_mut().weight_hh_l0.fill(0.5);
+    let mut optimizer = Adam::new();
+    optimizer.step(model, &gradients, 0.01);
+    optimizer
+}
+
+fn checkpoint(step: u64) -> Checkpoint {
+    Checkpoint::new(step).with_tensors("model", &model(3))
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct State {
+    order: Vec<usize>,
+    best: Option<(u64, f64)>,
+    note: String,
+}
+
+#[test]
+fn everything_comes_back() {
+    let mut original = model(3);
+    let optimizer = adam(&mut original);
+    original.weight_ih_l0[(0, 0)] = f32::NAN;
+    original.weight_ih_l0[(1, 0)] = -0.0;
+    let mut generator = ChaCha8Rng::seed_from_u64(5);
+    generator.set_stream(7);
+    generator.next_u32();
+    let state = State { order: vec![2, 0, 1], best: Some((3, f64::MIN_POSITIVE)), note: "\u{e9}".to_owned() };
+    let carry = original.carry(4);
+    let saved = Checkpoint::new(u64::MAX)
+        .with_tensors("model", &original)
+        .with_tensors("carry", &carry)
+        .with_tensors::<f32, ()>("no carry", &())
+        .with_optimizer("optimizer", &optimizer)
+        .with_optimizer("new", &Sgd::<f64>::new())
+        .with("state", &state)
+        .unwrap()
+        .with("history", &[f64::NAN, f64::NEG_INFINITY, 0.1])
+        .unwrap()
+        .with("generator", &generator)
+        .unwrap();
+    let read = Checkpoint::from_bytes(&saved.to_bytes().unwrap()).unwrap();
+    assert_eq!(read.step(), u64::MAX);
+    let (mut model, mut restored) = (model(3), Adam::new());
+    read.copy_tensors("model", &mut model).unwrap();
+    let bits = |model: &Gru<f32>| model.weight_ih_l0.map(f32::to_bits);
+    assert_eq!(bits(&model), bits(&original));
+    assert_eq!(model.weight_hh_l0, original.weight_hh_l0);
+    read.copy_tensors("carry", &mut model.carry(4)).unwrap();
+    read.copy_tensors::<f32, ()>("no carry", &mut ()).unwrap();
+    read.restore_optimizer("optimizer", &mut restored, &model).unwrap();
+    assert_eq!(restored, optimizer);
+    read.restore_optimizer("new", &mut Sgd::<f64>::new(), &Linear::<f64>::zeros(1, 1)).unwrap();
+    assert_eq!(read.get::<State>("state").unwrap(), state);
+    let history: Vec<f64> = read.get("history").unwrap();
+    assert_eq!(
+        history.iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
+        [f64::NAN, f64::NEG_INFINITY, 0.1].map(f64::to_bits)
+    );
+    assert_eq!(read.get::<ChaCha8Rng>("generator").unwrap().next_u64(), generator.next_u64());
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let mut trained = model(3);
+    let optimizer = adam(&mut trained);
+    let saved = Checkpoint::new(1)
+        .with_tensors("model", &trained)
+        .with_optimizer("optimizer", &optimizer)
+        .with("epoch", &1)
+        .unwrap();
+    let message = |result: Result<(), CheckpointError>| result.unwrap_err().to_string();
+    assert_eq!(
+        message(saved.copy_tensors("best", &mut model(3))),
+        "the checkpoint: the checkpoint has no part `best`; it has model, optimizer"
+    );
+    let other = message(saved.copy_tensors("model", &mut model(4)));
+    assert!(other.contains("part `model`: tensors of other dimensions: `weight_ih_l0` (expected [12, 2], got [9, 2])"));
+    assert_eq!(
+        message(saved.restore_optimizer("optimizer", &mut Sgd::<f32>::new(), &trained)),
+        "the checkpoint, optimizer `optimizer`: the moments are first_moment, second_moment, expected velocity"
+    );
+    let larger = message(saved.restore_optimizer("optimizer", &mut Adam::<f32>::new(), &model(4)));
+    assert!(larger.contains("has 63 elements, but the model has 96 parameters"), "{larger}");
+    let double = message(saved.restore_optimizer("optimizer", &mut Adam::<f64>::new(), &Gru::<f64>::zeros(2, 3)));
+    assert!(double.ends_with("has another precision; expected f64"), "{double}");
+    assert!(message(saved.restore_optimizer("model", &mut Adam::<f32>::new(), &trained)).contains("steps is missing"));
+    assert!(message(saved.get::<String>("epoch").map(drop)).contains("value `epoch`: "));
+    assert!(message(saved.get::<String>("note").map(drop)).ends_with("value `note`: the checkpoint has no such value"));
+}
+
+#[test]
+#[should_panic(expected = "the checkpoint has a part `model` already")]
+fn two_parts_of_one_name_panic() {
+    let _ = checkpoint(1).with_tensors("model", &model(1));
+}
+
+#[test]
+fn a_change_of_any_byte_and_any_truncation_are_refused() {
+    let bytes = checkpoint(3).with("history", &[1.0, 2.0]).unwrap().to_bytes().unwrap();
+    assert!(Checkpoint::from_bytes(&bytes).is_ok());
+    for place in 0..bytes.len() {
+        assert!(Checkpoint::from_bytes(&bytes[..place]).is_err(), "{place} bytes");
+        for change in [1, 0x20, 0x80, 0xff] {
+            let mut changed = bytes.clone();
+            changed[place] ^= change;
+            assert!(Checkpoint::from_bytes(&changed).is_err(), "byte {place}");
+        }
+    }
+    let longer = [bytes.as_slice(), b"\0"].concat();
+    assert!(Checkpoint::from_bytes(&longer).is_err());
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != ".lock");
+    names.sort();
+    names
+}
+
+#[test]
+fn the_last_checkpoints_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/folder");
+    let checkpoints = Checkpoints::open(&path, 2).unwrap();
+    assert!(checkpoints.latest().unwrap().checkpoint.is_none());
+    for step in [1, 2, 10] {
+        checkpoints.save(&checkpoint(step)).unwrap();
+    }
+    assert_eq!(names(&path), ["checkpoint-000000000002.safetensors", "checkpoint-000000000010.safetensors"]);
+    // A run that has continued from step 2: the old step 10 is no part of it.
+    checkpoints.save(&checkpoint(3)).unwrap();
+    assert_eq!(names(&path), ["checkpoint-000000000002.safetensors", "checkpoint-000000000003.safetensors"]);
+    assert_eq!(checkpoints.latest().unwrap().checkpoint.unwrap().step(), 3);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_refused_with_a_message_and_the_one_before_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::open(folder.path(), 3).unwrap();
+    let paths: Vec<_> = (1..=3).map(|step| checkpoints.save(&checkpoint(step)).unwrap()).collect();
+    let bytes = fs::read(&paths[2]).unwrap();
+    fs::write(&paths[2], &bytes[..bytes.len() / 2]).unwrap();
+    // The right bytes under the wrong name.
+    fs::copy(&paths[0], &paths[1]).unwrap();
+    let latest = checkpoints.latest().unwrap();
+    assert_eq!(latest.checkpoint.unwrap().step(), 1);
+    let refused: Vec<String> = latest.refused.iter().map(ToString::to_string).collect();
+    assert!(refused[0].contains("checkpoint-000000000003.safetensors: the checkpoint is damaged: "), "{refused:?}");
+    assert!(refused[1].ends_with("the checkpoint is damaged: it is the checkpoint of step 1"), "{refused:?}");
+}
+
+#[test]
+fn unfinished_files_are_removed_and_others_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [".abc.unfinished", "notes.txt", "checkpoint-x.safetensors"] {
+        fs::write(folder.path().join(name), b"").unwrap();
+    }
+    let checkpoints = Checkpoints::open(folder.path(), 1).unwrap();
+    checkpoints.save(&checkpoint(1)).unwrap();
+    assert_eq!(names(folder.path()), ["checkpoint-000000000001.safetensors", "checkpoint-x.safetensors", "notes.txt"]);
+}
+
+#[test]
+fn one_process_at_a_time_uses_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Checkpoints::open(folder.path(), 1).unwrap();
+    assert!(matches!(Checkpoints::open(folder.path(), 1), Err(CheckpointError::InUse { .. })));
+    drop(first);
+    Checkpoints::open(folder.path(), 1).unwrap();
+}
+
+#[test]
+fn a_newer_format_is_named() {
+    let bytes = checkpoint(1).to_bytes().unwrap();
+    let text = br#"\"format\":1"#;
+    let place = bytes.windows(text.len()).position(|window| window == text).unwrap() + text.len() - 1;
+    let mut newer = bytes;
+    newer[place] = b'9';
+    assert!(matches!(Checkpoint::from_bytes(&newer), Err(CheckpointError::TooNew { found: 9, .. })));
+}
