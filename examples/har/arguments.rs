@@ -96,6 +96,14 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = count)]
     pub threads: Option<usize>,
 
+    /// Saves the state of training in this folder, every ten seconds and when the run is interrupted (Ctrl-C)
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+
+    /// Continues from the checkpoints of an earlier run with the same options; its results have the same bits
+    #[arg(long, action = ArgAction::SetTrue, requires = "checkpoint")]
+    pub resume: bool,
+
     /// A short run to try the program: 100 + 40 random windows per class, few epochs, two seeds; its scores mean little
     #[arg(long, action = ArgAction::SetTrue)]
     pub quick: bool,

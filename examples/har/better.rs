@@ -15,6 +15,7 @@ mod gated;
 mod preparation;
 
 use crate::Failure;
+use crate::checkpoints::ModelCheckpoints;
 use crate::evaluation::{Fault, Scores, evaluate};
 use crate::progress::Reporter;
 use crate::recurrent::Recurrent;
@@ -23,9 +24,11 @@ use longhand::{
     SoftmaxCrossEntropy, Tensors, Trainer, TruncatedBptt, initialise, schedule,
 };
 use longhand_data::Windows;
+use longhand_model::Checkpoint;
 use preparation::Preparation;
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use serde::{Deserialize, Serialize};
 
 /// Number of updates, for any number of windows; about 107 epochs of the study's 3,000 windows.
 pub const UPDATES: usize = 10_000;
@@ -72,22 +75,23 @@ pub fn train(
     recurrent: Recurrent,
     updates: usize,
     windows: (&Windows, &Windows),
-    generator: &mut ChaCha8Rng,
+    mut generator: ChaCha8Rng,
+    checkpoints: &ModelCheckpoints,
     reporter: &Reporter,
 ) -> Result<Trained, Failure> {
     let (features, classes) = (preparation::input_features(windows.0), windows.0.classes.len());
     match recurrent {
         Recurrent::Elman => {
-            let model = elman::model(features, classes, generator)?;
-            fit(model, &elman::HYPERPARAMETERS, updates, windows, generator, reporter)
+            let model = elman::model(features, classes, &mut generator)?;
+            fit(model, &elman::HYPERPARAMETERS, updates, windows, generator, (checkpoints, reporter))
         }
         Recurrent::Lstm => {
-            let model = gated::lstm(features, classes, generator)?;
-            fit(model, &gated::HYPERPARAMETERS, updates, windows, generator, reporter)
+            let model = gated::lstm(features, classes, &mut generator)?;
+            fit(model, &gated::HYPERPARAMETERS, updates, windows, generator, (checkpoints, reporter))
         }
         Recurrent::Gru => {
-            let model = gated::gru(features, classes, generator)?;
-            fit(model, &gated::HYPERPARAMETERS, updates, windows, generator, reporter)
+            let model = gated::gru(features, classes, &mut generator)?;
+            fit(model, &gated::HYPERPARAMETERS, updates, windows, generator, (checkpoints, reporter))
         }
     }
 }
@@ -120,19 +124,32 @@ fn head(units: usize, classes: usize, generator: &mut ChaCha8Rng) -> Result<Line
     Ok(head)
 }
 
+/// The state of a training run, apart from the weights and the optimizer.
+#[derive(Serialize, Deserialize)]
+struct RunState {
+    update: usize,
+    /// The order of the windows in this epoch, and the number of those that have been trained on.
+    order: Vec<usize>,
+    position: usize,
+    /// Sum of the losses of this epoch.
+    total: f64,
+    training_loss: Vec<f64>,
+    generator: ChaCha8Rng,
+}
+
 /// Trains and scores a model with any recurrent layer.
 fn fit<M>(
     mut model: M,
     hyperparameters: &Hyperparameters,
     updates: usize,
     (training, test): (&Windows, &Windows),
-    generator: &mut ChaCha8Rng,
-    reporter: &Reporter,
+    mut generator: ChaCha8Rng,
+    (checkpoints, reporter): (&ModelCheckpoints, &Reporter),
 ) -> Result<Trained, Failure>
 where
     M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
 {
-    let mut preparation = Preparation::fit(training, generator)?;
+    let mut preparation = Preparation::fit(training, &mut generator)?;
     let loss =
         SoftmaxCrossEntropy::new(Reduction::MeanOverSteps).with_label_smoothing(hyperparameters.label_smoothing)?;
     let mut trainer = Trainer::new(&model, loss, TruncatedBptt::full(LossAt::WindowEnd)).skipping_not_finite();
@@ -145,31 +162,50 @@ where
         (hyperparameters.peak_learning_rate * factor) as f32
     };
     let epochs = updates.div_ceil(training.len().div_ceil(BATCH));
-    let mut training_loss = Vec::new();
-    let mut order: Vec<usize> = (0..training.len()).collect();
-    let mut update = 0;
-    while update < updates {
-        order.shuffle(generator);
-        let (mut total, mut sequences) = (0.0, 0);
-        for chosen in order.chunks(BATCH).take(updates - update) {
-            preparation.training_batch(training, chosen, &mut x, generator);
+    let order = (0..training.len()).collect();
+    let mut run = RunState { update: 0, order, position: 0, total: 0.0, training_loss: Vec::new(), generator };
+    if let Some(checkpoint) = checkpoints.latest() {
+        run = checkpoint.get("run")?;
+        checkpoint.copy_tensors("model", &mut model)?;
+        checkpoint.restore_optimizer("optimizer", &mut optimizer, &model)?;
+        reporter.sequences_trained((run.update * BATCH.min(training.len())) as u64);
+    }
+    let checkpoint = |run: &RunState, model: &M, optimizer: &Adam<f32>| {
+        let checkpoint = Checkpoint::new(run.update as u64).with_tensors("model", model);
+        checkpoint.with_optimizer("optimizer", optimizer).with("run", run)
+    };
+
+    let is_finite = |losses: &[f64]| losses.last().is_none_or(|loss| loss.is_finite());
+    // The last epoch may have begun: its loss is still to be added.
+    while (run.update < updates || run.position > 0) && is_finite(&run.training_loss) {
+        if run.position == 0 {
+            run.order.shuffle(&mut run.generator);
+        }
+        while run.position < run.order.len() && run.update < updates {
+            let chosen = &run.order[run.position..run.order.len().min(run.position + BATCH)];
+            preparation.training_batch(training, chosen, &mut x, &mut run.generator);
             labels.set_per_sequence(chosen.iter().map(|&i| training.labels[i]));
             let (mean, gradients) = trainer.gradients(&model, Batch { inputs: &x, targets: &labels })?;
             gradients.clip_by_global_norm(hyperparameters.max_norm);
-            optimizer.step(&mut model, gradients, learning_rate(update));
-            update += 1;
-            total += f64::from(mean) * chosen.len() as f64;
-            sequences += chosen.len();
+            optimizer.step(&mut model, gradients, learning_rate(run.update));
+            run.update += 1;
+            run.total += f64::from(mean) * chosen.len() as f64;
             reporter.sequences_trained(chosen.len() as u64);
+            run.position += chosen.len();
+            checkpoints.save_if_due(|| checkpoint(&run, &model, &optimizer))?;
         }
-        let loss = total / sequences as f64;
-        training_loss.push(loss);
-        let epoch = training_loss.len();
-        if !loss.is_finite() {
-            let fault = Some(Fault::TrainingLoss { epoch });
-            return Ok(Trained { training_loss, scores: None, fault });
+        let loss = run.total / run.position as f64;
+        (run.position, run.total) = (0, 0.0);
+        run.training_loss.push(loss);
+        if loss.is_finite() {
+            reporter.epoch_finished(run.training_loss.len(), epochs, loss);
         }
-        reporter.epoch_finished(epoch, epochs, loss);
+    }
+    checkpoints.save(|| checkpoint(&run, &model, &optimizer))?;
+    let training_loss = run.training_loss;
+    if !is_finite(&training_loss) {
+        let fault = Some(Fault::TrainingLoss { epoch: training_loss.len() });
+        return Ok(Trained { training_loss, scores: None, fault });
     }
     let scores = evaluate(&model, &preparation.test_windows(test)?)?;
     let fault = scores.is_none().then_some(Fault::Outputs);

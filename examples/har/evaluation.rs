@@ -4,6 +4,7 @@ use crate::batches;
 use longhand::{Layer, Loss, Pass, Reduction, Sequences, SigmoidCrossEntropy};
 use longhand_data::Windows;
 use longhand_report::{Confusion, ReportError, TopK};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Number of sequences evaluated together.
@@ -19,7 +20,7 @@ pub struct Scores {
 }
 
 /// The reason why a model has no scores, or only those of an earlier epoch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     /// The training loss was NaN or infinite.
     TrainingLoss {

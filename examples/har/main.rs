@@ -8,6 +8,7 @@
 mod arguments;
 mod batches;
 mod better;
+mod checkpoints;
 mod console;
 mod description;
 mod evaluation;
@@ -29,6 +30,7 @@ mod terms;
 mod text;
 
 use arguments::{Arguments, Part};
+use checkpoints::RunCheckpoints;
 use description::Description;
 use longhand_data::{ReadOptions, Source, hold_out};
 use longhand_report::{OutputFolder, ReportError};
@@ -47,6 +49,8 @@ fn main() -> ExitCode {
         Err(failure) if matches!(failure.downcast_ref(), Some(ReportError::Closed { .. })) => loop {
             std::thread::park();
         },
+        // All models have saved their state.
+        Err(failure) if failure.is::<interruption::Interrupted>() => return interruption::exit_code(),
         Err(failure) => vec![failure.to_string()],
     };
     for problem in &problems {
@@ -67,12 +71,13 @@ fn run(arguments: &Arguments) -> Result<Vec<String>, Failure> {
     let has_split = matches!(dataset.source, Source::GivenSplit { .. });
     let rule = arguments.split_rule(has_split);
     let split = dataset.split(&arguments.window_options(), &rule, arguments.seed)?;
+    let checkpoints = RunCheckpoints::new(arguments.checkpoint.as_deref(), arguments.resume)?;
     let hold_out = || hold_out(&split.train, arguments.validation_per_class(), arguments.seed);
     let held_out = arguments.runs(Part::C).then(hold_out).transpose()?;
 
     let folder = Arc::new(OutputFolder::create(&arguments.out)?);
     folder.check(output::names())?;
-    interruption::exit_on_signals(&folder)?;
+    interruption::handle_signals(&folder)?;
     let data =
         Description::new(arguments, &dataset, &rule, &split, held_out.as_ref().map_or(0, |h| h.validation.len()));
     console::print(&data.opening(arguments))?;
@@ -95,7 +100,11 @@ fn run(arguments: &Arguments) -> Result<Vec<String>, Failure> {
         threads: arguments.threads(),
         seconds: 0.0,
     };
-    for outcome in jobs::train(arguments, &split, held_out.as_ref())? {
+    let outcomes = {
+        let _training = checkpoints.are_on().then(interruption::Training::begin);
+        jobs::train(arguments, &split, held_out.as_ref(), &checkpoints)?
+    };
+    for outcome in outcomes {
         results.push(outcome);
     }
     drop((split, held_out));

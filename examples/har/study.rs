@@ -15,13 +15,16 @@ mod program;
 
 pub use gradient::StudyGradient;
 
+use crate::checkpoints::ModelCheckpoints;
 use crate::evaluation::{Fault, Scores, ValidationLoss, evaluate};
 use crate::progress::Reporter;
 use crate::{Failure, batches};
 use longhand::{Chain, Elman, LastStep, Layer, Linear, Sequences, initialise};
 use longhand_data::Windows;
+use longhand_model::{Checkpoint, CheckpointError};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The settings in which the study's models differ: the columns LR, N and B of its tables.
@@ -78,7 +81,7 @@ type Model = Chain<Chain<Elman<f32>, LastStep>, Linear<f32>>;
 /// Training with one kind of gradient.
 trait Learner {
     /// Trains on one sequence with one update per truncation window. Returns the sum of the windows' losses.
-    fn train(&mut self, x: &Sequences<f32>, class: usize, generator: &mut ChaCha8Rng) -> Result<f64, Failure>;
+    fn train(&mut self, x: &Sequences<f32>, class: usize) -> Result<f64, Failure>;
 
     /// A copy of the model with the current weights.
     fn model(&self) -> Model;
@@ -93,13 +96,23 @@ pub fn train(
     gradient: StudyGradient,
     epochs: usize,
     (training, validation, test): (&Windows, Option<&Windows>, &Windows),
-    generator: &mut ChaCha8Rng,
+    mut generator: ChaCha8Rng,
+    checkpoints: &ModelCheckpoints,
     reporter: &Reporter,
 ) -> Result<Trained, Failure> {
     let Settings { units, window, .. } = settings;
     let recurrent = Elman::zeros(training.channel_count(), units);
     let mut model: Model = recurrent.then(LastStep)?.then(Linear::zeros(units, training.classes.len()))?;
-    initialise::uniform(&mut model, -0.01, 0.01, generator)?;
+    initialise::uniform(&mut model, -0.01, 0.01, &mut generator)?;
+    // The model of the epoch with the lowest validation loss.
+    let mut best_model = model.clone();
+    let mut run = RunState::new(training.len(), generator);
+    if let Some(checkpoint) = checkpoints.latest() {
+        run = checkpoint.get("run")?;
+        checkpoint.copy_tensors("model", &mut model)?;
+        checkpoint.copy_tensors("best model", &mut best_model)?;
+        reporter.sequences_trained(run.sequences());
+    }
     let mut learner: Box<dyn Learner> = match gradient {
         StudyGradient::Exact => Box::new(exact::Exact::new(model, settings, training)?),
         StudyGradient::Program => Box::new(program::Program::new(model, settings)),
@@ -109,47 +122,93 @@ pub fn train(
     let windows_per_sequence = training.steps.div_ceil(window);
     let validation_loss_of = validation.map(|windows| ValidationLoss::new(windows, window));
 
-    let (mut training_loss, mut validation_loss) = (Vec::new(), Vec::new());
-    let mut best: Option<(f64, usize, Model)> = None;
-    let mut fault = None;
-    let mut order: Vec<usize> = (0..sequences.len()).collect();
-    for epoch in 1..=epochs {
-        order.shuffle(generator);
-        let mut total = 0.0;
-        for &i in &order {
-            total += learner.train(&sequences[i], training.labels[i], generator)?;
-            reporter.sequences_trained(1);
+    while run.fault.is_none() && run.training_loss.len() < epochs {
+        if run.position == 0 {
+            run.order.shuffle(&mut run.generator);
         }
-        let loss = total / (windows_per_sequence * sequences.len()) as f64;
-        training_loss.push(loss);
+        while let Some(&i) = run.order.get(run.position) {
+            run.total += learner.train(&sequences[i], training.labels[i])?;
+            run.position += 1;
+            reporter.sequences_trained(1);
+            checkpoints.save_if_due(|| run.checkpoint(&learner.model(), &best_model))?;
+        }
+        let loss = run.total / (windows_per_sequence * sequences.len()) as f64;
+        (run.position, run.total) = (0, 0.0);
+        run.training_loss.push(loss);
+        let epoch = run.training_loss.len();
         if !loss.is_finite() {
-            fault = Some(Fault::TrainingLoss { epoch });
+            run.fault = Some(Fault::TrainingLoss { epoch });
             break;
         }
         if let Some(validation_loss_of) = &validation_loss_of {
             let model = learner.model();
             let value = validation_loss_of.evaluate(&model);
-            validation_loss.push(value);
+            run.validation_loss.push(value);
             if !value.is_finite() {
-                fault = Some(Fault::ValidationLoss { epoch });
+                run.fault = Some(Fault::ValidationLoss { epoch });
                 break;
             }
-            if best.as_ref().is_none_or(|(lowest, ..)| value < *lowest) {
-                best = Some((value, epoch, model));
+            if run.best.is_none_or(|(lowest, _)| value < lowest) {
+                run.best = Some((value, epoch));
+                best_model = model;
             }
         }
         reporter.epoch_finished(epoch, epochs, loss);
     }
+    let model = learner.model();
+    checkpoints.save(|| run.checkpoint(&model, &best_model))?;
+    let RunState { training_loss, validation_loss, best, mut fault, .. } = run;
     let last_epoch = match &fault {
         Some(_) => None,
-        None => evaluate(&learner.model(), test)?,
+        None => evaluate(&model, test)?,
     };
     let mut best_epoch = None;
-    if let Some((_, epoch, model)) = &best {
-        best_epoch = evaluate(model, test)?.map(|scores| (*epoch, scores));
+    if let Some((_, epoch)) = best {
+        best_epoch = evaluate(&best_model, test)?.map(|scores| (epoch, scores));
     }
     if last_epoch.is_none() || (best.is_some() && best_epoch.is_none()) {
         fault = fault.or(Some(Fault::Outputs));
     }
     Ok(Trained { settings, training_loss, validation_loss, last_epoch, best_epoch, fault })
+}
+
+/// The state of a training run, apart from the weights.
+#[derive(Serialize, Deserialize)]
+struct RunState {
+    /// The order of the sequences in this epoch, and the number of those that have been trained on.
+    order: Vec<usize>,
+    position: usize,
+    /// Sum of the losses of this epoch.
+    total: f64,
+    training_loss: Vec<f64>,
+    validation_loss: Vec<f64>,
+    /// The lowest validation loss and its epoch.
+    best: Option<(f64, usize)>,
+    fault: Option<Fault>,
+    generator: ChaCha8Rng,
+}
+
+impl RunState {
+    fn new(sequences: usize, generator: ChaCha8Rng) -> Self {
+        RunState {
+            order: (0..sequences).collect(),
+            position: 0,
+            total: 0.0,
+            training_loss: Vec::new(),
+            validation_loss: Vec::new(),
+            best: None,
+            fault: None,
+            generator,
+        }
+    }
+
+    /// Number of sequences that have been trained on, in all epochs.
+    fn sequences(&self) -> u64 {
+        (self.training_loss.len() * self.order.len() + self.position) as u64
+    }
+
+    fn checkpoint(&self, model: &Model, best_model: &Model) -> Result<Checkpoint, CheckpointError> {
+        let checkpoint = Checkpoint::new(self.sequences()).with_tensors("model", model);
+        checkpoint.with_tensors("best model", best_model).with("run", self)
+    }
 }

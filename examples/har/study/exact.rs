@@ -5,7 +5,6 @@ use crate::Failure;
 use crate::evaluation::one_hot;
 use longhand::{Batch, LossAt, Optimizer, Reduction, Sequences, Sgd, SigmoidCrossEntropy, Trainer, TruncatedBptt};
 use longhand_data::Windows;
-use rand_chacha::ChaCha8Rng;
 
 /// Truncated backpropagation through time with the library's layers. Every element of the gradient is clipped to
 /// [-1, 1].
@@ -35,7 +34,7 @@ impl Exact {
 }
 
 impl Learner for Exact {
-    fn train(&mut self, x: &Sequences<f32>, class: usize, _: &mut ChaCha8Rng) -> Result<f64, Failure> {
+    fn train(&mut self, x: &Sequences<f32>, class: usize) -> Result<f64, Failure> {
         let Exact { model, learning_rate, trainer, optimizer, targets } = self;
         let batch = Batch { inputs: x, targets: &targets[class] };
         let sum = trainer.train_windows(model, batch, |model, gradients| {

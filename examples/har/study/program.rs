@@ -8,7 +8,6 @@ use super::{Learner, Model, Settings};
 use crate::Failure;
 use longhand::Sequences;
 use longhand::nalgebra::DVector;
-use rand_chacha::ChaCha8Rng;
 
 /// Trains by the rules of the study's program, with one update per truncation window.
 pub struct Program {
@@ -33,7 +32,7 @@ impl Program {
 }
 
 impl Learner for Program {
-    fn train(&mut self, x: &Sequences<f32>, class: usize, _: &mut ChaCha8Rng) -> Result<f64, Failure> {
+    fn train(&mut self, x: &Sequences<f32>, class: usize) -> Result<f64, Failure> {
         let Settings { learning_rate, units, window } = self.settings;
         let (mut carry, mut total) = (DVector::zeros(units), 0.0);
         for start in (0..x.steps()).step_by(window) {
