@@ -17,6 +17,7 @@ mod preparation;
 use crate::Failure;
 use crate::checkpoints::ModelCheckpoints;
 use crate::evaluation::{Fault, Scores, evaluate};
+use crate::models::TrainedModel;
 use crate::progress::Reporter;
 use crate::recurrent::Recurrent;
 use longhand::{
@@ -24,7 +25,8 @@ use longhand::{
     SoftmaxCrossEntropy, Tensors, Trainer, TruncatedBptt, initialise, schedule,
 };
 use longhand_data::Windows;
-use longhand_model::Checkpoint;
+use longhand_examples::Outputs;
+use longhand_model::{Checkpoint, Describe};
 use preparation::Preparation;
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -44,6 +46,8 @@ pub struct Trained {
     pub training_loss: Vec<f64>,
     /// Test scores after the last update; `None` if a loss or an output was NaN or infinite.
     pub scores: Option<Scores>,
+    /// The model after the last update; `None` if it has no scores.
+    pub model: Option<TrainedModel>,
     /// The reason for missing scores. A loss that is NaN or infinite ends the training.
     pub fault: Option<Fault>,
 }
@@ -51,7 +55,7 @@ pub struct Trained {
 impl Trained {
     /// The result of a training that ended with an error.
     pub fn failed(error: String) -> Self {
-        Trained { training_loss: Vec::new(), scores: None, fault: Some(Fault::Failed(error)) }
+        Trained { training_loss: Vec::new(), scores: None, model: None, fault: Some(Fault::Failed(error)) }
     }
 }
 
@@ -147,7 +151,7 @@ fn fit<M>(
     (checkpoints, reporter): (&ModelCheckpoints, &Reporter),
 ) -> Result<Trained, Failure>
 where
-    M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>,
+    M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> + Describe<f32>,
 {
     let mut preparation = Preparation::fit(training, &mut generator)?;
     let loss =
@@ -205,9 +209,10 @@ where
     let training_loss = run.training_loss;
     if !is_finite(&training_loss) {
         let fault = Some(Fault::TrainingLoss { epoch: training_loss.len() });
-        return Ok(Trained { training_loss, scores: None, fault });
+        return Ok(Trained { training_loss, scores: None, model: None, fault });
     }
     let scores = evaluate(&model, &preparation.test_windows(test)?)?;
     let fault = scores.is_none().then_some(Fault::Outputs);
-    Ok(Trained { training_loss, scores, fault })
+    let model = scores.as_ref().map(|_| TrainedModel::new(&model, preparation.to_save(training), Outputs::Softmax));
+    Ok(Trained { training_loss, scores, model: model.transpose()?, fault })
 }

@@ -2,6 +2,7 @@
 
 use crate::arguments::{Arguments, Part};
 use crate::jobs::{self, Job};
+use crate::models;
 use crate::terms;
 use crate::text::counted;
 use longhand_data::{Channel, Dataset, Split, SplitRule};
@@ -19,6 +20,12 @@ pub struct Description {
     pub split: String,
     pub classes: Vec<String>,
     pub channels: Vec<String>,
+    /// Name and unit of each channel, for model files.
+    #[serde(skip)]
+    pub channel_units: Vec<(String, String)>,
+    /// In Hz, if the recordings state it.
+    #[serde(skip)]
+    pub sampling_rate: Option<f64>,
     pub steps: usize,
     pub training_windows: usize,
     pub validation_windows: usize,
@@ -62,6 +69,8 @@ impl Description {
             split: split_name,
             classes: split.train.classes.clone(),
             channels: split.train.channels.iter().map(channel_name).collect(),
+            channel_units: split.train.channels.iter().map(|c| (c.name.clone(), c.unit.clone())).collect(),
+            sampling_rate: models::sampling_rate(dataset),
             steps: split.train.steps,
             training_windows: split.train.len(),
             validation_windows,

@@ -15,6 +15,7 @@ mod evaluation;
 mod figures;
 mod interruption;
 mod jobs;
+mod models;
 mod noise;
 mod output;
 mod parallel;
@@ -76,7 +77,9 @@ fn run(arguments: &Arguments) -> Result<Vec<String>, Failure> {
     let held_out = arguments.runs(Part::C).then(hold_out).transpose()?;
 
     let folder = Arc::new(OutputFolder::create(&arguments.out)?);
-    folder.check(output::names())?;
+    let jobs = jobs::list(arguments);
+    let count = |part| jobs.iter().filter(|job| job.part() == part).count();
+    folder.check(output::names([Part::B, Part::C, Part::Better].map(count)))?;
     interruption::handle_signals(&folder)?;
     let data =
         Description::new(arguments, &dataset, &rule, &split, held_out.as_ref().map_or(0, |h| h.validation.len()));
@@ -86,7 +89,7 @@ fn run(arguments: &Arguments) -> Result<Vec<String>, Failure> {
     drop(dataset);
     let mut results = Results {
         better_parameters: better::parameters(arguments.model, &split.train)?,
-        parts: data.parts(arguments, &jobs::list(arguments)),
+        parts: data.parts(arguments, &jobs),
         data,
         quick: arguments.quick,
         epochs: arguments.epochs(),

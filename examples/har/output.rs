@@ -7,16 +7,16 @@
 
 use crate::results::Results;
 use crate::tables::NamedTable;
-use crate::{Failure, console, figures, parallel, summary, tables, terms};
+use crate::{Failure, console, figures, models, parallel, summary, tables, terms};
 use longhand_report::{OutputFolder, ReportError};
 
 const SUMMARY: &str = "summary.json";
 
-/// The names of all files that a run can write, relative to the folder.
-pub fn names() -> impl Iterator<Item = String> {
+/// The names of all files that a run can write, relative to the folder. `models` is the number of models in each part.
+pub fn names(models: [usize; 3]) -> impl Iterator<Item = String> {
     let tables = tables::NAMES.iter().flat_map(|name| ["csv", "md"].map(|end| format!("tables/{name}.{end}")));
     let figures = figures::NAMES.iter().flat_map(|name| ["svg", "png"].map(|end| format!("figures/{name}.{end}")));
-    tables.chain(figures).chain([SUMMARY.to_owned()])
+    tables.chain(figures).chain(models::names(models)).chain([SUMMARY.to_owned()])
 }
 
 /// Prints the tables and publishes all files. Files of an earlier run that this run does not write are removed. Returns
@@ -31,6 +31,9 @@ pub fn write(folder: &OutputFolder, results: &Results) -> Result<Vec<String>, Fa
         staged.write_table(&format!("tables/{name}"), table)?;
     }
     let mut problems = results.faults();
+    for (name, file) in models::files(results) {
+        staged.write(&name, &file?)?;
+    }
     let figures = figures::all(results);
     let drawn = parallel::map(
         &figures,
@@ -49,11 +52,11 @@ pub fn write(folder: &OutputFolder, results: &Results) -> Result<Vec<String>, Fa
         }
     }
     staged.write(SUMMARY, summary::json(results, &problems)?.as_bytes())?;
-    staged.publish(SUMMARY, names())?;
+    staged.publish(SUMMARY, names([0; 3]).chain(models::of_earlier_run(folder.path())))?;
 
     let quick = if results.quick { format!("{}\n", terms::QUICK) } else { String::new() };
     let last = format!(
-        "\n{quick}Tables, figures and summary.json are in {} (reading, training and evaluation: {:.0} s).\n",
+        "\n{quick}Tables, figures, models and summary.json are in {} (reading, training and evaluation: {:.0} s).\n",
         folder.path().display(),
         results.seconds
     );

@@ -17,10 +17,12 @@ pub use gradient::StudyGradient;
 
 use crate::checkpoints::ModelCheckpoints;
 use crate::evaluation::{Fault, Scores, ValidationLoss, evaluate};
+use crate::models::TrainedModel;
 use crate::progress::Reporter;
 use crate::{Failure, batches};
 use longhand::{Chain, Elman, LastStep, Layer, Linear, Sequences, initialise};
 use longhand_data::Windows;
+use longhand_examples::{Outputs, SavedPreparation};
 use longhand_model::{Checkpoint, CheckpointError};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -58,6 +60,8 @@ pub struct Trained {
     pub last_epoch: Option<Scores>,
     /// The epoch with the lowest validation loss and the test scores of its weights; `None` in part b.
     pub best_epoch: Option<(usize, Scores)>,
+    /// The model of the best epoch, or of the last one in part b; `None` if it has no scores.
+    pub model: Option<TrainedModel>,
     /// The reason for missing scores. A loss that is NaN or infinite ends the training.
     pub fault: Option<Fault>,
 }
@@ -71,6 +75,7 @@ impl Trained {
             validation_loss: Vec::new(),
             last_epoch: None,
             best_epoch: None,
+            model: None,
             fault: Some(Fault::Failed(error)),
         }
     }
@@ -169,7 +174,15 @@ pub fn train(
     if last_epoch.is_none() || (best.is_some() && best_epoch.is_none()) {
         fault = fault.or(Some(Fault::Outputs));
     }
-    Ok(Trained { settings, training_loss, validation_loss, last_epoch, best_epoch, fault })
+    let chosen = if best.is_some() {
+        best_epoch.is_some().then_some(&best_model)
+    } else {
+        last_epoch.is_some().then_some(&model)
+    };
+    // The study's samples are not normalised, and each is a step.
+    let preparation = SavedPreparation { samples_per_step: 1, normalisation: None };
+    let model = chosen.map(|model| TrainedModel::new(model, preparation, Outputs::Sigmoid)).transpose()?;
+    Ok(Trained { settings, training_loss, validation_loss, last_epoch, best_epoch, model, fault })
 }
 
 /// The state of a training run, apart from the weights.

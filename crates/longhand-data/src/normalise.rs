@@ -1,6 +1,6 @@
 //! Scales every channel to mean 0 and standard deviation 1.
 
-use crate::Windows;
+use crate::{DataError, Windows};
 
 /// Mean and standard deviation of each channel. Fit them on the training part and apply them to every part.
 ///
@@ -30,6 +30,30 @@ impl Normaliser {
     pub fn fit(windows: &Windows) -> Self {
         let (mean, standard_deviation) = (0..windows.channel_count()).map(|c| mean_and_deviation(windows, c)).unzip();
         Self { mean, standard_deviation }
+    }
+
+    /// Creates a normaliser from its numbers, which [`mean`](Self::mean) and [`standard_deviation`](Self::standard_deviation)
+    /// return: those of a saved model, for instance.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Inconsistent`] if there are not as many deviations as means, a number is not finite, or a deviation is not
+    /// positive.
+    pub fn new(mean: Vec<f64>, standard_deviation: Vec<f64>) -> Result<Self, DataError> {
+        let inconsistent = |problem: String| Err(DataError::Inconsistent { problem });
+        if mean.len() != standard_deviation.len() {
+            let (means, deviations) = (mean.len(), standard_deviation.len());
+            return inconsistent(format!(
+                "there are {means} means and {deviations} standard deviations: expected one of each per channel"
+            ));
+        }
+        if let Some(number) = mean.iter().find(|number| !number.is_finite()) {
+            return inconsistent(format!("a mean is {number}: expected a finite number"));
+        }
+        if let Some(number) = standard_deviation.iter().find(|number| !(number.is_finite() && **number > 0.0)) {
+            return inconsistent(format!("a standard deviation is {number}: expected a positive and finite number"));
+        }
+        Ok(Self { mean, standard_deviation })
     }
 
     /// Subtracts the mean of each channel and divides by its standard deviation, in place.

@@ -13,6 +13,7 @@ use crate::random_crop::RandomCrop;
 use crate::rotation::{RandomRotation, Spread};
 use longhand::{Layout, Sequences};
 use longhand_data::{Channel, DataError, Normaliser, Windows};
+use longhand_examples::SavedPreparation;
 use rand_chacha::ChaCha8Rng;
 
 /// Samples per step; shorter windows have one step. Compared with one sample per step, the network has a third of the
@@ -74,6 +75,15 @@ impl Preparation {
             self.normaliser.apply_to_samples(cropped);
             self.noise.add_to(cropped, generator);
             batches::write_sequence(cropped, sequence, x);
+        }
+    }
+
+    /// What a saved model needs: everything but the augmentation.
+    pub fn to_save(&self, windows: &Windows) -> SavedPreparation {
+        let normaliser = &self.normaliser;
+        SavedPreparation {
+            samples_per_step: samples_per_step(windows),
+            normalisation: Some((normaliser.mean().to_vec(), normaliser.standard_deviation().to_vec())),
         }
     }
 

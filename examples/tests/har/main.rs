@@ -10,6 +10,7 @@ mod full_run;
 mod interruption;
 mod model;
 mod parts;
+mod predict;
 mod progress;
 mod real_data;
 mod repeatability;

@@ -1,0 +1,41 @@
+//! The command line.
+
+use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
+
+/// Recognises human activities with a model that `har` has trained and saved.
+///
+/// Without --data and --csv, samples are read from standard input and classified as they arrive: one sample per line, one number
+/// per channel, separated by commas. The first line may have the names of the channels; other columns are then ignored. For each
+/// window, one line of JSON is printed.
+#[derive(Debug, Parser)]
+#[command(name = "har-predict", version, max_term_width = 100)]
+pub struct Arguments {
+    /// The model, such as har-results/models/better-1.safetensors
+    pub model: PathBuf,
+
+    /// Recordings in any layout that `har` reads: MotionSense, UCI HAPT, or an HDF5 file in the study's layout
+    #[arg(long, value_name = "PATH", conflicts_with = "csv")]
+    pub data: Option<PathBuf>,
+
+    /// A CSV file, with the same lines as standard input
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+
+    /// Samples from the start of one window to the start of the next [default: the length of a window]
+    #[arg(long, value_name = "SAMPLES", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub stride: Option<u32>,
+
+    /// What a malformed line does
+    #[arg(long, value_name = "CHOICE", default_value = "skip")]
+    pub on_error: OnError,
+}
+
+/// What a malformed line does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// The line is reported and skipped
+    Skip,
+    /// The program stops with an error
+    Stop,
+}
