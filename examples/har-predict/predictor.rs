@@ -12,8 +12,11 @@ use std::path::Path;
 /// What a model says of one window.
 #[derive(Debug, Serialize)]
 pub struct Prediction {
-    /// End of the window in seconds, counted from the first sample; in samples if the sampling rate is not known.
-    pub time: f64,
+    /// The number of the last sample of the window, counted from 1.
+    pub sample: u64,
+    /// The same in seconds, if the sampling rate is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<f64>,
     /// The most probable activity.
     pub activity: String,
     /// The probability of each activity.
@@ -117,7 +120,8 @@ impl Predictor {
         let best = (0..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best });
         let classes = &self.model.classes;
         Ok(Prediction {
-            time: self.count as f64 / self.model.sampling_rate.unwrap_or(1.0),
+            sample: self.count,
+            time: self.model.sampling_rate.map(|rate| self.count as f64 / rate),
             activity: classes[best].clone(),
             probabilities: classes.iter().cloned().zip(probabilities).collect(),
         })

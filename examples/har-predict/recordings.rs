@@ -23,20 +23,19 @@ pub fn classify(path: &Path, predictor: &mut Predictor) -> Result<(), Failure> {
         )
         .into());
     }
+    if let (Some(found), Some(expected)) = (dataset.sampling_rate, predictor.model().sampling_rate)
+        && (found - expected).abs() > 1e-6
+    {
+        let path = path.display();
+        return Err(
+            format!("{path}: the sampling rate is {found} Hz, but the model was trained at {expected} Hz").into()
+        );
+    }
     let mut counts = Counts::default();
     match &dataset.source {
         Source::Recordings(recordings) => {
             for recording in recordings {
                 let source = recording.source.display().to_string();
-                let rate = predictor.model().sampling_rate;
-                if rate.is_some_and(|rate| (rate - recording.sampling_rate).abs() > 1e-6) {
-                    return Err(format!(
-                        "{source}: the sampling rate is {} Hz, but the model was trained at {} Hz",
-                        recording.sampling_rate,
-                        rate.unwrap_or_default()
-                    )
-                    .into());
-                }
                 let label = &dataset.classes[recording.class];
                 counts.classify(predictor, &recording.samples, &source, label)?;
             }

@@ -2,7 +2,6 @@
 
 use crate::arguments::{Arguments, Part};
 use crate::jobs::{self, Job};
-use crate::models;
 use crate::terms;
 use crate::text::counted;
 use longhand_data::{Channel, Dataset, Split, SplitRule};
@@ -70,7 +69,7 @@ impl Description {
             classes: split.train.classes.clone(),
             channels: split.train.channels.iter().map(channel_name).collect(),
             channel_units: split.train.channels.iter().map(|c| (c.name.clone(), c.unit.clone())).collect(),
-            sampling_rate: models::sampling_rate(dataset),
+            sampling_rate: dataset.sampling_rate,
             steps: split.train.steps,
             training_windows: split.train.len(),
             validation_windows,

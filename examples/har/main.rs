@@ -83,6 +83,7 @@ fn run(arguments: &Arguments) -> Result<Vec<String>, Failure> {
     interruption::handle_signals(&folder)?;
     let data =
         Description::new(arguments, &dataset, &rule, &split, held_out.as_ref().map_or(0, |h| h.validation.len()));
+    let training = checkpoints.are_on().then(interruption::Training::begin);
     console::print(&data.opening(arguments))?;
 
     // To save memory, drop the recordings now and the windows after training.
@@ -103,13 +104,10 @@ fn run(arguments: &Arguments) -> Result<Vec<String>, Failure> {
         threads: arguments.threads(),
         seconds: 0.0,
     };
-    let outcomes = {
-        let _training = checkpoints.are_on().then(interruption::Training::begin);
-        jobs::train(arguments, &split, held_out.as_ref(), &checkpoints)?
-    };
-    for outcome in outcomes {
+    for outcome in jobs::train(arguments, &split, held_out.as_ref(), &checkpoints)? {
         results.push(outcome);
     }
+    drop(training);
     drop((split, held_out));
     results.seconds = start.elapsed().as_secs_f64();
     output::write(&folder, &results)

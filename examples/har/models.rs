@@ -4,7 +4,6 @@
 
 use crate::results::Results;
 use longhand::{Layer, Sequences};
-use longhand_data::{Dataset, Source};
 use longhand_examples::{ActivityModel, Outputs, SavedPreparation};
 use longhand_model::{Describe, FileError, ModelFile};
 use std::path::Path;
@@ -49,14 +48,6 @@ pub fn of_earlier_run(folder: &Path) -> Vec<String> {
         stem.is_some_and(|(part, number)| PARTS.contains(&part) && number.parse::<usize>().is_ok())
     };
     names.filter(is_model).map(|name| format!("{FOLDER}/{name}")).collect()
-}
-
-/// The sampling rate of the recordings, if there are any. All recordings of a data set have the same.
-pub fn sampling_rate(dataset: &Dataset) -> Option<f64> {
-    match &dataset.source {
-        Source::Recordings(recordings) => Some(recordings.first()?.sampling_rate),
-        Source::GivenSplit { .. } => None,
-    }
 }
 
 /// The files of all models that were trained to the end, by name.

@@ -29,6 +29,8 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// The channels of every sample.
     pub channels: Vec<Channel>,
+    /// Samples per second (Hz); `None` if the data do not state it.
+    pub sampling_rate: Option<f64>,
     /// The recordings or windows.
     pub source: Source,
 }

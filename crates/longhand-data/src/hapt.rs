@@ -99,7 +99,6 @@ pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, Data
             source: signals.file.clone(),
             person: label.experiment.1,
             class: label.activity - 1,
-            sampling_rate: SAMPLING_RATE,
             samples,
         });
     }
@@ -115,6 +114,7 @@ pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, Data
         synthetic: false,
         classes: class_names(&Activity::HAPT),
         channels: chosen.iter().map(|&i| known[i].clone()).collect(),
+        sampling_rate: Some(SAMPLING_RATE),
         source: Source::Recordings(recordings),
     })
 }

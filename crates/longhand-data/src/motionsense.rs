@@ -60,7 +60,7 @@ pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, Data
         .into_iter()
         .map(|(source, class, person)| {
             let samples = read_samples(&source, &chosen)?;
-            Ok(Recording { source, person, class, sampling_rate: SAMPLING_RATE, samples })
+            Ok(Recording { source, person, class, samples })
         })
         .collect::<Result<_, DataError>>()?;
     Ok(Dataset {
@@ -69,6 +69,7 @@ pub(crate) fn read(folder: &Path, options: &ReadOptions) -> Result<Dataset, Data
         synthetic: false,
         classes: class_names(&Activity::STUDY),
         channels: chosen.iter().map(|&i| known[i].clone()).collect(),
+        sampling_rate: Some(SAMPLING_RATE),
         source: Source::Recordings(recordings),
     })
 }

@@ -11,8 +11,6 @@ pub struct Recording {
     pub person: u32,
     /// The activity, as an index into [`Dataset::classes`](crate::Dataset::classes).
     pub class: usize,
-    /// Sampling rate in Hz.
-    pub sampling_rate: f64,
     /// Samples, time-major, `steps x channels`: channel `c` of step `t` is at index `t * channels + c`.
     pub samples: Vec<f32>,
 }

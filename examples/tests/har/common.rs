@@ -1,5 +1,6 @@
 //! Runs the program and reads the files it wrote.
 
+use longhand_model::ModelFile;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -170,6 +171,11 @@ pub fn files(folder: &Path) -> BTreeSet<String> {
     found
 }
 
+/// The same without the folder of the models.
+pub fn tables_and_figures(folder: &Path) -> BTreeSet<String> {
+    files(folder).into_iter().filter(|name| !name.starts_with("models/")).collect()
+}
+
 /// Asserts that all files of an output folder have known types and are complete.
 pub fn assert_complete_files_only(folder: &Path) {
     for name in files(folder) {
@@ -180,6 +186,7 @@ pub fn assert_complete_files_only(folder: &Path) {
             Some("png") => assert!(png_size(&path).0 > 0, "{name}"),
             Some("svg") => drop(roxmltree::Document::parse(&text()).expect(&name)),
             Some("json") => drop(serde_json::from_str::<Value>(&text()).expect(&name)),
+            Some("safetensors") => drop(ModelFile::open(&path).expect(&name)),
             Some("csv" | "md") => assert!(text().ends_with('\n'), "{name} is truncated"),
             _ => panic!("{name} has an unexpected extension"),
         }

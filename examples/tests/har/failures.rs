@@ -1,6 +1,6 @@
 //! Failures during a run: standard output, a full disk, and training.
 
-use crate::common::{Options, Results, Run, assert_complete_files_only, files, numbers};
+use crate::common::{Options, Results, Run, assert_complete_files_only, files, numbers, tables_and_figures};
 use crate::full_run::{FIGURES, TABLES, expected};
 use std::fmt::Write;
 use std::fs;
@@ -59,7 +59,11 @@ fn other_results_are_written_if_a_figure_cannot_be_written() {
         assert!(!line.contains(".tmp-"), "{line}");
     }
     let drawn: Vec<&str> = FIGURES[..4].iter().copied().filter(|name| !missing.contains(name)).collect();
-    assert_eq!(files(folder.path()), expected(&TABLES[..1], &drawn), "figures of the earlier run must be removed");
+    assert_eq!(
+        tables_and_figures(folder.path()),
+        expected(&TABLES[..1], &drawn),
+        "figures of the earlier run must be removed"
+    );
     let summary: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("summary.json")).unwrap()).unwrap();
     assert_eq!(
@@ -117,7 +121,7 @@ fn a_relative_output_folder_is_in_the_current_folder() {
     let options = Options::small().set("parts", "b").set("out", "some/where/../results/");
     let output = options.command().current_dir(folder.path()).output().unwrap();
     Run::from(output).succeeded();
-    assert_eq!(files(&folder.path().join("some/results")), expected(&TABLES[..1], &FIGURES[..4]));
+    assert_eq!(tables_and_figures(&folder.path().join("some/results")), expected(&TABLES[..1], &FIGURES[..4]));
 }
 
 /// Recordings with finite values so large that sums of products overflow.
@@ -152,7 +156,7 @@ fn a_model_with_an_infinite_loss_is_reported_and_the_others_are_written() {
     assert_eq!(run.stderr, format!("error: better recipe, seed 1: {fault}\n"));
     assert_complete_files_only(folder.path());
     assert_eq!(
-        files(folder.path()),
+        tables_and_figures(folder.path()),
         expected(&TABLES, &FIGURES[..7]),
         "all files except the confusion matrix of the better recipe"
     );

@@ -1,6 +1,6 @@
 //! The files of a run of all parts, and how they name their data.
 
-use crate::common::{Options, Results, assert_complete_files_only, files, png_size};
+use crate::common::{Options, Results, assert_complete_files_only, png_size, tables_and_figures};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -28,7 +28,7 @@ pub fn expected(tables: &[&str], figures: &[&str]) -> BTreeSet<String> {
 #[test]
 fn exactly_the_expected_files_are_written() {
     let results = Results::shared();
-    assert_eq!(files(&results.path()), expected(&TABLES, &FIGURES));
+    assert_eq!(tables_and_figures(&results.path()), expected(&TABLES, &FIGURES));
     assert_complete_files_only(&results.path());
 }
 

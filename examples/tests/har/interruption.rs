@@ -202,3 +202,74 @@ fn a_closed_pipe_does_not_stop_the_run() {
     drop((program.stdout.take(), program.stderr.take()));
     assert_eq!(wait(program).code, Some(1));
 }
+
+/// The results of a run that was not interrupted, without the time it took.
+fn results_of(options: &Options, folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let read = |name: String| {
+        let bytes = fs::read(folder.join(&name)).unwrap();
+        (name, bytes)
+    };
+    options.clone().set("out", folder).run().succeeded();
+    files(folder).into_iter().filter(|name| name != "summary.json").map(read).collect()
+}
+
+#[test]
+fn an_interrupted_run_continues_to_the_same_results() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, checkpoints) = (folder.path().join("results"), folder.path().join("checkpoints"));
+    // A few seconds of training.
+    let options =
+        Options::small().set("epochs", "300").set("hidden", "50").set("better-updates", "600").set("threads", "2");
+    let uninterrupted = results_of(&options, &folder.path().join("uninterrupted"));
+    let options = options.set("out", &out).set("checkpoint", &checkpoints);
+    let mut interruptions = 0;
+    for attempt in 0_u64.. {
+        let options = if attempt == 0 { options.clone() } else { options.clone().flag("resume") };
+        let (mut program, _stdout) = start_and_read_to(&options, "Training ");
+        std::thread::sleep(Duration::from_millis(150 + 100 * attempt));
+        if program.try_wait().unwrap().is_some() {
+            break;
+        }
+        if attempt % 2 == 0 {
+            interrupt(&program);
+            let run = wait(program);
+            if run.code == Some(0) {
+                break;
+            }
+            assert_eq!(run.code, Some(130), "{}", run.stderr);
+            assert!(run.stderr.ends_with("is saved; continue with the same options and --resume\n"), "{}", run.stderr);
+        } else {
+            program.kill().unwrap();
+            program.wait().unwrap();
+        }
+        interruptions += 1;
+    }
+    assert!(interruptions > 1, "the run was too fast to be interrupted");
+    let resumed = results_of(&options.clone().flag("resume"), &out);
+    assert_eq!(resumed, uninterrupted);
+
+    // Other options, and a new run in the same folder.
+    let run = options.clone().flag("resume").set("better-updates", "601").run();
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("--better-updates was 600, but is 601 now"), "{}", run.stderr);
+    let run = options.run();
+    assert!(run.stderr.contains("has checkpoints of an earlier run; add --resume to continue it"), "{}", run.stderr);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_reported_and_the_one_before_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = folder.path().join("checkpoints");
+    let options = Options::small().set("parts", "b").set("checkpoint", &checkpoints);
+    let uninterrupted = results_of(&options, &folder.path().join("uninterrupted"));
+    let damaged = checkpoints.join("part-b-1/checkpoint-000000000036.safetensors");
+    let bytes = fs::read(&damaged).unwrap();
+    fs::write(&damaged, &bytes[..bytes.len() / 2]).unwrap();
+    let out = folder.path().join("resumed");
+    let run = options.flag("resume").set("out", &out).run();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("36.safetensors: the checkpoint is damaged: "), "{}", run.stderr);
+    for (name, bytes) in uninterrupted {
+        assert!(fs::read(out.join(&name)).unwrap() == bytes, "{name}");
+    }
+}

@@ -1,7 +1,7 @@
 //! The better recipe with an LSTM or a GRU.
 
 use crate::bad_data::SmallDataSet;
-use crate::common::{Options, Results, files, numbers};
+use crate::common::{Options, Results, numbers, tables_and_figures};
 use crate::full_run::{FIGURES, TABLES, expected};
 
 fn options(model: &str) -> Options {
@@ -12,7 +12,7 @@ fn options(model: &str) -> Options {
 #[track_caller]
 fn parameter_count(model: &str, name: &str) -> u64 {
     let results = Results::of(&options(model));
-    assert_eq!(files(&results.path()), expected(&TABLES[3..], &FIGURES[6..]));
+    assert_eq!(tables_and_figures(&results.path()), expected(&TABLES[3..], &FIGURES[6..]));
     let better = &results.summary()["better"];
     assert_eq!(better["model"], model);
     assert!(numbers(&better["seeds"][0]["training_loss"]).iter().all(|loss| loss.is_finite()));

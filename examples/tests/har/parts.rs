@@ -1,6 +1,6 @@
 //! Runs of single parts, and early stopping.
 
-use crate::common::{Options, Results, files, numbers};
+use crate::common::{Options, Results, numbers, tables_and_figures};
 use crate::full_run::{FIGURES, TABLES, expected};
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ fn is_empty(part: &Value) -> bool {
 #[track_caller]
 fn assert_same_alone(part: &str, tables: &[&str], figures: &[&str]) {
     let (all, alone) = (Results::shared().summary(), Results::of(&Options::full_grid().set("parts", part)));
-    assert_eq!(files(&alone.path()), expected(tables, figures));
+    assert_eq!(tables_and_figures(&alone.path()), expected(tables, figures));
     let summary = alone.summary();
     for (name, key) in [("b", "part_b"), ("c", "part_c"), ("better", "better")] {
         if name == part {
@@ -50,7 +50,7 @@ fn files_of_an_earlier_run_are_removed_and_foreign_files_kept() {
     options.clone().set("parts", "b").run().succeeded();
     let mut left = expected(&TABLES[..1], &FIGURES[..4]);
     left.insert("tables/mine.csv".into());
-    assert_eq!(files(folder.path()), left);
+    assert_eq!(tables_and_figures(folder.path()), left);
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn predictions_come_as_soon_as_a_window_is_complete() {
     // The input is still open.
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
-    assert!(line.starts_with(r#"{"time":3.0,"activity":"#), "{line}");
+    assert!(line.starts_with(r#"{"sample":150,"time":3.0,"activity":"#), "{line}");
     drop(stdin);
     assert!(process.wait().unwrap().success());
 }
@@ -186,24 +186,19 @@ fn files_that_are_no_models_of_activities_are_errors() {
 #[test]
 fn recordings_are_read_in_the_layouts_of_har() {
     let folder = tempfile::tempdir().unwrap();
-    let trial = folder.path().join("A_DeviceMotion_data/wlk_1");
-    fs::create_dir_all(&trial).unwrap();
-    let mut csv =
-        ",attitude.roll,attitude.pitch,attitude.yaw,gravity.x,gravity.y,gravity.z,rotationRate.x,rotationRate.y,\
-                   rotationRate.z,userAcceleration.x,userAcceleration.y,userAcceleration.z\n"
-            .to_owned();
-    for i in 0..320 {
-        writeln!(csv, "{i},0,0,0,0,1,0,0,0,0,{},0,0", (i as f32 * 0.5).sin()).unwrap();
-    }
-    fs::write(trial.join("sub_1.csv"), csv).unwrap();
+    let raw = folder.path().join("RawData");
+    fs::create_dir_all(&raw).unwrap();
+    let lines = |value: fn(f32) -> f32| (0..320).fold(String::new(), |text, i| text + &format!("{} 1 0\n", value(i as f32)));
+    fs::write(raw.join("acc_exp01_user01.txt"), lines(|i| (i * 0.5).sin())).unwrap();
+    fs::write(raw.join("gyro_exp01_user01.txt"), lines(|_| 0.0)).unwrap();
+    fs::write(raw.join("labels.txt"), "1 1 1 1 310\n").unwrap();
     let data = folder.path().to_str().unwrap();
-    // The synthetic recordings have the channels of MotionSense.
     let run = predict(&["--data", data], &model("better-1.safetensors"), "");
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    let lines = lines(&run);
-    assert_eq!(lines.len(), 2);
-    assert_eq!(lines[0]["label"], "walking");
-    assert!(lines[0]["recording"].as_str().unwrap().ends_with("sub_1.csv"));
+    let predictions = self::lines(&run);
+    assert_eq!(predictions.len(), 2);
+    assert_eq!(predictions[0]["label"], "walking");
+    assert!(predictions[0]["recording"].as_str().unwrap().ends_with("acc_exp01_user01.txt"));
     assert!(
         run.stderr.contains("2 windows; latency ") && run.stderr.contains("of them agree with the labels"),
         "{}",

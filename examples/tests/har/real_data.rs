@@ -1,6 +1,6 @@
 //! Runs on real recordings; skipped if they are not found.
 
-use crate::common::{Options, Results, assert_complete_files_only, files, sample};
+use crate::common::{Options, Results, assert_complete_files_only, files, sample, tables_and_figures};
 use crate::full_run::{FIGURES, TABLES, expected};
 use serde_json::Value;
 
@@ -74,5 +74,5 @@ fn a_file_in_the_studys_layout_can_be_read() {
     let summary = results.summary();
     assert_eq!(summary["data"]["training_windows"], 3_000);
     assert_eq!(summary["data"]["test_windows"], 600);
-    assert_eq!(files(&results.path()), expected(&TABLES, &FIGURES));
+    assert_eq!(tables_and_figures(&results.path()), expected(&TABLES, &FIGURES));
 }

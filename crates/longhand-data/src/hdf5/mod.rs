@@ -156,6 +156,7 @@ impl<'a> Hdf5<'a> {
             synthetic: false,
             classes,
             channels,
+            sampling_rate: None,
             source: Source::GivenSplit { train, test },
         })
     }

@@ -77,7 +77,7 @@ pub fn synthetic(seed: u64) -> Dataset {
             for _ in 0..TRIALS {
                 let samples = person.record(activity, STEPS * WINDOWS_PER_TRIAL, &mut draws);
                 let source = PathBuf::from("synthetic");
-                let recording = Recording { source, person: number, class, sampling_rate: SAMPLING_RATE, samples };
+                let recording = Recording { source, person: number, class, samples };
                 windows.cut(&recording, STEPS);
             }
         }
@@ -96,6 +96,7 @@ pub fn synthetic(seed: u64) -> Dataset {
         synthetic: true,
         classes,
         channels,
+        sampling_rate: Some(SAMPLING_RATE),
         source: Source::GivenSplit { train: windows.select(&train), test: windows.select(&test) },
     }
 }

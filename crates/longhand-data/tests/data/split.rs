@@ -14,10 +14,10 @@ fn recorded(recordings: &[(u32, usize, usize)]) -> Dataset {
         source: "here".into(),
         person,
         class,
-        sampling_rate: 50.0,
         samples: (0..steps).map(|t| (1_000 * r + t) as f32).collect(),
     });
     Dataset {
+        sampling_rate: Some(50.0),
         name: "recorded".to_owned(),
         citation: None,
         synthetic: false,
