@@ -1,0 +1,174 @@
+//! PyTorch's modules and the models here give the same outputs, last states and gradients, from the same state dict.
+//!
+//! `pytorch/files` has state dicts of random PyTorch modules and a run of each, written by `pytorch/write.py`; nothing here needs
+//! Python. The other direction, and other random modules, need PyTorch (`pytorch/requirements.txt`):
+//!
+//! ```text
+//! cd crates/longhand-model/tests/pytorch
+//! python write.py --folder /tmp/modules --seed 7 --count 100
+//! PYTORCH_FILES=/tmp/modules cargo test -p longhand-model --test pytorch -- --nocapture
+//! PYTORCH_FILES=/tmp/modules LONGHAND_FILES=/tmp/models cargo test -p longhand-model --test pytorch -- --ignored
+//! python check.py /tmp/models
+//! ```
+//!
+//! Two tensors differ by the largest difference of two elements, divided by the largest element of PyTorch's. The limit is 1e-12 in
+//! double precision. In single precision it is 1e-6, plus four times what rounding changes in PyTorch's own result, if that is more
+//! than 1e-7 (`rounding_of` in `write.py`): a sum in which large numbers cancel loses digits in both programs.
+
+#[path = "pytorch/case.rs"]
+mod case;
+#[path = "pytorch/run.rs"]
+mod run;
+
+use case::Case;
+use longhand::prelude::*;
+use longhand_model::{FileError, Model, ModelFile, ModelInput, TensorNames};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use run::{Run, Tensor, inputs_on_features, inputs_on_tokens, results};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path as FilePath, PathBuf};
+
+const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pytorch");
+
+/// A file of `write.py`.
+struct PyTorchFile {
+    name: String,
+    bytes: Vec<u8>,
+    case: Case,
+    /// What rounding changes in each result of PyTorch, where that is more than 1e-7.
+    rounding: BTreeMap<String, f64>,
+}
+
+impl PyTorchFile {
+    fn read(path: &FilePath) -> Self {
+        let bytes = fs::read(path).unwrap();
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata = metadata.metadata().clone().unwrap();
+        let case = serde_json::from_str(&metadata["case"]).unwrap();
+        let rounding = serde_json::from_str(&metadata["rounding"]).unwrap();
+        PyTorchFile { name: path.file_stem().unwrap().to_string_lossy().into_owned(), bytes, case, rounding }
+    }
+
+    /// The largest difference that a result may have.
+    fn limit(&self, result: &str) -> f64 {
+        if self.is_double() { 1e-12 } else { 1e-6 + 4.0 * self.rounding.get(result).unwrap_or(&0.0) }
+    }
+
+    /// The tensors of its run.
+    fn run(&self) -> Run {
+        let tensors = SafeTensors::deserialize(&self.bytes).unwrap();
+        let run = tensors.iter().filter_map(|(name, view)| Some((name.strip_prefix("run.")?.to_owned(), view)));
+        run.map(|(name, view)| (name, Tensor::of(&view))).collect()
+    }
+
+    /// The bytes of the tensors of its state dict.
+    fn state(&self) -> BTreeMap<String, Bits> {
+        let tensors = SafeTensors::deserialize(&self.bytes).unwrap();
+        let state = tensors.iter().filter(|(name, _)| !name.starts_with("run."));
+        state.map(|(name, view)| (name.to_owned(), bits(&view))).collect()
+    }
+
+    /// The model with the parameters of the state dict.
+    fn model<T: Scalar, X: ModelInput<T>>(&self) -> Model<T, X> {
+        let mut model = Model::build(&self.case.description(), &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
+        let names = self.case.names().ignoring("run");
+        ModelFile::from_bytes(&self.bytes).unwrap().load_tensors(&mut model, &names).unwrap();
+        model
+    }
+
+    /// What the model here gives for the inputs of a run.
+    fn results(&self, run: &Run) -> Run {
+        match (self.case.inputs.is_some(), self.is_double()) {
+            (true, false) => results(&self.case, &self.model::<f32, _>(), &inputs_on_features(&self.case, run), run),
+            (true, true) => results(&self.case, &self.model::<f64, _>(), &inputs_on_features(&self.case, run), run),
+            (false, false) => results(&self.case, &self.model::<f32, _>(), &inputs_on_tokens(&self.case, run), run),
+            (false, true) => results(&self.case, &self.model::<f64, _>(), &inputs_on_tokens(&self.case, run), run),
+        }
+    }
+
+    fn is_double(&self) -> bool {
+        self.case.precision == "f64"
+    }
+}
+
+/// Everything that a file has of a tensor.
+type Bits = (Dtype, Vec<usize>, Vec<u8>);
+
+fn bits(view: &TensorView<'_>) -> Bits {
+    (view.dtype(), view.shape().to_vec(), view.data().to_vec())
+}
+
+/// The files of the repository, or of the folder that the environment names.
+fn files() -> Vec<PyTorchFile> {
+    let folder = std::env::var_os("PYTORCH_FILES").map_or_else(|| FilePath::new(HERE).join("files"), PathBuf::from);
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(paths.len() > 20, "the files are missing");
+    paths.iter().map(|path| PyTorchFile::read(path)).collect()
+}
+
+#[test]
+fn outputs_states_and_gradients_are_those_of_pytorch() {
+    let mut largest: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    let files = files();
+    for file in &files {
+        let run = file.run();
+        let found = file.results(&run);
+        for (name, expected) in run.iter().filter(|(name, _)| run::is_result(name)) {
+            let difference = found[name].difference(&file.case.without_second_directions(name, expected));
+            let is_gradient = name.starts_with("d_") || name.starts_with("gradient/");
+            let kind = if is_gradient { "gradients" } else { "outputs and states" };
+            let largest = largest.entry((&file.case.precision, kind)).or_default();
+            *largest = largest.max(difference);
+            if difference > file.limit(name) || difference.is_nan() {
+                wrong.push(format!("{}: {name} differs by {difference:.1e}", file.name));
+            }
+        }
+    }
+    println!("{} modules, largest relative differences: {largest:?}", files.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// So `load_state_dict` accepts what is written here.
+#[test]
+fn a_state_dict_is_written_as_pytorch_writes_it() {
+    fn written<T: Scalar, X: ModelInput<T>>(file: &PyTorchFile) -> Vec<u8> {
+        let model: Model<T, X> = file.model();
+        ModelFile::of_tensors(&model, &file.case.names()).unwrap().to_bytes().unwrap()
+    }
+    for file in files() {
+        let bytes = match (file.case.inputs.is_some(), file.is_double()) {
+            (true, false) => written::<f32, Sequences<f32>>(&file),
+            (true, true) => written::<f64, Sequences<f64>>(&file),
+            (false, false) => written::<f32, Tokens>(&file),
+            (false, true) => written::<f64, Tokens>(&file),
+        };
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let tensors = tensors.iter().map(|(name, view)| (name.to_owned(), bits(&view)));
+        assert_eq!(tensors.collect::<BTreeMap<_, _>>(), file.state(), "{}", file.name);
+    }
+}
+
+#[test]
+fn pickles_are_refused_with_the_command_that_converts_them() {
+    for name in ["linear.pt", "linear-before-1.6.pt"] {
+        let error = ModelFile::open(format!("{HERE}/refused/{name}")).unwrap_err();
+        assert!(matches!(error, FileError::Pickle { .. }), "{error}");
+        assert!(error.to_string().contains("python -c"), "{error}");
+    }
+}
+
+#[test]
+fn an_lstm_with_a_projection_is_refused_by_name() {
+    let file = ModelFile::open(format!("{HERE}/refused/projection.safetensors")).unwrap();
+    let mut stack = Lstm::<f32>::zeros(3, 4).then(Lstm::zeros(4, 4)).unwrap();
+    let error = file.load_tensors(&mut stack, &TensorNames::new().with_stack("", ["0", "1"])).unwrap_err().to_string();
+    assert!(
+        error.contains("(`proj_size`), which longhand does not have: `weight_hr_l0` [2, 4], `weight_hr_l1`"),
+        "{error}"
+    );
+}
