@@ -29,6 +29,11 @@ impl Tensor {
         Tensor { shape: view.shape().to_vec(), values }
     }
 
+    /// As doubles.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.values.iter().flat_map(|x| x.to_le_bytes()).collect()
+    }
+
     /// The largest difference of two elements, divided by the largest element of `expected`.
     pub fn difference(&self, expected: &Tensor) -> f64 {
         assert_eq!(self.shape, expected.shape);
@@ -55,18 +60,26 @@ pub fn is_result(name: &str) -> bool {
 }
 
 /// The inputs of a run, with the lengths as marks.
-pub fn inputs_on_features<T: Scalar>(case: &Case, run: &Run) -> Sequences<T> {
-    sequences(case, &run["input"], run)
+pub trait Input<T: Scalar>: ModelInput<T> {
+    fn of_run(case: &Case, run: &Run) -> Self;
 }
 
-pub fn inputs_on_tokens(case: &Case, run: &Run) -> Tokens {
-    let (ids, layout) = (&run["input"], layout(case, run));
-    let at = |column: usize| {
-        let (step, sequence) = (column / layout.batch(), column % layout.batch());
-        let place = if case.batch_first { sequence * layout.steps() + step } else { column };
-        ids.values[place] as usize
-    };
-    Tokens::new((0..layout.columns()).map(at).collect(), layout.clone()).unwrap()
+impl<T: Scalar> Input<T> for Sequences<T> {
+    fn of_run(case: &Case, run: &Run) -> Self {
+        sequences(case, &run["input"], run)
+    }
+}
+
+impl<T: Scalar> Input<T> for Tokens {
+    fn of_run(case: &Case, run: &Run) -> Self {
+        let (ids, layout) = (&run["input"], layout(case, run));
+        let at = |column: usize| {
+            let (step, sequence) = (column / layout.batch(), column % layout.batch());
+            let place = if case.batch_first { sequence * layout.steps() + step } else { column };
+            ids.values[place] as usize
+        };
+        Tokens::new((0..layout.columns()).map(at).collect(), layout.clone()).unwrap()
+    }
 }
 
 fn layout(case: &Case, run: &Run) -> Layout {
@@ -134,7 +147,8 @@ fn states<T: Scalar, P: Tensors<T>>(case: &Case, carry: &P, run: &Run, name_of: 
 }
 
 /// The results of a run and its gradients, under PyTorch's names.
-pub fn results<T: Scalar, X: ModelInput<T>>(case: &Case, model: &Model<T, X>, input: &X, run: &Run) -> Run {
+pub fn results<T: Scalar, X: Input<T>>(case: &Case, model: &Model<T, X>, run: &Run) -> Run {
+    let input = &X::of_run(case, run);
     let last = |name: &str| format!("{}_n", name.strip_suffix("_0").unwrap());
     let (batch, mut cache) = (run["lengths"].values.len(), BoxedCache::default());
     let (mut carry, mut d_carry) = (model.carry(batch), model.carry(batch));

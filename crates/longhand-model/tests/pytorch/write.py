@@ -171,7 +171,7 @@ def write(folder, name, case, rng):
 
 
 def rounding_of(net, case, run, results):
-    """What rounding to single precision changes in each result, divided by its largest element, where that is more than 1e-7.
+    """What rounding to single precision changes in each result, divided by its largest element, where that is more than 5e-8.
 
     The larger one of two changes: PyTorch's own, from the double-precision run of the same module to `results`, and that of the
     double-precision run when every parameter and input moves by half of its last digit in single precision. Results in which large
@@ -189,7 +189,7 @@ def rounding_of(net, case, run, results):
     for key, value in exact.items():
         difference = max((other[key] - value).abs().max().item() for other in changed)
         largest = value.abs().max().item()
-        if difference > 1e-7 * largest:
+        if difference > 5e-8 * largest:
             rounding[key] = float(f"{difference / largest:.1e}")
     return rounding
 
