@@ -180,6 +180,39 @@ fn an_lstm_with_a_projection_is_refused_by_name() {
     );
 }
 
+/// A head that uses the table of the embedding has the same parameters, in one tensor.
+#[test]
+fn tied_weights_are_loaded_into_both_layers() {
+    let table = Embedding::<f32>::new(5, 3, &mut ChaCha8Rng::seed_from_u64(1));
+    let file = ModelFile::of_tensors(&table, &TensorNames::new().with_module("embedding", "")).unwrap();
+    let mut model = Embedding::<f32>::zeros(5, 3).then(Linear::zeros(3, 5)).unwrap();
+    let names = TensorNames::new()
+        .with_tensor("embedding.weight", "0.weight")
+        .with_tensor("embedding.weight", "1.weight")
+        .with_module("head", "1")
+        .without_biases("head");
+    file.load_tensors(&mut model, &names).unwrap();
+    assert_eq!(model.first(), &table);
+    assert_eq!(model.second().weight, table.weight.transpose());
+}
+
+/// The tensors of an `nn.GRUCell` have no number of a layer in their names.
+#[test]
+fn a_cell_is_loaded_tensor_by_tensor() {
+    let cell = Gru::<f32>::new(2, 3, &mut ChaCha8Rng::seed_from_u64(1));
+    let tensors = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
+    let names = tensors.iter().fold(TensorNames::new(), |names, tensor| {
+        names.with_tensor(format!("decoder.cell.{tensor}"), format!("{tensor}_l0"))
+    });
+    let file = ModelFile::of_tensors(&cell, &names).unwrap();
+    let mut found: Vec<&str> = file.tensors().map(|(name, _)| name).collect();
+    found.sort_unstable_by_key(|name| tensors.iter().position(|tensor| name.ends_with(tensor)));
+    assert_eq!(found, tensors.map(|tensor| format!("decoder.cell.{tensor}")));
+    let mut loaded = Gru::zeros(2, 3);
+    file.load_tensors(&mut loaded, &names).unwrap();
+    assert_eq!(loaded, cell);
+}
+
 /// Models of the same layers with other parameters: a file for `load_state_dict`, and a run of each for `check.py` to compare.
 #[test]
 #[ignore = "writes files for pytorch/check.py, which needs PyTorch"]
@@ -189,7 +222,7 @@ fn models_are_written_for_pytorch() {
         model.visit_mut(&Path::ROOT, &mut |_, _, values| {
             // The biases that the module does not have stay zero.
             if values.iter().any(|&x| x != T::zero()) {
-                values.iter_mut().for_each(|x| *x = nalgebra::convert(generator.random_range(-0.7..0.7)));
+                values.fill_with(|| nalgebra::convert(generator.random_range(-0.7..0.7)));
             }
         });
         let state = ModelFile::of_tensors(&model, &file.case.names()).unwrap();

@@ -61,7 +61,7 @@ def main():
         largest = max((difference for _, of, difference, _ in differences if of == precision), default=0.0)
         print(f"{len(files)} models of longhand: the largest relative difference in {precision} is {largest:.1e}")
     wrong = [f"{name} differs by {difference:.1e}" for name, _, difference, limit in differences if not difference <= limit]
-    sys.exit("\n".join(wrong))
+    sys.exit("\n".join(wrong) or None)
 
 
 if __name__ == "__main__":
