@@ -20,3 +20,6 @@ pub mod cookbook {}
 
 #[doc = include_str!("prove-your-layer.md")]
 pub mod prove_your_layer {}
+
+#[doc = include_str!("coming-from-pytorch.md")]
+pub mod coming_from_pytorch {}

@@ -142,7 +142,12 @@ fn all_tensors_that_do_not_fit_are_listed_at_once() {
     assert_eq!(problems.misshapen, [("weight_ih_l0".to_owned(), vec![16, 2], vec![16, 3])]);
     assert_eq!(problems.not_finite, [("weight_hh_l0".to_owned(), 2)]);
     let text = problems.to_string();
-    assert!(text.contains("missing tensors: `bias_hh_l0` [16]"), "{text}");
+    assert!(
+        text.contains(
+            "missing tensors (for a module with `bias=False`, use `TensorNames::without_biases`): `bias_hh_l0` [16]"
+        ),
+        "{text}"
+    );
     assert!(text.contains("`weight_ih_l0` (expected [16, 2], got [16, 3])"), "{text}");
 }
 
@@ -206,7 +211,7 @@ fn metadata_and_files_come_back() {
 
 #[test]
 fn pickles_newer_files_and_other_files_are_refused() {
-    for pickle in [b"PK\x03\x04more".as_slice(), b"\x80\x02}q"] {
+    for pickle in [b"PK\x03\x04more".as_slice(), b"\x80\x02}q", b"\x80\x04\x95\n\0\0\0\0\0\0\0}"] {
         let error = ModelFile::from_bytes(pickle).unwrap_err().to_string();
         assert!(error.contains("weights_only=True"), "{error}");
     }
@@ -219,6 +224,19 @@ fn pickles_newer_files_and_other_files_are_refused() {
     let of_pytorch = safetensors::serialize(HashMap::<String, TensorView<'_>>::new(), None).unwrap();
     let file = ModelFile::from_bytes(&of_pytorch).unwrap();
     assert!(matches!(file.build::<f32>(), Err(FileError::NoDescription { .. })));
+}
+
+/// The first bytes are the length of the header; `80 02`, the start of a pickle, is a length of 640.
+#[test]
+fn a_header_of_any_length_is_no_pickle() {
+    let model = Linear::<f32>::zeros(2, 1);
+    let mut lengths = Vec::new();
+    for length in 1..800 {
+        let bytes = ModelFile::of(&model).unwrap().with("note", "x".repeat(length)).unwrap().to_bytes().unwrap();
+        lengths.push(bytes[..2].to_vec());
+        ModelFile::from_bytes(&bytes).unwrap();
+    }
+    assert!(lengths.contains(&vec![0x80, 2]));
 }
 
 #[test]

@@ -80,8 +80,9 @@ fn earlier_results_are_unchanged_if_the_summary_cannot_be_written() {
         files(folder).iter().map(|name| fs::read(folder.join(name)).unwrap()).collect()
     };
     let before = contents(&earlier.path());
-    // Large enough for the tables, too small for the summary, which is staged last.
-    let run = with_file_limit(&Options::small().set("seed", "2").set("out", earlier.path()), 2);
+    // Large enough for the tables and the models of the study, too small for the summary, which is staged last.
+    let options = Options::small().set("seed", "2").set("parts", "b,c").set("out", earlier.path());
+    let run = with_file_limit(&options, 3);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("cannot write") && run.stderr.contains("summary.json`"), "{}", run.stderr);
     assert!(!run.stderr.contains(".tmp-"), "{}", run.stderr);

@@ -45,8 +45,8 @@ pub enum FileError {
     /// The file is a pickle of PyTorch, which can hold any program.
     #[error(
         "{file}: a pickle file, which could run any program when it is read; convert it with\n    \
-         python -c \"import torch, safetensors.torch as s; \
-         s.save_file({{k: v.contiguous() for k, v in torch.load('model.pt', weights_only=True).items()}}, 'model.safetensors')\""
+         python -c \"import torch, safetensors.torch as s; s.save_file({{k: v.contiguous().clone() for k, v in \
+         torch.load('model.pt', 'cpu', weights_only=True).items()}}, 'model.safetensors')\""
     )]
     Pickle {
         /// The file.
@@ -159,8 +159,12 @@ impl fmt::Display for TensorProblems {
         let with_dimensions = |tensors: &[(String, Vec<usize>)]| {
             tensors.iter().map(|(name, shape)| format!("`{name}` {shape:?}")).collect()
         };
-        add("missing tensors", with_dimensions(&self.missing));
-        let is_projection = |name: &str| name.rsplit('.').next().is_some_and(|last| last.starts_with("weight_hr_l"));
+        let last_starts_with = |name: &str, start| name.rsplit('.').next().is_some_and(|last| last.starts_with(start));
+        let biases_alone = self.missing.iter().all(|(name, _)| last_starts_with(name, "bias"));
+        let note =
+            if biases_alone { " (for a module with `bias=False`, use `TensorNames::without_biases`)" } else { "" };
+        add(&format!("missing tensors{note}"), with_dimensions(&self.missing));
+        let is_projection = |name: &str| last_starts_with(name, "weight_hr_l");
         let (projections, unexpected): (Vec<_>, Vec<_>) =
             self.unexpected.iter().cloned().partition(|(name, _)| is_projection(name));
         add("unexpected tensors", with_dimensions(&unexpected));

@@ -218,10 +218,7 @@ impl ModelFile {
     }
 
     fn read(file: String, bytes: &[u8], has_checksum: bool) -> Result<Self, FileError> {
-        // A ZIP archive (`torch.save`), or a pickle alone (before PyTorch 1.6). A safetensors file could begin with the same bytes,
-        // its length, but has a brace next.
-        let is_pickle = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80");
-        if is_pickle && bytes.get(8) != Some(&b'{') {
+        if is_pickle(bytes) {
             return Err(FileError::Pickle { file });
         }
         let wrong = |reason: String| FileError::Format { file: file.clone(), reason };
@@ -270,6 +267,13 @@ impl ModelFile {
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &[usize])> {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.dimensions.as_slice()))
     }
+}
+
+/// Whether a file is a ZIP archive, which `torch.save` writes, or a pickle alone (before PyTorch 1.6, or of another program).
+fn is_pickle(bytes: &[u8]) -> bool {
+    // A safetensors file starts with the length of its header, which can be the same bytes: 640 is `80 02`. Its header follows.
+    let has_header = bytes.get(8) == Some(&b'{');
+    !has_header && (bytes.starts_with(b"PK\x03\x04") || matches!(bytes, [0x80, 2..=5, ..]))
 }
 
 /// Saves a model with its description, as [`ModelFile::of`] and [`ModelFile::save`] do.
