@@ -193,12 +193,12 @@ impl<T: Scalar> Layers<T> {
         inputs: Option<usize>,
         generator: &mut dyn Rng,
     ) -> Result<Built<T, X, Vec<LayerDescription>>, ModelError> {
+        let descriptions: &[LayerView<'_>] = &descriptions.iter().map(LayerView::from).collect::<Vec<_>>();
         if descriptions.is_empty() {
             return Err(ModelError { place: "the model".into(), error: LayerError::Empty("`layers`".into()) });
         }
         let (mut parameters_left, mut layers_left) = (self.limit, LAYERS);
         let site = Site { generator, parameters_left: &mut parameters_left, layers_left: &mut layers_left, depth: 0 };
-        let descriptions: Vec<_> = descriptions.iter().map(LayerView::from).collect();
-        self.build_list(&descriptions, inputs, site, &|index| format!("layers[{index}]"))
+        self.build_list(descriptions, inputs, site, &|index| format!("layers[{index}]"))
     }
 }
