@@ -11,10 +11,20 @@ use crate::{DataError, Dataset, ReadOptions, hapt, hdf5, motionsense};
 /// - UCI HAPT: the folder `RawData` with `labels.txt`, or a folder that contains it;
 /// - the study's own layout: one HDF5 file with the datasets `trX`, `trY`, `tstX` and `tstY`.
 ///
-/// Files are read in blocks. Memory is proportional to the length of a text file, or to the uncompressed values of an
-/// HDF5 file; an HDF5 file that is too short for the values it claims is an error.
-///
 /// The result does not depend on the order in which the operating system lists files.
+///
+/// # Memory
+///
+/// Files may be hostile. They are read in blocks, and the sizes that they declare are checked before memory is
+/// allocated. The memory in bytes is at most
+///
+/// - for MotionSense and UCI HAPT: 32 times the size of the text files, plus 4 MiB. (Each recording has a copy of its
+///   path; this limit is for paths of at most 200 bytes.)
+/// - for HDF5: 16 times the size of the uncompressed values, plus 400 times the size of the file, plus 4 MiB. The
+///   uncompressed values of a file of `n` bytes may have at most `1100 n` bytes plus 4 MiB, because deflate compresses
+///   by at most 1,032 to 1; a file that claims more is an error.
+///
+/// The usual files take much less: the memory for MotionSense, UCI HAPT and the study's file is smaller than the files.
 ///
 /// # Errors
 ///

@@ -85,3 +85,42 @@ impl From<LayerDescription> for Value {
         Value::Object(fields)
     }
 }
+
+/// A layer's description, borrowed from a [`LayerDescription`] or from the setting of another layer. Copies would add up:
+/// each layer is inside of the settings of all layers around it.
+#[derive(Clone, Copy)]
+pub(crate) struct LayerView<'a> {
+    /// The name of the layer.
+    pub(crate) layer: &'a str,
+    fields: &'a Map<String, Value>,
+    /// Whether the fields include the name of the layer.
+    is_value: bool,
+}
+
+impl<'a> LayerView<'a> {
+    /// Reads a description that is a setting of another layer.
+    pub(crate) fn of_value(value: &'a Value) -> Result<Self, serde_json::Error> {
+        if let Value::Object(fields) = value
+            && let Some(Value::String(layer)) = fields.get("layer")
+        {
+            return Ok(LayerView { layer, fields, is_value: true });
+        }
+        LayerDescription::deserialize(value).and_then(|_| Err(serde::de::Error::custom("expected a layer")))
+    }
+
+    /// The settings, by name.
+    pub(crate) fn settings(self) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        self.fields.iter().filter(move |(name, _)| !self.is_value || *name != "layer")
+    }
+
+    /// The setting of this name.
+    pub(crate) fn get(self, setting: &str) -> Option<&'a Value> {
+        self.fields.get(setting).filter(|_| !self.is_value || setting != "layer")
+    }
+}
+
+impl<'a> From<&'a LayerDescription> for LayerView<'a> {
+    fn from(description: &'a LayerDescription) -> Self {
+        LayerView { layer: &description.layer, fields: &description.settings, is_value: false }
+    }
+}

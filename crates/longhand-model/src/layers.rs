@@ -1,5 +1,6 @@
 //! The layers that descriptions can name.
 
+use crate::description::LayerView;
 use crate::request::Site;
 use crate::{LayerDescription, LayerError, LayerRequest, ModelError, ModelInput, library};
 use longhand::{BoxedLayer, Features, Layer, Scalar, Sequences, Tokens};
@@ -136,21 +137,21 @@ impl<T: Scalar> Layers<T> {
     /// Builds a list of layers, the first of which takes `X`; `place` names each in errors.
     pub(crate) fn build_list<X: ModelInput<T>>(
         &self,
-        descriptions: &[LayerDescription],
+        descriptions: &[LayerView<'_>],
         inputs: Option<usize>,
         mut site: Site<'_>,
         place: &dyn Fn(usize) -> String,
     ) -> Result<Built<T, X, Vec<LayerDescription>>, ModelError> {
-        let Some((first, others)) = descriptions.split_first() else {
+        let Some((&first, others)) = descriptions.split_first() else {
             return Err(ModelError { place: place(0), error: LayerError::Empty("`layers`".into()) });
         };
-        let at = |index: usize, description: &LayerDescription| {
-            let (place, layer) = (place(index), description.layer.clone());
+        let at = |index: usize, description: LayerView<'_>| {
+            let (place, layer) = (place(index), description.layer.to_owned());
             move |error: LayerError| ModelError::new(&place, &layer, error)
         };
         let (mut model, full) = self.build_layer::<X>(first, inputs, site.reborrow(0)).map_err(at(0, first))?;
         let mut full = vec![full];
-        for (index, description) in (1..).zip(others) {
+        for (index, &description) in (1..).zip(others) {
             let inputs = match model.features() {
                 Features::Fixed { output, .. } => Some(output),
                 Features::Any => inputs,
@@ -166,7 +167,7 @@ impl<T: Scalar> Layers<T> {
 
     fn build_layer<'a, X: ModelInput<T>>(
         &'a self,
-        description: &'a LayerDescription,
+        description: LayerView<'a>,
         inputs: Option<usize>,
         site: Site<'a>,
     ) -> Result<Built<T, X, LayerDescription>, LayerError> {
@@ -193,6 +194,7 @@ impl<T: Scalar> Layers<T> {
         limit: usize,
         generator: &mut dyn Rng,
     ) -> Result<Built<T, X, Vec<LayerDescription>>, ModelError> {
+        let descriptions: &[LayerView<'_>] = &descriptions.iter().map(LayerView::from).collect::<Vec<_>>();
         if descriptions.is_empty() {
             return Err(ModelError { place: "the model".into(), error: LayerError::Empty("`layers`".into()) });
         }

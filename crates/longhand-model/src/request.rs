@@ -1,5 +1,6 @@
 //! The layer that is to be built, as its builder sees it.
 
+use crate::description::LayerView;
 use crate::{LayerDescription, LayerError, Layers, ModelError, ModelInput};
 use longhand::{BoxedLayer, Scalar};
 use rand::Rng;
@@ -10,14 +11,14 @@ use serde_json::{Map, Value};
 /// The layer that is to be built: its settings, the number of its inputs, and the generator for its parameters.
 pub struct LayerRequest<'a, T: Scalar> {
     pub(crate) layers: &'a Layers<T>,
-    pub(crate) description: &'a LayerDescription,
+    pub(crate) description: LayerView<'a>,
     pub(crate) inputs: Option<usize>,
     pub(crate) site: Site<'a>,
     /// Whether the builder has read the settings that are not layers.
     has_read_settings: bool,
     /// The settings that are layers and that the builder has built.
     built: Vec<String>,
-    /// The settings, those that were left out included.
+    /// The settings that the description leaves out, and those that are layers, in full.
     full: Map<String, Value>,
 }
 
@@ -49,7 +50,7 @@ impl Site<'_> {
 impl<'a, T: Scalar> LayerRequest<'a, T> {
     pub(crate) fn new(
         layers: &'a Layers<T>,
-        description: &'a LayerDescription,
+        description: LayerView<'a>,
         inputs: Option<usize>,
         site: Site<'a>,
     ) -> Self {
@@ -60,7 +61,7 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
             site,
             has_read_settings: false,
             built: Vec::new(),
-            full: description.settings.clone(),
+            full: Map::new(),
         }
     }
 
@@ -71,7 +72,7 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
     /// If a setting is missing, unknown or has the wrong type.
     pub fn settings<S: DeserializeOwned>(&mut self) -> Result<S, LayerError> {
         self.has_read_settings = true;
-        let settings = self.description.settings.iter().filter(|(_, value)| !is_layer(value));
+        let settings = self.description.settings().filter(|(_, value)| !is_layer(value));
         let settings = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
         serde_json::from_value(Value::Object(settings)).map_err(|error| LayerError::Settings(error.to_string()))
     }
@@ -87,7 +88,12 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
 
     /// The layer's description, with every setting.
     pub(crate) fn full_description(self) -> LayerDescription {
-        LayerDescription { layer: self.description.layer.clone(), settings: self.full }
+        // Settings that are layers are in `full`. The others are copied only now: while the layers inside of this one are
+        // built, there is no copy of them.
+        let settings = self.description.settings().filter(|(_, value)| !is_layer(value));
+        let mut settings: Map<_, _> = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
+        settings.extend(self.full);
+        LayerDescription { layer: self.description.layer.to_owned(), settings }
     }
 
     /// The number of input features: what the layer before this one gives, or the model's `inputs`.
@@ -140,10 +146,9 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
     /// [`inner`](Self::inner) on the input `X`.
     pub(crate) fn inner_on<X: ModelInput<T>>(&mut self, setting: &str) -> Result<BoxedLayer<T, X>, LayerError> {
         self.built.push(setting.to_owned());
-        let read = |value: &Value| {
-            LayerDescription::from_value(value).map_err(|error| LayerError::Settings(format!("`{setting}`: {error}")))
-        };
-        let (descriptions, is_list) = match self.description.settings.get(setting) {
+        let read =
+            |value| LayerView::of_value(value).map_err(|error| LayerError::Settings(format!("`{setting}`: {error}")));
+        let (descriptions, is_list) = match self.description.get(setting) {
             None => {
                 return Err(LayerError::Settings(format!("missing field `{setting}`, a layer or a list of layers")));
             }
@@ -167,7 +172,7 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
                 self.has_read_settings || self.built.contains(name)
             }
         };
-        match self.description.settings.iter().find(|&setting| !is_read(setting)) {
+        match self.description.settings().find(|&setting| !is_read(setting)) {
             Some((name, _)) => Err(LayerError::Settings(format!("unknown field `{name}`"))),
             None => Ok(()),
         }
@@ -184,11 +189,6 @@ fn is_layer(value: &Value) -> bool {
 }
 
 impl LayerDescription {
-    /// Reads a description that is a setting of another layer.
-    fn from_value(value: &Value) -> Result<Self, serde_json::Error> {
-        serde_json::from_value(value.clone())
-    }
-
     /// Layers as a setting of another layer: one layer, or a list.
     pub(crate) fn list_value(mut layers: Vec<LayerDescription>) -> Value {
         match layers.pop() {

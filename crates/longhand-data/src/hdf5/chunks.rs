@@ -10,7 +10,6 @@ use hdf5_reader::chunk_index::{
 };
 use hdf5_reader::error::{Error, Result};
 use hdf5_reader::extensible_array::collect_extensible_array_chunk_entries_storage;
-use hdf5_reader::filters::apply_pipeline_with_limit;
 use hdf5_reader::fixed_array::collect_fixed_array_chunk_entries_storage;
 use hdf5_reader::io::Cursor;
 use hdf5_reader::messages::filter_pipeline::FilterDescription;
@@ -77,7 +76,7 @@ impl Chunks {
             chunk,
             element_size: layout.element_size,
             filters: layout.filters.to_vec(),
-            registry: lzf::registry(),
+            registry: FilterRegistry::new(),
             unfiltered_edges: may_be_unfiltered && edge_chunks::are_unfiltered(file, layout.header)?,
         })
     }
@@ -105,14 +104,38 @@ impl Chunks {
         let values = if self.filters.is_empty() || self.unfiltered_edges && on_edge {
             bytes.to_vec()
         } else {
-            let (mask, limit) = (entry.filter_mask, Some(expected + 1));
-            apply_pipeline_with_limit(&bytes, &self.filters, mask, self.element_size, Some(&self.registry), limit)?
+            self.decode(&bytes, entry.filter_mask, expected)?
         };
         if values.len() != expected {
             let message = format!("the chunk at {:?} has {} bytes: expected {expected}", entry.offsets, values.len());
             return Err(Error::InvalidData(message));
         }
         Ok(values)
+    }
+
+    /// Decodes the filters, the last one first. Filters whose bit in `mask` is 1 were not applied to the chunk.
+    ///
+    /// The size of each filter's output is limited: several filters would otherwise multiply their compression ratios,
+    /// so that a small chunk exhausts the memory.
+    fn decode(&self, bytes: &[u8], mask: u32, expected: usize) -> Result<Vec<u8>> {
+        // No supported filter makes its input longer than this.
+        let limit = expected.saturating_add(expected / 8).saturating_add(4_096);
+        let mut values = None;
+        for (i, filter) in self.filters.iter().enumerate().rev() {
+            // The mask has a bit for each of the 32 filters that a dataset may have.
+            if mask.checked_shr(i as u32).unwrap_or(0) & 1 == 1 {
+                continue;
+            }
+            let input = values.as_deref().unwrap_or(bytes);
+            let output = if filter.id == lzf::FILTER {
+                lzf::decompress(input, limit)
+                    .ok_or_else(|| Error::DecompressionError("the LZF data are truncated or corrupt".to_owned()))?
+            } else {
+                self.registry.apply_with_limit(filter, input, self.element_size, Some(limit))?
+            };
+            values = Some(output);
+        }
+        Ok(values.unwrap_or_else(|| bytes.to_vec()))
     }
 
     /// Copies the part of a chunk that is inside the shape, one contiguous run along the last dimension at a time.

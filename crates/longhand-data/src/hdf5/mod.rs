@@ -9,6 +9,7 @@ mod chunks;
 mod edge_chunks;
 mod element;
 mod lzf;
+mod metered;
 mod problem;
 mod stored_dataset;
 
@@ -24,6 +25,7 @@ use hdf5_reader::{ExternalLinkResolver, Hdf5File, OpenOptions};
 
 use crate::activity::class_names;
 use crate::{Activity, Channel, DataError, Dataset, ReadOptions, Source, Windows};
+use metered::Metered;
 use problem::Problem;
 use stored_dataset::{Budget, StoredDataset};
 
@@ -96,7 +98,7 @@ impl<'a> Hdf5<'a> {
     fn open(path: &'a Path, length: u64) -> Result<Self, DataError> {
         let options = OpenOptions::default().with_external_link_resolver(Arc::new(NoExternalLinks));
         let file = FileStorage::open(path)
-            .and_then(|storage| Hdf5File::from_storage_with_options(Arc::new(storage), options))
+            .and_then(|storage| Hdf5File::from_storage_with_options(Arc::new(Metered::new(storage)), options))
             .map_err(|e| {
                 let problem = match problem::classify(e) {
                     Problem::Io(source) => return DataError::io(path, source),
@@ -180,20 +182,18 @@ impl<'a> Hdf5<'a> {
 
     /// Reads the chosen channels of all windows. The values of all channels are checked.
     fn samples(&self, part: &Part, chosen: &[usize]) -> Result<Vec<f32>, DataError> {
-        let [windows, steps, channels] = part.samples.shape[..] else { unreachable!("opened with three dimensions") };
+        let [windows, steps, _] = part.samples.shape[..] else { unreachable!("opened with three dimensions") };
         let mut samples = Vec::with_capacity(windows * steps * chosen.len());
         part.samples
-            .for_each_row(&self.file, |window, values| {
-                if let Some(at) = values.iter().position(|&x| !(x as f32).is_finite()) {
-                    let (step, channel, found) = (at / channels, at % channels, values[at]);
+            .for_each_run(&self.file, |run, sample| {
+                if let Some(channel) = sample.iter().position(|&x| !(x as f32).is_finite()) {
+                    let (window, step, found) = (run / steps, run % steps, sample[channel]);
                     let problem = format!(
                         "expected finite 32-bit floats, found {found:?} at index [{window}, {step}, {channel}]"
                     );
                     return Err(Problem::Contents(problem));
                 }
-                for sample in values.chunks_exact(channels) {
-                    samples.extend(chosen.iter().map(|&channel| sample[channel] as f32));
-                }
+                samples.extend(chosen.iter().map(|&channel| sample[channel] as f32));
                 Ok(())
             })
             .map_err(|problem| problem.into_error(self.path, part.x))?;
@@ -204,7 +204,7 @@ impl<'a> Hdf5<'a> {
     fn labels(&self, part: &Part) -> Result<Vec<usize>, DataError> {
         let mut labels = Vec::with_capacity(part.labels.shape[0]);
         part.labels
-            .for_each_row(&self.file, |row, values| {
+            .for_each_run(&self.file, |row, values| {
                 labels.push(one_hot_index(values).ok_or_else(|| {
                     let shown = &values[..values.len().min(12)];
                     Problem::Contents(format!("row {row} must have a single 1 and otherwise 0, found {shown:?}"))

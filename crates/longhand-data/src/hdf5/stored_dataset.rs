@@ -12,14 +12,16 @@ use super::problem::{Problem, classify};
 /// Limit of the bytes that a file's datasets may claim, as a multiple of the file's size: deflate compresses by at most
 /// 1,032 to 1. Datasets that claim more are corrupt or consist mostly of fill values.
 const LARGEST_EXPANSION: u64 = 1_100;
-/// Bytes that the datasets of every file may claim in addition, for small files.
-const ALLOWANCE: u64 = 1 << 26;
+/// Bytes that the datasets of every file may claim in addition, for small files: the chunks of a dataset that can grow
+/// may be larger than its values.
+const ALLOWANCE: u64 = 1 << 22;
 
 /// Datasets without chunks are read in blocks of about this many bytes.
 const BLOCK: u64 = 1 << 20;
 
-/// The bytes that the datasets of a file may claim. Each claimed byte takes at most eight bytes of memory: one-byte
-/// samples become 32-bit floats, and each window has a label and a person.
+/// The bytes that the datasets of a file may claim. Each claimed byte takes at most eight bytes in the result: one-byte
+/// samples become 32-bit floats, and each window has a label and a person. While the values are read, blocks of them
+/// exist as well: [`read`](crate::read) documents at most 16 bytes of memory.
 pub(super) struct Budget {
     limit: u64,
     claimed: u64,
@@ -114,13 +116,27 @@ impl StoredDataset {
         let mut rows_per_block = BLOCK / bytes(&shape[1..]).max(1);
         let storage = match layout.ok_or_else(|| Problem::Corrupt("the dataset has no layout".to_owned()))? {
             DataLayout::Compact { data } => {
+                if (data.len() as u64) < bytes(shape) {
+                    let (found, expected) = (data.len(), bytes(shape));
+                    let problem = format!("its header has {found} bytes of values: expected at least {expected}");
+                    return Err(Problem::Corrupt(problem));
+                }
                 budget.claim(bytes(shape))?;
                 Storage::Compact(data.clone())
             }
             DataLayout::Contiguous { address, .. } => {
+                let address = Some(*address)
+                    .filter(|&address| !Cursor::is_undefined_offset(address, file.superblock().offset_size));
+                // Checked here, before memory for the values is allocated.
+                if let Some(start) = address {
+                    let (end, length) = (start.saturating_add(bytes(shape)), file.storage().len());
+                    if end > length {
+                        let problem = format!("its values end at byte {end}, but the file ends at byte {length}");
+                        return Err(Problem::Corrupt(problem));
+                    }
+                }
                 budget.claim(bytes(shape))?;
-                let defined = !Cursor::is_undefined_offset(*address, file.superblock().offset_size);
-                Storage::Contiguous(defined.then_some(*address))
+                Storage::Contiguous(address)
             }
             DataLayout::Chunked { address, dims, chunk_indexing, .. } => {
                 // Some versions append the size of an element as one more dimension.
@@ -152,21 +168,24 @@ impl StoredDataset {
         Ok(Self { element, shape, rows_per_block, storage, fill })
     }
 
-    /// Calls `read` with the index and the values of each row.
-    pub(super) fn for_each_row(
+    /// Calls `read` with the values of each run along the last axis, and with the index of the run: with the shape
+    /// `windows x steps x channels`, the run of window `w` and step `t` has the index `w * steps + t`.
+    pub(super) fn for_each_run(
         &self,
         file: &Hdf5File,
         mut read: impl FnMut(usize, &[f64]) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
-        let (total, width) = (self.shape[0], self.shape[1..].iter().product::<usize>());
-        let row_bytes = width * self.element.size;
+        let (total, runs_per_row) = (self.shape[0], self.shape[1..self.shape.len() - 1].iter().product::<usize>());
+        let width = self.shape[self.shape.len() - 1];
+        let run_bytes = width * self.element.size;
         let mut values = Vec::with_capacity(width);
         for first in (0..total).step_by(self.rows_per_block) {
-            let block = self.read_block(file, first, self.rows_per_block.min(total - first), row_bytes)?;
-            for (row, bytes) in (first..).zip(block.chunks_exact(row_bytes)) {
+            let rows = self.rows_per_block.min(total - first);
+            let block = self.read_block(file, first, rows, runs_per_row * run_bytes)?;
+            for (run, bytes) in (first * runs_per_row..).zip(block.chunks_exact(run_bytes)) {
                 values.clear();
                 values.extend(self.element.decode(bytes));
-                read(row, &values)?;
+                read(run, &values)?;
             }
         }
         Ok(())
@@ -176,15 +195,9 @@ impl StoredDataset {
         let (start, length) = (first * row_bytes, rows * row_bytes);
         match &self.storage {
             Storage::Compact(data) => {
-                let block = data.get(start..start + length);
-                let truncated = || {
-                    Problem::Corrupt(format!(
-                        "its header has {} bytes of values: expected at least {}",
-                        data.len(),
-                        start + length
-                    ))
-                };
-                Ok(block.ok_or_else(truncated)?.to_vec())
+                let block =
+                    data.get(start..start + length).ok_or(Problem::Corrupt("its values are truncated".to_owned()));
+                Ok(block?.to_vec())
             }
             Storage::Contiguous(Some(address)) => {
                 let address = address.saturating_add(start as u64);
