@@ -188,7 +188,8 @@ fn recordings_are_read_in_the_layouts_of_har() {
     let folder = tempfile::tempdir().unwrap();
     let raw = folder.path().join("RawData");
     fs::create_dir_all(&raw).unwrap();
-    let lines = |value: fn(f32) -> f32| (0..320).fold(String::new(), |text, i| text + &format!("{} 1 0\n", value(i as f32)));
+    let lines =
+        |value: fn(f32) -> f32| (0..320).fold(String::new(), |text, i| text + &format!("{} 1 0\n", value(i as f32)));
     fs::write(raw.join("acc_exp01_user01.txt"), lines(|i| (i * 0.5).sin())).unwrap();
     fs::write(raw.join("gyro_exp01_user01.txt"), lines(|_| 0.0)).unwrap();
     fs::write(raw.join("labels.txt"), "1 1 1 1 310\n").unwrap();

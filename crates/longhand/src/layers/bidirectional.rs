@@ -131,7 +131,8 @@ fn copy_rows_f64(from: &Sequences<f64>, first: usize, to: &mut Sequences<f64>, f
 }
 
 fn copy_any_rows<T: Scalar>(from: &Sequences<T>, first: usize, to: &mut Sequences<T>, first_to: usize, reverse: bool) {
-    let rows = (from.features() - first).min(to.features() - first_to);
+    // One of the two is a direction, and the other has the rows of both.
+    let rows = from.features().min(to.features());
     for step in 0..from.steps() {
         let at = if reverse { from.steps() - 1 - step } else { step };
         for b in 0..from.batch() {

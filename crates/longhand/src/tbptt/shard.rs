@@ -163,9 +163,10 @@ pub(super) fn target_column(layout: &Layout, targets: &impl Target, step: usize,
 
 #[cfg(test)]
 mod tests {
-    use super::Shard;
+    use super::{NoGenerator, Shard};
     use crate::{Labels, LastStep, Layout};
     use alloc::vec::Vec;
+    use rand::TryRng;
 
     fn sizes(batch: usize, shards: usize) -> Vec<usize> {
         let mut all: Vec<_> = (0..shards).map(|_| Shard::<f64, LastStep, Labels>::new(&LastStep)).collect();
@@ -186,5 +187,23 @@ mod tests {
         assert_eq!(sizes(11, 4), [3, 3, 3, 2]);
         assert_eq!(sizes(2, 4), [1, 1, 0, 0]);
         assert_eq!(sizes(5, 1), [5]);
+    }
+
+    #[test]
+    #[should_panic(expected = "give the trainer a generator")]
+    fn thirty_two_bits_of_no_generator_panic() {
+        let _ = NoGenerator.try_next_u32();
+    }
+
+    #[test]
+    #[should_panic(expected = "give the trainer a generator")]
+    fn sixty_four_bits_of_no_generator_panic() {
+        let _ = NoGenerator.try_next_u64();
+    }
+
+    #[test]
+    #[should_panic(expected = "give the trainer a generator")]
+    fn bytes_of_no_generator_panic() {
+        let _ = NoGenerator.try_fill_bytes(&mut [0]);
     }
 }

@@ -3,7 +3,10 @@
 mod precision;
 
 use crate::common::{assert_close, elements, elman, generator, linear, random_like};
-use longhand::{Adam, AdamW, Chain, ChangeScalar, Elman, Gradients, Layer, Linear, Optimizer, Path, Sgd, Tensors};
+use longhand::{
+    Adam, AdamW, Chain, ChangeScalar, Elman, Gradients, Layer, Linear, Optimizer, ParameterGroup, Path, Sgd, Tensors,
+    nalgebra,
+};
 
 type Model = Chain<Elman<f64>, Linear<f64>>;
 
@@ -204,4 +207,20 @@ fn gradients_with_another_shape_panic() {
     let g = &mut generator(4);
     let gradients = random_gradients(&linear(3, 2, g), 5);
     Sgd::new().step(&mut linear(2, 3, g), &gradients, 0.1);
+}
+
+/// A parameter's group sets its learning rate and its weight decay; the others have the optimizer's.
+#[test]
+fn a_group_has_its_own_learning_rate_and_weight_decay() {
+    let start = Linear::<f64> { weight: nalgebra::dmatrix![2.0], bias: nalgebra::dvector![2.0] };
+    let mut gradients = Gradients::zeros(&start);
+    gradients.values_mut().bias[0] = 1.0;
+    gradients.values_mut().weight[(0, 0)] = 1.0;
+    let group = ParameterGroup::containing("bias").with_learning_rate_factor(0.5).with_weight_decay(0.25);
+    let mut optimizer = Sgd::new().with_weight_decay(0.5).unwrap().with_group(group).unwrap();
+    let mut model = start;
+    optimizer.step(&mut model, &gradients, 0.1);
+    // w - learning_rate (gradient + weight_decay w)
+    assert_eq!(model.weight[(0, 0)], 2.0 - 0.1 * (1.0 + 0.5 * 2.0));
+    assert_eq!(model.bias[0], 2.0 - 0.05 * (1.0 + 0.25 * 2.0));
 }

@@ -7,10 +7,12 @@
 )]
 
 use crate::common::{check_gradients, elman, generator, gru, ragged_layout, random_sequences};
+use core::convert::Infallible;
 use longhand::{
-    Bidirectional, BoxedLayer, Dropout, Embedding, Frozen, Gradients, Layer, Layout, ParameterGradients, Pass,
-    Residual, Sequences, ShapeError, Tensors, Tokens,
+    Bidirectional, BoxedLayer, ChangeScalar, Dropout, Embedding, Features, Frozen, Gradients, Layer, Layout,
+    ParameterGradients, Pass, Residual, Sequences, ShapeError, Tensors, Tokens,
 };
+use rand::TryRng;
 
 #[test]
 fn an_embedding_adds_the_gradients_of_equal_tokens() {
@@ -56,6 +58,35 @@ fn dropout_scales_what_it_keeps_and_its_gradient_has_the_same_mask() {
     dropout.backward(&x, &mut cache, Some(&x), &mut (), ParameterGradients::Skip, Some(&mut d_x));
     assert_eq!(d_x, x, "inference has no mask");
     assert_eq!(dropout.probability(), 0.25);
+}
+
+/// A generator that gives one number for ever.
+struct Always(u32);
+
+impl TryRng for Always {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        unimplemented!("dropout draws numbers of 32 bits")
+    }
+
+    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Infallible> {
+        unimplemented!("dropout draws numbers of 32 bits")
+    }
+}
+
+/// Exactly half of the numbers of 32 bits are below 2^31.
+#[test]
+fn dropout_drops_the_numbers_below_its_probability() {
+    let (dropout, x) = (Dropout::new(0.5).expect("in range"), Sequences::from_fn(1, 1, 1, |_, _, _| 1.0));
+    for (number, kept) in [((1 << 31) - 1, 0.0), (1 << 31, 2.0)] {
+        let pass = &mut Pass::Train(&mut Always(number));
+        assert_eq!(dropout.forward(&x, &mut (), &mut Default::default(), pass).at(0, 0), [kept]);
+    }
 }
 
 #[test]
@@ -109,6 +140,27 @@ fn a_reset_cuts_both_directions() {
     }
 }
 
+/// The buffers of the backward direction follow the number of sequences.
+#[test]
+fn both_directions_run_on_batches_of_any_size_and_in_single_precision() {
+    let g = &mut generator(12);
+    let both = Bidirectional::new::<f64>(elman(2, 3, g), elman(2, 4, g)).expect("equal inputs");
+    assert_eq!(both.features(), Features::Fixed { input: 2, output: 7 });
+    let single = both.map(&mut |x| x as f32);
+    let (mut cache, mut single_cache) = Default::default();
+    for batch in [2, 3, 1] {
+        let x = random_sequences(2, &Layout::new(5, batch), g);
+        let x_single = ChangeScalar::map(&x, &mut |x| x as f32);
+        let y = both.forward(&x, &mut both.carry(batch), &mut cache, &mut Pass::Infer);
+        let fresh = both.forward(&x, &mut both.carry(batch), &mut Default::default(), &mut Pass::Infer).clone();
+        assert_eq!(y, &fresh);
+        let y_single = single.forward(&x_single, &mut single.carry(batch), &mut single_cache, &mut Pass::Infer);
+        for (y, single) in y.values().iter().zip(y_single.values()) {
+            assert!((y - f64::from(*single)).abs() < 1e-5, "{y}, {single}");
+        }
+    }
+}
+
 #[test]
 fn both_directions_need_the_same_fixed_number_of_inputs() {
     let g = &mut generator(8);
@@ -142,6 +194,17 @@ fn a_frozen_layer_has_gradients_of_zero_and_passes_the_others_on() {
     assert!(norm > 0.0);
     assert_eq!(frozen_norm, 0.0, "gradients that are replaced are zero");
     assert_eq!(frozen.names(), layer.names());
+}
+
+#[test]
+fn a_frozen_chain_has_the_places_and_the_parameters_of_its_layers() {
+    let g = &mut generator(13);
+    let chain = |g: &mut _| gru(3, 4, g).then(gru(4, 2, g)).expect("equal features");
+    let mut model = Frozen::new(chain(g)).then(gru(2, 2, g)).expect("equal features");
+    assert_eq!(model.names()[8], "2.weight_ih_l0");
+    let other = Frozen::new(chain(g)).then(gru(2, 2, g)).expect("equal features");
+    model.copy_from(&other);
+    assert_eq!(model, other);
 }
 
 #[test]
