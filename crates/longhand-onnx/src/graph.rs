@@ -150,14 +150,17 @@ impl Graph {
 pub(crate) enum Axis {
     Size(usize),
     Named(&'static str),
+    /// Known to the caller of a body: a reader that replaces a named size by a number in the graph may not do so in its bodies.
+    Unknown,
 }
 
 fn value_info(name: &str, elem_type: i32, axes: &[Axis], doc: &str) -> ValueInfoProto {
     let dimension = |axis: &Axis| match *axis {
-        Axis::Size(size) => Dimension::Size(integer(size)),
-        Axis::Named(name) => Dimension::Name(name.to_owned()),
+        Axis::Size(size) => Some(Dimension::Size(integer(size))),
+        Axis::Named(name) => Some(Dimension::Name(name.to_owned())),
+        Axis::Unknown => None,
     };
-    let dim = axes.iter().map(|axis| DimensionProto { value: Some(dimension(axis)) }).collect();
+    let dim = axes.iter().map(|axis| DimensionProto { value: dimension(axis) }).collect();
     let tensor_type = TensorTypeProto { elem_type, shape: Some(TensorShapeProto { dim }) };
     ValueInfoProto {
         name: name.to_owned(),

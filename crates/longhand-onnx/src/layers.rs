@@ -223,6 +223,7 @@ impl Layers {
         }
         let (batch, units) = (self.steps.batch(&mut self.graph), self.graph.ints(&[integer(units)]));
         let sizes = self.graph.op("Concat", &[&batch, &units], vec![int_attribute("axis", 0)]);
-        self.graph.op("ConstantOfShape", &[&sizes], vec![])
+        let zero = self.graph.zero();
+        self.graph.op("Expand", &[&zero, &sizes], vec![])
     }
 }

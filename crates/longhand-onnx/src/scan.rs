@@ -85,7 +85,7 @@ impl Layers {
 /// The body of the loop: the states, the input's part, and whether the step is valid, to the states and the output.
 fn body(scope: &str, cell: Cell, weights: &Weights, has_mask: bool) -> Graph {
     let (units, rows) = (weights.units, weights.units * cell.gates());
-    let (batch, scope) = (Axis::Named("batch"), format!("{scope}/step"));
+    let (batch, scope) = (Axis::Unknown, format!("{scope}/step"));
     let name = |value: &str| format!("{scope}/{value}");
     let [h, c, a, valid] = ["h", "c", "a", "valid"].map(name);
     let mut body = Graph::body(scope.clone());

@@ -70,7 +70,7 @@ impl Writer {
             part.copy_steps(&whole, step, 1);
         }
         let input = batch_first(&whole);
-        self.write(model, &whole, &steps, whole.layout(), input, options, generator)
+        self.write(model, &whole, &steps, whole.layout(), &input, options, generator)
     }
 
     /// Writes a case of a model on token ids.
@@ -95,7 +95,7 @@ impl Writer {
         let (batch, time) = (layout.batch(), layout.steps());
         let ids = (0..batch * time).map(|index| whole.at(index % time, index / time));
         let input = json!({ "shape": [batch, time], "values": ids.collect::<Vec<_>>() });
-        self.write(model, &whole, &steps, &layout, input, options, generator)
+        self.write(model, &whole, &steps, &layout, &input, options, generator)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one case")]
@@ -105,7 +105,7 @@ impl Writer {
         whole: &M::Input,
         steps: &[M::Input],
         layout: &Layout,
-        input: Value,
+        input: &Value,
         options: Options,
         generator: &mut ChaCha8Rng,
     ) -> Result<(), Box<dyn Error>>
@@ -116,7 +116,7 @@ impl Writer {
         let mut initial = model.carry(batch);
         if options.states {
             initial.visit_mut(&Path::ROOT, &mut |_, _, values| {
-                values.iter_mut().for_each(|x| *x = generator.random_range(-1.0..1.0));
+                values.fill_with(|| generator.random_range(-1.0..1.0));
             });
         }
         let (mut carry, mut cache) = (initial.clone(), M::Cache::default());

@@ -16,10 +16,8 @@ pub(crate) fn model(streams: bool, generator: &mut ChaCha8Rng) -> ModelDescripti
     if draw.generator.random_ratio(1, 5) {
         let features = draw.size();
         let embedding = LayerDescription::new("Embedding").with("tokens", inputs).with("features", features);
-        let first = match draw.generator.random() {
-            true => LayerDescription::new("Frozen").with("inner", embedding),
-            false => embedding,
-        };
+        let first =
+            if draw.generator.random() { LayerDescription::new("Frozen").with("inner", embedding) } else { embedding };
         let (mut layers, _) = draw.layers(features, true);
         layers.insert(0, first);
         return ModelDescription { inputs: None, layers };
