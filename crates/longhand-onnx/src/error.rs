@@ -21,7 +21,7 @@ pub enum OnnxError {
         place: String,
     },
 
-    /// States are asked for, but a layer needs the whole sequence.
+    /// States are requested, but a layer needs the whole sequence.
     #[error(
         "{place}: a model with this layer cannot run in parts, because its output depends on other steps; export it without \
          `with_states`"
@@ -38,7 +38,7 @@ pub enum OnnxError {
         place: String,
     },
 
-    /// The description of a layer does not say enough.
+    /// The description of a layer lacks a setting.
     #[error("{place}: {problem}")]
     Description {
         /// The place of the layer.
@@ -47,7 +47,7 @@ pub enum OnnxError {
         problem: String,
     },
 
-    /// The tensors of the model are not those that its description asks for.
+    /// A tensor of the model does not match its description.
     #[error("{place}: expected {expected}, got {got}")]
     Tensor {
         /// The place of the layer.

@@ -64,8 +64,8 @@ impl OnnxExport {
     /// The bytes of the ONNX file of a model.
     ///
     /// # Errors
-    /// If a layer is not one of the library's, or if states are asked for and a layer needs the whole sequence. These errors, and those
-    /// of tensors that do not fit the model's description, name the layer and its place.
+    /// If a layer is not one of the library's, if states are requested and a layer needs the whole sequence, or if the tensors do not
+    /// match the model's description. The error names the layer and its place.
     pub fn to_bytes<T: Scalar, M: Describe<T> + Layer<T>>(self, model: &M) -> Result<Vec<u8>, OnnxError> {
         let description = ModelDescription::of(model)?;
         let json = serde_json::to_string(&description).map_err(|error| OnnxError::Description {

@@ -18,7 +18,7 @@ pub(crate) struct Graph {
     names: HashMap<String, usize>,
 }
 
-/// The name of no value: an input or output of a node that is left out.
+/// The name of an input that a node does not use.
 pub(crate) const ABSENT: &str = "";
 
 impl Graph {
@@ -150,7 +150,7 @@ impl Graph {
 pub(crate) enum Axis {
     Size(usize),
     Named(&'static str),
-    /// Known to the caller of a body: a reader that replaces a named size by a number in the graph may not do so in its bodies.
+    /// Not declared. Used in bodies of loops, because tract replaces a named size by a number in the graph but not in its bodies.
     Unknown,
 }
 
@@ -169,7 +169,7 @@ fn value_info(name: &str, elem_type: i32, axes: &[Axis], doc: &str) -> ValueInfo
     }
 }
 
-/// A size as an integer of the file. Sizes above its range cannot occur, because no tensor in memory is that large.
+/// A size as an integer of the file. No tensor in memory has a size above the range.
 pub(crate) fn integer(size: usize) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! The layers, one after the other, as nodes of the graph.
 //!
-//! All values are time-major inside of the graph, `steps x batch x features`. What stands at invalid steps is left as it is until
-//! the end: each layer's output at a valid step, and each state after it, depends on valid steps only.
+//! All values inside of the graph are time-major, `steps x batch x features`. Values at invalid steps are unspecified and are set to
+//! zero at the end only. That is enough, because each layer's output at a valid step, and each state, depends on valid steps only.
 //!
 //! | layer | operators |
 //! |---|---|
@@ -119,7 +119,7 @@ impl Layers {
         let (tokens, features) = (layer.size("tokens")?, layer.size("features")?);
         let table = self.parameters.take(&layer.place, "weight", Some(features), Some(tokens))?;
         let table = self.graph.floats(&table.name, &[tokens, features], &table.values);
-        // Any id can stand at an invalid step; it is replaced by one that is in the table.
+        // The id at an invalid step may not be in the table, so replace it.
         let ids = match self.steps.valid(&mut self.graph) {
             None => x.name.clone(),
             Some(valid) => {
@@ -206,7 +206,7 @@ impl Layers {
         x.renamed(name)
     }
 
-    /// A layer whose output depends on later steps has no place in a model with states.
+    /// Returns an error if the model has states: the output of this layer depends on later steps.
     fn check_whole_sequences(&self, layer: &Described) -> Result<(), OnnxError> {
         if self.with_states { Err(OnnxError::CannotStream { place: layer.place.clone() }) } else { Ok(()) }
     }

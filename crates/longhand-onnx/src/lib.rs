@@ -27,24 +27,25 @@
 //! | `output` | float | `batch x time x features`; `time` is 1 after a `LastStep` or `MeanOverTime` | always |
 //! | `final_state.0`, `final_state.1`, ... | float | `batch x units` | [`with_states`](OnnxExport::with_states) |
 //!
-//! `batch` and `time` are dynamic axes of these names. The layout is batch first, as in PyTorch with `batch_first=True`, because a file
-//! is used by other programs, and most of them have the sequences of a batch one after the other. It is the order of
-//! [`Sequences::from_batch_first`](longhand::Sequences::from_batch_first). Inside of the graph values are time first, which the
-//! operators of recurrent layers require, so there is one transposition at each end.
+//! `batch` and `time` are dynamic axes of these names. There must be at least one step.
+//!
+//! The layout is batch first, like PyTorch's with `batch_first=True`, because most programs that run ONNX files store the steps of a
+//! sequence next to each other. It is the order of [`Sequences::from_batch_first`](longhand::Sequences::from_batch_first). The
+//! graph transposes its input and its output once, because the recurrent operators need values in time-first order.
 //!
 //! # Lengths
 //!
-//! Sequence `b` is valid for its first `lengths[b]` steps, from 0 to the number of steps. As in the library, an invalid step keeps the
-//! states, its output is zero, and its input does not matter, not even NaN or an id that is not in the table. `LastStep` has the last
-//! valid step, `MeanOverTime` the mean of the valid steps, and the backward layer of a `Bidirectional` runs over the valid steps in
-//! reverse. A sequence of length 0 has zeros as output.
+//! Sequence `b` is valid for its first `lengths[b]` steps; a length is between 0 and the number of steps. As in the library, an
+//! invalid step keeps the states and has an output of zero. The input at an invalid step never matters, not even NaN or an id that
+//! is not in the table. `LastStep` selects the last valid step, `MeanOverTime` averages the valid steps, and the backward layer of a
+//! `Bidirectional` runs over the valid steps in reverse. A sequence of length 0 has an output of zero.
 //!
 //! # States
 //!
-//! The states are those of [`Layer::carry`](longhand::Layer::carry), in that order: one per recurrent layer, from the input to the
-//! output, and two for an `Lstm`, `h` and then `c`. To run a sequence in parts, or one step at a time, pass zeros for the first part,
-//! and the final states of each part as the initial states of the next. As with [`Stream`](longhand::Stream), `LastStep` has the last
-//! step of each part.
+//! The states are those of [`Layer::carry`](longhand::Layer::carry), in the same order: one per recurrent layer, from the input to
+//! the output, and two per `Lstm`, `h` and then `c`. To run a sequence in parts, or one step at a time, pass zeros for the first
+//! part. Then pass the final states of each part as the initial states of the next part. As in a [`Stream`](longhand::Stream),
+//! `LastStep` selects the last step of each part.
 //!
 //! # What cannot be exported
 //!
@@ -53,9 +54,9 @@
 //! | a layer of your own | [`OnnxError::UnknownLayer`] |
 //! | states of a model with a `Bidirectional` or a `MeanOverTime`, which need the whole sequence | [`OnnxError::CannotStream`] |
 //! | `LastStep` or `MeanOverTime` inside of a `Residual` or a `Bidirectional` | [`OnnxError::ChangesSteps`] |
-//! | invalid steps before or between valid ones; resets | cannot be given as an input: start a sequence with states of zero |
+//! | invalid steps before or between valid steps; resets | there is no input for them; to reset a sequence, pass states of zero |
 //!
-//! A layer is known by the name in its description. A layer of your own must not have the name of one of the library's layers.
+//! The export recognises a layer by the name in its description. A layer of your own must not have the name of a library layer.
 //!
 //! # The file
 //!
@@ -63,12 +64,12 @@
 //! |---|---|
 //! | opset | [`OPSET`], of the operators of ONNX itself; no other domain |
 //! | IR version | [`IR_VERSION`] |
-//! | precision | single: `f64` models are rounded, because ONNX Runtime has `LSTM`, `GRU` and `RNN` in single precision only |
-//! | names of tensors | those of the model, such as `0.weight_ih_l0`; gates are in ONNX's order, and weights of `MatMul` are transposed |
+//! | precision | single; `f64` models are rounded, since ONNX Runtime has `LSTM`, `GRU` and `RNN` in single precision only |
+//! | names of tensors | those of the model, such as `0.weight_ih_l0`; gates in ONNX's order, weights of `MatMul` transposed |
 //! | doc string | [`Layer::name`](longhand::Layer::name), such as `Lstm(3 -> 16) > LastStep > Linear(16 -> 6)` |
 //! | metadata | `longhand.description`: the [`ModelDescription`](longhand_model::ModelDescription) as JSON |
 //!
-//! Values that the library [sets to zero](longhand::vanishing) because they are too small to matter are not set to zero there.
+//! The library [sets values to zero](longhand::vanishing) that are too small to matter; the exported model does not.
 //!
 //! # Other implementations
 //!
@@ -80,7 +81,7 @@
 //! | `Gru` | `GRU` | yes | yes, but see below | yes |
 //! | `Elman` with tanh | `RNN` | yes | yes | no |
 //! | `Elman` with relu, `IndRnn`, `MinimalGatedUnit` | `Scan` | yes | yes | no |
-//! | all others | element-wise operators, products and indices | yes | yes | yes |
+//! | all others | element-wise operators, products, indexing | yes | yes | yes |
 //!
 //! tract 0.23.9 stops with the error `xw not contiguous` at a `GRU` of one input feature over several steps.
 #![deny(missing_docs)]

@@ -1,4 +1,4 @@
-//! The recurrent layers, by ONNX's own operators where there is one.
+//! Recurrent layers, as ONNX's own operators where possible.
 //!
 //! | layer | operator | gates in the library | gates in ONNX |
 //! |---|---|---|---|
@@ -7,9 +7,9 @@
 //! | `Elman` with tanh | `RNN` | one | one |
 //! | all others | `Scan`, see `scan.rs` | | |
 //!
-//! Each operator gives the hidden state at every step. The final hidden state of a ragged batch is taken from those by index. The
-//! final cell of an LSTM has no such list, so an LSTM with states and lengths is a `Scan` too. An Elman layer with relu is a `Scan`,
-//! because a reader was found that ignores the attribute `activations` of `RNN` and computes tanh.
+//! Each operator returns the hidden state at every step. In a ragged batch the final hidden state is selected from these by index.
+//! `LSTM` does not return its cell at every step, so an LSTM with states and lengths is a `Scan`. An Elman layer with relu is a
+//! `Scan`, because tract 0.23.9 ignores the attribute `activations` of `RNN` and computes tanh.
 
 use crate::OnnxError;
 use crate::described::Described;

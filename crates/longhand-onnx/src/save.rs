@@ -13,14 +13,14 @@ pub(crate) fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     let mut builder = Builder::new();
     builder.prefix(".longhand-onnx-");
-    // A temporary file is for its owner only, unless told otherwise; the process's umask still applies.
+    // The default of `tempfile` is a file for its owner only. The umask of the process still applies.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
-    // The new name itself is on the disk when the folder is. Not every system can open a folder.
+    // Writes the new name to the disk. Some systems cannot open a folder, so errors are ignored.
     if let Ok(folder) = File::open(folder) {
         folder.sync_all().ok();
     }

@@ -10,8 +10,8 @@
 //! | `Lstm` | `i f g o = a + u`, `c = sigmoid(f) * c + sigmoid(i) * tanh(g)`, `h = sigmoid(o) * tanh(c)` |
 //! | `MinimalGatedUnit` | `f = sigmoid(a_f + u_f + b_hh_f)`, `n = tanh(a_n + f * (u_n + b_hh_n))`, `h = h + f * (n - h)` |
 //!
-//! With lengths and states, an invalid step keeps the states: `h = Where(valid, new, old)`. Without states that is not necessary,
-//! because invalid steps stand at the end of a sequence and nothing reads what comes after them.
+//! With lengths and states, an invalid step keeps the states: `h = Where(valid, new, old)`. Without states this is not necessary,
+//! because invalid steps are at the end of a sequence and no valid step follows them.
 
 use crate::graph::{Axis, Graph, graph_attribute, int_attribute, integer};
 use crate::layers::{Layers, Value};
@@ -82,7 +82,8 @@ impl Layers {
     }
 }
 
-/// The body of the loop: the states, the input's part, and whether the step is valid, to the states and the output.
+/// The body of the loop. Its inputs are the states, the input's part, and whether the step is valid; its outputs are the states and
+/// the layer's output.
 fn body(scope: &str, cell: Cell, weights: &Weights, has_mask: bool) -> Graph {
     let (units, rows) = (weights.units, weights.units * cell.gates());
     let (batch, scope) = (Axis::Unknown, format!("{scope}/step"));

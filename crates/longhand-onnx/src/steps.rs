@@ -1,4 +1,4 @@
-//! The steps of a batch in the graph: which of them are valid, and the indices that follow from the lengths.
+//! The steps of a batch in the graph: which steps are valid, and indices that are computed from the lengths.
 //!
 //! With `T` steps, `B` sequences, `n = lengths` and all shapes time-major:
 //!
@@ -6,11 +6,12 @@
 //! |---|---|---|
 //! | mask | `T x B x 1` | `t < n[b]` |
 //! | last | `B x 2` | `(max(n[b] - 1, 0), b)`: the last valid step |
-//! | after | `B x 2` | `(n[b], b)`: the state after the last valid step, in a list of states that begins with the initial one |
+//! | after | `B x 2` | `(n[b], b)`: the state after the last valid step, in a list that begins with the initial state |
 //! | reversed | `T x B x 2` | `(n[b] - 1 - t, b)` where `t < n[b]`, and `(t, b)` elsewhere |
 //!
-//! The indices are for `GatherND`. The operators' own ways to the same end (the input `sequence_lens` of `LSTM`, `GRU` and `RNN`, and
-//! `ReverseSequence`) are not used, because some readers do not know them, and at least one ignores them without a message.
+//! The indices are for `GatherND`. ONNX has its own means for lengths: the input `sequence_lens` of `LSTM`, `GRU` and `RNN`, and
+//! `ReverseSequence`. They are not used, because rten 0.27 ignores `sequence_lens` without a message, and tract 0.23.9 supports
+//! neither.
 //!
 //! A layer such as `LastStep` leaves a single step, which is valid if the sequence has any valid step: `n' = min(n, 1)`.
 
@@ -26,7 +27,7 @@ pub(crate) enum Span {
     Single,
 }
 
-/// What the graph knows about the steps. Each value is computed at most once.
+/// Values of the graph that describe the steps. Each is computed at most once.
 #[derive(Debug)]
 pub(crate) struct Steps {
     /// The time-major input, for its sizes.
