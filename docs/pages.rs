@@ -21,5 +21,8 @@ pub mod cookbook {}
 #[doc = include_str!("prove-your-layer.md")]
 pub mod prove_your_layer {}
 
+#[doc = include_str!("model-files-and-checkpoints.md")]
+pub mod model_files_and_checkpoints {}
+
 #[doc = include_str!("coming-from-pytorch.md")]
 pub mod coming_from_pytorch {}

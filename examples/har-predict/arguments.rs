@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Recognises human activities with a model that `har` has trained and saved.
 ///
 /// Without --data and --csv, samples are read from standard input and classified as they arrive: one sample per line, one number
-/// per channel, separated by commas. The first line may have the names of the channels; other columns are then ignored. For each
+/// per channel, separated by commas, semicolons, tabs or spaces. The first line may have the names of the channels; other columns are then ignored. For each
 /// window, one line of JSON is printed.
 #[derive(Debug, Parser)]
 #[command(name = "har-predict", version, max_term_width = 100)]

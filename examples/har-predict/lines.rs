@@ -15,6 +15,8 @@ pub struct Samples<R> {
     channels: Vec<String>,
     /// The column of each channel, and the number of columns; `None` before the first line.
     columns: Option<(Vec<usize>, usize)>,
+    /// What separates the numbers of a line, as in the first line.
+    separator: Option<char>,
     line: u64,
     buffer: Vec<u8>,
 }
@@ -43,7 +45,7 @@ impl<R: BufRead> Samples<R> {
     /// The samples of `input`, for a model.
     pub fn new(input: R, name: &str, model: &ActivityModel) -> Self {
         let channels = model.channels.iter().map(|(name, _)| name.clone()).collect();
-        Samples { input, name: name.to_owned(), channels, columns: None, line: 0, buffer: Vec::new() }
+        Samples { input, name: name.to_owned(), channels, columns: None, separator: None, line: 0, buffer: Vec::new() }
     }
 
     /// Reads a line to the buffer. Returns whether there was one, and whether it was too long.
@@ -102,7 +104,11 @@ impl<R: BufRead> Samples<R> {
             if line.is_empty() {
                 continue;
             }
-            let cells: Vec<&str> = line.split(',').map(|cell| cell.trim().trim_matches('"')).collect();
+            // Tables for spreadsheets have semicolons or tabs, and logs have spaces.
+            let separator = *self.separator.get_or_insert_with(|| separator(line));
+            let cells = line.split(separator).map(|cell| cell.trim().trim_matches('"'));
+            // Several spaces separate two numbers as one does.
+            let cells: Vec<&str> = cells.filter(|cell| separator != ' ' || !cell.is_empty()).collect();
             if self.columns.is_none() && self.read_header(&cells)? {
                 continue;
             }
@@ -129,6 +135,11 @@ impl<R: BufRead> Iterator for Samples<R> {
     fn next(&mut self) -> Option<Self::Item> {
         self.sample().transpose()
     }
+}
+
+/// The first of these characters that a line has.
+fn separator(line: &str) -> char {
+    [',', ';', '\t'].into_iter().find(|&separator| line.contains(separator)).unwrap_or(' ')
 }
 
 /// The start of a text, for messages.

@@ -1,4 +1,4 @@
-//! Models that are described in TOML or JSON and built at run time.
+//! Models as files: described in TOML or JSON and built at run time, saved and loaded, and trained further from checkpoints.
 //!
 //! A [`ModelDescription`] is a list of layers with their settings, and implements `serde`'s traits. [`Model::build`] builds it,
 //! with parameters drawn from an explicit generator. The model is a [`Layer`](longhand::Layer) like any other: it is trained with
@@ -49,6 +49,10 @@
 //! | `Embedding` | `tokens`, `features`; the first layer of a model on token ids, `Model<T, Tokens>` |
 //!
 //! Each layer takes the number of its inputs from the layer before it. Layers of your own are added with [`Layers::with`].
+//!
+//! # Files
+//! A [`ModelFile`] is a safetensors file with the description of the model, and reads those of PyTorch. A [`Checkpoint`] is the state of a
+//! training run, and [`Checkpoints`] a folder of them.
 #![deny(missing_docs)]
 
 mod checkpoint;

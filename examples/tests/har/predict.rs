@@ -119,6 +119,11 @@ fn columns_are_found_by_name_and_the_stride_overlaps_windows() {
     assert_eq!(named.stdout, plain.stdout);
     let times: Vec<f64> = lines(&named).iter().map(|line| line["time"].as_f64().unwrap()).collect();
     assert_eq!(times, [3.0, 4.5, 6.0]);
+    // Other separators.
+    for separator in [";", "\t", "  "] {
+        let separated = samples(150).replace(',', separator);
+        assert_eq!(predict(&[], &model, &separated).stdout, predict(&[], &model, &samples(150)).stdout);
+    }
     // Windows with gaps in between.
     let apart = predict(&["--stride", "200"], &model, &samples(400));
     assert_eq!(lines(&apart).iter().map(|line| line["time"].as_f64().unwrap()).collect::<Vec<_>>(), [3.0, 7.0]);

@@ -221,6 +221,7 @@ fn a_group_has_its_own_learning_rate_and_weight_decay() {
     let mut model = start;
     optimizer.step(&mut model, &gradients, 0.1);
     // w - learning_rate (gradient + weight_decay w)
-    assert_eq!(model.weight[(0, 0)], 2.0 - 0.1 * (1.0 + 0.5 * 2.0));
-    assert_eq!(model.bias[0], 2.0 - 0.05 * (1.0 + 0.25 * 2.0));
+    let (weight, bias) = (2.0 - 0.1 * (1.0 + 0.5 * 2.0), 2.0 - 0.05 * (1.0 + 0.25 * 2.0));
+    let expected = Linear::<f64> { weight: nalgebra::dmatrix![weight], bias: nalgebra::dvector![bias] };
+    assert_close("groups", &model, &expected, 1e-15);
 }
