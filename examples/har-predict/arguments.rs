@@ -22,6 +22,11 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
 
+    /// Channels of the data in the order of the model's channels, separated by commas, if they have other names, such as
+    /// acc.x,acc.y,acc.z for a model trained on total.x,total.y,total.z; their units must be those of the model
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub channels: Option<Vec<String>>,
+
     /// Samples from the start of one window to the start of the next [default: the length of a window]
     #[arg(long, value_name = "SAMPLES", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub stride: Option<u32>,

@@ -1,6 +1,5 @@
 //! Samples from lines of numbers.
 
-use longhand_examples::ActivityModel;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
@@ -42,9 +41,8 @@ impl fmt::Display for LineError {
 impl std::error::Error for LineError {}
 
 impl<R: BufRead> Samples<R> {
-    /// The samples of `input`, for a model.
-    pub fn new(input: R, name: &str, model: &ActivityModel) -> Self {
-        let channels = model.channels.iter().map(|(name, _)| name.clone()).collect();
+    /// The samples of `input`, with the columns of these names if it has a header.
+    pub fn new(input: R, name: &str, channels: Vec<String>) -> Self {
         Samples { input, name: name.to_owned(), channels, columns: None, separator: None, line: 0, buffer: Vec::new() }
     }
 

@@ -40,16 +40,20 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut predictor = Predictor::open(&arguments.model, arguments.stride)?;
+    let channels = predictor.channels_in_data(arguments.channels.clone())?;
     if let Some(path) = &arguments.data {
-        return recordings::classify(path, &mut predictor);
+        return recordings::classify(path, &channels, &mut predictor);
     }
     let mut latency = Latency::default();
     match &arguments.csv {
         Some(path) => {
             let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            classify_lines(BufReader::new(file), &path.display().to_string(), &mut predictor, arguments, &mut latency)?;
+            let name = path.display().to_string();
+            classify_lines(BufReader::new(file), (&name, channels), &mut predictor, arguments, &mut latency)?;
         }
-        None => classify_lines(io::stdin().lock(), "standard input", &mut predictor, arguments, &mut latency)?,
+        None => {
+            classify_lines(io::stdin().lock(), ("standard input", channels), &mut predictor, arguments, &mut latency)?;
+        }
     }
     Ok(())
 }
@@ -57,13 +61,13 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// Classifies lines of numbers as they arrive.
 fn classify_lines(
     input: impl BufRead,
-    name: &str,
+    (name, channels): (&str, Vec<String>),
     predictor: &mut Predictor,
     arguments: &Arguments,
     latency: &mut Latency,
 ) -> Result<(), Failure> {
     let mut malformed = 0_usize;
-    for sample in lines::Samples::new(input, name, predictor.model()) {
+    for sample in lines::Samples::new(input, name, channels) {
         match sample {
             Ok(sample) => {
                 if let Some(prediction) = latency.measure(|| predictor.push(&sample))? {

@@ -67,6 +67,19 @@ impl Predictor {
         &self.model
     }
 
+    /// The names of the model's channels in the data: `names`, if they are others there.
+    pub fn channels_in_data(&self, names: Option<Vec<String>>) -> Result<Vec<String>, Failure> {
+        let own: Vec<String> = self.model.channels.iter().map(|(name, _)| name.clone()).collect();
+        match names {
+            Some(names) if names.len() != own.len() => {
+                let (given, needed) = (names.len(), own.len());
+                let own = own.join(", ");
+                Err(format!("--channels names {given} channels, but the model has {needed}: {own}").into())
+            }
+            names => Ok(names.unwrap_or(own)),
+        }
+    }
+
     /// Steps per window.
     pub fn steps(&self) -> usize {
         self.x.steps()

@@ -3,23 +3,20 @@
 use crate::latency::Latency;
 use crate::predictor::Predictor;
 use crate::{Failure, Line, print, print_error};
-use longhand_data::{ChannelChoice, ReadOptions, Source};
+use longhand_data::{Channel, ChannelChoice, ReadOptions, Source};
 use std::path::Path;
 
 /// Classifies all recordings, and counts the predictions that agree with the labels.
-pub fn classify(path: &Path, predictor: &mut Predictor) -> Result<(), Failure> {
-    let names = predictor.model().channels.iter().map(|(name, _)| name.clone());
-    let dataset = longhand_data::read(path, &ReadOptions { channels: ChannelChoice::named(names) })?;
-    let channels = predictor.model().channels();
-    if dataset.channels != channels {
-        let names = |channels: &[longhand_data::Channel]| {
-            channels.iter().map(|channel| format!("{} ({})", channel.name, channel.unit)).collect::<Vec<_>>().join(", ")
-        };
+pub fn classify(path: &Path, channels: &[String], predictor: &mut Predictor) -> Result<(), Failure> {
+    let dataset = longhand_data::read(path, &ReadOptions { channels: ChannelChoice::named(channels) })?;
+    let expected = predictor.model().channels();
+    let units = |channels: &[Channel]| channels.iter().map(|channel| channel.unit.clone()).collect::<Vec<_>>();
+    if units(&dataset.channels) != units(&expected) {
         return Err(format!(
-            "{}: the channels are {}, but the model was trained on {}",
+            "{}: the units of the channels are {}, but the model was trained on {}",
             path.display(),
-            names(&dataset.channels),
-            names(&channels)
+            units(&dataset.channels).join(", "),
+            units(&expected).join(", ")
         )
         .into());
     }

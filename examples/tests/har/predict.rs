@@ -210,4 +210,15 @@ fn recordings_are_read_in_the_layouts_of_har() {
         "{}",
         run.stderr
     );
+    // Channels of other names, whose units agree or not.
+    let run = predict(&["--data", data, "--channels", "acc.z,acc.y,acc.x"], &model("better-1.safetensors"), "");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let run = predict(&["--data", data, "--channels", "gyro.x,gyro.y,gyro.z"], &model("better-1.safetensors"), "");
+    assert!(run.stderr.contains("units of the channels are rad/s, rad/s, rad/s, but the model was trained on g, g, g"));
+    let run = predict(&["--channels", "gyro"], &model("better-1.safetensors"), "");
+    assert!(
+        run.stderr.contains("--channels names 1 channels, but the model has 3: acc.x, acc.y, acc.z"),
+        "{}",
+        run.stderr
+    );
 }
