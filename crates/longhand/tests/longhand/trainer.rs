@@ -9,7 +9,7 @@ use crate::common::{
 use crate::truncated_bptt::{CLASSES, per_step_model, softmax, some_labels, to_labels, train, with_reduction};
 use longhand::{
     Batch, Dropout, Elman, Gradients, Labels, LastStep, Layer, Layout, Linear, Loss, LossAt, MeanSquaredError, Pass,
-    Reduction, Sequences, ShapeError, Trainer, TrainingError, TruncatedBptt,
+    Path, Reduction, Sequences, ShapeError, Tensors, Trainer, TrainingError, TruncatedBptt,
 };
 
 #[test]
@@ -212,4 +212,27 @@ fn dropout_without_a_generator_panics() {
     let loss = MeanSquaredError::new(Reduction::Sum);
     let mut trainer = Trainer::new(&model, loss, TruncatedBptt::full(LossAt::EveryStep));
     let _ = trainer.gradients(&model, Batch { inputs: &x, targets: &targets });
+}
+
+/// Without labels the gradient is that of the carry alone, whatever the batch before had.
+#[test]
+fn a_batch_without_losses_passes_the_gradient_of_the_carry_on() {
+    let (model, layout) = (per_step_model(40), Layout::new(7, 3));
+    let x = random_sequences(2, &layout, &mut generator(41));
+    let (labelled, unlabelled) = (Labels::per_step(vec![Some(1); 21], 3), Labels::per_step(vec![None; 21], 3));
+    let truncation = TruncatedBptt::full(LossAt::EveryStep);
+    let new = || Trainer::new(&model, softmax(), truncation);
+    let gradients = |trainer: &mut Trainer<_, _, _>| {
+        let (mut carry, mut d_carry) = (model.carry(3), model.carry(3));
+        d_carry.visit_mut(&Path::ROOT, &mut |_, _, values| values.fill(1.0));
+        let batch = Batch { inputs: &x, targets: &unlabelled };
+        let (loss, gradients) =
+            trainer.gradients_with_carry(&model, batch, &mut carry, &mut d_carry).expect("shapes fit");
+        (loss, elements(gradients.values()), elements(&d_carry))
+    };
+    let mut used = new();
+    used.gradients(&model, Batch { inputs: &x, targets: &labelled }).expect("shapes fit");
+    let (expected, found) = (gradients(&mut new()), gradients(&mut used));
+    assert_eq!(found, expected);
+    assert!(expected.0 == 0.0 && expected.1.iter().any(|&gradient| gradient != 0.0));
 }
