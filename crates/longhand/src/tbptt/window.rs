@@ -63,7 +63,8 @@ where
             return;
         }
         let (steps, batch) = (output.steps(), output.batch());
-        let is_one_per_window = steps == 1 && window.len() > 1;
+        // In a window of one step, one output per step is one for the window too.
+        let is_one_per_window = steps == 1;
         let fits = steps == window.len() || (is_one_per_window && !self.every_step);
         if !fits || batch != shard.sequences.len() {
             let expected = [window.len(), shard.sequences.len()];
