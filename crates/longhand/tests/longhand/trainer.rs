@@ -236,3 +236,62 @@ fn a_batch_without_losses_passes_the_gradient_of_the_carry_on() {
     assert_eq!(found, expected);
     assert!(expected.0 == 0.0 && expected.1.iter().any(|&gradient| gradient != 0.0));
 }
+
+#[test]
+fn a_batch_without_losses_has_gradients_of_zero() {
+    let model = per_step_model(42);
+    let x = random_sequences(2, &Layout::new(7, 3), &mut generator(43));
+    let (labelled, unlabelled) = (Labels::per_step(vec![Some(1); 21], 3), Labels::per_step(vec![None; 21], 3));
+    let mut trainer = Trainer::new(&model, softmax(), TruncatedBptt::full(LossAt::EveryStep));
+    trainer.gradients(&model, Batch { inputs: &x, targets: &labelled }).expect("shapes fit");
+    let (loss, gradients) = trainer.gradients(&model, Batch { inputs: &x, targets: &unlabelled }).expect("shapes fit");
+    assert_eq!((loss, gradients.global_norm::<f64>()), (0.0, 0.0));
+}
+
+#[test]
+fn batches_that_are_not_finite_are_skipped_and_counted() {
+    let model = per_step_model(44);
+    let x = random_sequences(2, &Layout::new(7, 3), &mut generator(45));
+    let mut not_finite = x.clone();
+    not_finite.at_mut(2, 1)[0] = f64::NAN;
+    let labels = Labels::per_step(vec![Some(1); 21], 3);
+    let truncation = TruncatedBptt::full(LossAt::EveryStep);
+    let mut trainer = Trainer::new(&model, softmax(), truncation).skipping_not_finite();
+    for (inputs, skipped) in [(&x, 0), (&not_finite, 1), (&x, 1), (&not_finite, 2)] {
+        let (loss, gradients) = trainer.gradients(&model, Batch { inputs, targets: &labels }).expect("skipped");
+        let is_finite = inputs == &x;
+        assert_eq!((loss.is_finite(), gradients.global_norm::<f64>() > 0.0), (is_finite, is_finite));
+        assert_eq!(trainer.skipped(), skipped);
+    }
+}
+
+/// The gradient of the outgoing carry enters at the last window, and that of the incoming one comes from the first.
+#[test]
+fn a_given_carry_gradient_belongs_to_the_last_window() {
+    let (model, layout) = (per_step_model(46), Layout::new(8, 3));
+    let x = random_sequences(2, &layout, &mut generator(47));
+    let labels = |steps: usize| Labels::per_step((0..3 * steps).map(|i| Some(i % CLASSES)).collect(), 3);
+    let loss = || longhand::SoftmaxCrossEntropy::new(Reduction::Sum);
+    let run = |window: usize, x: &Sequences<f64>, carry: &mut _, d_end: f64| {
+        let truncation = TruncatedBptt::new(window, LossAt::EveryStep).expect("a window");
+        let mut trainer = Trainer::new(&model, loss(), truncation);
+        let mut d_carry = model.carry(3);
+        d_carry.visit_mut(&Path::ROOT, &mut |_, _, values| values.fill(d_end));
+        let targets = &labels(x.steps());
+        let (_, gradients) = trainer
+            .gradients_with_carry(&model, Batch { inputs: x, targets }, carry, &mut d_carry)
+            .expect("shapes fit");
+        (elements(gradients.values()), elements(&d_carry))
+    };
+    let half = |start: usize| Sequences::from_fn(2, 4, 3, |feature, step, b| x.at(start + step, b)[feature]);
+    let (whole, d_whole) = run(4, &x, &mut model.carry(3), 0.5);
+    let mut carry = model.carry(3);
+    let (first, d_first) = run(4, &half(0), &mut carry, 0.0);
+    let (last, _) = run(4, &half(4), &mut carry, 0.5);
+    // The labels of the second half of the whole sequence follow those of the first.
+    assert_eq!(12 % CLASSES, 0);
+    for ((whole, first), last) in whole.iter().zip(&first).zip(&last) {
+        assert!((whole - first - last).abs() < 1e-12, "{whole}, {first} + {last}");
+    }
+    assert_eq!(d_whole, d_first);
+}
