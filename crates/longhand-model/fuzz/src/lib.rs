@@ -4,3 +4,6 @@
 mod memory;
 #[path = "../../tests/hostile/targets.rs"]
 pub mod targets;
+
+#[path = "../../tests/hostile/file_targets.rs"]
+pub mod file_targets;

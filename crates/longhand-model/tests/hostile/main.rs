@@ -1,6 +1,7 @@
 //! Replays the corpus of the fuzz targets (`fuzz/README.md`): descriptions that broke an earlier version, and small ones
 //! that reach much of the parser and of the builders.
 
+mod file_targets;
 mod memory;
 mod targets;
 
@@ -25,6 +26,70 @@ fn replay(folder: &str, target: fn(&[u8])) {
 #[test]
 fn description_corpus() {
     replay("tests/hostile/corpus/description", targets::description);
+}
+
+#[test]
+fn model_file_corpus() {
+    replay("tests/hostile/corpus/model_file", file_targets::model_file);
+}
+
+#[test]
+fn checkpoint_corpus() {
+    replay("tests/hostile/corpus/checkpoint", file_targets::checkpoint);
+}
+
+/// A safetensors file of this header, without tensors' bytes.
+fn of_header(header: &str) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat()
+}
+
+/// Inputs that are too large for the corpus.
+#[test]
+fn forged_headers_take_bounded_memory() {
+    let tensors = (0..20_000).map(|i| format!(r#""{i:x}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#));
+    let tensors = tensors.collect::<Vec<_>>().join(",");
+    let dimensions = format!(r#""a":{{"dtype":"U8","shape":[{}0],"data_offsets":[0,0]}}"#, "1,".repeat(100_000));
+    for (key, target) in
+        [("longhand", file_targets::model_file as fn(&[u8])), ("longhand-checkpoint", file_targets::checkpoint)]
+    {
+        for payload in ["0,".repeat(100_000), "[],".repeat(50_000), r#"{\"a\":0},"#.repeat(20_000), "[".repeat(100_000)]
+        {
+            let json =
+                format!(r#"{{\"checksum\":\"00000000\",\"format\":1,\"step\":1,\"metadata\":{{\"x\":[{payload}0]}}}}"#);
+            target(&of_header(&format!(r#"{{"__metadata__":{{"{key}":"{json}"}}}}"#)));
+        }
+        let json = r#"{\"checksum\":\"00000000\",\"format\":1,\"step\":1}"#;
+        for tensors in [&tensors, &dimensions] {
+            target(&of_header(&format!(r#"{{"__metadata__":{{"{key}":"{json}"}},{tensors}}}"#)));
+            target(&of_header(&format!("{{{tensors}}}")));
+        }
+        for shape in ["[18446744073709551615,2]", "[4294967296,4294967296]", "[1000000000000]", "[-1]", "[1e3]"] {
+            let tensor = format!(r#""weight":{{"dtype":"F32","shape":{shape},"data_offsets":[0,4]}}"#);
+            target(&of_header(&format!(r#"{{"__metadata__":{{"{key}":"{json}"}},{tensor}}}"#)));
+        }
+    }
+    for length in [0, 7, 100, u64::MAX, 100_000_001] {
+        file_targets::model_file(&length.to_le_bytes());
+        file_targets::checkpoint(&length.to_le_bytes());
+    }
+}
+
+/// MessagePack states lengths in front of arrays and strings.
+#[test]
+fn forged_values_take_bounded_memory() {
+    for bytes in [
+        vec![0xdd, 0xff, 0xff, 0xff, 0xff],       // An array of 2^32 - 1 elements.
+        vec![0xdf, 0xff, 0xff, 0xff, 0xff],       // A map.
+        vec![0xdb, 0xff, 0xff, 0xff, 0xff, b'a'], // A string.
+        vec![0xc6, 0xff, 0xff, 0xff, 0xff, 0],    // Bytes.
+        vec![0x91; 100_000],                      // Arrays inside of each other.
+        [0xdc, 0xff, 0xff].iter().copied().chain(std::iter::repeat_n(0xc0, 65_535)).collect(),
+    ] {
+        let tensor = format!(r#""value/history":{{"dtype":"U8","shape":[{0}],"data_offsets":[0,{0}]}}"#, bytes.len());
+        let json = r#"{\"checksum\":\"00000000\",\"format\":1,\"step\":1}"#;
+        let header = format!(r#"{{"__metadata__":{{"longhand-checkpoint":"{json}"}},{tensor}}}"#);
+        file_targets::checkpoint(&[of_header(&header), bytes].concat());
+    }
 }
 
 /// A description whose layer is inside of `levels` others, with `payload` as a setting of the innermost one.
