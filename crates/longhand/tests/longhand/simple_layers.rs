@@ -10,7 +10,7 @@ use crate::common::{check_gradients, elman, generator, gru, ragged_layout, rando
 use core::convert::Infallible;
 use longhand::{
     Bidirectional, BoxedLayer, ChangeScalar, Dropout, Embedding, Features, Frozen, Gradients, Layer, Layout,
-    ParameterGradients, Pass, Residual, Sequences, ShapeError, Tensors, Tokens,
+    Nonlinearity, ParameterGradients, Pass, Residual, Sequences, ShapeError, Tensors, Tokens,
 };
 use rand::TryRng;
 
@@ -212,4 +212,11 @@ fn a_boxed_layer_is_shown_with_its_name() {
     let boxed = BoxedLayer::<f64>::new(gru(3, 4, &mut generator(10)));
     assert_eq!(format!("{boxed:?}"), "BoxedLayer(Gru(3 -> 4))");
     assert_eq!(format!("{:?}", boxed.carry(2)), "{: 4 x 2}");
+}
+
+#[test]
+fn the_name_of_a_layer_has_its_nonlinearity() {
+    let elman = elman(2, 3, &mut generator(14));
+    assert_eq!(elman.name(), "Elman(2 -> 3)");
+    assert_eq!(elman.with_nonlinearity(Nonlinearity::Relu).name(), "Elman(2 -> 3, relu)");
 }
