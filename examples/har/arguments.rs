@@ -96,7 +96,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = count)]
     pub threads: Option<usize>,
 
-    /// Saves the state of training in this folder, every ten seconds and when the run is interrupted (Ctrl-C)
+    /// Saves the state of training in this folder, several times per second and when the run is interrupted (Ctrl-C)
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
 

@@ -1,8 +1,9 @@
 //! Saves the state of each model in training (`--checkpoint DIR`), and continues from it (`--resume`).
 //!
-//! Each model has its own folder of checkpoints. One is written every ten seconds and when the run is interrupted. The
-//! last one of a model stays, so the models that are finished are only scored again when the run is resumed. A resumed
-//! run has the results of an uninterrupted one, bit for bit.
+//! Each model has its own folder of checkpoints. One is written several times per second, so that a process that is killed
+//! loses little, and when the run is interrupted. Where the disk is slow, checkpoints are rarer: they take a hundredth of the
+//! time. The last one of a model stays, so the models that are finished are only scored again when the run is resumed. A
+//! resumed run has the results of an uninterrupted one, bit for bit.
 
 use crate::{Failure, console, interruption};
 use longhand_data::Windows;
@@ -13,8 +14,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Time between two checkpoints of a model.
-const INTERVAL: Duration = Duration::from_secs(10);
+/// Shortest time between two checkpoints of a model.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);
+/// The interval is at least this multiple of the time that the last checkpoint took.
+const MULTIPLE: u32 = 100;
+/// Time to the next attempt after a checkpoint could not be written.
+const AFTER_ERROR: Duration = Duration::from_secs(10);
 /// Number of checkpoints that are kept, so that one can be damaged.
 const KEPT: usize = 2;
 
@@ -50,7 +55,7 @@ impl RunCheckpoints {
     /// The checkpoints of one model, in a folder of this name.
     pub fn of_model(&self, name: &str, settings: Settings) -> Result<ModelCheckpoints, Failure> {
         let Some(folder) = &self.folder else {
-            return Ok(ModelCheckpoints { checkpoints: None, latest: None, settings, last: Cell::new(Instant::now()) });
+            return Ok(ModelCheckpoints::new(None, None, settings));
         };
         let checkpoints = Checkpoints::open(folder.join(name), KEPT)?;
         let latest = checkpoints.latest()?;
@@ -60,8 +65,7 @@ impl RunCheckpoints {
         if let Some(checkpoint) = &latest.checkpoint {
             check_settings(&settings, &checkpoint.get("settings")?, checkpoints.folder())?;
         }
-        let last = Cell::new(Instant::now());
-        Ok(ModelCheckpoints { checkpoints: Some(checkpoints), latest: latest.checkpoint, settings, last })
+        Ok(ModelCheckpoints::new(Some(checkpoints), latest.checkpoint, settings))
     }
 }
 
@@ -101,11 +105,15 @@ pub struct ModelCheckpoints {
     checkpoints: Option<Checkpoints>,
     latest: Option<Checkpoint>,
     settings: Settings,
-    /// When the last checkpoint was written.
-    last: Cell<Instant>,
+    /// When the next checkpoint is due.
+    due: Cell<Instant>,
 }
 
 impl ModelCheckpoints {
+    fn new(checkpoints: Option<Checkpoints>, latest: Option<Checkpoint>, settings: Settings) -> Self {
+        ModelCheckpoints { checkpoints, latest, settings, due: Cell::new(Instant::now() + SHORTEST_INTERVAL) }
+    }
+
     /// The checkpoint from which training continues.
     pub fn latest(&self) -> Option<&Checkpoint> {
         self.latest.as_ref()
@@ -117,12 +125,15 @@ impl ModelCheckpoints {
             return Ok(());
         }
         let is_stopping = interruption::is_stopping();
-        if !is_stopping && self.last.get().elapsed() < INTERVAL {
+        if !is_stopping && Instant::now() < self.due.get() {
             return Ok(());
         }
         match self.save(state) {
             // Training goes on: the disk may have room again later.
-            Err(error) if !is_stopping => console::print_error(&format!("{error}; training continues\n")),
+            Err(error) if !is_stopping => {
+                console::print_error(&format!("{error}; training continues\n"));
+                self.due.set(Instant::now() + AFTER_ERROR);
+            }
             saved => saved?,
         }
         if is_stopping { Err(interruption::Interrupted.into()) } else { Ok(()) }
@@ -131,8 +142,9 @@ impl ModelCheckpoints {
     /// Saves the state.
     pub fn save(&self, state: impl FnOnce() -> Result<Checkpoint, CheckpointError>) -> Result<(), Failure> {
         let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
+        let start = Instant::now();
         checkpoints.save(&state()?.with("settings", &self.settings)?)?;
-        self.last.set(Instant::now());
+        self.due.set(Instant::now() + SHORTEST_INTERVAL.max(MULTIPLE * start.elapsed()));
         Ok(())
     }
 }
