@@ -9,7 +9,7 @@
 use crate::common::{check_gradients, elman, generator, gru, ragged_layout, random_sequences};
 use core::convert::Infallible;
 use longhand::{
-    Bidirectional, BoxedLayer, ChangeScalar, Dropout, Embedding, Features, Frozen, Gradients, Layer, Layout,
+    Bidirectional, BoxedLayer, ChangeScalar, Dropout, Embedding, Features, Frozen, Gradients, IndRnn, Layer, Layout,
     Nonlinearity, ParameterGradients, Pass, Residual, Sequences, ShapeError, Tensors, Tokens,
 };
 use rand::TryRng;
@@ -219,4 +219,7 @@ fn the_name_of_a_layer_has_its_nonlinearity() {
     let elman = elman(2, 3, &mut generator(14));
     assert_eq!(elman.name(), "Elman(2 -> 3)");
     assert_eq!(elman.with_nonlinearity(Nonlinearity::Relu).name(), "Elman(2 -> 3, relu)");
+    let ind_rnn = IndRnn::<f64>::zeros(2, 3);
+    assert_eq!(ind_rnn.name(), "IndRnn(2 -> 3)");
+    assert_eq!(ind_rnn.with_nonlinearity(Nonlinearity::Tanh).name(), "IndRnn(2 -> 3, tanh)");
 }
