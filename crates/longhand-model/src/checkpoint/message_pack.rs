@@ -172,7 +172,7 @@ mod tests {
         let deepest = tree(LEVELS);
         assert_eq!(read::<Tree>(&write(&deepest).unwrap()).unwrap(), deepest);
         assert_eq!(write(&tree(LEVELS + 1)).unwrap_err(), "the value has more than 120 levels");
-        assert_eq!(read::<Tree>(&[0x91; 100_000]).unwrap_err(), "the value has more than 120 levels");
+        assert_eq!(read::<Tree>(&[0x91].repeat(100_000)).unwrap_err(), "the value has more than 120 levels");
         // Each level states the largest number of elements.
         assert_eq!(read::<Tree>(&[0xdd, 0xff, 0xff, 0xff, 0xff].repeat(100)).unwrap_err(), "the value is not complete");
     }

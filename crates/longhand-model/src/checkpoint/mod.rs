@@ -91,8 +91,9 @@ const VALUE: &str = "value";
 /// ```
 ///
 /// # Memory
-/// Reading takes about twice the size of a file of tensors, and at most 100 times the size of any file and 1 MiB. Lengths that a file
-/// only states take none.
+/// Reading takes the size of the file, once, at most 100 bytes per byte of its header, and 1 MiB. Any other operation takes at most 150
+/// times the size of the file, and 1 MiB; [`get`](Self::get) takes the elements of its type, at most one per byte. Lengths and sizes that
+/// a file only states take no memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     /// The name of the file, for messages.

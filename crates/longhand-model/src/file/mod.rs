@@ -67,8 +67,9 @@ const KEY: &str = "longhand";
 /// ```
 ///
 /// # Memory
-/// Reading takes about twice the size of a file of weights, and at most 100 times the size of any file and 1 MiB: small values in its
-/// metadata take the most. A model that is built from a file has at most as many parameters as the file has numbers.
+/// Reading takes the size of the file, once, at most 100 bytes per byte of its header, and 1 MiB; small values in the metadata take
+/// the most. Any other operation takes at most 150 times the size of the file, and 1 MiB. A model that is built from a file has at most
+/// as many parameters as the file has floating-point numbers. Sizes that a file only states take no memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelFile {
     /// The name of the file, for messages.
@@ -106,6 +107,9 @@ impl Header {
 
 impl ModelFile {
     /// The contents of a file for a model: its tensors, with PyTorch's names and layouts, and its description.
+    ///
+    /// Parameters of `f32` and `f64` are stored exactly. Of another scalar type, the value as `f64` is stored: of a dual number, without
+    /// the derivative.
     ///
     /// # Errors
     /// If a layer has no description, or two tensors the same name.
@@ -173,8 +177,8 @@ impl ModelFile {
     /// The file as bytes.
     ///
     /// # Errors
-    /// If the file could not be read again: the header would have more than 100 MB, the metadata or the description has more than 120
-    /// levels, or a tensor has the name `__metadata__`.
+    /// If the file could not be read again: its header has more than 100 MB, the metadata or the description has more than 120 levels in
+    /// JSON, or a tensor has the name `__metadata__`.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
         let wrong = |reason: String| FileError::NotReadable { reason };
         let text = serde_json::to_string(&self.header).map_err(|error| wrong(error.to_string()))?;

@@ -23,7 +23,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The precision of a scalar type: `Single` for `f32`, `Double` for any other.
+    /// The precision of a scalar type: `Single` for `f32`, `Double` for any other, whose values are stored as `f64`.
     pub(crate) fn of<T: Scalar>() -> Self {
         if TypeId::of::<T>() == TypeId::of::<f32>() { Precision::Single } else { Precision::Double }
     }
@@ -86,11 +86,11 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
 /// The conversions of `half` from `f64` ignore the last 32 bits, or round twice, depending on the processor.
 fn rounded_to_odd(number: f64) -> f32 {
     let nearest = number as f32;
-    if f64::from(nearest) == number || number.is_nan() {
-        return nearest;
+    match f64::from(nearest).abs().partial_cmp(&number.abs()) {
+        Some(order) if order.is_ne() => f32::from_bits((nearest.to_bits() - u32::from(order.is_gt())) | 1),
+        // Exact, or NaN.
+        _ => nearest,
     }
-    let is_beyond = f64::from(nearest).abs() > number.abs();
-    f32::from_bits((nearest.to_bits() - u32::from(is_beyond)) | 1)
 }
 
 /// A tensor as a file has it: row-major.
@@ -103,7 +103,7 @@ pub(crate) struct StoredTensor {
     dtype: Dtype,
 }
 
-/// Bytes of a tensor: all tensors that are read from a file share the file's bytes, which are in memory once.
+/// Bytes of a tensor. All tensors of a file that was read share the bytes of the file, which are in memory once.
 #[derive(Clone)]
 struct Bytes {
     file: Arc<Vec<u8>>,
