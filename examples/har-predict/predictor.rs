@@ -155,6 +155,12 @@ fn check(model: &ActivityModel, normaliser: Option<&Normaliser>, found: Features
             model.samples
         ));
     }
+    let numbers = model.samples.saturating_mul(model.channels.len());
+    if numbers > 10_000_000 {
+        return Err(format!(
+            "windows of {numbers} numbers, the samples times the channels: expected at most 10,000,000"
+        ));
+    }
     if normaliser.is_some_and(|normaliser| normaliser.mean().len() != model.channels.len()) {
         return Err(format!("the normalisation is not one of {} channels", model.channels.len()));
     }

@@ -1,7 +1,8 @@
 //! Checkpoints: everything comes back, and what is damaged is refused.
 
+use longhand::Shape;
 use longhand::prelude::*;
-use longhand_model::{Checkpoint, CheckpointError, Checkpoints};
+use longhand_model::{Checkpoint, CheckpointError, Checkpoints, LayerDescription, Model, ModelDescription};
 use rand::Rng;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde::{Deserialize, Serialize};
@@ -195,4 +196,164 @@ fn a_newer_format_is_named() {
     let mut newer = bytes;
     newer[place] = b'9';
     assert!(matches!(Checkpoint::from_bytes(&newer), Err(CheckpointError::TooNew { found: 9, .. })));
+}
+
+#[test]
+fn the_carry_of_a_model_that_was_built_comes_back() {
+    let recurrent = |layer: &str, units: usize| LayerDescription::new(layer).with("units", units);
+    let list = LayerDescription::new("Residual").with("inner", recurrent("Gru", 4));
+    let both = LayerDescription::new("Bidirectional")
+        .with("forward", vec![recurrent("Gru", 2), recurrent("Elman", 2)])
+        .with("backward", vec![recurrent("Gru", 2), recurrent("Elman", 2)]);
+    let description = ModelDescription::new(3)
+        .then(recurrent("Lstm", 4))
+        .then(list)
+        .then(recurrent("Gru", 3))
+        .then(both)
+        .then(LayerDescription::new("Tanh"))
+        .then(recurrent("Elman", 2));
+    let model = Model::<f64>::build(&description, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
+    let mut carry = model.carry(2);
+    let mut number = 0.0;
+    carry.visit_mut(&longhand::Path::ROOT, &mut |_, _, values| {
+        for value in values {
+            number += 1.0;
+            *value = number;
+        }
+    });
+    let bytes = Checkpoint::new(1).with_tensors("carry", &carry).with_tensors("model", &model).to_bytes().unwrap();
+    let read = Checkpoint::from_bytes(&bytes).unwrap();
+    let mut copied = model.carry(2);
+    read.copy_tensors("carry", &mut copied).unwrap();
+    let values = |carry: &longhand::BoxedCarry<f64>| {
+        let mut all = Vec::new();
+        carry.visit(&longhand::Path::ROOT, &mut |_, _, values| all.extend_from_slice(values));
+        all
+    };
+    assert_eq!(values(&copied), values(&carry));
+    let mut copied = Model::<f64>::build(&description, &mut ChaCha8Rng::seed_from_u64(2)).unwrap();
+    read.copy_tensors("model", &mut copied).unwrap();
+    assert!(read.copy_tensors("carry", &mut model.carry(3)).is_err());
+}
+
+/// Two tensors of one name.
+#[derive(Debug, Clone)]
+struct Twins([f32; 1], [f32; 1]);
+
+impl Tensors<f32> for Twins {
+    fn visit(&self, path: &longhand::Path<'_>, visitor: &mut dyn FnMut(&longhand::Path<'_>, Shape, &[f32])) {
+        visitor(&path.field("twin"), Shape::vector(1), &self.0);
+        visitor(&path.field("twin"), Shape::vector(1), &self.1);
+    }
+
+    fn visit_mut(&mut self, _: &longhand::Path<'_>, _: &mut dyn FnMut(&longhand::Path<'_>, Shape, &mut [f32])) {
+        unreachable!("only written")
+    }
+
+    fn visit_pair(
+        &mut self,
+        _: &longhand::Path<'_>,
+        _: &Self,
+        _: &mut dyn FnMut(&longhand::Path<'_>, &mut [f32], &[f32]),
+    ) {
+        unreachable!("only written")
+    }
+}
+
+#[test]
+#[should_panic(expected = "two tensors of the part `twins` have the name `twin`; give them different names")]
+fn two_tensors_of_one_name_panic() {
+    let _ = Checkpoint::new(1).with_tensors("twins", &Twins([1.0], [2.0]));
+}
+
+#[test]
+fn values_and_parts_may_have_odd_names() {
+    let names = ["", "a b", "\0", "\u{1b}[31m", "\"", "__metadata__", "{\"checksum\":\"00000000\"}"];
+    let mut saved = Checkpoint::new(0).with("with/slash", &1).unwrap();
+    for name in names {
+        saved = saved.with_tensors(name, &model(1)).with(name, name).unwrap();
+    }
+    let read = Checkpoint::from_bytes(&saved.to_bytes().unwrap()).unwrap();
+    assert_eq!(read, saved);
+    for name in names {
+        read.copy_tensors(name, &mut model(1)).unwrap();
+        assert_eq!(read.get::<String>(name).unwrap(), name);
+    }
+    assert_eq!(read.get::<u8>("with/slash").unwrap(), 1);
+}
+
+#[test]
+fn values_of_too_many_levels_are_not_written() {
+    let nested = |levels: usize| (1..levels).fold(serde_json::json!([]), |inner, _| serde_json::json!([inner]));
+    let saved = Checkpoint::new(1).with("value", &nested(120)).unwrap();
+    assert_eq!(saved.get::<serde_json::Value>("value").unwrap(), nested(120));
+    let error = Checkpoint::new(1).with("value", &nested(121)).unwrap_err().to_string();
+    assert_eq!(error, "the checkpoint, value `value`: the value has more than 120 levels");
+}
+
+#[test]
+fn folders_that_cannot_be_used_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, b"").unwrap();
+    for path in [&file, &file.join("in a file"), Path::new("/dev/null")] {
+        let error = Checkpoints::open(path, 1).unwrap_err();
+        assert!(matches!(error, CheckpointError::Write { .. }), "{error}");
+    }
+    let lock_is_a_folder = folder.path().join("locked");
+    fs::create_dir_all(lock_is_a_folder.join(".lock")).unwrap();
+    assert!(matches!(Checkpoints::open(&lock_is_a_folder, 1), Err(CheckpointError::Write { .. })));
+}
+
+#[test]
+fn a_folder_that_is_deleted_meanwhile_is_an_error() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("checkpoints");
+    let checkpoints = Checkpoints::open(&path, 1).unwrap();
+    checkpoints.save(&checkpoint(1)).unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    let error = checkpoints.save(&checkpoint(2)).unwrap_err();
+    assert!(matches!(error, CheckpointError::Write { .. }), "{error}");
+    assert!(matches!(checkpoints.latest(), Err(CheckpointError::Read { .. })));
+}
+
+#[test]
+fn steps_of_any_size_are_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::open(folder.path(), 2).unwrap();
+    for step in [0, 999_999_999_999, 1_000_000_000_000, u64::MAX] {
+        checkpoints.save(&checkpoint(step)).unwrap();
+        assert_eq!(checkpoints.latest().unwrap().checkpoint.unwrap().step(), step);
+    }
+    assert_eq!(
+        names(folder.path()),
+        ["checkpoint-1000000000000.safetensors", "checkpoint-18446744073709551615.safetensors"]
+    );
+}
+
+#[test]
+fn files_of_other_names_and_folders_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let others = [
+        "checkpoint-+00000000003.safetensors",
+        "checkpoint-0000000000004.safetensors",
+        "checkpoint-18446744073709551616.safetensors",
+        "checkpoint-5.safetensors",
+        "checkpoint-best.safetensors",
+    ];
+    for name in others {
+        fs::write(folder.path().join(name), b"").unwrap();
+    }
+    for name in ["checkpoint-000000000006.safetensors", "x.unfinished"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let checkpoints = Checkpoints::open(folder.path(), 1).unwrap();
+    assert!(checkpoints.latest().unwrap().refused.is_empty());
+    checkpoints.save(&checkpoint(1)).unwrap();
+    checkpoints.save(&checkpoint(2)).unwrap();
+    let latest = checkpoints.latest().unwrap();
+    assert_eq!((latest.checkpoint.unwrap().step(), latest.refused.len()), (2, 0));
+    let found = names(folder.path());
+    assert_eq!(found.len(), others.len() + 3);
+    assert!(others.iter().all(|name| found.iter().any(|found| found == name)), "{found:?}");
 }

@@ -286,7 +286,9 @@ fn a_small_file_cannot_ask_for_a_large_model() {
         .then(LayerDescription::new("Linear").with("outputs", 2));
     let header = serde_json::json!({ "format": 1, "model": description }).to_string();
     let metadata = HashMap::from([("longhand".to_owned(), header)]);
-    let bytes = safetensors::serialize(HashMap::<String, TensorView<'_>>::new(), Some(metadata)).unwrap();
+    // Only floating-point numbers count.
+    let integers = HashMap::from([("a", TensorView::new(Dtype::U8, vec![100], &[0; 100]).unwrap())]);
+    let bytes = safetensors::serialize(integers, Some(metadata)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("forged.safetensors");
     std::fs::write(&path, bytes).unwrap();
@@ -404,4 +406,92 @@ fn a_layer_of_ones_own_is_saved_and_opened() {
     // In a box, its type is not known.
     let boxed = BoxedLayer::<f32>::without_streaming(model.second().clone());
     assert!(ModelFile::of(&boxed).unwrap_err().to_string().contains("`Gain(3)` is in a box"));
+}
+
+#[test]
+fn paths_that_are_no_files_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path().to_path_buf(), folder.path().join("missing"), "".into(), "/dev/null/model".into()] {
+        let error = ModelFile::open(&path).unwrap_err();
+        assert!(matches!(error, FileError::Read { .. }), "{error}");
+        assert!(matches!(ModelFile::open_changed(&path), Err(FileError::Read { .. })));
+    }
+    let model = Linear::<f32>::zeros(1, 1);
+    for path in [folder.path().to_path_buf(), folder.path().join("missing/model"), "".into(), "/dev/null/model".into()]
+    {
+        let error = save(&model, &path).unwrap_err();
+        assert!(matches!(error, FileError::Write { .. }), "{error}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn tensors_may_have_any_name_but_that_of_the_metadata() {
+    let model = Linear::<f32>::new(2, 1, &mut generator(1));
+    for name in ["", "/", "a/b", "\0", "\n", "\u{1b}[31m", "\"", "{\"checksum\":\"00000000\"}", "longhand", "\u{1f600}"]
+    {
+        let names = TensorNames::new().with_tensor(name, "weight");
+        let file = ModelFile::of_tensors(&model, &names).unwrap();
+        let file = ModelFile::from_bytes(&file.to_bytes().unwrap()).unwrap();
+        let mut loaded = Linear::<f32>::zeros(2, 1);
+        file.load_tensors(&mut loaded, &names).unwrap();
+        assert_eq!(loaded, model, "{name:?}");
+    }
+    let names = TensorNames::new().with_tensor("__metadata__", "weight");
+    let error = ModelFile::of_tensors(&model, &names).unwrap().to_bytes().unwrap_err();
+    assert!(matches!(error, FileError::NotReadable { .. }), "{error}");
+    assert!(error.to_string().contains("duplicate field `__metadata__`"), "{error}");
+}
+
+#[test]
+fn what_can_be_written_can_be_read() {
+    let file = || ModelFile::of(&Linear::<f32>::zeros(1, 1)).unwrap();
+    let nested = |levels: usize| (1..levels).fold(serde_json::json!([]), |inner, _| serde_json::json!([inner]));
+    for levels in [1, 100, 120, 125, 126, 127, 128, 200] {
+        match file().with("nested", nested(levels)).unwrap().to_bytes() {
+            Ok(bytes) => assert_eq!(ModelFile::from_bytes(&bytes).unwrap().metadata()["nested"], nested(levels)),
+            Err(error) => {
+                assert!(error.to_string().contains("recursion limit exceeded"), "{error}");
+                assert!(levels > 120, "{levels} levels");
+            }
+        }
+    }
+    // A model that is deeper than a description can be.
+    let mut deep = BoxedLayer::<f32>::new(Activation::Tanh);
+    for _ in 0..200 {
+        deep = BoxedLayer::new(Residual::new(deep).unwrap());
+    }
+    assert!(matches!(ModelFile::of(&deep).unwrap().to_bytes(), Err(FileError::NotReadable { .. })));
+}
+
+#[test]
+fn models_without_elements_come_back() {
+    let empty = Linear::<f32>::zeros(0, 0);
+    let file = ModelFile::from_bytes(&bytes(&empty)).unwrap();
+    file.load(&mut Linear::<f32>::zeros(0, 0)).unwrap();
+    assert!(file.load(&mut Linear::<f32>::zeros(0, 1)).is_err());
+    let wide = Gru::<f32>::zeros(3, 0);
+    ModelFile::from_bytes(&bytes(&wide)).unwrap().load(&mut Gru::<f32>::zeros(3, 0)).unwrap();
+    let none = BoxedLayer::<f32>::new(LastStep).then_boxed(BoxedLayer::new(Activation::Tanh)).unwrap();
+    let opened: Model<f32> = ModelFile::from_bytes(&bytes(&none)).unwrap().build().unwrap();
+    assert_eq!(opened.count(), 0);
+}
+
+/// Of a dual number, a file has the value: the derivative is no part of a model.
+#[test]
+fn models_of_other_scalars_are_stored_as_doubles() {
+    use longhand_gradcheck::Dual;
+    let mut model = Linear::<Dual>::zeros(1, 1);
+    model.weight[(0, 0)] = Dual::new(0.1, 3.0);
+    let file = ModelFile::from_bytes(&ModelFile::of(&model).unwrap().to_bytes().unwrap()).unwrap();
+    assert_eq!(file.build::<f64>().unwrap().names(), ["weight", "bias"]);
+    let mut doubles = Linear::<f64>::zeros(1, 1);
+    file.load(&mut doubles).unwrap();
+    assert_eq!(doubles.weight[(0, 0)].to_bits(), 0.1_f64.to_bits());
+    let mut loaded = Linear::<Dual>::zeros(1, 1);
+    file.load(&mut loaded).unwrap();
+    assert_eq!((loaded.weight[(0, 0)].re, loaded.weight[(0, 0)].eps), (0.1, 0.0));
+    // A derivative that is not finite does not matter either.
+    model.weight[(0, 0)] = Dual::new(0.1, f64::NAN);
+    ModelFile::of(&model).unwrap().load(&mut doubles).unwrap();
 }

@@ -172,6 +172,11 @@ fn files_that_are_no_models_of_activities_are_errors() {
     for (from, to, message) in [
         ("samples", Value::from(2), "windows of 2 samples with 3 per step"),
         ("samples", Value::from(u64::from(u32::MAX)), "expected 1 to 1,000,000 samples"),
+        (
+            "channels",
+            Value::from(vec![["x", "g"]; 100_000]),
+            "the samples times the channels: expected at most 10,000,000",
+        ),
         ("classes", Value::from(vec!["one"]), "the network has 9 inputs and 6 outputs"),
         ("sampling_rate", Value::from(-1), "the sampling rate must be positive"),
         (

@@ -70,7 +70,7 @@ impl Checkpoints {
     /// If the file cannot be written, because the disk is full for instance. The earlier checkpoints are then unchanged, and training
     /// can go on.
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<PathBuf, CheckpointError> {
-        let path = self.folder.join(format!("{START}{:012}{END}", checkpoint.step));
+        let path = self.folder.join(file_name(checkpoint.step));
         let bytes = checkpoint.to_bytes()?;
         atomic::write(&path, &bytes).map_err(|source| CheckpointError::Write { path: path.clone(), source })?;
         let (later, earlier): (Vec<_>, Vec<_>) =
@@ -100,7 +100,7 @@ impl Checkpoints {
     fn read(&self, step: u64, name: &str) -> Result<Checkpoint, CheckpointError> {
         let path = self.folder.join(name);
         let bytes = fs::read(&path).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
-        let checkpoint = Checkpoint::read(path.display().to_string(), &bytes)?;
+        let checkpoint = Checkpoint::read(path.display().to_string(), bytes)?;
         if checkpoint.step != step {
             let reason = format!("it is the checkpoint of step {}", checkpoint.step);
             return Err(CheckpointError::Damaged { file: checkpoint.name, reason });
@@ -108,21 +108,25 @@ impl Checkpoints {
         Ok(checkpoint)
     }
 
-    /// The steps of the checkpoints and the names of their files, the newest first.
+    /// The steps of the checkpoints and the names of their files, the newest first. Files whose names `save` would not choose belong
+    /// to the user.
     fn steps(&self) -> Result<Vec<(u64, String)>, CheckpointError> {
         let step = |name: String| {
             let step = name.strip_prefix(START)?.strip_suffix(END)?.parse().ok()?;
-            Some((step, name))
+            (name == file_name(step)).then_some((step, name))
         };
         let mut steps: Vec<_> = self.names()?.into_iter().filter_map(step).collect();
         steps.sort_by(|a, b| b.cmp(a));
         Ok(steps)
     }
 
+    /// The names of the files, without those of folders.
     fn names(&self) -> Result<Vec<String>, CheckpointError> {
         let entries = fs::read_dir(&self.folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let entries = entries.map_err(|source| CheckpointError::Read { path: self.folder.clone(), source })?;
-        Ok(entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+        let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let files = entries.into_iter().filter(|entry| !is_folder(entry));
+        Ok(files.filter_map(|entry| entry.file_name().into_string().ok()).collect())
     }
 
     fn remove(&self, name: &str) -> Result<(), CheckpointError> {
@@ -132,4 +136,9 @@ impl Checkpoints {
             _ => Ok(()),
         }
     }
+}
+
+/// The name of the file of a step. Names are in the order of the steps up to a trillion of them.
+fn file_name(step: u64) -> String {
+    format!("{START}{step:012}{END}")
 }

@@ -4,26 +4,28 @@
 //! |---|---|
 //! | the state: tensors, optimizers, other values | this file |
 //! | a folder of checkpoints, of which the last ones are kept | `folder.rs` |
+//! | values as MessagePack | `message_pack.rs` |
 //!
 //! A checkpoint is a safetensors file. A tensor is named after its part: `model/0.weight_ih_l0`. A value that is no tensor is
 //! MessagePack, as bytes: `value/history`. The metadata has the format's number, the step and a checksum of the whole file.
 
 mod error;
 mod folder;
+mod message_pack;
 
 pub use error::CheckpointError;
 pub use folder::{Checkpoints, Latest};
 
 use crate::TensorNames;
 use crate::file::Format;
-use crate::file::checksum::{self, PLACEHOLDER};
+use crate::file::checksum::PLACEHOLDER;
+use crate::file::contents::{self, Contents};
 use crate::file::load::{Allowed, copy_tensors};
 use crate::file::stored_tensor::{Precision, StoredTensor};
 use longhand::{Optimizer, OptimizerState, Path, Scalar, Shape, Tensors};
-use safetensors::SafeTensors;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// The format of the checkpoints that this version writes.
 const FORMAT: u64 = 1;
@@ -89,8 +91,9 @@ const VALUE: &str = "value";
 /// ```
 ///
 /// # Memory
-/// Reading takes about twice the size of a file of tensors, and at most 100 times the size of any file and 1 MiB. Lengths that a file
-/// only states take none.
+/// Reading takes the size of the file, once, at most 100 bytes per byte of its header, and 1 MiB. Any other operation takes at most 150
+/// times the size of the file, and 1 MiB; [`get`](Self::get) takes the elements of its type, at most one per byte. Lengths and sizes that
+/// a file only states take no memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     /// The name of the file, for messages.
@@ -121,16 +124,19 @@ impl Checkpoint {
 
     /// Adds the tensors of a model or a carry.
     ///
+    /// Tensors of `f32` and `f64` come back with their bits. Of another scalar type, the value as `f64` is stored: of a dual number,
+    /// without the derivatives.
+    ///
     /// # Panics
-    /// If the name is taken, is `value`, or has a `/`.
+    /// If the name is taken, is `value`, or has a `/`, or if two tensors have the same name.
     #[must_use]
     #[track_caller]
     pub fn with_tensors<T: Scalar, P: Tensors<T>>(mut self, name: &str, tensors: &P) -> Self {
         let names = TensorNames::new();
-        let mut part = BTreeMap::new();
+        let mut part = Vec::new();
         tensors.visit(&Path::ROOT, &mut |path, shape, values| {
             let stored = StoredTensor::new(shape, values, Precision::of::<T>());
-            part.insert(names.in_file(&path.to_string()), stored);
+            part.push((names.in_file(&path.to_string()), stored));
         });
         self.add(name, part);
         self
@@ -139,7 +145,7 @@ impl Checkpoint {
     /// Adds the state of an optimizer. Its settings are not part of it.
     ///
     /// # Panics
-    /// As [`with_tensors`](Self::with_tensors).
+    /// As [`with_tensors`](Self::with_tensors), of moments instead of tensors. No moment may have the name `steps`.
     #[must_use]
     #[track_caller]
     pub fn with_optimizer<T: Scalar, O: Optimizer<T>>(mut self, name: &str, optimizer: &O) -> Self {
@@ -147,21 +153,20 @@ impl Checkpoint {
         let stored = |values: &[T]| StoredTensor::new(Shape::vector(values.len()), values, Precision::of::<T>());
         let moments = moments.iter().map(|(moment, values)| ((*moment).to_owned(), stored(values)));
         let steps = ("steps".to_owned(), StoredTensor::of_bytes(steps.to_le_bytes().to_vec()));
-        let part = moments.chain([steps]).collect();
-        self.add(name, part);
+        self.add(name, moments.chain([steps]).collect());
         self
     }
 
     /// Adds a value that is no tensor. Every number comes back with its bits, also one that is NaN.
     ///
     /// # Errors
-    /// If the value cannot be written.
+    /// If the value cannot be written as MessagePack, or has more than 120 levels: arrays, structs and maps inside of each other.
     ///
     /// # Panics
     /// If the name is taken.
     #[track_caller]
     pub fn with<V: Serialize + ?Sized>(mut self, name: &str, value: &V) -> Result<Self, CheckpointError> {
-        let bytes = rmp_serde::to_vec_named(value).map_err(|error| self.value_error(name, error.to_string()))?;
+        let bytes = message_pack::write(value).map_err(|reason| self.value_error(name, reason))?;
         let values = self.parts.entry(VALUE.to_owned()).or_default();
         let before = values.insert(name.to_owned(), StoredTensor::of_bytes(bytes));
         assert!(before.is_none(), "the checkpoint has a value `{name}` already; give each value a name of its own");
@@ -169,11 +174,19 @@ impl Checkpoint {
     }
 
     #[track_caller]
-    fn add(&mut self, name: &str, part: BTreeMap<String, StoredTensor>) {
+    fn add(&mut self, name: &str, tensors: Vec<(String, StoredTensor)>) {
         assert!(
             !name.contains('/') && name != VALUE,
             "`{name}` is not a name of a part; choose one without `/`, and not `value`"
         );
+        let mut part = BTreeMap::new();
+        for (tensor, stored) in tensors {
+            assert!(
+                !part.contains_key(&tensor),
+                "two tensors of the part `{name}` have the name `{tensor}`; give them different names"
+            );
+            part.insert(tensor, stored);
+        }
         let before = self.parts.insert(name.to_owned(), part);
         assert!(before.is_none(), "the checkpoint has a part `{name}` already; give each part a name of its own");
     }
@@ -239,7 +252,7 @@ impl Checkpoint {
     pub fn get<V: DeserializeOwned>(&self, name: &str) -> Result<V, CheckpointError> {
         let stored = self.parts.get(VALUE).and_then(|values| values.get(name));
         let stored = stored.ok_or_else(|| self.value_error(name, "the checkpoint has no such value".to_owned()))?;
-        rmp_serde::from_slice(stored.bytes()).map_err(|error| self.value_error(name, error.to_string()))
+        message_pack::read(stored.bytes()).map_err(|reason| self.value_error(name, reason))
     }
 
     fn part(&self, name: &str) -> Result<&BTreeMap<String, StoredTensor>, CheckpointError> {
@@ -262,16 +275,11 @@ impl Checkpoint {
         let wrong = |reason: String| CheckpointError::Damaged { file: self.name.clone(), reason };
         let header = Header { checksum: PLACEHOLDER.to_owned(), format: FORMAT, step: self.step };
         let header = serde_json::to_string(&header).map_err(|error| wrong(error.to_string()))?;
-        let mut views = Vec::new();
-        for (part, tensors) in &self.parts {
-            for (name, tensor) in tensors {
-                views.push((format!("{part}/{name}"), tensor.view().map_err(|error| wrong(error.to_string()))?));
-            }
-        }
-        let metadata = HashMap::from([(KEY.to_owned(), header)]);
-        let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| wrong(error.to_string()))?;
-        checksum::fill_in(&mut bytes);
-        Ok(bytes)
+        let tensors = self
+            .parts
+            .iter()
+            .flat_map(|(part, tensors)| tensors.iter().map(move |(name, tensor)| (format!("{part}/{name}"), tensor)));
+        contents::write(tensors, KEY, header).map_err(wrong)
     }
 
     /// Reads the bytes of a checkpoint.
@@ -279,27 +287,25 @@ impl Checkpoint {
     /// # Errors
     /// If they are not a complete checkpoint: truncated, or with a byte that has changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
-        Checkpoint::read("the checkpoint".to_owned(), bytes)
+        Checkpoint::read("the checkpoint".to_owned(), bytes.to_vec())
     }
 
-    fn read(file: String, bytes: &[u8]) -> Result<Self, CheckpointError> {
+    fn read(file: String, bytes: Vec<u8>) -> Result<Self, CheckpointError> {
         let wrong = |reason: String| CheckpointError::Damaged { file: file.clone(), reason };
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| wrong(error.to_string()))?;
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| wrong(error.to_string()))?;
-        let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
-        let header = header.ok_or_else(|| wrong("it is not a checkpoint of longhand".to_owned()))?;
-        let format: Format = serde_json::from_str(header).map_err(|error| wrong(error.to_string()))?;
-        if format.format > FORMAT {
-            return Err(CheckpointError::TooNew { file, found: format.format, known: FORMAT });
+        let contents = Contents::read(bytes).map_err(wrong)?;
+        let header = contents.text(KEY).ok_or_else(|| wrong("it is not a checkpoint of longhand".to_owned()))?;
+        let Format { format } = serde_json::from_str(header).map_err(|error| wrong(error.to_string()))?;
+        if format > FORMAT {
+            return Err(CheckpointError::TooNew { file, found: format, known: FORMAT });
         }
-        if !checksum::is_right(bytes) {
+        if !contents.has_right_checksum() {
             return Err(wrong("the checksum is wrong".to_owned()));
         }
         let header: Header = serde_json::from_str(header).map_err(|error| wrong(error.to_string()))?;
         let mut parts = BTreeMap::<String, BTreeMap<String, StoredTensor>>::new();
-        for (name, view) in tensors.iter() {
+        for (name, tensor) in contents.tensors() {
             let (part, name) = name.split_once('/').ok_or_else(|| wrong(format!("`{name}` belongs to no part")))?;
-            parts.entry(part.to_owned()).or_default().insert(name.to_owned(), StoredTensor::from_view(&view));
+            parts.entry(part.to_owned()).or_default().insert(name.to_owned(), tensor);
         }
         Ok(Checkpoint { name: file, step: header.step, parts })
     }

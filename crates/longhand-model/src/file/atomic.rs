@@ -21,6 +21,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // What new files have without the temporary name: everything that the process's mask allows.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
+    // Opened before anything is replaced, so that a folder that cannot be opened is an error without consequences.
+    #[cfg(unix)]
+    let opened_folder = File::open(&folder)?;
     let mut file = builder.tempfile_in(&folder)?;
     // Of the file itself: errors of `tempfile` would name the temporary file.
     file.as_file_mut().write_all(bytes)?;
@@ -28,7 +31,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.persist(&path).map_err(|error| error.error)?;
     // The new name is in the folder, so the folder must reach the disk too. Other systems have no such call.
     #[cfg(unix)]
-    File::open(&folder)?.sync_all()?;
+    opened_folder.sync_all()?;
     Ok(())
 }
 

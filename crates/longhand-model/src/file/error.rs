@@ -111,6 +111,12 @@ pub enum FileError {
         /// What is wrong.
         reason: String,
     },
+    /// The model file would be one that no reader accepts.
+    #[error("the model file cannot be written, because it could not be read again: {reason}")]
+    NotReadable {
+        /// What would be wrong.
+        reason: String,
+    },
     /// Two tensors of the model would have the same name in the file.
     #[error("two tensors of the model have the name `{name}` in the file; give them different names")]
     SameName {

@@ -46,7 +46,8 @@ impl ModelFile {
     pub fn build_with<T: Scalar, X: ModelInput<T>>(&self, layers: &Layers<T>) -> Result<Model<T, X>, FileError> {
         let description = self.description().ok_or_else(|| FileError::NoDescription { file: self.name.clone() })?;
         // A model has no more parameters than its file has numbers, whatever the description says.
-        let numbers = self.tensors.values().map(StoredTensor::len).sum();
+        let tensors = self.tensors.values().filter(|tensor| tensor.precision().is_ok());
+        let numbers = tensors.map(StoredTensor::len).sum();
         // The initial values are replaced.
         let mut generator = SmallRng::seed_from_u64(0);
         let mut model = Model::build_within(description, layers, numbers, &mut generator)

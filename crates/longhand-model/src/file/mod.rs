@@ -2,7 +2,8 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | a file's contents: of a model, from the disk, to the disk | this file |
+//! | a model file: of a model, from the disk, to the disk | this file |
+//! | the bytes of a safetensors file | `contents.rs` |
 //! | its tensors into a model | `load.rs` |
 //! | one tensor, row-major, in one of four precisions | `stored_tensor.rs` |
 //! | names, where PyTorch's differ | `tensor_names.rs` |
@@ -14,6 +15,7 @@
 
 pub(crate) mod atomic;
 pub(crate) mod checksum;
+pub(crate) mod contents;
 mod error;
 pub(crate) mod load;
 pub(crate) mod stored_tensor;
@@ -25,12 +27,12 @@ pub use tensor_names::TensorNames;
 
 use crate::{Describe, ModelDescription};
 use checksum::PLACEHOLDER;
+use contents::Contents;
 use longhand::{Layer, Scalar, Tensors};
-use safetensors::SafeTensors;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use stored_tensor::StoredTensor;
 
@@ -65,8 +67,9 @@ const KEY: &str = "longhand";
 /// ```
 ///
 /// # Memory
-/// Reading takes about twice the size of a file of weights, and at most 100 times the size of any file and 1 MiB: small values in its
-/// metadata take the most. A model that is built from a file has at most as many parameters as the file has numbers.
+/// Reading takes the size of the file, once, at most 100 bytes per byte of its header, and 1 MiB; small values in the metadata take
+/// the most. Any other operation takes at most 150 times the size of the file, and 1 MiB. A model that is built from a file has at most
+/// as many parameters as the file has floating-point numbers. Sizes that a file only states take no memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelFile {
     /// The name of the file, for messages.
@@ -104,6 +107,9 @@ impl Header {
 
 impl ModelFile {
     /// The contents of a file for a model: its tensors, with PyTorch's names and layouts, and its description.
+    ///
+    /// Parameters of `f32` and `f64` are stored exactly. Of another scalar type, the value as `f64` is stored: of a dual number, without
+    /// the derivative.
     ///
     /// # Errors
     /// If a layer has no description, or two tensors the same name.
@@ -171,17 +177,15 @@ impl ModelFile {
     /// The file as bytes.
     ///
     /// # Errors
-    /// If the header would have more than 100 MB, which no reader accepts.
+    /// If the file could not be read again: its header has more than 100 MB, the metadata or the description has more than 120 levels in
+    /// JSON, or a tensor has the name `__metadata__`.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
-        let wrong = |reason: String| FileError::Format { file: self.name.clone(), reason };
-        let header = serde_json::to_string(&self.header).map_err(|error| wrong(error.to_string()))?;
-        let views = self.tensors.iter().map(|(name, tensor)| Ok((name.as_str(), tensor.view()?)));
-        let views: Vec<_> =
-            views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(|e| wrong(e.to_string()))?;
-        let metadata = HashMap::from([(KEY.to_owned(), header)]);
-        let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| wrong(error.to_string()))?;
-        checksum::fill_in(&mut bytes);
-        Ok(bytes)
+        let wrong = |reason: String| FileError::NotReadable { reason };
+        let text = serde_json::to_string(&self.header).map_err(|error| wrong(error.to_string()))?;
+        // Too many levels of metadata, for instance.
+        serde_json::from_str::<Header>(&text).map_err(|error| wrong(format!("metadata: {error}")))?;
+        let tensors = self.tensors.iter().map(|(name, tensor)| (name.clone(), tensor));
+        contents::write(tensors, KEY, text).map_err(wrong)
     }
 
     /// Writes the file. It is complete or not there: it is written under another name, synchronised with the disk and renamed.
@@ -201,7 +205,7 @@ impl ModelFile {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| FileError::Read { path: path.to_path_buf(), source })?;
-        ModelFile::read(path.display().to_string(), &bytes, true)
+        ModelFile::read(path.display().to_string(), bytes, true)
     }
 
     /// Reads a file that other software has changed on purpose, without comparing its checksum: weights that PyTorch has trained further,
@@ -212,7 +216,7 @@ impl ModelFile {
     pub fn open_changed(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| FileError::Read { path: path.to_path_buf(), source })?;
-        ModelFile::read(path.display().to_string(), &bytes, false)
+        ModelFile::read(path.display().to_string(), bytes, false)
     }
 
     /// Reads the bytes of a file.
@@ -220,35 +224,32 @@ impl ModelFile {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileError> {
-        ModelFile::read("the model file".to_owned(), bytes, true)
+        ModelFile::read("the model file".to_owned(), bytes.to_vec(), true)
     }
 
-    fn read(file: String, bytes: &[u8], has_checksum: bool) -> Result<Self, FileError> {
-        if is_pickle(bytes) {
+    fn read(file: String, bytes: Vec<u8>, has_checksum: bool) -> Result<Self, FileError> {
+        if is_pickle(&bytes) {
             return Err(FileError::Pickle { file });
         }
         let wrong = |reason: String| FileError::Format { file: file.clone(), reason };
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| wrong(error.to_string()))?;
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| wrong(error.to_string()))?;
-        let header = match metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY)) {
+        let contents = Contents::read(bytes).map_err(wrong)?;
+        let header = match contents.text(KEY) {
             None => Header::new(None),
             Some(text) => {
+                let wrong = |error: serde_json::Error| wrong(format!("metadata: {error}"));
                 // Once for the format alone, because a newer one may have other fields.
-                let format =
-                    serde_json::from_str::<Format>(text).map_err(|error| wrong(format!("metadata: {error}")))?;
-                if format.format > FORMAT {
-                    return Err(FileError::TooNew { file, found: format.format, known: FORMAT });
+                let Format { format } = serde_json::from_str(text).map_err(wrong)?;
+                if format > FORMAT {
+                    return Err(FileError::TooNew { file, found: format, known: FORMAT });
                 }
-                if has_checksum && !checksum::is_right(bytes) {
+                if has_checksum && !contents.has_right_checksum() {
                     return Err(FileError::Checksum { file });
                 }
-                let header =
-                    serde_json::from_str::<Header>(text).map_err(|error| wrong(format!("metadata: {error}")))?;
+                let header: Header = serde_json::from_str(text).map_err(wrong)?;
                 Header { checksum: PLACEHOLDER.to_owned(), ..header }
             }
         };
-        let tensors = tensors.iter().map(|(name, view)| (name.to_owned(), StoredTensor::from_view(&view))).collect();
-        Ok(ModelFile { name: file, ..ModelFile::new(header, tensors) })
+        Ok(ModelFile { name: file, ..ModelFile::new(header, contents.tensors().collect()) })
     }
 
     /// The description of the model; `None` for a file of other software.
@@ -268,7 +269,7 @@ impl ModelFile {
     pub fn get<V: DeserializeOwned>(&self, key: &str) -> Result<V, FileError> {
         let wrong = |reason: String| FileError::Metadata { file: self.name.clone(), key: key.to_owned(), reason };
         let value = self.header.metadata.get(key).ok_or_else(|| wrong("the file has no such value".to_owned()))?;
-        serde_json::from_value(value.clone()).map_err(|error| wrong(error.to_string()))
+        V::deserialize(value).map_err(|error| wrong(error.to_string()))
     }
 
     /// The names of the tensors and their dimensions, by name.

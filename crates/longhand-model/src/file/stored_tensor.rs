@@ -3,9 +3,11 @@
 use half::{bf16, f16};
 use longhand::{Scalar, Shape, Stored};
 use safetensors::Dtype;
-use safetensors::tensor::{SafeTensorError, TensorView};
+use safetensors::tensor::{SafeTensorError, TensorInfo, TensorView};
 use std::any::TypeId;
 use std::fmt;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 /// The format of the numbers in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The precision of a scalar type: `Single` for `f32`, `Double` for any other.
+    /// The precision of a scalar type: `Single` for `f32`, `Double` for any other, whose values are stored as `f64`.
     pub(crate) fn of<T: Scalar>() -> Self {
         if TypeId::of::<T>() == TypeId::of::<f32>() { Precision::Single } else { Precision::Double }
     }
@@ -55,8 +57,8 @@ impl Precision {
 
     fn write(self, number: f64, bytes: &mut Vec<u8>) {
         match self {
-            Precision::Half => bytes.extend(f16::from_f64(number).to_le_bytes()),
-            Precision::BFloat16 => bytes.extend(bf16::from_f64(number).to_le_bytes()),
+            Precision::Half => bytes.extend(f16::from_f32(rounded_to_odd(number)).to_le_bytes()),
+            Precision::BFloat16 => bytes.extend(bf16::from_f32(rounded_to_odd(number)).to_le_bytes()),
             Precision::Single => bytes.extend((number as f32).to_le_bytes()),
             Precision::Double => bytes.extend(number.to_le_bytes()),
         }
@@ -78,14 +80,60 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     std::array::from_fn(|i| bytes[i])
 }
 
+/// Rounds to single precision in such a way that a second rounding, to fewer bits, is correct: a number that `f32` cannot represent
+/// becomes the neighbour whose last bit is 1, so that it is never halfway between two numbers of fewer bits.
+///
+/// The conversions of `half` from `f64` ignore the last 32 bits, or round twice, depending on the processor.
+fn rounded_to_odd(number: f64) -> f32 {
+    let nearest = number as f32;
+    match f64::from(nearest).abs().partial_cmp(&number.abs()) {
+        Some(order) if order.is_ne() => f32::from_bits((nearest.to_bits() - u32::from(order.is_gt())) | 1),
+        // Exact, or NaN.
+        _ => nearest,
+    }
+}
+
 /// A tensor as a file has it: row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StoredTensor {
     /// The size of each dimension.
     pub(crate) dimensions: Vec<usize>,
     /// The numbers, as bytes in little-endian order; of another type than floating point, they are kept but cannot be loaded.
-    bytes: Vec<u8>,
+    bytes: Bytes,
     dtype: Dtype,
+}
+
+/// Bytes of a tensor. All tensors of a file that was read share the bytes of the file, which are in memory once.
+#[derive(Clone)]
+struct Bytes {
+    file: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes { range: 0..bytes.len(), file: Arc::new(bytes) }
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.file[self.range.clone()]
+    }
+}
+
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
 }
 
 /// The dimensions that a file has for a shape.
@@ -113,16 +161,22 @@ impl StoredTensor {
         for place in places(shape) {
             precision.write(as_f64(values[place]), &mut bytes);
         }
-        StoredTensor { dimensions: dimensions(shape), bytes, dtype: precision.dtype() }
+        StoredTensor { dimensions: dimensions(shape), bytes: bytes.into(), dtype: precision.dtype() }
     }
 
     /// Plain bytes.
     pub(crate) fn of_bytes(bytes: Vec<u8>) -> Self {
-        StoredTensor { dimensions: vec![bytes.len()], bytes, dtype: Dtype::U8 }
+        StoredTensor { dimensions: vec![bytes.len()], bytes: bytes.into(), dtype: Dtype::U8 }
     }
 
-    pub(crate) fn from_view(view: &TensorView<'_>) -> Self {
-        StoredTensor { dimensions: view.shape().to_vec(), bytes: view.data().to_vec(), dtype: view.dtype() }
+    /// A tensor of a file whose tensors start at the byte `start`.
+    pub(crate) fn of_file(file: &Arc<Vec<u8>>, start: usize, info: &TensorInfo) -> Self {
+        let range = start + info.data_offsets.0..start + info.data_offsets.1;
+        StoredTensor {
+            dimensions: info.shape.clone(),
+            bytes: Bytes { file: Arc::clone(file), range },
+            dtype: info.dtype,
+        }
     }
 
     pub(crate) fn view(&self) -> Result<TensorView<'_>, SafeTensorError> {
@@ -161,7 +215,7 @@ impl StoredTensor {
     pub(crate) fn converted(&self, precision: Precision) -> Self {
         let mut bytes = Vec::with_capacity(self.len() * precision.size());
         self.numbers().for_each(|number| precision.write(number, &mut bytes));
-        StoredTensor { dimensions: self.dimensions.clone(), bytes, dtype: precision.dtype() }
+        StoredTensor { dimensions: self.dimensions.clone(), bytes: bytes.into(), dtype: precision.dtype() }
     }
 
     /// Copies the elements to a tensor of a model.
@@ -172,6 +226,59 @@ impl StoredTensor {
     }
 }
 
+/// Exact for `f32` and `f64`; the value without its derivatives for a dual number.
 fn as_f64<T: Scalar>(x: T) -> f64 {
-    longhand::nalgebra::try_convert(x).unwrap_or(f64::NAN)
+    longhand::nalgebra::convert_unchecked(x)
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "what is compared exactly is meant to be exact")]
+mod tests {
+    use super::*;
+
+    fn converted(number: f64, precision: Precision) -> f64 {
+        let mut bytes = Vec::new();
+        precision.write(number, &mut bytes);
+        precision.read(&bytes)
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_the_nearest_once() {
+        for (precision, digits) in [(Precision::Half, 10), (Precision::BFloat16, 7)] {
+            let step = 2.0_f64.powi(-digits);
+            // Halfway between two numbers: to the even one. The smallest difference from there decides.
+            let halfway = 1.0 + step / 2.0;
+            assert_eq!(converted(halfway, precision), 1.0, "{precision}");
+            assert_eq!(converted(halfway.next_up(), precision), 1.0 + step, "{precision}");
+            assert_eq!(converted(-halfway.next_up(), precision), -1.0 - step, "{precision}");
+            let halfway = 1.0 + 1.5 * step;
+            assert_eq!(converted(halfway, precision), 1.0 + 2.0 * step, "{precision}");
+            assert_eq!(converted(halfway.next_down(), precision), 1.0 + step, "{precision}");
+            // The last bit of a single precision number counts as well.
+            assert_eq!(converted(f64::from((1.0 + step as f32 / 2.0).next_up()), precision), 1.0 + step, "{precision}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_a_range_are_kept() {
+        for number in [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY] {
+            for precision in [Precision::Half, Precision::BFloat16, Precision::Single] {
+                assert_eq!(converted(number, precision).to_bits(), number.to_bits(), "{precision}");
+            }
+        }
+        for precision in [Precision::Half, Precision::BFloat16, Precision::Single, Precision::Double] {
+            assert!(converted(f64::NAN, precision).is_nan(), "{precision}");
+        }
+        for precision in [Precision::Half, Precision::BFloat16, Precision::Single] {
+            assert_eq!(converted(f64::MAX, precision), f64::INFINITY, "{precision}");
+            assert_eq!(converted(-f64::MIN_POSITIVE, precision).to_bits(), (-0.0_f64).to_bits(), "{precision}");
+        }
+        // Halfway to the smallest number, and one bit beyond it.
+        let half_of_smallest = 2.0_f64.powi(-25);
+        assert_eq!(converted(half_of_smallest, Precision::Half), 0.0);
+        assert_eq!(converted(half_of_smallest.next_up(), Precision::Half), 2.0_f64.powi(-24));
+        // Halfway from the largest number to what would be the next one.
+        assert_eq!(converted(65_520.0_f64.next_down(), Precision::Half), 65_504.0);
+        assert_eq!(converted(65_520.0, Precision::Half), f64::INFINITY);
+    }
 }

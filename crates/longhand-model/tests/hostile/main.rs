@@ -52,8 +52,19 @@ fn forged_headers_take_bounded_memory() {
     for (key, target) in
         [("longhand", file_targets::model_file as fn(&[u8])), ("longhand-checkpoint", file_targets::checkpoint)]
     {
-        for payload in ["0,".repeat(100_000), "[],".repeat(50_000), r#"{\"a\":0},"#.repeat(20_000), "[".repeat(100_000)]
-        {
+        for payload in [
+            "0,".repeat(100_000),
+            "[],".repeat(50_000),
+            r#"{\"a\":0},"#.repeat(20_000),
+            r#"{\"\":0},"#.repeat(20_000),
+            // Just more than a power of two, so that half of the list is unused.
+            r#"{\"\":0},"#.repeat((1 << 14) + 1),
+            "0,".repeat((1 << 17) + 1),
+            format!("{}0{},", r#"{\"\":"#.repeat(120), "}".repeat(120)).repeat(200),
+            format!("{}0{},", "[".repeat(120), "]".repeat(120)).repeat(200),
+            "[".repeat(100_000),
+            r#"{\"\":"#.repeat(20_000),
+        ] {
             let json =
                 format!(r#"{{\"checksum\":\"00000000\",\"format\":1,\"step\":1,\"metadata\":{{\"x\":[{payload}0]}}}}"#);
             target(&of_header(&format!(r#"{{"__metadata__":{{"{key}":"{json}"}}}}"#)));
@@ -72,6 +83,21 @@ fn forged_headers_take_bounded_memory() {
         file_targets::model_file(&length.to_le_bytes());
         file_targets::checkpoint(&length.to_le_bytes());
     }
+}
+
+/// The tensors of a file are in memory once.
+#[test]
+fn tensors_that_are_read_take_the_size_of_the_file() {
+    let size = 32 << 20;
+    let header = |metadata: &str| {
+        of_header(&format!(
+            r#"{{{metadata}"model/a":{{"dtype":"F32","shape":[{}],"data_offsets":[0,{size}]}}}}"#,
+            size / 4
+        ))
+    };
+    file_targets::read([header(""), vec![0; size]].concat().as_slice());
+    let json = r#""__metadata__":{"longhand-checkpoint":"{\"checksum\":\"00000000\",\"format\":1,\"step\":1}"},"#;
+    file_targets::read([header(json), vec![0; size]].concat().as_slice());
 }
 
 /// MessagePack states lengths in front of arrays and strings.
