@@ -370,14 +370,25 @@ impl<T: Scalar> Layer<T> for Gain<T> {
 
     fn backward(
         &self,
-        _: &Sequences<T>,
+        input: &Sequences<T>,
         _: &mut Sequences<T>,
-        _: Option<&Sequences<T>>,
+        d_output: Option<&Sequences<T>>,
         (): &mut (),
-        _: ParameterGradients<'_, Self>,
-        _: Option<&mut Sequences<T>>,
+        gradients: ParameterGradients<'_, Self>,
+        d_input: Option<&mut Sequences<T>>,
     ) {
-        unimplemented!("not trained here")
+        let gradients = gradients.to_add_to::<T>();
+        if let (Some(gradients), Some(d_output)) = (gradients, d_output) {
+            gradients.gain += d_output.values().component_mul(input.values()).column_sum();
+        }
+        if let Some(d_input) = d_input {
+            d_input.reshape(input.features(), input.layout());
+            for column in 0..input.layout().columns() {
+                let d_y =
+                    d_output.map_or_else(|| self.gain.map(|_| T::zero()), |d| d.values().column(column).into_owned());
+                d_input.values_mut().set_column(column, &d_y.component_mul(&self.gain));
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The checks of the fuzz targets. The ordinary tests run the same code on the corpus.
 
-#[path = "../../tests/hostile/memory.rs"]
+#[path = "../../../longhand-data/tests/hostile/memory.rs"]
 mod memory;
 #[path = "../../tests/hostile/targets.rs"]
 pub mod targets;

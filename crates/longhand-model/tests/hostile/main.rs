@@ -2,6 +2,7 @@
 //! that reach much of the parser and of the builders.
 
 mod file_targets;
+#[path = "../../../longhand-data/tests/hostile/memory.rs"]
 mod memory;
 mod targets;
 

@@ -2,7 +2,7 @@
 
 use longhand::prelude::*;
 use longhand::schedule;
-use longhand_model::{Checkpoint, Checkpoints};
+use longhand_model::{Checkpoint, CheckpointError, Checkpoints};
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde::{Deserialize, Serialize};
@@ -90,30 +90,30 @@ pub fn train(folder: &Path) -> Result<(), Box<dyn Error>> {
         progress.update += 1;
         progress.position += 1;
         if progress.update.is_multiple_of(3) || progress.update == updates {
-            let mut checkpoint = Checkpoint::new(progress.update as u64)
-                .with_tensors("model", &model)
-                .with_tensors("best model", &best_model)
-                .with_optimizer("optimizer", &optimizer)
-                .with("progress", &progress)?
-                .with("dropout", &trainer.generators::<ChaCha8Rng>().unwrap_or_default())?;
-            for (shard, carry) in trainer.carries().enumerate() {
-                checkpoint = checkpoint.with_tensors(&format!("carry {shard}"), carry);
-            }
-            checkpoints.save(&checkpoint)?;
+            checkpoints.save(&state([&model, &best_model], &optimizer, &trainer, &progress)?)?;
         }
     }
-    // Everything, so that no state is forgotten.
-    let mut result = Checkpoint::new(0)
-        .with_tensors("model", &model)
-        .with_tensors("best model", &best_model)
-        .with_optimizer("optimizer", &optimizer)
-        .with("progress", &progress)?
-        .with("dropout", &trainer.generators::<ChaCha8Rng>().unwrap_or_default())?;
-    for (shard, carry) in trainer.carries().enumerate() {
-        result = result.with_tensors(&format!("carry {shard}"), carry);
-    }
+    // The result is the whole state, so that none is forgotten.
+    let result = state([&model, &best_model], &optimizer, &trainer, &progress)?;
     std::fs::write(folder.join(RESULT), result.to_bytes()?)?;
     Ok(())
+}
+
+/// The whole state of the run.
+fn state(
+    [model, best_model]: [&Model; 2],
+    optimizer: &AdamW<f32>,
+    trainer: &Trainer<f32, Model, SoftmaxCrossEntropy>,
+    progress: &Progress,
+) -> Result<Checkpoint, CheckpointError> {
+    let checkpoint = Checkpoint::new(progress.update as u64)
+        .with_tensors("model", model)
+        .with_tensors("best model", best_model)
+        .with_optimizer("optimizer", optimizer)
+        .with("progress", progress)?
+        .with("dropout", &trainer.generators::<ChaCha8Rng>().unwrap_or_default())?;
+    let carries = trainer.carries().enumerate();
+    Ok(carries.fold(checkpoint, |checkpoint, (shard, carry)| checkpoint.with_tensors(&format!("carry {shard}"), carry)))
 }
 
 /// One part of an endless stream per sequence, with the next token as target.
