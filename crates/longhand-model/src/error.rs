@@ -1,11 +1,12 @@
 //! Descriptions that no model can be built from.
 
+use crate::printable::Printable;
 use longhand::{HyperparameterError, ShapeError};
 use thiserror::Error;
 
 /// A description that no model can be built from: what is wrong, and at which layer.
 #[derive(Debug, Clone, PartialEq, Error)]
-#[error("{place}: {error}")]
+#[error("{}: {error}", Printable(place))]
 pub struct ModelError {
     /// The place in the description, such as ``layers[2] (`Lstm`)``.
     pub place: String,
@@ -24,7 +25,7 @@ pub enum LayerError {
         known: Vec<String>,
     },
     /// A setting is missing, unknown or has the wrong type.
-    #[error("{0}")]
+    #[error("{}", Printable(.0))]
     Settings(String),
     /// A list of layers is empty.
     #[error("the list {0} is empty; give at least one layer")]

@@ -63,6 +63,7 @@ mod file;
 mod layers;
 mod library;
 mod model;
+mod printable;
 mod request;
 mod settings;
 

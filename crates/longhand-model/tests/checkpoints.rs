@@ -296,7 +296,7 @@ fn folders_that_cannot_be_used_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, b"").unwrap();
-    for path in [&file, &file.join("in a file"), Path::new("/dev/null")] {
+    for path in [&file, &file.join("in a file"), Path::new("/dev/null"), Path::new("")] {
         let error = Checkpoints::open(path, 1).unwrap_err();
         assert!(matches!(error, CheckpointError::Write { .. }), "{error}");
     }

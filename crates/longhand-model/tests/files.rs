@@ -210,6 +210,34 @@ fn metadata_and_files_come_back() {
 }
 
 #[test]
+fn metadata_that_json_cannot_hold_is_refused() {
+    let file = || ModelFile::of(&Linear::<f32>::zeros(1, 1)).unwrap();
+    for number in [f64::NAN, f64::INFINITY] {
+        let error = file().with("deviation", vec![Some(1.0), Some(number)]).unwrap_err().to_string();
+        assert!(error.contains("metadata `deviation`: a number is NaN or infinite"), "{error}");
+    }
+    assert_eq!(file().with("deviation", None::<f32>).unwrap().get::<Option<f32>>("deviation").unwrap(), None);
+}
+
+/// A name with a line break and a terminal's command to clear the screen.
+#[test]
+fn names_in_files_cannot_change_the_terminal() {
+    let name = "weight\n\u{1b}[2J";
+    let zero = 0_f32.to_le_bytes();
+    let tensor = TensorView::new(safetensors::Dtype::F32, vec![1], &zero).unwrap();
+    let bytes = safetensors::serialize([(name, tensor)], None).unwrap();
+    let file = ModelFile::from_bytes(&bytes).unwrap();
+    let tensors = file.load_tensors(&mut Linear::<f32>::zeros(1, 1), &TensorNames::new()).unwrap_err();
+    let of =
+        |layer| Model::<f32>::build(&ModelDescription::new(1).then(layer), &mut generator(1)).unwrap_err().to_string();
+    let layer = of(LayerDescription::new(name));
+    let setting = of(LayerDescription::new("LastStep").with(name, 1));
+    for error in [tensors.to_string(), layer, setting] {
+        assert!(!error.contains('\u{1b}') && error.contains("\\n\\u{1b}[2J"), "{error}");
+    }
+}
+
+#[test]
 fn pickles_newer_files_and_other_files_are_refused() {
     for pickle in [b"PK\x03\x04more".as_slice(), b"\x80\x02}q", b"\x80\x04\x95\n\0\0\0\0\0\0\0}"] {
         let error = ModelFile::from_bytes(pickle).unwrap_err().to_string();

@@ -1,6 +1,7 @@
 //! Checkpoints that cannot be written, read or used.
 
 use crate::TensorProblems;
+use crate::printable::Printable;
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -31,7 +32,7 @@ pub enum CheckpointError {
         path: PathBuf,
     },
     /// The file is not a complete checkpoint.
-    #[error("{file}: the checkpoint is damaged: {reason}")]
+    #[error("{file}: the checkpoint is damaged: {}", Printable(reason))]
     Damaged {
         /// The file.
         file: String,
@@ -49,7 +50,7 @@ pub enum CheckpointError {
         known: u64,
     },
     /// The checkpoint has no such part.
-    #[error("{file}: the checkpoint has no part `{part}`; it has {}", parts.join(", "))]
+    #[error("{file}: the checkpoint has no part `{part}`; it has {}", Printable(&parts.join(", ")))]
     NoPart {
         /// The file.
         file: String,
@@ -69,7 +70,7 @@ pub enum CheckpointError {
         problems: Box<TensorProblems>,
     },
     /// The state of an optimizer does not fit.
-    #[error("{file}, optimizer `{part}`: {reason}")]
+    #[error("{file}, optimizer `{part}`: {}", Printable(reason))]
     Optimizer {
         /// The file.
         file: String,
@@ -79,7 +80,7 @@ pub enum CheckpointError {
         reason: String,
     },
     /// A value is missing, or has another type.
-    #[error("{file}, value `{name}`: {reason}")]
+    #[error("{file}, value `{name}`: {}", Printable(reason))]
     Value {
         /// The file.
         file: String,

@@ -38,10 +38,14 @@ impl Checkpoints {
     /// `keep` checkpoints are kept, at least one; with two or more, one can be damaged without loss of the run.
     ///
     /// # Errors
-    /// If the folder cannot be created, read or written, or another process uses it.
+    /// If the folder has no name, cannot be created, read or written, or another process uses it.
     pub fn open(folder: impl Into<PathBuf>, keep: usize) -> Result<Self, CheckpointError> {
         let folder = folder.into();
         let failed = |source: io::Error| CheckpointError::Write { path: folder.clone(), source };
+        if folder.as_os_str().is_empty() {
+            // As a path, this would be the current folder.
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "the name of the folder is empty")));
+        }
         fs::create_dir_all(&folder).map_err(failed)?;
         let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {

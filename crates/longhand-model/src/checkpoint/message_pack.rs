@@ -56,9 +56,26 @@ fn rest(first: u8) -> Option<Rest> {
     })
 }
 
+/// Whether a value, or any value inside it, is a number that is NaN or infinite.
+pub(crate) fn has_numbers_not_finite<V: Serialize + ?Sized>(value: &V) -> Result<bool, String> {
+    let bytes = rmp_serde::to_vec_named(value).map_err(|error| error.to_string())?;
+    let mut finite = true;
+    visit(&bytes, usize::MAX - 1, &mut |first, rest| match first {
+        0xca => finite &= f32::from_be_bytes(rest.try_into().expect("four bytes")).is_finite(),
+        0xcb => finite &= f64::from_be_bytes(rest.try_into().expect("eight bytes")).is_finite(),
+        _ => {}
+    })?;
+    Ok(!finite)
+}
+
 /// Checks that the bytes are one value, complete, and of at most [`LEVELS`] levels. All arrays together then state at most as many
 /// elements as there are bytes.
-fn check(mut bytes: &[u8]) -> Result<(), String> {
+fn check(bytes: &[u8]) -> Result<(), String> {
+    visit(bytes, LEVELS, &mut |_, _| {})
+}
+
+/// Checks the bytes, and calls `number` with the first byte and the others of each value of a fixed length: numbers among them.
+fn visit(mut bytes: &[u8], levels: usize, number: &mut dyn FnMut(u8, &[u8])) -> Result<(), String> {
     // Values that are still to come, of each array or map around the current value.
     let mut missing: Vec<u64> = vec![1];
     while let Some(values) = missing.last_mut() {
@@ -71,21 +88,21 @@ fn check(mut bytes: &[u8]) -> Result<(), String> {
         let rest = rest(first).ok_or_else(|| format!("no value of MessagePack starts with {first:#04x}"))?;
         let values = match rest {
             Rest::Bytes(length) => {
-                take(&mut bytes, length)?;
+                number(first, take(&mut bytes, length)?);
                 continue;
             }
             Rest::Length { bytes: size, extension } => {
-                let length = number(take(&mut bytes, size)?).saturating_add(u64::from(extension));
+                let length = big_endian(take(&mut bytes, size)?).saturating_add(u64::from(extension));
                 take(&mut bytes, usize::try_from(length).unwrap_or(usize::MAX))?;
                 continue;
             }
             Rest::Values(values) => values,
-            Rest::Count { bytes: size, values } => number(take(&mut bytes, size)?) * values,
+            Rest::Count { bytes: size, values } => big_endian(take(&mut bytes, size)?) * values,
         };
         missing.push(values);
         // The first entry is the value itself.
-        if missing.len() > LEVELS + 1 {
-            return Err(format!("the value has more than {LEVELS} levels"));
+        if missing.len() > levels + 1 {
+            return Err(format!("the value has more than {levels} levels"));
         }
     }
     if bytes.is_empty() { Ok(()) } else { Err(format!("{} bytes follow the value", bytes.len())) }
@@ -96,8 +113,8 @@ fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Result<&'a [u8], String> {
 }
 
 /// A number of at most four bytes.
-fn number(big_endian: &[u8]) -> u64 {
-    big_endian.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
+fn big_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 #[cfg(test)]
@@ -165,6 +182,21 @@ mod tests {
         }
         assert_eq!(check(&[&bytes, [0, 0].as_slice()].concat()).unwrap_err(), "2 bytes follow the value");
         assert_eq!(check(&[0x91, 0xc1]).unwrap_err(), "no value of MessagePack starts with 0xc1");
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_found() {
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(has_numbers_not_finite(&number), Ok(true));
+            assert_eq!(has_numbers_not_finite(&BTreeMap::from([("a", vec![Some(0.5), Some(number)])])), Ok(true));
+            #[expect(clippy::cast_possible_truncation, reason = "the same value as f32")]
+            let single = number as f32;
+            assert_eq!(has_numbers_not_finite(&(1, "text", single)), Ok(true));
+        }
+        assert_eq!(
+            has_numbers_not_finite(&(f64::MAX, f32::MIN, "NaN", u64::MAX, None::<f64>, [0xcb_u8; 9])),
+            Ok(false)
+        );
     }
 
     #[test]

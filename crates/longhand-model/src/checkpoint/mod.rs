@@ -11,7 +11,7 @@
 
 mod error;
 mod folder;
-mod message_pack;
+pub(crate) mod message_pack;
 
 pub use error::CheckpointError;
 pub use folder::{Checkpoints, Latest};

@@ -1,5 +1,6 @@
 //! Files that cannot be written, read or used.
 
+use crate::printable::Printable;
 use crate::{ModelError, NotDescribed};
 use std::fmt;
 use std::io;
@@ -26,7 +27,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// The file is not a safetensors file, or it is damaged.
-    #[error("{file}: not a complete safetensors file: {reason}")]
+    #[error("{file}: not a complete safetensors file: {}", Printable(reason))]
     Format {
         /// The file.
         file: String,
@@ -78,7 +79,8 @@ pub enum FileError {
     },
     /// The file's model is another one than the model that the tensors are loaded into.
     #[error(
-        "{file}: layers[{place}] is {in_file} in the file, but {in_model} in the model; make the model equal, or load the tensors alone with `load_tensors`"
+        "{file}: layers[{place}] is {} in the file, but {in_model} in the model; make the model equal, or load the tensors alone with `load_tensors`",
+        Printable(in_file)
     )]
     OtherModel {
         /// The file.
@@ -102,7 +104,7 @@ pub enum FileError {
     #[error(transparent)]
     NotDescribed(#[from] NotDescribed),
     /// A value of the metadata is missing, or of another type.
-    #[error("{file}: metadata `{key}`: {reason}")]
+    #[error("{file}: metadata `{}`: {}", Printable(key), Printable(reason))]
     Metadata {
         /// The file.
         file: String,
@@ -163,7 +165,7 @@ impl fmt::Display for TensorProblems {
             }
         };
         let with_dimensions = |tensors: &[(String, Vec<usize>)]| {
-            tensors.iter().map(|(name, shape)| format!("`{name}` {shape:?}")).collect()
+            tensors.iter().map(|(name, shape)| format!("`{}` {shape:?}", Printable(name))).collect()
         };
         let last_starts_with = |name: &str, start| name.rsplit('.').next().is_some_and(|last| last.starts_with(start));
         let biases_alone = self.missing.iter().all(|(name, _)| last_starts_with(name, "bias"));
@@ -179,12 +181,15 @@ impl fmt::Display for TensorProblems {
             with_dimensions(&projections),
         );
         let misshapen = self.misshapen.iter();
-        let misshapen = misshapen.map(|(name, model, file)| format!("`{name}` (expected {model:?}, got {file:?})"));
+        let misshapen =
+            misshapen.map(|(name, model, file)| format!("`{}` (expected {model:?}, got {file:?})", Printable(name)));
         add("tensors of other dimensions", misshapen.collect());
         let precisions = self.other_precision.iter();
-        let precisions = precisions.map(|(name, model, file)| format!("`{name}` (expected {model}, got {file})"));
+        let precisions = precisions
+            .map(|(name, model, file)| format!("`{}` (expected {model}, got {})", Printable(name), Printable(file)));
         add("tensors of another precision (convert with `converting`)", precisions.collect());
-        let not_finite = self.not_finite.iter().map(|(name, count)| format!("`{name}` ({count} elements)"));
+        let not_finite =
+            self.not_finite.iter().map(|(name, count)| format!("`{}` ({count} elements)", Printable(name)));
         add("tensors that are NaN or infinite", not_finite.collect());
         f.write_str(&lines.join("\n    "))
     }

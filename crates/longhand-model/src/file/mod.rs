@@ -25,6 +25,7 @@ pub use error::{FileError, TensorProblems};
 pub use stored_tensor::Precision;
 pub use tensor_names::TensorNames;
 
+use crate::checkpoint::message_pack;
 use crate::{Describe, ModelDescription};
 use checksum::PLACEHOLDER;
 use contents::Contents;
@@ -152,15 +153,15 @@ impl ModelFile {
     /// Adds metadata of your own: classes, channels, units, the numbers of a normalisation. Numbers must be finite.
     ///
     /// # Errors
-    /// If `value` cannot be written as JSON.
+    /// If `value` cannot be written as JSON, which has no number that is NaN or infinite.
     pub fn with(mut self, key: impl Into<String>, value: impl Serialize) -> Result<Self, FileError> {
         let key = key.into();
-        match serde_json::to_value(value) {
+        match json(&value) {
             Ok(value) => {
                 self.header.metadata.insert(key, value);
                 Ok(self)
             }
-            Err(error) => Err(FileError::Metadata { file: self.name, key, reason: error.to_string() }),
+            Err(reason) => Err(FileError::Metadata { file: self.name, key, reason }),
         }
     }
 
@@ -276,6 +277,14 @@ impl ModelFile {
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &[usize])> {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.dimensions.as_slice()))
     }
+}
+
+/// A value as JSON. `serde_json` would write a number that is NaN or infinite as `null`.
+fn json(value: &impl Serialize) -> Result<Value, String> {
+    if message_pack::has_numbers_not_finite(value)? {
+        return Err("a number is NaN or infinite, which JSON does not have; leave it out, or write it as a text".into());
+    }
+    serde_json::to_value(value).map_err(|error| error.to_string())
 }
 
 /// Whether a file is a ZIP archive, which `torch.save` writes, or a pickle alone (before PyTorch 1.6, or of another program).
