@@ -22,6 +22,7 @@ const PROVEN: &[(&str, &str)] = &[
     ("Activation::Tanh", "mod.rs"),
     ("Bidirectional", "mod.rs"),
     ("BoxedLayer", "mod.rs"),
+    ("CausalConvolution", "mod.rs"),
     ("Chain", "mod.rs"),
     ("Dropout", "mod.rs"),
     ("Elman", "mod.rs"),

@@ -8,8 +8,8 @@ use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::layers::lstm::LstmCell;
 use longhand::layers::minimal_gated_unit::MinimalGatedCell;
 use longhand::{
-    Activation, Bidirectional, BoxedLayer, Cell, Chain, Dropout, Elman, Embedding, Features, Frozen, Gru, IndRnn,
-    LastStep, Layer, Linear, Lstm, MeanOverTime, MinimalGatedUnit, Recurrent, Residual, Scalar,
+    Activation, Bidirectional, BoxedLayer, CausalConvolution, Cell, Chain, Dropout, Elman, Embedding, Features, Frozen,
+    Gru, IndRnn, LastStep, Layer, Linear, Lstm, MeanOverTime, MinimalGatedUnit, Recurrent, Residual, Scalar,
 };
 use serde_json::Value;
 use thiserror::Error;
@@ -128,6 +128,14 @@ impl<T: Scalar> Describe<T> for Linear<T> {
     }
 }
 
+impl<T: Scalar> Describe<T> for CausalConvolution<T> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        let layer = LayerDescription::new("CausalConvolution").with("outputs", self.outputs());
+        let layer = layer.with("kernel_size", self.kernel_size()).with("dilation", self.dilation());
+        Ok(vec![layer.with("stride", self.stride())])
+    }
+}
+
 impl<T: Scalar> Describe<T> for Embedding<T> {
     fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
         let (features, tokens) = self.weight.shape();
@@ -208,7 +216,7 @@ impl<T: Scalar, X: ModelInput<T>> Describe<T> for BoxedLayer<T, X> {
         describe_any!(
             self: Chain<BoxedLayer<T, X>, BoxedLayer<T>>, Model<T, X>, Bidirectional<BoxedLayer<T>>, Residual<BoxedLayer<T>>,
             Frozen<BoxedLayer<T, X>>, Elman<T>, IndRnn<T>, Lstm<T>, Gru<T>,
-            MinimalGatedUnit<T>, Linear<T>, Embedding<T>, Activation, Dropout, LastStep, MeanOverTime,
+            MinimalGatedUnit<T>, CausalConvolution<T>, Linear<T>, Embedding<T>, Activation, Dropout, LastStep, MeanOverTime,
         );
         Err(NotDescribed { layer: self.name() })
     }

@@ -40,6 +40,7 @@
 //! | `Elman` | `units`; `nonlinearity`: `"tanh"` (the default) or `"relu"` |
 //! | `Lstm`, `Gru`, `MinimalGatedUnit` | `units` |
 //! | `IndRnn` | `units`; `nonlinearity`: `"relu"` (the default) or `"tanh"` |
+//! | `CausalConvolution` | `outputs`, `kernel_size`; `dilation` and `stride`, 1 by default |
 //! | `Linear` | `outputs` |
 //! | `Tanh`, `Sigmoid`, `Relu` | |
 //! | `Dropout` | `probability` |

@@ -1,12 +1,13 @@
 //! The builders of the library's layers.
 
 use crate::settings::{
-    DropoutSettings, ElmanSettings, EmbeddingSettings, GatedSettings, IndRnnSettings, LinearSettings, NoSettings,
+    CausalConvolutionSettings, DropoutSettings, ElmanSettings, EmbeddingSettings, GatedSettings, IndRnnSettings,
+    LinearSettings, NoSettings,
 };
 use crate::{LayerError, LayerRequest, Layers};
 use longhand::{
-    Activation, Bidirectional, BoxedLayer, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep, Linear, Lstm,
-    MeanOverTime, MinimalGatedUnit, Residual, Scalar,
+    Activation, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep,
+    Linear, Lstm, MeanOverTime, MinimalGatedUnit, Residual, Scalar,
 };
 
 /// The inputs and units of a recurrent layer, whose number of parameters is checked.
@@ -52,6 +53,15 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
         let inputs = layer.inputs()?;
         layer.check_size(&[[outputs, inputs], [outputs, 1]])?;
         Ok(BoxedLayer::new(Linear::new(inputs, outputs, layer.generator())))
+    });
+    layers.register("CausalConvolution".into(), |layer| {
+        let CausalConvolutionSettings { outputs, kernel_size, dilation, stride } = layer.settings_in_full()?;
+        let inputs = layer.inputs()?;
+        // The carry is no parameter, but a file must not ask for more memory than parameters could take.
+        let memory = kernel_size.saturating_mul(dilation).saturating_mul(inputs);
+        layer.check_size(&[[outputs, kernel_size.saturating_mul(inputs)], [outputs, 1], [memory, 1]])?;
+        let convolution = CausalConvolution::new(inputs, outputs, kernel_size, layer.generator())?;
+        Ok(BoxedLayer::new(convolution.with_dilation(dilation)?.with_stride(stride)?))
     });
     for activation in [Activation::Tanh, Activation::Sigmoid, Activation::Relu] {
         layers.register(format!("{activation:?}"), move |layer| {

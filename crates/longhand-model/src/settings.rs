@@ -70,6 +70,21 @@ pub(crate) struct LinearSettings {
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct CausalConvolutionSettings {
+    pub(crate) outputs: usize,
+    pub(crate) kernel_size: usize,
+    #[serde(default = "one")]
+    pub(crate) dilation: usize,
+    #[serde(default = "one")]
+    pub(crate) stride: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct DropoutSettings {
     pub(crate) probability: f64,
 }

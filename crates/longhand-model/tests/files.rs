@@ -190,6 +190,35 @@ fn doubles_beyond_single_precision_are_reported() {
     assert!(error.contains("NaN or infinite: `weight` (1 elements)"), "{error}");
 }
 
+/// PyTorch's `Conv1d` stores `outputs x inputs x kernel size`.
+#[test]
+fn the_weight_of_a_convolution_has_three_dimensions() {
+    let (outputs, inputs, kernel_size) = (2, 3, 4);
+    let values: Vec<u8> = (0..24).flat_map(|i| (i as f32).to_le_bytes()).collect();
+    let weight = TensorView::new(Dtype::F32, vec![outputs, inputs, kernel_size], &values).unwrap();
+    let bias = TensorView::new(Dtype::F32, vec![outputs], &values[..8]).unwrap();
+    let bytes = safetensors::serialize([("weight", weight), ("bias", bias)], None).unwrap();
+    let file = ModelFile::from_bytes(&bytes).unwrap();
+    let mut layer = CausalConvolution::<f32>::zeros(inputs, outputs, kernel_size).unwrap();
+    file.load_tensors(&mut layer, &TensorNames::new()).unwrap();
+    for o in 0..outputs {
+        for i in 0..inputs {
+            for p in 0..kernel_size {
+                assert_eq!(layer.weight[(o, p * inputs + i)], ((o * inputs + i) * kernel_size + p) as f32);
+            }
+        }
+    }
+    let written = ModelFile::of_tensors(&layer, &TensorNames::new()).unwrap();
+    let dimensions: Vec<_> = written.tensors().collect();
+    assert_eq!(dimensions, [("bias", [2].as_slice()), ("weight", [2, 3, 4].as_slice())]);
+    let mut again = CausalConvolution::zeros(inputs, outputs, kernel_size).unwrap();
+    ModelFile::from_bytes(&written.to_bytes().unwrap()).unwrap().load_tensors(&mut again, &TensorNames::new()).unwrap();
+    assert_eq!(again, layer);
+    let mut other = CausalConvolution::<f32>::zeros(inputs, outputs, 3).unwrap();
+    let error = file.load_tensors(&mut other, &TensorNames::new()).unwrap_err().to_string();
+    assert!(error.contains("`weight` (expected [2, 3, 3], got [2, 3, 4])"), "{error}");
+}
+
 #[test]
 fn metadata_and_files_come_back() {
     let folder = tempfile::tempdir().unwrap();

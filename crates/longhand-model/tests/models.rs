@@ -86,6 +86,11 @@ fn a_described_model_computes_the_bits_of_the_typed_one() {
         layer = "IndRnn"
         units = 4
         [[layers]]
+        layer = "CausalConvolution"
+        outputs = 4
+        kernel_size = 3
+        dilation = 2
+        [[layers]]
         layer = "Linear"
         outputs = 2
         "#,
@@ -95,9 +100,10 @@ fn a_described_model_computes_the_bits_of_the_typed_one() {
         let (lstm, gru) = (Lstm::<f32>::new(3, 9, &mut g), Gru::new(9, 9, &mut g));
         let elman = Elman::new(9, 5, &mut g).with_nonlinearity(Nonlinearity::Relu);
         let (mgu, ind_rnn) = (MinimalGatedUnit::new(5, 4, &mut g), IndRnn::new(4, 4, &mut g));
+        let convolution = CausalConvolution::new(4, 4, 3, &mut g)?.with_dilation(2)?;
         let linear = Linear::new(4, 2, &mut g);
         let lower = lstm.then(Dropout::new(0.25)?)?.then(Residual::new(gru.then(Activation::Tanh)?)?)?;
-        Ok(lower.then(Frozen::new(elman))?.then(mgu)?.then(ind_rnn)?.then(linear)?)
+        Ok(lower.then(Frozen::new(elman))?.then(mgu)?.then(ind_rnn)?.then(convolution)?.then(linear)?)
     };
     let typed = { typed }().expect("the layers fit");
     let model = Model::<f32>::build(&description, &mut generator(3)).expect("the layers fit");
@@ -173,7 +179,7 @@ fn errors_name_the_place_and_what_is_right() {
         (
             r#"inputs = 1
             layers = [{ layer = "Tanh" }, { layer = "Lstmm", units = 3 }]"#,
-            "layers[1] (`Lstmm`): there is no layer of this name; there are Bidirectional, Dropout, Elman, ",
+            "layers[1] (`Lstmm`): there is no layer of this name; there are Bidirectional, CausalConvolution, ",
         ),
         (
             r#"inputs = 1
@@ -375,6 +381,7 @@ fn any_layers(units: usize) -> impl Strategy<Value = Vec<LayerDescription>> {
         Just(sized("Gru")),
         Just(sized("IndRnn").with("nonlinearity", "tanh")),
         Just(LayerDescription::new("Linear").with("outputs", units)),
+        Just(LayerDescription::new("CausalConvolution").with("outputs", units).with("kernel_size", 2)),
         Just(LayerDescription::new("Relu")),
         (0.0..0.9).prop_map(|p| LayerDescription::new("Dropout").with("probability", p)),
     ];

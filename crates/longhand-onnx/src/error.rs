@@ -38,6 +38,15 @@ pub enum OnnxError {
         place: String,
     },
 
+    /// A convolution has a stride.
+    #[error(
+        "{place}: a convolution with a stride changes the number of steps, which the export does not support; use stride 1"
+    )]
+    Stride {
+        /// The place of the layer.
+        place: String,
+    },
+
     /// The description of a layer lacks a setting.
     #[error("{place}: {problem}")]
     Description {

@@ -9,6 +9,7 @@
 //! | `MinimalGatedUnit`, `IndRnn` | `Scan` |
 //! | `Linear` | `MatMul` with the transposed weight, `Add` |
 //! | `Tanh`, `Sigmoid`, `Relu` | the operator of this name |
+//! | `CausalConvolution` without a stride | `Conv` on the earlier inputs and the input |
 //! | `Dropout`, `Frozen` | none |
 //! | `LastStep` | `Slice`, or `GatherND` at the last valid steps |
 //! | `MeanOverTime` | `ReduceMean`, or `Where`, `ReduceSum` and `Div` by the lengths |
@@ -74,6 +75,7 @@ impl Layers {
         match layer.name.as_str() {
             "Lstm" | "Gru" | "Elman" | "MinimalGatedUnit" | "IndRnn" => self.recurrent(layer, &x),
             "Linear" => self.linear(layer, &x),
+            "CausalConvolution" => self.causal_convolution(layer, &x),
             activation @ ("Tanh" | "Sigmoid" | "Relu") => {
                 let y = self.graph.op(activation, &[&x.name], vec![]);
                 Ok(x.renamed(y))

@@ -23,7 +23,7 @@
 //! |---|---|---|---|
 //! | `input` | float, or int64 for token ids | `batch x time x features`, or `batch x time` | always |
 //! | `lengths` | int64 | `batch` | [`with_lengths`](OnnxExport::with_lengths) |
-//! | `initial_state.0`, `initial_state.1`, ... | float | `batch x units` | [`with_states`](OnnxExport::with_states) |
+//! | `initial_state.0`, `initial_state.1`, ... | float | `batch x units`, or the earlier inputs of a convolution | [`with_states`](OnnxExport::with_states) |
 //! | `output` | float | `batch x time x features`; `time` is 1 after a `LastStep` or `MeanOverTime` | always |
 //! | `final_state.0`, `final_state.1`, ... | float | `batch x units` | [`with_states`](OnnxExport::with_states) |
 //!
@@ -54,6 +54,7 @@
 //! | a layer of your own | [`OnnxError::UnknownLayer`] |
 //! | states of a model with a `Bidirectional` or a `MeanOverTime`, which need the whole sequence | [`OnnxError::CannotStream`] |
 //! | `LastStep` or `MeanOverTime` inside of a `Residual` or a `Bidirectional` | [`OnnxError::ChangesSteps`] |
+//! | a `CausalConvolution` with a stride | [`OnnxError::Stride`] |
 //! | invalid steps before or between valid steps; resets | there is no input for them; to reset a sequence, pass states of zero |
 //!
 //! The export recognises a layer by the name in its description. A layer of your own must not have the name of a library layer.
@@ -86,6 +87,7 @@
 //! tract 0.23.9 stops with the error `xw not contiguous` at a `GRU` of one input feature over several steps.
 #![deny(missing_docs)]
 
+mod convolution;
 mod described;
 mod error;
 mod export;

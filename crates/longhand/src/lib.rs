@@ -89,6 +89,7 @@ pub mod prelude {
     pub use crate::layer::{Features, Layer, Pass};
     pub use crate::layers::activation::Activation;
     pub use crate::layers::bidirectional::Bidirectional;
+    pub use crate::layers::causal_convolution::CausalConvolution;
     pub use crate::layers::dropout::Dropout;
     pub use crate::layers::elman::{Elman, Nonlinearity};
     pub use crate::layers::embedding::Embedding;

@@ -142,16 +142,26 @@ pub(crate) fn dimensions(shape: Shape) -> Vec<usize> {
         Stored::Vector => vec![shape.rows],
         Stored::Matrix => vec![shape.rows, shape.columns],
         Stored::Transposed => vec![shape.columns, shape.rows],
+        Stored::Kernel(size) => vec![shape.rows, shape.columns / size, size],
     }
 }
 
 /// The place in a column-major tensor of each element of a file, in the file's order.
 fn places(shape: Shape) -> impl Iterator<Item = usize> {
     let Shape { rows, columns, stored } = shape;
-    // The transpose has columns of the matrix as rows, so the orders of the two are equal.
-    let (outer, inner, steps) =
-        if stored == Stored::Matrix { (rows, columns, (1, rows)) } else { (columns, rows, (rows, 1)) };
-    (0..outer).flat_map(move |i| (0..inner).map(move |j| i * steps.0 + j * steps.1))
+    // Three dimensions, and how far apart neighbours are in each. The transpose has columns of the matrix as rows, so the orders of
+    // the two are equal.
+    let (sizes, steps) = match stored {
+        Stored::Vector | Stored::Transposed => ([1, columns, rows], [0, rows, 1]),
+        Stored::Matrix => ([1, rows, columns], [0, 1, rows]),
+        Stored::Kernel(size) => ([rows, columns / size, size], [1, rows, columns / size * rows]),
+    };
+    let [first, second, third] = sizes.map(|size| 0..size);
+    first.flat_map(move |i| {
+        let third = third.clone();
+        let at = move |j| third.clone().map(move |k| i * steps[0] + j * steps[1] + k * steps[2]);
+        second.clone().flat_map(at)
+    })
 }
 
 impl StoredTensor {

@@ -59,7 +59,7 @@ impl Draw<'_> {
 
     fn layer(&mut self, features: usize, may_end_steps: bool) -> (LayerDescription, usize) {
         let new = LayerDescription::new;
-        match self.generator.random_range(0..10) {
+        match self.generator.random_range(0..11) {
             0 => (new("Dropout").with("probability", 0.5), features),
             1 => (new(["Tanh", "Sigmoid", "Relu"][self.generator.random_range(0..3)]), features),
             2 => {
@@ -77,6 +77,11 @@ impl Draw<'_> {
                 let (forward, backward) = (self.size(), self.size());
                 let layer = new("Bidirectional").with("forward", self.inner(features, forward));
                 (layer.with("backward", self.inner(features, backward)), forward + backward)
+            }
+            8 => {
+                let (outputs, kernel) = (self.size(), self.generator.random_range(1..=4));
+                let layer = new("CausalConvolution").with("outputs", outputs).with("kernel_size", kernel);
+                (layer.with("dilation", self.generator.random_range(1..=3)), outputs)
             }
             _ => {
                 let (cell, units) = (RECURRENT[self.generator.random_range(0..RECURRENT.len())], self.size());

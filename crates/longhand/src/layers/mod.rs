@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod bidirectional;
+pub mod causal_convolution;
 pub mod dropout;
 pub mod elman;
 pub mod embedding;

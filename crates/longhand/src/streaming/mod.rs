@@ -13,7 +13,7 @@ use thiserror::Error;
 /// A layer that can run one step of one sequence at a time: its output at a step depends on its input at that step and on its
 /// carry.
 ///
-/// All recurrent layers, [`Linear`](crate::Linear), [`Activation`](crate::Activation), [`Dropout`](crate::Dropout),
+/// All recurrent layers, [`CausalConvolution`](crate::CausalConvolution) without a stride, [`Linear`](crate::Linear), [`Activation`](crate::Activation), [`Dropout`](crate::Dropout),
 /// [`Embedding`](crate::Embedding), [`LastStep`](crate::LastStep) (which passes the current step through), and chains and
 /// residual connections of these can be streamed. [`MeanOverTime`](crate::MeanOverTime) and
 /// [`Bidirectional`](crate::Bidirectional) cannot: they need later steps.
@@ -27,11 +27,11 @@ pub trait Streaming<T: Scalar>: Layer<T> {
     /// The parameters in the order of the kernels, and buffers for one step.
     type Prepared: Send;
 
-    /// Whether this layer can be streamed. Only a layer whose type is known at run time ([`BoxedLayer`](crate::BoxedLayer)) may be
-    /// unable to; layers around other layers pass the question on to them.
+    /// Whether this layer can be streamed. Only a layer whose type is known at run time ([`BoxedLayer`](crate::BoxedLayer)) and a
+    /// convolution with a stride may be unable to; layers around other layers pass the question on to them.
     ///
     /// # Errors
-    /// The layer that cannot be streamed, because its output at a step depends on other steps.
+    /// The layer that cannot be streamed, because its output at a step depends on other steps, or it has none at some steps.
     fn can_stream(&self) -> Result<(), CannotStream> {
         Ok(())
     }
@@ -124,10 +124,11 @@ impl<T: Scalar, M: Streaming<T>> Stream<T, M> {
     }
 }
 
-/// A layer that needs other steps than the current one.
+/// A layer that needs later steps than the current one, or that has no output at some steps.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{layer}` cannot run one step at a time, because its output depends on other steps; run `forward` on whole sequences"
+    "`{layer}` cannot run one step at a time, because it does not have an output at each step that depends on that step and its \
+     carry alone; run `forward` on whole sequences, or on windows"
 )]
 pub struct CannotStream {
     /// The layer.

@@ -23,6 +23,9 @@ pub enum Stored {
     /// Two dimensions: columns, then rows. The table of an [`Embedding`](crate::Embedding) has one column per token, and PyTorch's
     /// has one row.
     Transposed,
+    /// Three dimensions: rows, then columns by this number, then this number: the weight of a convolution with a kernel of this size.
+    /// In memory the matrices of the earliest, the next, .. input stand side by side.
+    Kernel(usize),
 }
 
 impl Shape {
@@ -40,6 +43,12 @@ impl Shape {
     #[must_use]
     pub const fn transposed(self) -> Self {
         Shape { stored: Stored::Transposed, ..self }
+    }
+
+    /// The same matrix, as the weight of a convolution with a kernel of this size.
+    #[must_use]
+    pub const fn of_kernel(self, kernel_size: usize) -> Self {
+        Shape { stored: Stored::Kernel(kernel_size), ..self }
     }
 }
 

@@ -7,6 +7,7 @@ mod carry_and_cache;
 mod clipping;
 mod common;
 mod composition;
+mod convolution;
 mod gradients;
 mod initialisers;
 mod losses;

@@ -2,8 +2,8 @@
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, ChainCache, Elman, Gru, LastStep, Layer, Linear, Lstm, Nonlinearity, Pass, Path, Scalar, Sequences,
-    Stream, Streaming, Tensors,
+    Activation, CausalConvolution, ChainCache, Elman, Gru, LastStep, Layer, Linear, Lstm, Nonlinearity, Pass, Path,
+    Scalar, Sequences, Stream, Streaming, Tensors,
 };
 use proptest::prelude::*;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -52,6 +52,10 @@ fn check_all<T: Scalar>(inputs: usize, units: usize, steps: usize, seed: u64, to
         .and_then(|chain| chain.then(Linear::new(5, 2, g)))
         .expect("the features match");
     check(&stacked, inputs, steps, tolerance);
+    for (kernel_size, dilation) in [(1, 1), (2, 1), (3, 2)] {
+        let layer = CausalConvolution::<T>::new(inputs, units, kernel_size, g).and_then(|l| l.with_dilation(dilation));
+        check(&layer.expect("settings in range"), inputs, steps, tolerance);
+    }
 }
 
 proptest! {

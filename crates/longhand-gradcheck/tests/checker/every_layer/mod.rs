@@ -6,9 +6,9 @@ mod truncation;
 
 use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::{
-    Activation, Bidirectional, BoxedLayer, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep, Layer, Linear,
-    Lstm, MeanOverTime, MeanSquaredError, MinimalGatedUnit, Nonlinearity, Recurrent, Reduction, Residual, Scalar,
-    ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
+    Activation, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep,
+    Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinimalGatedUnit, Nonlinearity, Recurrent, Reduction,
+    Residual, Scalar, ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
 };
 use longhand_gradcheck::laws::{self, Doubling, Side};
 use longhand_gradcheck::{BuildLayer, Case, Checker, DualLayer, Law, SequenceLayer, Setting, SingleLayer, prove_loss};
@@ -83,6 +83,31 @@ fn reductions_over_time_are_right() {
 }
 
 #[test]
+fn causal_convolutions_are_right() {
+    for (kernel_size, dilation) in [(1, 1), (2, 1), (3, 2)] {
+        prove(|case| {
+            let layer = CausalConvolution::zeros(case.inputs, case.outputs, kernel_size);
+            layer.and_then(|layer| layer.with_dilation(dilation)).expect("settings in range")
+        });
+    }
+    prove_chain(|case| {
+        let layer = CausalConvolution::zeros(case.inputs, case.hidden, 3).expect("a kernel size");
+        layer.then(Activation::Tanh)?.then(Gru::zeros(case.hidden, case.outputs))
+    });
+}
+
+/// `Law::Windows` is left out, because the checker cuts windows whose steps are no multiples of the stride.
+#[test]
+fn causal_convolutions_with_a_stride_are_right() {
+    for (kernel_size, stride) in [(3, 2), (2, 3)] {
+        Checker::new().doubling(Doubling::Exactly).without(Law::Windows).prove(|case| {
+            let layer = CausalConvolution::zeros(case.inputs, case.outputs, kernel_size);
+            layer.and_then(|layer| layer.with_stride(stride)).expect("settings in range")
+        });
+    }
+}
+
+#[test]
 fn classifiers_are_right() {
     prove_chain(|case| {
         let elman = Elman::zeros(case.inputs, case.hidden);
@@ -140,6 +165,7 @@ fn wrong_shapes_panic() -> Result<(), Box<dyn std::error::Error>> {
     panics_on_wrong_shapes(&Gru::zeros(4, 5))?;
     panics_on_wrong_shapes(&Lstm::zeros(4, 5))?;
     panics_on_wrong_shapes(&Linear::zeros(4, 5))?;
+    panics_on_wrong_shapes(&CausalConvolution::zeros(4, 5, 3)?)?;
     panics_on_wrong_shapes(&LastStep)?;
     panics_on_wrong_shapes(&MeanOverTime)?;
     panics_on_wrong_shapes(&Activation::Tanh)?;

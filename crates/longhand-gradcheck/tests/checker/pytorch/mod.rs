@@ -18,16 +18,16 @@ fn number(value: &Value) -> f64 {
     value.as_f64().expect("a number")
 }
 
-fn list(value: &Value) -> &Vec<Value> {
+pub(crate) fn list(value: &Value) -> &Vec<Value> {
     value.as_array().expect("a list")
 }
 
-fn count(value: &Value) -> usize {
+pub(crate) fn count(value: &Value) -> usize {
     number(value) as usize
 }
 
 /// All numbers in nested lists, in order.
-fn flat(value: &Value) -> Vec<f64> {
+pub(crate) fn flat(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(values) => values.iter().flat_map(flat).collect(),
         value => vec![number(value)],
@@ -40,13 +40,13 @@ fn steps(value: &Value) -> DMatrix<f64> {
     DMatrix::from_iterator(steps.first().map_or(0, |step| list(step).len()), steps.len(), flat(value))
 }
 
-fn ragged(value: &Value) -> Sequences<f64> {
+pub(crate) fn ragged(value: &Value) -> Sequences<f64> {
     Sequences::ragged(&list(value).iter().map(steps).collect::<Vec<_>>()).expect("all sequences have the same features")
 }
 
 /// Requires agreement within `1e-12`, relative to the largest element of the tensor.
 #[track_caller]
-fn assert_close(what: &str, ours: &[f64], theirs: &[f64]) {
+pub(crate) fn assert_close(what: &str, ours: &[f64], theirs: &[f64]) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     let size = theirs.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
     for (index, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
