@@ -187,7 +187,10 @@ fn batch_first(sequences: &Sequences<f32>) -> Value {
 fn states(carry: &impl Tensors<f32>) -> Vec<Value> {
     let mut states = Vec::new();
     carry.visit(&Path::ROOT, &mut |_, shape, values| {
-        states.push(json!({ "shape": [shape.columns, shape.rows], "values": values }));
+        // A convolution with a kernel of one input has no earlier inputs, and the exported model has no such state.
+        if shape.rows > 0 {
+            states.push(json!({ "shape": [shape.columns, shape.rows], "values": values }));
+        }
     });
     states
 }

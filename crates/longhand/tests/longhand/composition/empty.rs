@@ -138,6 +138,17 @@ fn training_a_model_without_outputs_has_loss_zero() {
     assert_eq!(total, Ok(0.0));
 }
 
+/// A plain sum of the blocks of 64 steps would lose the small ones: `1` is below the last digit of `1e16`.
+#[test]
+fn blocks_that_cancel_leave_the_digits_of_the_others() {
+    for blocks in [[1.0, 1e16, -1e16, 3.0], [1e16, 1.0, 3.0, -1e16], [-1e16, 1.0, 1e16, 3.0], [3.0, -1e16, 1.0, 1e16]] {
+        let x = Sequences::from_fn(1, 256, 1, |_, step, _| blocks[step / 64] / 64.0);
+        let mut cache = MeanOverTimeCache::default();
+        let y: f64 = MeanOverTime.forward(&x, &mut (), &mut cache, &mut Pass::Infer).at(0, 0)[0];
+        assert_eq!(y, 4.0 / 256.0, "{blocks:?}");
+    }
+}
+
 #[test]
 fn a_mean_over_a_million_f32_steps_is_accurate() {
     let layout = Layout::new(1_000_000, 2);
