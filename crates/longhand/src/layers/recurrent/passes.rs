@@ -267,7 +267,7 @@ pub(crate) fn backward<T: Scalar, C: Cell>(
             ];
             (tensors, *accumulate)
         });
-        let d_parts = [&*d_input_part, if apart { &*d_state_part } else { &*d_input_part }];
+        let d_parts = (&*d_input_part, apart.then_some(&*d_state_part));
         recurrence.block_backward(block, input, &states[0], d_parts, gradients, d_input.as_deref_mut());
     }
 }

@@ -227,14 +227,14 @@ impl<T: Scalar> Recurrence<T> {
     /// ```
     ///
     /// over the steps of the block, where `D_ih` and `D_hh` are the gradients of `W_ih x + b_ih` and of
-    /// `W_hh h + b_hh`, zero at invalid steps, and `1` is a column of ones. `gradients` are `d_W_ih`, `d_W_hh`, `d_b_ih`
-    /// and `d_b_hh`, if they are wanted.
+    /// `W_hh h + b_hh`, zero at invalid steps, and `1` is a column of ones. `d_parts` are `D_ih`, and `D_hh` unless the two are one.
+    /// `gradients` are `d_W_ih`, `d_W_hh`, `d_b_ih` and `d_b_hh`, if they are wanted.
     pub(crate) fn block_backward(
         &mut self,
         block: Range<usize>,
         input: &Sequences<T>,
         state: &States<T>,
-        d_parts: [&DMatrix<T>; 2],
+        d_parts: (&DMatrix<T>, Option<&DMatrix<T>>),
         gradients: Option<([&mut [T]; 4], Accumulate<'_, T>)>,
         d_input: Option<&mut Sequences<T>>,
     ) {
@@ -245,7 +245,7 @@ impl<T: Scalar> Recurrence<T> {
             let (features, batch) = (d_input.features(), input.batch());
             let (start, end) = (block.start * batch, block.end * batch);
             let d_x = &mut d_input.values_mut().as_mut_slice()[start * features..end * features];
-            let d_ih = Operand::from(d_parts[0]).columns_from(0, end - start);
+            let d_ih = Operand::from(d_parts.0).columns_from(0, end - start);
             self.weight_ih_transposed.product_with(d_x, Accumulate::Replace, d_ih);
         }
     }
@@ -257,7 +257,7 @@ impl<T: Scalar> Recurrence<T> {
         block: &Range<usize>,
         input: &Sequences<T>,
         state: &States<T>,
-        [d_ih, d_hh]: [&DMatrix<T>; 2],
+        (d_ih, d_hh): (&DMatrix<T>, Option<&DMatrix<T>>),
         (gradients, accumulate): ([&mut [T]; 4], Accumulate<'_, T>),
     ) {
         let layout = input.layout();
@@ -265,7 +265,7 @@ impl<T: Scalar> Recurrence<T> {
         let x = if layout.has_padding() { &self.cleared_input } else { input };
         let (x, previous) = (Operand::from(x.values()), Operand::from(state.values()));
         let (packed, one) = (&mut self.packed, [T::one()]);
-        let apart = !core::ptr::eq(d_ih, d_hh);
+        let (apart, d_hh) = (d_hh.is_some(), d_hh.unwrap_or(d_ih));
         let diagonal = self.weight_hh.is_diagonal().then(|| self.hidden.features());
         let mut sum_up =
             |[weight_ih, weight_hh, bias_ih, bias_hh]: [&mut [T]; 4], columns: Range<usize>, accumulate| {
