@@ -13,6 +13,7 @@ mod initialisers;
 mod losses;
 mod naive_forward;
 mod optimizers;
+mod own_cell;
 mod padding;
 #[cfg(feature = "rayon")]
 mod parallel;

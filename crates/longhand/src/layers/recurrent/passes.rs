@@ -132,9 +132,7 @@ pub(crate) fn forward<T: Scalar, C: Cell>(
     if !C::KEEPS_OUTPUT {
         reshape(gates, gates_per_unit * units, layout.columns());
     }
-    if extra_per_unit > 0 {
-        reshape(extra, extra_per_unit * units, layout.columns());
-    }
+    reshape(extra, extra_per_unit * units, layout.columns());
     let Recurrence { hidden, weight_ih, weight_hh, .. } = recurrence;
     let (gates, extra, state_part) = (gates.as_mut_slice(), extra.as_mut_slice(), state_part.as_mut_slice());
     let hidden = hidden.values_mut().as_mut_slice();

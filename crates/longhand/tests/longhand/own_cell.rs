@@ -1,0 +1,51 @@
+//! A user's cell with several gates and one recurrent weight per gate and unit, which no cell of the library has.
+
+use crate::common::{check_gradients, generator, ragged_layout, random_sequences};
+use longhand::nalgebra::DMatrix;
+use longhand::{Cell, Layer, Layout, Real, Recurrent, Scalar, Stream};
+
+/// `f = sigmoid(z_f)`, `g = tanh(z_g)`, `h[t] = f * h[t-1] + (1 - f) * g`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct LeakyCell;
+
+impl Cell for LeakyCell {
+    const NAME: &'static str = "Leaky";
+    const DIAGONAL: bool = true;
+    type PreActivations<V: Copy> = [V; 2];
+    type States<V: Copy> = [V; 1];
+    type Kept<V: Copy> = [V; 2];
+    type Carry<T: Scalar> = DMatrix<T>;
+
+    #[inline(always)]
+    fn forward<V: Real>(self, [z_f, z_g]: [V; 2], [before]: [V; 1]) -> ([V; 2], [V; 1]) {
+        let (f, g) = (z_f.sigmoid(), z_g.flush_to_zero().tanh());
+        ([f, g], [g + f * (before - g)])
+    }
+
+    #[inline(always)]
+    fn backward<V: Real>(self, [f, g]: [V; 2], [before]: [V; 1], [d_h]: [V; 1]) -> ([V; 2], [V; 1]) {
+        let one = d_h.number(1.0);
+        let d_h = d_h.flush_to_zero();
+        let (d_f, d_g) = (d_h * (before - g), d_h * (one - f));
+        ([d_f * f * (one - f), d_g * (one - g * g)], [d_h * f])
+    }
+}
+
+#[test]
+fn a_diagonal_cell_of_two_gates_has_its_sizes_and_gradients() {
+    let g = &mut generator(21);
+    let layer = Recurrent::<f64, LeakyCell>::new(3, 5, g);
+    assert_eq!((layer.inputs(), layer.units()), (3, 5));
+    assert_eq!((layer.weight_ih_l0.shape(), layer.weight_hh_l0.shape()), ((10, 3), (10, 1)));
+    for layout in [ragged_layout(), Layout::new(4, 3).with_reset(2, 1)] {
+        check_gradients(&layer, &random_sequences(3, &layout, g), 22);
+    }
+    let x = random_sequences(3, &Layout::new(6, 1), g);
+    let (mut carry, mut cache) = (layer.carry(1), Default::default());
+    let whole = layer.forward(&x, &mut carry, &mut cache, &mut longhand::Pass::Infer);
+    let (mut stream, mut carry) = (Stream::new(&layer), layer.carry(1));
+    for step in 0..6 {
+        let pairs = stream.step(x.at(step, 0), &mut carry).iter().zip(whole.at(step, 0));
+        assert!(pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) < 1e-14);
+    }
+}
