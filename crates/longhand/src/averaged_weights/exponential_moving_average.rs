@@ -13,11 +13,11 @@ use num_traits::Float;
 /// average_t = decay * average_(t-1) + (1 - decay) * w_t
 /// ```
 ///
-/// So the first weights have the part `decay^(t-1)` in the average, much more than any later ones, until about `3 / (1 - decay)` updates
-/// have passed. With [bias correction](Self::with_bias_correction) the parts are those of an infinite sequence, which decrease by
-/// `decay` from each update to the one before, divided by their sum, as in Adam (Kingma and Ba, 2015, section 3).
+/// So the first weights have the part `decay^(t-1)` of the average, and the newest `1 - decay`: with `decay = 0.999`, the first count more
+/// than the newest for 6900 updates. With [bias correction](Self::with_bias_correction) the parts are `decay^(t-i)` for each update `i`,
+/// divided by their sum `(1 - decay^t) / (1 - decay)`, as in Adam (Kingma and Ba, 2015, section 3).
 ///
-/// See the [module](self) for the loop of training and for checkpoints.
+/// See the [module](crate::averaged_weights) for the loop of training and for checkpoints.
 ///
 /// ```
 /// use longhand::ExponentialMovingAverage;
@@ -50,8 +50,8 @@ impl<M> ExponentialMovingAverage<M> {
         Ok(ExponentialMovingAverage { average: RunningAverage::new(model.clone()), decay, corrects_bias: false })
     }
 
-    /// With the share `(1 - decay) / (1 - decay^t)` of the newest weights. It starts at 1, is `1 / t` as long as `t` is small compared with
-    /// `1 / (1 - decay)` (the equal average), and ends at `1 - decay`. So it is a warm-up of the decay too.
+    /// With the share `(1 - decay) / (1 - decay^t)` of the newest weights. The share starts at 1, is about `1 / t` (the equal average) as
+    /// long as `t` is small compared with `1 / (1 - decay)`, and ends at `1 - decay`. So a warm-up of the decay is not needed.
     #[must_use]
     pub fn with_bias_correction(mut self) -> Self {
         self.corrects_bias = true;

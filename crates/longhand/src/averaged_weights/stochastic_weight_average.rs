@@ -15,7 +15,7 @@ use crate::{Scalar, Tensors};
 /// on with a constant or cyclic one, and update the average once per epoch, or at the end of each cycle (see
 /// [`cosine_with_warm_restarts`](crate::schedule::cosine_with_warm_restarts)).
 ///
-/// See the [module](self) for the loop of training and for checkpoints.
+/// See the [module](crate::averaged_weights) for the loop of training and for checkpoints.
 ///
 /// ```
 /// use longhand::StochasticWeightAverage;

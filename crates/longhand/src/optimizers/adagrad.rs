@@ -1,7 +1,7 @@
 //! Adagrad (Duchi, Hazan and Singer, 2011, figure 1, with a diagonal matrix).
 
 use super::parameter_group::Groups;
-use super::{Optimizer, OptimizerState, ParameterGroup, check_epsilon, check_learning_rate, sized_with, split_next};
+use super::{Optimizer, OptimizerState, ParameterGroup, check_epsilon, check_learning_rate, sized_with};
 use crate::hyperparameters::{check_not_negative, largest};
 use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::real;
@@ -16,8 +16,8 @@ use alloc::{vec, vec::Vec};
 /// w = w - learning_rate / (1 + (t - 1) learning_rate_decay) * g / (sqrt(v) + epsilon)
 /// ```
 ///
-/// The sum of all squares makes the steps shorter and shorter, and most for the parameters with large gradients. So parameters with rare
-/// gradients, such as those of an [`Embedding`](crate::Embedding), keep long steps.
+/// The sum of all squares makes the steps shorter and shorter. Parameters whose gradients are often zero, such as those of an
+/// [`Embedding`](crate::Embedding), keep longer steps than the others.
 ///
 /// At f32 gradients beyond `2^63` (9e18) count as `2^63`, and `v` stays at the largest finite number if the sum exceeds it; at f64 the
 /// limit is `2^511`. Values too small to matter are flushed to zero: see [vanishing numbers](crate::vanishing).
@@ -29,7 +29,7 @@ use alloc::{vec, vec::Vec};
 /// gradients.values_mut().weight[(0, 0)] = 3.0;
 /// let mut optimizer = Adagrad::new();
 /// optimizer.step(&mut layer, &gradients, 0.1);
-/// // The first step has the length of the learning rate, the second one half of the square root of two of it.
+/// // The first step has the length of the learning rate; the second one is shorter by a factor of sqrt(2).
 /// assert!((layer.weight[(0, 0)] + 0.1).abs() < 1e-8);
 /// optimizer.step(&mut layer, &gradients, 0.1);
 /// assert!((layer.weight[(0, 0)] + 0.1 + 0.1 / 2.0_f64.sqrt()).abs() < 1e-8);
@@ -153,7 +153,7 @@ impl<T: Scalar> Optimizer<T> for Adagrad<T> {
         let (groups, mut index) = (&mut self.groups, 0..);
         let mut sums = self.sums.as_mut_slice();
         parameters.visit_pair(&Path::ROOT, gradients.values(), &mut |path, w, g| {
-            let v = split_next(&mut sums, w.len());
+            let v = sums.split_off_mut(..w.len()).unwrap_or_default();
             let index = index.next().unwrap_or_default();
             let Some((learning_rate, weight_decay)) = groups.settings(index, path, settings) else { return };
             each(AdagradStep { learning_rate, epsilon, weight_decay: real(weight_decay), largest }, [g], [w, v]);

@@ -1,7 +1,7 @@
 //! Adam (Kingma and Ba, 2015, algorithm 1) and AdamW (Loshchilov and Hutter, 2019, algorithm 2).
 
 use super::parameter_group::Groups;
-use super::{Optimizer, OptimizerState, ParameterGroup, check_epsilon, check_learning_rate, sized, split_next};
+use super::{Optimizer, OptimizerState, ParameterGroup, check_epsilon, check_learning_rate, sized};
 use crate::hyperparameters::{check_fraction, check_not_negative};
 use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::{as_f64, real};
@@ -115,7 +115,10 @@ impl<T: Scalar> Moments<T> {
         let (mut first, mut second) = (self.first.as_mut_slice(), self.second.as_mut_slice());
         let (groups, mut index) = (&mut self.groups, 0..);
         parameters.visit_pair(&Path::ROOT, gradients, &mut |path, w, g| {
-            let (m, v) = (split_next(&mut first, w.len()), split_next(&mut second, w.len()));
+            let (m, v) = (
+                first.split_off_mut(..w.len()).unwrap_or_default(),
+                second.split_off_mut(..w.len()).unwrap_or_default(),
+            );
             let index = index.next().unwrap_or_default();
             let Some((learning_rate, weight_decay)) = groups.settings(index, path, settings) else { return };
             let decay = real::<T>(weight_decay);

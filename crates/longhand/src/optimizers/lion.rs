@@ -1,7 +1,7 @@
 //! Lion (Chen et al., 2023, "Symbolic Discovery of Optimization Algorithms", algorithm 2).
 
 use super::parameter_group::Groups;
-use super::{Optimizer, OptimizerState, ParameterGroup, check_learning_rate, sized, split_next};
+use super::{Optimizer, OptimizerState, ParameterGroup, check_learning_rate, sized};
 use crate::hyperparameters::{check_fraction, check_not_negative};
 use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::real;
@@ -102,7 +102,7 @@ impl<T: Scalar> Equations<T, 1, 2> for LionStep<T> {
         let g = gradient.flush_to_zero();
         let c = beta1 * m + (one - beta1) * g;
         // The last term is zero, or NaN if `c` is NaN or infinite: the sign alone would hide a gradient that is not finite.
-        let sign = c.where_positive(one) - (zero - c).where_positive(one) + (c - c);
+        let sign = c.where_positive(one) - (zero - c).where_positive(one) + zero * c;
         let w = w - w.constant(self.learning_rate) * (sign + w.constant(self.weight_decay) * w);
         let m = beta2 * m + (one - beta2) * g;
         [w.flush_to_zero(), m.flush_to_zero()]
@@ -119,7 +119,7 @@ impl<T: Scalar> Optimizer<T> for Lion<T> {
         let (groups, mut index) = (&mut self.groups, 0..);
         let mut momentum = self.momentum.as_mut_slice();
         parameters.visit_pair(&Path::ROOT, gradients.values(), &mut |path, w, g| {
-            let m = split_next(&mut momentum, w.len());
+            let m = momentum.split_off_mut(..w.len()).unwrap_or_default();
             let index = index.next().unwrap_or_default();
             let Some((learning_rate, weight_decay)) = groups.settings(index, path, settings) else { return };
             each(LionStep { learning_rate, beta1, beta2, weight_decay: real(weight_decay) }, [g], [w, m]);

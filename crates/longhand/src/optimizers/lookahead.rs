@@ -1,6 +1,6 @@
 //! Lookahead (Zhang, Lucas, Hinton and Ba, 2019, algorithm 1): slow weights that follow those of another optimizer.
 
-use super::{Optimizer, OptimizerState, split_next};
+use super::{Optimizer, OptimizerState};
 use crate::hyperparameters::check_positive;
 use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::real;
@@ -145,7 +145,7 @@ impl<T: Scalar, O: Optimizer<T>> Optimizer<T> for Lookahead<T, O> {
         }
         let (rest, mut slow) = (real(1.0 - self.alpha), self.slow.as_mut_slice());
         parameters.visit_mut(&Path::ROOT, &mut |path, _, w| {
-            let slow = split_next(&mut slow, w.len());
+            let slow = slow.split_off_mut(..w.len()).unwrap_or_default();
             if !path.is_frozen() {
                 each(Synchronise(rest), [], [w, slow]);
             }

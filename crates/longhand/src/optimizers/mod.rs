@@ -133,10 +133,3 @@ fn sized_with<T: Scalar>(state: &mut Vec<T>, count: usize, value: T) {
     }
     assert_eq!(state.len(), count, "an optimizer serves one model: it has met another count of parameters before");
 }
-
-/// Splits the state of the next tensor, which has `count` elements, from the state of the tensors after it.
-fn split_next<'a, T>(state: &mut &'a mut [T], count: usize) -> &'a mut [T] {
-    let (next, rest) = core::mem::take(state).split_at_mut(count);
-    *state = rest;
-    next
-}

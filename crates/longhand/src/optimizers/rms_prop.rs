@@ -1,7 +1,7 @@
 //! RMSProp (Tieleman and Hinton, 2012, lecture 6.5), also centred and with momentum (Graves, 2013, equations 38 to 41).
 
 use super::parameter_group::Groups;
-use super::{Optimizer, OptimizerState, ParameterGroup, check_epsilon, check_learning_rate, sized, split_next};
+use super::{Optimizer, OptimizerState, ParameterGroup, check_epsilon, check_learning_rate, sized};
 use crate::hyperparameters::{check_fraction, check_not_negative};
 use crate::kernel::{Equations, Real, compiled_here, each};
 use crate::scalar::{as_f64, real};
@@ -262,9 +262,10 @@ impl<T: Scalar> Optimizer<T> for RmsProp<T> {
         let (mut squares, mut means) = (self.squares.as_mut_slice(), self.means.as_mut_slice());
         let mut velocity = self.velocity.as_mut_slice();
         parameters.visit_pair(&Path::ROOT, gradients.values(), &mut |path, w, g| {
-            let v = split_next(&mut squares, w.len());
-            let a = split_next(&mut means, if centred { w.len() } else { 0 });
-            let b = split_next(&mut velocity, if has_velocity { w.len() } else { 0 });
+            let v = squares.split_off_mut(..w.len()).unwrap_or_default();
+            // Empty if the variant does not have them.
+            let a = means.split_off_mut(..w.len()).unwrap_or_default();
+            let b = velocity.split_off_mut(..w.len()).unwrap_or_default();
             let index = index.next().unwrap_or_default();
             let Some((learning_rate, weight_decay)) = groups.settings(index, path, settings) else { return };
             let weight_decay = real(weight_decay);

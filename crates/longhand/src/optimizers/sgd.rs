@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
 use super::parameter_group::Groups;
-use super::{Optimizer, OptimizerState, ParameterGroup, check_learning_rate, sized, split_next};
+use super::{Optimizer, OptimizerState, ParameterGroup, check_learning_rate, sized};
 use crate::clipping::clamp;
 use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
 use crate::kernel::{Equations, Real, compiled_here, each};
@@ -169,7 +169,7 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
         sized(&mut self.velocity, parameters.count());
         let mut velocity = self.velocity.as_mut_slice();
         parameters.visit_pair(&Path::ROOT, gradients.values(), &mut |path, w, g| {
-            let v = split_next(&mut velocity, w.len());
+            let v = velocity.split_off_mut(..w.len()).unwrap_or_default();
             let index = index.next().unwrap_or_default();
             let Some((learning_rate, weight_decay)) = groups.settings(index, path, settings) else { return };
             let weight_decay = real(weight_decay);
