@@ -77,6 +77,40 @@ fn everything_comes_back() {
     assert_eq!(read.get::<ChaCha8Rng>("generator").unwrap().next_u64(), generator.next_u64());
 }
 
+/// Slow weights in the middle of a period, and averages with the number of their updates.
+#[test]
+fn lookahead_and_averages_of_weights_come_back() {
+    let optimizer = || Lookahead::new(RmsProp::new().centred()).with_period(4).unwrap();
+    let average = || ExponentialMovingAverage::new(&model(3), 0.9).unwrap().with_bias_correction();
+    let train = |model: &mut Gru<f32>, optimizer: &mut Lookahead<_, _>, average: &mut ExponentialMovingAverage<_>| {
+        let mut gradients = Gradients::zeros(model);
+        gradients.values_mut().copy_from(model);
+        optimizer.step(model, &gradients, 0.01);
+        average.update(model);
+    };
+    let mut original = (model(3), optimizer(), average());
+    (0..6).for_each(|_| train(&mut original.0, &mut original.1, &mut original.2));
+    let saved = Checkpoint::new(6)
+        .with_tensors("model", &original.0)
+        .with_optimizer("optimizer", &original.1)
+        .with_tensors("average", original.2.model())
+        .with("updates", &original.2.updates())
+        .unwrap();
+    let read = Checkpoint::from_bytes(&saved.to_bytes().unwrap()).unwrap();
+    let (mut resumed, mut saved_average) = ((model(3), optimizer(), average()), model(3));
+    read.copy_tensors("model", &mut resumed.0).unwrap();
+    read.restore_optimizer("optimizer", &mut resumed.1, &resumed.0).unwrap();
+    read.copy_tensors("average", &mut saved_average).unwrap();
+    resumed.2.restore(&saved_average, read.get("updates").unwrap());
+    for _ in 0..6 {
+        train(&mut original.0, &mut original.1, &mut original.2);
+        train(&mut resumed.0, &mut resumed.1, &mut resumed.2);
+    }
+    assert_eq!(resumed, original);
+    let error = read.restore_optimizer("optimizer", &mut RmsProp::new().centred(), &resumed.0).unwrap_err().to_string();
+    assert!(error.contains("slow_weights"), "{error}");
+}
+
 #[test]
 fn what_does_not_fit_is_named() {
     let mut trained = model(3);

@@ -1,6 +1,6 @@
 //! Gradients of parameters: a value of their own type, and what one backward pass does with them.
 
-use crate::kernel::Accumulate;
+use crate::kernel::{Accumulate, Equations, Real, compiled_here, each};
 use crate::{Path, Scalar, Tensors, clip_by_global_norm, clip_by_value, global_norm};
 
 /// What a backward pass does with the gradients of a layer's parameters: an argument of
@@ -172,11 +172,80 @@ impl<M> Gradients<M> {
         global_norm(&self.0)
     }
 
+    /// Adds `factor` times the gradients of another batch: for one update with the gradients of several batches.
+    ///
+    /// The mean of the gradients of `n` batches with the same number of losses is their sum with the factor `1 / n`:
+    ///
+    /// ```
+    /// # use longhand::prelude::*;
+    /// # let mut model = Linear::<f64>::zeros(1, 1);
+    /// # let loss = MeanSquaredError::new(Reduction::MeanOverElements);
+    /// # let mut trainer = Trainer::new(&model, loss, TruncatedBptt::full(LossAt::EveryStep));
+    /// # let mut optimizer = Sgd::new();
+    /// # let data = [1.0, 2.0].map(|value| Sequences::from_fn(1, 3, 2, |_, _, _| value));
+    /// # let batches = [Batch { inputs: &data[0], targets: &data[1] }, Batch { inputs: &data[1], targets: &data[0] }];
+    /// let mut mean = Gradients::zeros(&model);
+    /// for batch in batches {
+    ///     mean.add_scaled(trainer.gradients(&model, batch)?.1, 1.0 / batches.len() as f64);
+    /// }
+    /// optimizer.step(&mut model, &mean, 0.1);
+    /// # assert!((model.bias[0] - 0.1 * 3.0).abs() < 1e-15);
+    /// # Ok::<(), TrainingError>(())
+    /// ```
+    ///
+    /// A mean of means is wrong if the batches have different numbers of losses. Give the trainer a loss with [`Reduction::Sum`] then, and
+    /// divide the sum by the number of all losses at the end. This is the gradient of one big batch with [`Reduction::MeanOverSteps`]:
+    ///
+    /// ```
+    /// # use longhand::prelude::*;
+    /// # let mut model = Linear::<f64>::zeros(1, 1);
+    /// # let mut trainer = Trainer::new(&model, MeanSquaredError::new(Reduction::Sum), TruncatedBptt::full(LossAt::EveryStep));
+    /// # let data = [2, 4].map(|sequences| Sequences::from_fn(1, 3, sequences, |_, _, _| sequences as f64));
+    /// # let batches = data.iter().map(|data| Batch { inputs: data, targets: data });
+    /// let (mut mean, mut losses) = (Gradients::zeros(&model), 0);
+    /// for batch in batches {
+    ///     mean.add_scaled(trainer.gradients(&model, batch)?.1, 1.0);
+    ///     losses += trainer.losses();
+    /// }
+    /// mean.scale(1.0 / losses as f64);
+    /// # assert!((mean.values().bias[0] + 2.0 * (2.0 * 2.0 + 4.0 * 4.0) / 6.0).abs() < 1e-14, "{:?}", mean.values().bias);
+    /// # Ok::<(), TrainingError>(())
+    /// ```
+    ///
+    /// For the next update, start again with [`set_zero`](Self::set_zero), which keeps the memory.
+    ///
+    /// [`Reduction::Sum`]: crate::Reduction::Sum
+    /// [`Reduction::MeanOverSteps`]: crate::Reduction::MeanOverSteps
+    ///
+    /// # Panics
+    /// If the two differ in shape.
+    #[track_caller]
+    pub fn add_scaled<T: Scalar>(&mut self, other: &Self, factor: T)
+    where
+        M: Tensors<T>,
+    {
+        let add = AddScaled(factor);
+        self.0.visit_pair(&Path::ROOT, &other.0, &mut |_, sum, gradients| each(add, [gradients], [sum]));
+    }
+
     /// Multiplies every gradient by `factor`.
     pub fn scale<T: Scalar>(&mut self, factor: T)
     where
         M: Tensors<T>,
     {
         self.0.visit_mut(&Path::ROOT, &mut |_, _, values| values.iter_mut().for_each(|value| *value *= factor));
+    }
+}
+
+/// Adds a multiple of one gradient.
+#[derive(Clone, Copy)]
+struct AddScaled<T>(T);
+
+compiled_here!(AddScaled<T>, 1, 1);
+
+impl<T: Scalar> Equations<T, 1, 1> for AddScaled<T> {
+    #[inline(always)]
+    fn apply<V: Real<Scalar = T>>(self, [gradient]: [V; 1], [sum]: [V; 1]) -> [V; 1] {
+        [sum + gradient.constant(self.0) * gradient]
     }
 }

@@ -10,6 +10,7 @@
 //! | one step at a time, for sensors and control loops | [`Stream`] |
 //! | losses from logits; classes and probabilities | [`Loss`], [`Sequences::classes`], [`Sequences::softmax`] |
 //! | optimizers, clipping, schedules, initialisers | [`Optimizer`], [`clip_by_global_norm`], [`schedule`], [`initialise`] |
+//! | averages of the weights over training | [`averaged_weights`] |
 //! | products and equations for a layer of your own | [`toolbox`] |
 //! | parameters by name, in one fixed order | [`Tensors`] |
 //! | layers whose type is known only at run time | [`BoxedLayer`] |
@@ -48,6 +49,7 @@
 
 extern crate alloc;
 
+pub mod averaged_weights;
 mod boxed;
 mod chain;
 mod clipping;
@@ -80,6 +82,7 @@ pub mod vanishing;
 /// Everything that programs use, for `use longhand::prelude::*`: all items of the crate's root except for
 /// [`nalgebra`], a name that would be ambiguous in a crate that depends on it too.
 pub mod prelude {
+    pub use crate::averaged_weights::{ExponentialMovingAverage, StochasticWeightAverage};
     pub use crate::boxed::{BoxedCache, BoxedCarry, BoxedLayer};
     pub use crate::chain::{Chain, ChainCache};
     pub use crate::clipping::{clip_by_global_norm, clip_by_value, global_norm};
@@ -107,7 +110,9 @@ pub mod prelude {
     pub use crate::losses::{
         Labels, Loss, MeanSquaredError, Reduction, SigmoidCrossEntropy, SoftmaxCrossEntropy, Target,
     };
-    pub use crate::optimizers::{Adam, AdamW, Optimizer, OptimizerState, ParameterGroup, Sgd};
+    pub use crate::optimizers::{
+        Adagrad, Adam, AdamW, Lion, Lookahead, Optimizer, OptimizerState, ParameterGroup, RmsProp, Sgd,
+    };
     pub use crate::scalar::Scalar;
     pub use crate::sequences::Sequences;
     pub use crate::streaming::{CannotStream, StepInput, Stream, Streaming};

@@ -24,7 +24,8 @@
 //! | gates (logistic functions) | zero below `2^-62.5` (`2^-510.5`) |
 //! | deltas: gradients of pre-activations, of cells, of an activation's input | where the backward equations produce them |
 //! | gradients of a loss with respect to the outputs | after the reduction has scaled them |
-//! | gradients that an optimizer reads; momentum, first moments, parameters under momentum or Adam | in the step |
+//! | gradients that an optimizer reads; momentum, first moments, parameters, except under plain [`Sgd`](crate::Sgd) | in the step |
+//! | averages of weights | in the update |
 //! | second moments (sums of squares) | below the smallest normal number |
 //!
 //! Inputs, carries and parameters that the caller provides are read as they are.
@@ -35,7 +36,9 @@
 //! - *Backward.* A delta below 1.1e-19 is added to gradients. It changes a parameter only if its whole gradient is that
 //!   small, and then by `learning_rate * 1e-19`.
 //! - *Adam.* The step is `learning_rate * m / (sqrt(v) + epsilon)`. A first moment below 1.1e-19 changes it by less than
-//!   `learning_rate * 1.1e-19 / epsilon`: `learning_rate * 1.1e-11` for the usual epsilon.
+//!   `learning_rate * 1.1e-19 / epsilon`: `learning_rate * 1.1e-11` for the usual epsilon. The same holds for RMSProp and Adagrad.
+//! - *Lion* is the exception: the sign of a gradient is its step, so a gradient that is set to zero makes a difference.
+//!   A parameter stays where its gradient and momentum are below 1.1e-19.
 //!
 //! The gradient is that of the function without flushing. The two functions differ by less than the threshold, and the
 //! gradient checker, which compares to `1e-12` of the size of the terms, cannot tell them apart.

@@ -1,13 +1,12 @@
 //! Adam (Kingma and Ba, 2015, algorithm 1) and AdamW (Loshchilov and Hutter, 2019, algorithm 2).
 
 use super::parameter_group::Groups;
-use super::{Optimizer, OptimizerState, ParameterGroup, check_learning_rate, sized};
-use crate::hyperparameters::{check_fraction, check_not_negative, check_positive};
+use super::{Optimizer, OptimizerState, ParameterGroup, check_epsilon, check_learning_rate, sized};
+use crate::hyperparameters::{check_fraction, check_not_negative};
 use crate::kernel::{Equations, Real, compiled_here, each};
-use crate::scalar::{as_f64, is, real};
+use crate::scalar::{as_f64, real};
 use crate::{Gradients, HyperparameterError, Path, Scalar, Tensors};
-use alloc::{format, vec, vec::Vec};
-use core::any::type_name;
+use alloc::{vec, vec::Vec};
 use num_traits::Float;
 
 /// Adam. With `t` the number of steps so far, counted from 1:
@@ -29,6 +28,21 @@ pub struct Adam<T> {
 
 /// Adam with decoupled weight decay, which shrinks the weights directly and does not go through the moments:
 /// `w = w - learning_rate * weight_decay * w` before Adam's step.
+///
+/// The learning rate of the step multiplies the weight decay, so a schedule lowers both. The decay applies to all parameters; a
+/// [`ParameterGroup`] excludes some of them, such as biases:
+///
+/// ```
+/// use longhand::{AdamW, Gradients, Linear, Optimizer, ParameterGroup};
+/// let mut model = Linear::<f64>::zeros(1, 1);
+/// (model.weight[(0, 0)], model.bias[0]) = (1.0, 1.0);
+/// let gradients = Gradients::zeros(&model);
+/// let biases = ParameterGroup::containing("bias").with_weight_decay(0.0);
+/// let mut optimizer = AdamW::new().with_weight_decay(0.5)?.with_group(biases)?;
+/// optimizer.step(&mut model, &gradients, 0.1);
+/// assert_eq!((model.weight[(0, 0)], model.bias[0]), (1.0 - 0.1 * 0.5, 1.0));
+/// # Ok::<(), longhand::HyperparameterError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdamW<T> {
     pub(crate) moments: Moments<T>,
@@ -68,17 +82,7 @@ impl<T: Scalar> Moments<T> {
     }
 
     fn set_epsilon(&mut self, epsilon: f64) -> Result<(), HyperparameterError> {
-        check_positive::<T>("epsilon", epsilon)?;
-        // Small moments are flushed to zero, so a smaller epsilon would divide what is left of them by next to nothing.
-        let smallest = if is::<T, f32>() {
-            Float::powi(2.0, -53)
-        } else if is::<T, f64>() {
-            Float::powi(2.0, -500)
-        } else {
-            0.0
-        };
-        let expected = format!("at least {smallest:e} for {}", type_name::<T>());
-        HyperparameterError::unless(epsilon >= smallest, "epsilon", epsilon, &expected)?;
+        check_epsilon::<T>(epsilon)?;
         self.epsilon = epsilon;
         Ok(())
     }
@@ -111,10 +115,10 @@ impl<T: Scalar> Moments<T> {
         let (mut first, mut second) = (self.first.as_mut_slice(), self.second.as_mut_slice());
         let (groups, mut index) = (&mut self.groups, 0..);
         parameters.visit_pair(&Path::ROOT, gradients, &mut |path, w, g| {
-            let (m, rest) = core::mem::take(&mut first).split_at_mut(w.len());
-            first = rest;
-            let (v, rest) = core::mem::take(&mut second).split_at_mut(w.len());
-            second = rest;
+            let (m, v) = (
+                first.split_off_mut(..w.len()).unwrap_or_default(),
+                second.split_off_mut(..w.len()).unwrap_or_default(),
+            );
             let index = index.next().unwrap_or_default();
             let Some((learning_rate, weight_decay)) = groups.settings(index, path, settings) else { return };
             let decay = real::<T>(weight_decay);

@@ -1,15 +1,27 @@
 //! Optimizers: from gradients to a step of the parameters.
 
+mod adagrad;
 mod adam;
+mod lion;
+mod lookahead;
 mod parameter_group;
+mod rms_prop;
 mod sgd;
 
+pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
+pub use lion::Lion;
+pub use lookahead::Lookahead;
 pub use parameter_group::ParameterGroup;
+pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
 
-use crate::{Gradients, Scalar, Tensors};
-use alloc::vec::Vec;
+use crate::hyperparameters::check_positive;
+use crate::scalar::is;
+use crate::{Gradients, HyperparameterError, Scalar, Tensors};
+use alloc::{format, vec::Vec};
+use core::any::type_name;
+use num_traits::Float;
 
 /// Turns gradients into a step of the parameters.
 ///
@@ -94,10 +106,30 @@ fn check_learning_rate<T: Scalar>(learning_rate: T) {
     );
 }
 
+/// Checks the constant in a denominator `sqrt(v) + epsilon`.
+fn check_epsilon<T: Scalar>(epsilon: f64) -> Result<(), HyperparameterError> {
+    check_positive::<T>("epsilon", epsilon)?;
+    // Small moments are flushed to zero, so a smaller epsilon would divide what is left of them by next to nothing.
+    let smallest = if is::<T, f32>() {
+        Float::powi(2.0, -53)
+    } else if is::<T, f64>() {
+        Float::powi(2.0, -500)
+    } else {
+        0.0
+    };
+    let expected = format!("at least {smallest:e} for {}", type_name::<T>());
+    HyperparameterError::unless(epsilon >= smallest, "epsilon", epsilon, &expected)
+}
+
 /// One scalar of state for each parameter, sized at the first step.
 fn sized<T: Scalar>(state: &mut Vec<T>, count: usize) {
+    sized_with(state, count, T::zero());
+}
+
+/// Like [`sized`], with state that starts at `value`.
+fn sized_with<T: Scalar>(state: &mut Vec<T>, count: usize, value: T) {
     if state.is_empty() {
-        state.resize(count, T::zero());
+        state.resize(count, value);
     }
     assert_eq!(state.len(), count, "an optimizer serves one model: it has met another count of parameters before");
 }

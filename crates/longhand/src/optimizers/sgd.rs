@@ -169,8 +169,7 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
         sized(&mut self.velocity, parameters.count());
         let mut velocity = self.velocity.as_mut_slice();
         parameters.visit_pair(&Path::ROOT, gradients.values(), &mut |path, w, g| {
-            let (v, rest) = core::mem::take(&mut velocity).split_at_mut(w.len());
-            velocity = rest;
+            let v = velocity.split_off_mut(..w.len()).unwrap_or_default();
             let index = index.next().unwrap_or_default();
             let Some((learning_rate, weight_decay)) = groups.settings(index, path, settings) else { return };
             let weight_decay = real(weight_decay);

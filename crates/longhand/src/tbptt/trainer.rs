@@ -62,6 +62,8 @@ pub struct Trainer<T: Scalar, M: Layer<T>, L: Loss<T>> {
     pub(super) continues: bool,
     pub(super) skips: bool,
     pub(super) skipped: usize,
+    /// Losses of the last batch.
+    pub(super) losses: usize,
 }
 
 type Run<T, M, L> = fn(&mut [Shard<T, M, <L as Loss<T>>::Target>], &Window<'_, T, M, L>);
@@ -84,6 +86,7 @@ where
             continues: false,
             skips: false,
             skipped: 0,
+            losses: 0,
         }
     }
 
@@ -116,6 +119,14 @@ where
     /// How many updates were skipped because a loss or a gradient was NaN or infinite.
     pub fn skipped(&self) -> usize {
         self.skipped
+    }
+
+    /// The number of losses of the last batch that was trained on or evaluated: the steps that a mean is taken over
+    /// ([`Reduction::MeanOverSteps`]), which are valid, have a target, and are selected by [`LossAt`]. 0 if
+    /// [`gradients`](Self::gradients) skipped the batch. It weights the losses and the gradients of several batches: see
+    /// [`Gradients::add_scaled`].
+    pub fn losses(&self) -> usize {
+        self.losses
     }
 
     /// Uses `count` shards, which `run` runs a window on.
@@ -268,6 +279,7 @@ where
             }
             self.shards.iter_mut().for_each(|shard| shard.replaces = true);
         }
+        self.losses = losses;
         let is_mean = self.loss.reduction() != Reduction::Sum && losses > 0;
         // The loss of a single window is exact; the quotient could be rounded.
         Ok(only.unwrap_or(if is_mean { total / count(losses) } else { total }))
@@ -287,6 +299,7 @@ where
         Shard::divide(core::slice::from_mut(shard), model, layout)?;
         let steps = 0..layout.steps();
         let losses = shard.mark_losses(self.truncation.loss_at, layout, batch.targets, &steps);
+        self.losses = losses;
         shard.inputs.copy_part(batch.inputs, steps.clone(), 0..layout.batch());
         let (loss, inputs, targets) = (&self.loss, batch.inputs, batch.targets);
         let every_step = self.truncation.loss_at == LossAt::EveryStep;

@@ -58,6 +58,7 @@ where
         if let (Some(d_carry), Some(d_first)) = (d_carry.as_deref_mut(), &d_first) {
             d_carry.copy_from(d_first);
         }
+        self.losses = losses;
         let is_trained = losses > 0 || d_carry.is_some();
         let gradients = Shard::sum_gradients(&mut self.shards);
         if !is_trained {
@@ -67,6 +68,7 @@ where
             Some(error) if !self.skips => return Err(error),
             Some(_) => {
                 self.skipped += 1;
+                self.losses = 0;
                 gradients.set_zero();
             }
             None => {}

@@ -2,6 +2,8 @@
 //! The files are one test program, because separate programs would each compile the layers again.
 
 mod accumulation;
+mod averaged_weights;
+mod batches;
 mod boxed;
 mod carry_and_cache;
 mod clipping;

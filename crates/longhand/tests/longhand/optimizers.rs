@@ -1,11 +1,14 @@
 //! Optimizers against plain loops that implement PyTorch's descriptions of the algorithms.
 
+mod frozen;
+mod lookahead;
 mod precision;
+mod pytorch;
 
 use crate::common::{assert_close, elements, elman, generator, linear, random_like};
 use longhand::{
-    Adam, AdamW, Chain, ChangeScalar, Elman, Gradients, Layer, Linear, Optimizer, ParameterGroup, Path, Sgd, Tensors,
-    nalgebra,
+    Adagrad, Adam, AdamW, Chain, ChangeScalar, Elman, Gradients, Layer, Linear, Lion, Lookahead, Optimizer,
+    ParameterGroup, Path, RmsProp, Sgd, Tensors, nalgebra,
 };
 
 type Model = Chain<Elman<f64>, Linear<f64>>;
@@ -139,6 +142,41 @@ fn adam_w_equals_the_plain_update() {
     compare(&mut none, (0.0, 0.0), plain_adam(default, 0.0, true));
 }
 
+/// The update of one weight by Lion. The state is the momentum.
+fn plain_lion((beta1, beta2): (f64, f64), decay: f64) -> impl Fn(&mut f64, f64, &mut f64, i32, f64) {
+    move |w, g, m, _, rate| {
+        let c = beta1 * *m + (1.0 - beta1) * g;
+        let sign = if c == 0.0 { 0.0 } else { c.signum() };
+        *w -= rate * (sign + decay * *w);
+        *m = beta2 * *m + (1.0 - beta2) * g;
+    }
+}
+
+#[test]
+fn lion_equals_the_plain_update() {
+    compare(&mut Lion::new(), 0.0, plain_lion((0.9, 0.99), 0.0));
+    let mut decaying = Lion::new().with_weight_decay(0.3).expect("the value is in range");
+    compare(&mut decaying, 0.0, plain_lion((0.9, 0.99), 0.3));
+    let mut other = Lion::new().with_betas(0.5, 0.8).expect("the values are in range");
+    compare(&mut other, 0.0, plain_lion((0.5, 0.8), 0.0));
+    let mut none = Lion::new().with_betas(0.0, 0.0).expect("the values are in range");
+    compare(&mut none, 0.0, plain_lion((0.0, 0.0), 0.0));
+}
+
+/// PyTorch's form of the centred RMSProp, with the difference of squares. The state is both averages and the velocity.
+#[test]
+fn centred_rms_prop_equals_the_plain_update() {
+    let (alpha, momentum, epsilon) = (0.9, 0.5, 1e-2);
+    let rms_prop = RmsProp::new().with_alpha(alpha).and_then(|o| o.with_momentum(momentum));
+    let rms_prop = rms_prop.and_then(|o| o.with_epsilon(epsilon)).map(RmsProp::centred);
+    compare(&mut rms_prop.expect("in range"), (0.0, 0.0, 0.0), |w, g, (v, a, b): &mut (f64, f64, f64), _, rate| {
+        *v = alpha * *v + (1.0 - alpha) * g * g;
+        *a = alpha * *a + (1.0 - alpha) * g;
+        *b = momentum * *b + g / ((*v - *a * *a).max(0.0).sqrt() + epsilon);
+        *w -= rate * *b;
+    });
+}
+
 /// After ten thousand steps, the bias corrections must still be accurate.
 #[test]
 fn adam_equals_the_plain_update_after_many_steps() {
@@ -181,13 +219,32 @@ fn invalid_hyperparameters_are_errors_that_name_them() {
         assert_rejected("beta1", &Adam::<f64>::new().with_betas(bad, 0.9));
         assert_rejected("beta2", &Adam::<f64>::new().with_betas(0.9, bad));
         assert_rejected("beta2", &AdamW::<f64>::new().with_betas(0.9, bad));
+        assert_rejected("beta1", &Lion::<f64>::new().with_betas(bad, 0.9));
+        assert_rejected("beta2", &Lion::<f64>::new().with_betas(0.9, bad));
+        assert_rejected("alpha", &RmsProp::<f64>::new().with_alpha(bad));
+        assert_rejected("momentum", &RmsProp::<f64>::new().with_momentum(bad));
     }
     for bad in [-1.0, f64::NAN, f64::INFINITY] {
         assert_rejected("weight decay", &Sgd::<f64>::new().with_weight_decay(bad));
         assert_rejected("weight decay", &Adam::<f64>::new().with_weight_decay(bad));
         assert_rejected("weight decay", &AdamW::<f64>::new().with_weight_decay(bad));
         assert_rejected("epsilon", &Adam::<f64>::new().with_epsilon(bad));
+        assert_rejected("weight decay", &RmsProp::<f64>::new().with_weight_decay(bad));
+        assert_rejected("epsilon", &RmsProp::<f64>::new().with_epsilon(bad));
+        assert_rejected("weight decay", &Adagrad::<f64>::new().with_weight_decay(bad));
+        assert_rejected("epsilon", &Adagrad::<f64>::new().with_epsilon(bad));
+        assert_rejected("learning rate decay", &Adagrad::<f64>::new().with_learning_rate_decay(bad));
+        assert_rejected("initial accumulator", &Adagrad::<f64>::new().with_initial_accumulator(bad));
+        assert_rejected("weight decay", &Lion::<f64>::new().with_weight_decay(bad));
+        let group = || ParameterGroup::containing("bias").with_weight_decay(bad);
+        assert_rejected("weight decay", &RmsProp::<f64>::new().with_group(group()));
+        assert_rejected("weight decay", &Adagrad::<f64>::new().with_group(group()));
+        assert_rejected("weight decay", &Lion::<f64>::new().with_group(group()));
     }
+    for bad in [-1.0, 0.0, 1.01, f64::NAN, f64::INFINITY] {
+        assert_rejected("alpha", &Lookahead::new(Sgd::<f64>::new()).with_alpha(bad));
+    }
+    assert_rejected("period", &Lookahead::new(Sgd::<f64>::new()).with_period(0));
     assert_rejected("epsilon", &AdamW::<f64>::new().with_epsilon(0.0));
 }
 

@@ -77,6 +77,32 @@ fn adam_w_continues_with_the_same_bits() {
 }
 
 #[test]
+fn rms_prop_continues_with_the_same_bits() {
+    continues_with_the_same_bits(RmsProp::new);
+    continues_with_the_same_bits(|| RmsProp::new().with_momentum(0.9).unwrap());
+    continues_with_the_same_bits(|| RmsProp::new().centred().with_epsilon(0.01).unwrap());
+}
+
+#[test]
+fn adagrad_continues_with_the_same_bits() {
+    let adagrad = || Adagrad::new().with_learning_rate_decay(0.5).and_then(|o| o.with_initial_accumulator(0.1));
+    continues_with_the_same_bits(|| adagrad().unwrap());
+}
+
+#[test]
+fn lion_continues_with_the_same_bits() {
+    continues_with_the_same_bits(|| Lion::new().with_weight_decay(0.1).unwrap());
+}
+
+/// Six steps have been taken when the state is saved, so a period of four steps is half over.
+#[test]
+fn lookahead_continues_with_the_same_bits() {
+    continues_with_the_same_bits(|| Lookahead::new(Adam::new()).with_period(4).unwrap());
+    let sgd = || Sgd::new().with_momentum(0.9).unwrap();
+    continues_with_the_same_bits(|| Lookahead::new(sgd()).with_period(4).and_then(|o| o.with_alpha(0.8)).unwrap());
+}
+
+#[test]
 fn generators_of_another_type_are_none() {
     let model = model();
     let seeded = trainer(&model).with_generator(ChaCha8Rng::seed_from_u64(2));
@@ -89,4 +115,19 @@ fn generators_of_another_type_are_none() {
 fn the_state_of_another_optimizer_panics() {
     let state: OptimizerState<f32> = Sgd::new().state();
     Adam::new().restore(state);
+}
+
+/// The variance of the centred variant is not the mean square of the plain one.
+#[test]
+#[should_panic(expected = "the state is that of another kind of optimizer")]
+fn the_state_of_another_variant_panics() {
+    let state: OptimizerState<f32> = RmsProp::new().state();
+    RmsProp::new().centred().restore(state);
+}
+
+#[test]
+#[should_panic(expected = "the state is that of another kind of optimizer")]
+fn the_state_of_an_optimizer_without_lookahead_panics() {
+    let state: OptimizerState<f32> = Adam::new().state();
+    Lookahead::new(Adam::new()).restore(state);
 }

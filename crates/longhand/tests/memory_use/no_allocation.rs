@@ -4,8 +4,9 @@ use crate::allocator_calls;
 use crate::bptt::{Bptt, UpdateEvery};
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, Adam, AdamW, Elman, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, MeanOverTime, Optimizer, Pass,
-    Reduction, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stream, Streaming,
+    Activation, Adagrad, Adam, AdamW, Elman, ExponentialMovingAverage, Gradients, Gru, Labels, LastStep, Layer, Linear,
+    Lion, Lookahead, LossAt, Lstm, MeanOverTime, Optimizer, ParameterGroup, Pass, Reduction, RmsProp, Sequences, Sgd,
+    SigmoidCrossEntropy, SoftmaxCrossEntropy, StochasticWeightAverage, Stream, Streaming,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -158,6 +159,33 @@ fn training_with_real_targets_does_not_allocate() {
         round();
         assert_eq!(calls_during(round), 0, "{} steps of {} sequences", x.steps(), x.batch());
     }
+}
+
+#[test]
+fn optimizers_averages_and_sums_of_gradients_do_not_allocate() {
+    fn check(mut optimizer: impl Optimizer<f32>) {
+        let mut model = Linear::<f32>::new(9, 5, &mut generator());
+        let mut gradients = Gradients::zeros(&model);
+        gradients.values_mut().weight.fill(0.5);
+        let mut sum = gradients.clone();
+        let mut exponential = ExponentialMovingAverage::new(&model, 0.9).expect("in range").with_bias_correction();
+        let mut equal = StochasticWeightAverage::new(&model);
+        let mut step = || {
+            sum.add_scaled(&gradients, 0.5);
+            optimizer.step(&mut model, &sum, 1e-3);
+            exponential.update(&model);
+            equal.update(&model);
+        };
+        step();
+        assert_eq!(calls_during(|| (0..6).for_each(|_| step())), 0);
+    }
+    let group = || ParameterGroup::containing("bias").with_weight_decay(0.1);
+    check(RmsProp::new().with_group(group()).expect("in range"));
+    check(RmsProp::new().with_momentum(0.9).expect("in range"));
+    check(RmsProp::new().centred());
+    check(Adagrad::new().with_group(group()).expect("in range"));
+    check(Lion::new().with_group(group()).expect("in range"));
+    check(Lookahead::new(Adam::new()).with_period(2).expect("in range"));
 }
 
 /// The trainer's buffers grow to the longest batch in the first round.
