@@ -72,7 +72,7 @@ fn adding(steps: usize, g: &mut ChaCha8Rng) -> (Sequences<f32>, Sequences<f32>) 
 }
 
 /// Symbols to be repeated, and how many different ones there are.
-const SYMBOLS: usize = 5;
+const SYMBOLS: usize = 3;
 const ALPHABET: usize = 4;
 
 /// One feature for each symbol, one for the signal; and the symbols as labels of the last steps.
@@ -126,7 +126,7 @@ fn learns_to_copy(cell: &str, delay: usize) -> Result<Option<usize>, Box<dyn Err
         }
         let (_, gradients) = trainer.gradients(&model, batch)?;
         gradients.clip_by_global_norm(1.0);
-        optimizer.step(&mut model, gradients, 0.003);
+        optimizer.step(&mut model, gradients, 0.01);
     }
     Ok(None)
 }
@@ -136,7 +136,7 @@ type Task = fn(&str, usize) -> Result<Option<usize>, Box<dyn Error>>;
 fn main() -> Result<(), Box<dyn Error>> {
     let tasks: [(&str, Task, [usize; 3]); 2] = [
         ("adding problem, steps", learns_to_add, [50, 100, 200]),
-        ("copy memory, delay", learns_to_copy, [10, 30, 100]),
+        ("copy memory, delay", learns_to_copy, [10, 50, 100]),
     ];
     for (name, task, lengths) in tasks {
         println!("Updates until solved: {name}\n");
