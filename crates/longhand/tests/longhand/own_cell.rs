@@ -44,8 +44,19 @@ fn a_diagonal_cell_of_two_gates_has_its_sizes_and_gradients() {
     let (mut carry, mut cache) = (layer.carry(1), Default::default());
     let whole = layer.forward(&x, &mut carry, &mut cache, &mut longhand::Pass::Infer);
     let (mut stream, mut carry) = (Stream::new(&layer), layer.carry(1));
+    let mut h = [0.0; 5];
     for step in 0..6 {
-        let pairs = stream.step(x.at(step, 0), &mut carry).iter().zip(whole.at(step, 0));
-        assert!(pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) < 1e-14);
+        // The equations, with the gates of unit `i` in the rows `i` and `5 + i`.
+        let z = |row: usize, h: f64| {
+            let input: f64 = (0..3).map(|i| layer.weight_ih_l0[(row, i)] * x.at(step, 0)[i]).sum();
+            input + layer.bias_ih_l0[row] + layer.weight_hh_l0[(row, 0)] * h + layer.bias_hh_l0[row]
+        };
+        for (i, h) in h.iter_mut().enumerate() {
+            let (f, candidate) = (1.0 / (1.0 + (-z(i, *h)).exp()), z(5 + i, *h).tanh());
+            *h = f * *h + (1.0 - f) * candidate;
+        }
+        for output in [whole.at(step, 0), stream.step(x.at(step, 0), &mut carry)] {
+            assert!(output.iter().zip(&h).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) < 1e-14);
+        }
     }
 }
