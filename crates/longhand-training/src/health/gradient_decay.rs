@@ -24,8 +24,7 @@
 
 use crate::number::as_f64;
 use longhand::{
-    Batch, Layer, Loss, ParameterGradients, Pass, Scalar, SequenceInput, Sequences, ShapeError, Target,
-    global_norm,
+    Batch, Layer, Loss, ParameterGradients, Pass, Scalar, SequenceInput, Sequences, ShapeError, Target, global_norm,
 };
 use serde::{Deserialize, Serialize};
 

@@ -6,14 +6,17 @@
 //! rate[i] = lowest (highest / lowest)^(i / (updates - 1))
 //! ```
 //!
-//! At first nothing happens, then the loss falls, and in the end it rises. The loss of a single batch is noisy, so it is smoothed by an
-//! exponential mean with a correction for its start, as in Adam:
+//! At first nothing happens, then the loss falls, and in the end it rises. The loss of a single batch is noisy, so the end is found
+//! on an exponential mean with a correction for its start, as in Adam:
 //!
 //! ```text
 //! mean[i] = 0.9 mean[i-1] + 0.1 loss[i]          smoothed[i] = mean[i] / (1 - 0.9^(i+1))
 //! ```
 //!
-//! The suggestion is the rate of the steepest fall of the smoothed loss before its minimum.
+//! # The suggestion
+//! It is the rate at which the loss falls most steeply. The exponential mean lags behind by 9 updates, which can be a factor of 6 in the
+//! rate, so slopes are those of least-squares lines through the losses of a window of updates around each rate. A window has an eighth of
+//! the updates. Windows after the one with the lowest mean loss do not count: where the loss diverges it also falls, at random.
 
 use crate::number::{as_f64, real, unless};
 use crate::{Batches, MiniBatch, SequenceSet};
@@ -60,7 +63,7 @@ pub struct RangePoint {
     pub rate: f64,
     /// The loss of the batch before the update.
     pub loss: f64,
-    /// The smoothed loss.
+    /// The smoothed loss, for a picture. It lags behind by 9 updates.
     pub smoothed: f64,
 }
 
@@ -165,16 +168,20 @@ impl RangeResult {
         self.diverged
     }
 
-    /// The learning rate of the steepest fall of the smoothed loss before its minimum; `None` if the loss never falls.
+    /// The learning rate at which the loss falls most steeply; `None` if the loss never falls, or after fewer than 3 updates.
     ///
     /// Read it as the middle of the useful range, and look at the curve: the test has seen a few updates of an untrained model only.
     pub fn suggestion(&self) -> Option<f64> {
-        let smoothed = |point: &RangePoint| point.smoothed;
-        let minimum =
-            (0..self.points.len()).min_by(|&a, &b| smoothed(&self.points[a]).total_cmp(&smoothed(&self.points[b])))?;
-        // The rates are equally far apart on a logarithmic axis, so differences are slopes. The update with the rate of the first
-        // point of a pair has caused the difference.
-        let falls = self.points[..=minimum].windows(2).map(|pair| (pair[0].rate, pair[0].smoothed - pair[1].smoothed));
+        let half = (self.points.len() / 16).max(1);
+        let windows = || self.points.windows(2 * half + 1);
+        let mean = |window: &[RangePoint]| window.iter().map(|point| point.loss).sum::<f64>() / window.len() as f64;
+        let means: Vec<f64> = windows().map(mean).collect();
+        let lowest = (0..means.len()).min_by(|&a, &b| means[a].total_cmp(&means[b]))?;
+        // The numerator of the slope; the denominator is the same for all windows. The rates are equally far apart on a logarithmic axis.
+        let fall = |window: &[RangePoint]| -> f64 {
+            window.iter().enumerate().map(|(place, point)| (half as f64 - place as f64) * point.loss).sum()
+        };
+        let falls = windows().take(lowest + 1).map(|window| (window[half].rate, fall(window)));
         let steepest = falls.reduce(|best, next| if next.1 > best.1 { next } else { best })?;
         (steepest.1 > 0.0).then_some(steepest.0)
     }

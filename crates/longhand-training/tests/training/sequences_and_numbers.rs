@@ -134,6 +134,6 @@ fn steps_without_outputs_or_targets_do_not_count() {
     errors.update(&outputs, &Sequences::from_fn(1, 1, 2, |_, _, b| 2.0 + b as f64)).unwrap();
     assert_eq!((errors.total(), errors.mean_absolute_error()), (4, Some(9.0 / 4.0)));
     let error =
-        errors.update(&Sequences::zeros(2, layout(&[3, 3])), &Sequences::zeros(2, layout(&[3, 3]))).unwrap_err();
+        errors.update(&Sequences::<f64>::zeros(2, layout(&[3, 3])), &Sequences::zeros(2, layout(&[3, 3]))).unwrap_err();
     assert_eq!(error, MetricError::Features { given: 2, expected: 1 });
 }
