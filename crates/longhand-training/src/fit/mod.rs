@@ -5,12 +5,18 @@
 //! | the settings | [`Fit`] |
 //! | the loop | `run.rs` |
 //! | what a callback sees at the end of an epoch | [`EpochEnd`], `epoch_end.rs` |
+//! | the loss of an epoch, and of the validation data | `mean_loss.rs` |
+//! | errors | [`FitError`], `error.rs` |
+//! | the progress bar | `progress.rs` |
 
 mod epoch_end;
+mod error;
+mod mean_loss;
+mod progress;
 mod run;
 
 pub use epoch_end::EpochEnd;
-pub use run::FitError;
+pub use error::FitError;
 
 use crate::{Batches, EarlyStopping};
 use std::fmt;

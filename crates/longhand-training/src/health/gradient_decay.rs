@@ -178,11 +178,11 @@ where
         window.copy_part(inputs, 0..first, sequence..sequence + 1);
         model.forward(&window, &mut carry, &mut cache, &mut Pass::Infer);
     }
-    // The carry before each of the last steps.
+    // Each of the last steps, and the carry before it.
     let mut carries = Vec::new();
     for step in first..=last {
         window.copy_part(inputs, step..step + 1, sequence..sequence + 1);
-        carries.push(carry.clone());
+        carries.push((step, carry.clone()));
         model.forward(&window, &mut carry, &mut cache, &mut Pass::Infer);
     }
     let output = M::output(&cache);
@@ -195,7 +195,7 @@ where
     loss.evaluate(output, &target, Some(&mut d_output));
 
     let (mut d_carry, mut norms) = (model.carry(1), Vec::new());
-    for (step, mut carry) in (first..last + 1).zip(carries).rev() {
+    for (step, mut carry) in carries.into_iter().rev() {
         if step < last {
             // The cache is that of a later step.
             window.copy_part(inputs, step..step + 1, sequence..sequence + 1);

@@ -32,9 +32,27 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct Calibration {
     bins: Vec<Counts>,
     without_prediction: u64,
+}
+
+/// A [`Calibration`] as it comes from a file, which may have been changed.
+#[derive(Deserialize)]
+#[serde(rename = "Calibration")]
+struct Stored {
+    bins: Vec<Counts>,
+    without_prediction: u64,
+}
+
+impl TryFrom<Stored> for Calibration {
+    type Error = HyperparameterError;
+
+    fn try_from(Stored { bins, without_prediction }: Stored) -> Result<Self, HyperparameterError> {
+        check_bins(bins.len())?;
+        Ok(Calibration { bins, without_prediction })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -56,6 +74,10 @@ pub struct Bin {
     /// Number of right predictions.
     pub right: u64,
     confidence: Sum,
+}
+
+fn check_bins(bins: usize) -> Result<(), HyperparameterError> {
+    unless(bins > 0, "bins", 0.0, "at least 1 bin")
 }
 
 impl Bin {
@@ -80,7 +102,7 @@ impl Calibration {
     /// # Errors
     /// If `bins` is 0.
     pub fn new(bins: usize) -> Result<Self, HyperparameterError> {
-        unless(bins > 0, "bins", 0.0, "at least 1 bin")?;
+        check_bins(bins)?;
         Ok(Calibration { bins: vec![Counts::default(); bins], without_prediction: 0 })
     }
 

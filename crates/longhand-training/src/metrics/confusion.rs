@@ -32,9 +32,31 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), longhand_training::metrics::MetricError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct ConfusionMatrix {
     /// One row per label; one column per predicted class, and a last one for steps without a prediction.
     counts: Vec<Vec<u64>>,
+}
+
+/// A [`ConfusionMatrix`] as it comes from a file, which may have been changed.
+#[derive(Deserialize)]
+#[serde(rename = "ConfusionMatrix")]
+struct Stored {
+    counts: Vec<Vec<u64>>,
+}
+
+impl TryFrom<Stored> for ConfusionMatrix {
+    type Error = String;
+
+    fn try_from(Stored { counts }: Stored) -> Result<Self, String> {
+        let expected = counts.len() + 1;
+        match counts.iter().enumerate().find(|(_, row)| row.len() != expected) {
+            Some((class, row)) => {
+                Err(format!("row {class} of a confusion matrix has {} counts, but it must have {expected}", row.len()))
+            }
+            None => Ok(ConfusionMatrix { counts }),
+        }
+    }
 }
 
 impl ConfusionMatrix {

@@ -85,7 +85,11 @@ pub enum MetricError {
 
 impl MetricError {
     /// `Ok` if the settings of two metrics that are merged are equal.
-    pub(crate) fn unless_equal<S: PartialEq + ToString>(setting: &'static str, own: S, other: S) -> Result<(), Self> {
+    pub(crate) fn unless_equal<S: PartialEq + ToString + Copy>(
+        setting: &'static str,
+        own: S,
+        other: S,
+    ) -> Result<(), Self> {
         let error = || MetricError::Merge { setting, other: other.to_string(), own: own.to_string() };
         if own == other { Ok(()) } else { Err(error()) }
     }

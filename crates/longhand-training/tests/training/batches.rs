@@ -183,6 +183,18 @@ fn the_sequences_that_are_dropped_are_random() {
 }
 
 #[test]
+fn filling_reuses_the_memory_of_a_batch() {
+    let (x, labels) = (Sequences::<f32>::zeros(3, Layout::new(20, 12)), Labels::per_sequence(&[0; 12]));
+    let batches = Batches::new(&x, &labels, 5).unwrap();
+    let (mut batch, mut epoch) = (MiniBatch::default(), batches.in_order());
+    assert!(batches.fill(&mut batch, &mut epoch));
+    let memory = batch.inputs.values().as_slice().as_ptr();
+    while batches.fill(&mut batch, &mut epoch) {
+        assert_eq!(batch.inputs.values().as_slice().as_ptr(), memory);
+    }
+}
+
+#[test]
 fn resets_are_kept() {
     let layout = Layout::new(4, 3).with_lengths(&[4, 2, 3]).unwrap().with_reset(1, 2).with_reset(3, 0);
     let tokens = Tokens::new((0..12).collect(), layout.clone()).unwrap();
@@ -224,14 +236,12 @@ fn losses_are_counted_as_the_trainer_counts_them() {
         let batches = Batches::new(&x, &targets, 5).unwrap();
         for loss_at in [LossAt::EveryStep, LossAt::WindowEnd, LossAt::LastValidStep] {
             for truncation in [TruncatedBptt::new(3, loss_at).unwrap(), TruncatedBptt::full(loss_at)] {
-                let loss = |reduction| Trainer::new(&model, SoftmaxCrossEntropy::new(reduction), truncation);
                 let batch = batches.rest(batches.in_order()).next().unwrap();
-                let (sum, _) =
-                    loss(Reduction::Sum).gradients(&model, batch.as_ref()).map(|(loss, _)| (loss, ())).unwrap();
-                let (mean, _) = loss(Reduction::MeanOverSteps)
-                    .gradients(&model, batch.as_ref())
-                    .map(|(loss, _)| (loss, ()))
-                    .unwrap();
+                let loss = |reduction| -> f64 {
+                    let mut trainer = Trainer::new(&model, SoftmaxCrossEntropy::new(reduction), truncation);
+                    trainer.gradients(&model, batch.as_ref()).unwrap().0
+                };
+                let (sum, mean) = (loss(Reduction::Sum), loss(Reduction::MeanOverSteps));
                 let losses = batch.losses(truncation) as f64;
                 assert!((mean * losses - sum).abs() < 1e-12, "{truncation:?}: {losses} losses, {}", sum / mean);
             }

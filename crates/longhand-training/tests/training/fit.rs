@@ -5,10 +5,12 @@ use longhand::prelude::*;
 use longhand_training::{Batches, EarlyStopping, Fit, FitError, History, metrics::Accuracy, predict};
 use rand_chacha::ChaCha8Rng;
 
+type Waves<'a> = Batches<'a, Sequences<f32>, Labels>;
+
 /// The loop written by hand: the model with the best validation loss, and the numbers.
 fn by_hand(
     mut model: Classifier,
-    (training, validation): (&Batches<'_, Sequences<f32>, Labels>, &Batches<'_, Sequences<f32>, Labels>),
+    (training, validation): (&Waves<'_>, &Waves<'_>),
     epochs: usize,
     generator: &mut ChaCha8Rng,
 ) -> (Classifier, Vec<[f64; 2]>) {

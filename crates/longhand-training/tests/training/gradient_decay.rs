@@ -27,8 +27,7 @@ fn run(
     x: &Sequences<Dual64>,
     carry: &mut <Model<Dual64> as Layer<Dual64>>::Carry,
 ) -> Sequences<Dual64> {
-    let mut cache = Default::default();
-    model.forward(x, carry, &mut cache, &mut Pass::Infer).clone()
+    model.forward(x, carry, &mut <Model<Dual64> as Layer<Dual64>>::Cache::default(), &mut Pass::Infer).clone()
 }
 
 /// The norm of the derivative of the loss with respect to the hidden state `lag` steps before the end, by dual numbers.
@@ -74,7 +73,7 @@ fn norms_equal_the_product_of_jacobians() {
     let decay = gradient_decay(&layer, &loss, Batch { inputs: &x, targets: &target }, 100).unwrap();
     assert_eq!(decay.norms().len(), STEPS, "the last one is that of the carry before the first step");
 
-    let mut cache = Default::default();
+    let mut cache = <Elman<f64> as Layer<f64>>::Cache::default();
     let h = layer.forward(&x, &mut layer.carry(1), &mut cache, &mut Pass::Infer);
     let column = |step: usize| DMatrix::from_column_slice(UNITS, 1, h.at(step, 0));
     let mut d_h = 2.0 * (column(STEPS - 1) - DMatrix::from_column_slice(UNITS, 1, target.at(0, 0)));

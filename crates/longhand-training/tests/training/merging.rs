@@ -146,3 +146,11 @@ proptest! {
         prop_assert_eq!(back, all);
     }
 }
+
+#[test]
+fn changed_files_are_refused() {
+    let error = serde_json::from_str::<ConfusionMatrix>(r#"{"counts": [[1, 2, 0], [1]]}"#).unwrap_err();
+    assert!(error.to_string().starts_with("row 1 of a confusion matrix has 1 counts, but it must have 3"), "{error}");
+    let error = serde_json::from_str::<Calibration>(r#"{"bins": [], "without_prediction": 0}"#).unwrap_err();
+    assert!(error.to_string().contains("at least 1 bin"), "{error}");
+}

@@ -91,7 +91,7 @@ fn errors_are_means_over_steps_and_features() {
     // The targets have the means 2.875 and -1.375, and sums of squares around them of 29.1875 and 30.6875.
     assert_close(errors.r_squared_of(0), 1.0 - 1.5 / 29.1875);
     assert_close(errors.r_squared_of(1), 1.0 - 2.25 / 30.6875);
-    assert_close(errors.r_squared(), 1.0 - (1.5 / 29.1875 + 2.25 / 30.6875) / 2.0);
+    assert_close(errors.r_squared(), 1.0 - f64::midpoint(1.5 / 29.1875, 2.25 / 30.6875));
 }
 
 #[test]
