@@ -186,3 +186,32 @@ impl RangeResult {
         (steepest.1 > 0.0).then_some(steepest.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{RangePoint, RangeResult};
+
+    fn suggestion(losses: &[f64]) -> Option<f64> {
+        let point = |(update, &loss): (usize, &f64)| RangePoint { rate: update as f64, loss, smoothed: loss };
+        RangeResult { points: losses.iter().enumerate().map(point).collect(), diverged: false }.suggestion()
+    }
+
+    /// The loss falls slowly, then fast, and where it diverges it also falls, by more than before.
+    #[test]
+    fn falls_of_a_loss_that_diverges_do_not_count() {
+        let mut losses = vec![1.0; 20];
+        losses.extend((1..=5).map(|i| 1.0 - 0.01 * f64::from(i)));
+        losses.extend((1..=7).map(|i| 0.95 - 0.1 * f64::from(i)));
+        losses.extend([0.25; 8]);
+        losses.extend([3.0, 9.0, 8.0, 2.0, 1.0, 0.9, 0.8, 9.0]);
+        let rate = suggestion(&losses).expect("the loss falls");
+        assert!((24.0..=33.0).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn losses_that_never_fall_suggest_nothing() {
+        assert_eq!(suggestion(&[1.0, 1.0, 2.0, 3.0, 4.0]), None);
+        assert_eq!(suggestion(&[1.0, 0.5]), None, "too few updates");
+        assert_eq!(suggestion(&[]), None);
+    }
+}
