@@ -67,6 +67,16 @@ impl TruncatedBptt {
         TruncatedBptt { window: usize::MAX, loss_at }
     }
 
+    /// The length of a window in steps; `usize::MAX` for the whole sequence.
+    pub fn window(self) -> usize {
+        self.window
+    }
+
+    /// Where a sequence has its loss.
+    pub fn loss_at(self) -> LossAt {
+        self.loss_at
+    }
+
     /// The truncation windows, from the first step to the last; the last window may be shorter.
     fn windows(&self, layout: &Layout) -> impl DoubleEndedIterator<Item = Range<usize>> + use<> {
         let (length, steps) = (self.window, layout.steps());

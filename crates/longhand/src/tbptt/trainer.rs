@@ -90,6 +90,16 @@ where
         }
     }
 
+    /// The loss that it was made with.
+    pub fn loss(&self) -> &L {
+        &self.loss
+    }
+
+    /// The truncation that it was made with.
+    pub fn truncation(&self) -> TruncatedBptt {
+        self.truncation
+    }
+
     /// Layers that draw at random in training (dropout) draw from generators that are seeded from this one. Without a
     /// generator, such a layer panics.
     #[must_use]
