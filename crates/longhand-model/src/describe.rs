@@ -48,7 +48,8 @@ pub trait DescribeCell: Cell {
 /// A layer that has no description.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "the layer `{layer}` is in a box and not of the library's types, so its description is not known; build it from a description"
+    "the layer `{layer}` is in a box, where its description is not known: put the library's layers into boxes one by one and chain \
+     them with `then_boxed`, or build the model from a description"
 )]
 pub struct NotDescribed {
     /// The name of the layer.
@@ -189,8 +190,12 @@ impl<T: Scalar, L: Describe<T>> Describe<T> for Frozen<L> {
 
 impl<T: Scalar, A: Describe<T>, B: Describe<T>> Describe<T> for Chain<A, B> {
     fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
-        let mut layers = self.first().describe()?;
-        layers.extend(self.second().describe()?);
+        let (mut layers, mut second) = (self.first().describe()?, self.second().describe()?);
+        // The names of the tensors have one place for a chain that stands second, so the description has one too.
+        if second.len() > 1 {
+            second = vec![LayerDescription::new("Chain").with("layers", LayerDescription::list_value(second))];
+        }
+        layers.extend(second);
         Ok(layers)
     }
 }

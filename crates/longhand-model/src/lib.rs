@@ -47,6 +47,7 @@
 //! | `LastStep`, `MeanOverTime` | |
 //! | `Bidirectional` | `forward` and `backward`: a layer, or a list of layers |
 //! | `Residual`, `Frozen` | `inner`: a layer, or a list of layers |
+//! | `Chain` | `layers`: a layer, or a list of layers, whose tensors have the names `place.0`, `place.1`, .. |
 //! | `Embedding` | `tokens`, `features`; the first layer of a model on token ids, `Model<T, Tokens>` |
 //!
 //! Each layer takes the number of its inputs from the layer before it. Layers of your own are added with [`Layers::with`].

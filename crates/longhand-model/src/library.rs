@@ -80,6 +80,9 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
         let (forward, backward) = (layer.inner("forward")?, layer.inner("backward")?);
         Ok(BoxedLayer::without_streaming(Bidirectional::new(forward, backward)?))
     });
+    // A chain that stands second in another one keeps a place of its own, as a `Sequential` inside of another does in PyTorch.
+    layers.register("Chain".into(), |layer| layer.inner("layers"));
+    layers.register_on_tokens("Chain".into(), |layer| layer.inner_on("layers"));
     layers.register("Residual".into(), |layer| Ok(BoxedLayer::new(Residual::new(layer.inner("inner")?)?)));
     layers.register("Frozen".into(), |layer| Ok(BoxedLayer::new(Frozen::new(layer.inner("inner")?))));
     layers.register_on_tokens("Embedding".into(), |layer| {

@@ -129,7 +129,17 @@ fn what_does_not_fit_is_named() {
     assert!(other.contains("part `model`: tensors of other dimensions: `weight_ih_l0` (expected [12, 2], got [9, 2])"));
     assert_eq!(
         message(saved.restore_optimizer("optimizer", &mut Sgd::<f32>::new(), &trained)),
-        "the checkpoint, optimizer `optimizer`: the moments are first_moment, second_moment, expected velocity"
+        "the checkpoint, optimizer `optimizer`: it is the state of `Adam`, but the optimizer is `Sgd`"
+    );
+    // The same moments, with other meanings.
+    let other = message(saved.restore_optimizer("optimizer", &mut AdamW::<f32>::new(), &trained));
+    assert!(other.ends_with("it is the state of `Adam`, but the optimizer is `AdamW`"), "{other}");
+    let mut around = Lookahead::<f32, _>::new(Adam::new());
+    let other = message(saved.restore_optimizer("optimizer", &mut around, &trained));
+    assert!(
+        other.ends_with(
+            "the moments are first_moment, second_moment, expected first_moment, second_moment, slow_weights"
+        )
     );
     let larger = message(saved.restore_optimizer("optimizer", &mut Adam::<f32>::new(), &model(4)));
     assert!(larger.contains("has 63 elements, but the model has 96 parameters"), "{larger}");
@@ -205,12 +215,21 @@ fn a_damaged_checkpoint_is_refused_with_a_message_and_the_one_before_is_used() {
 #[test]
 fn unfinished_files_are_removed_and_others_are_left_alone() {
     let folder = tempfile::tempdir().unwrap();
-    for name in [".abc.unfinished", "notes.txt", "checkpoint-x.safetensors"] {
+    for name in
+        [".longhand-abc.unfinished", "thesis.unfinished", ".x.unfinished", "notes.txt", "checkpoint-x.safetensors"]
+    {
         fs::write(folder.path().join(name), b"").unwrap();
     }
     let checkpoints = Checkpoints::open(folder.path(), 1).unwrap();
     checkpoints.save(&checkpoint(1)).unwrap();
-    assert_eq!(names(folder.path()), ["checkpoint-000000000001.safetensors", "checkpoint-x.safetensors", "notes.txt"]);
+    let left = [
+        ".x.unfinished",
+        "checkpoint-000000000001.safetensors",
+        "checkpoint-x.safetensors",
+        "notes.txt",
+        "thesis.unfinished",
+    ];
+    assert_eq!(names(folder.path()), left);
 }
 
 #[test]
@@ -222,14 +241,33 @@ fn one_process_at_a_time_uses_a_folder() {
     Checkpoints::open(folder.path(), 1).unwrap();
 }
 
-#[test]
-fn a_newer_format_is_named() {
-    let bytes = checkpoint(1).to_bytes().unwrap();
+/// The bytes of a checkpoint of format 9.
+fn of_newer_format(step: u64) -> Vec<u8> {
+    let mut bytes = checkpoint(step).to_bytes().unwrap();
     let text = br#"\"format\":1"#;
     let place = bytes.windows(text.len()).position(|window| window == text).unwrap() + text.len() - 1;
-    let mut newer = bytes;
-    newer[place] = b'9';
-    assert!(matches!(Checkpoint::from_bytes(&newer), Err(CheckpointError::TooNew { found: 9, .. })));
+    bytes[place] = b'9';
+    bytes
+}
+
+#[test]
+fn a_newer_format_is_named() {
+    assert!(matches!(Checkpoint::from_bytes(&of_newer_format(1)), Err(CheckpointError::TooNew { found: 9, .. })));
+}
+
+/// An older version of the program must not remove what a newer one has written.
+#[test]
+fn checkpoints_of_a_newer_format_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::open(folder.path(), 1).unwrap();
+    checkpoints.save(&checkpoint(1)).unwrap();
+    let newer = folder.path().join("checkpoint-000000000010.safetensors");
+    fs::write(&newer, of_newer_format(10)).unwrap();
+    let latest = checkpoints.latest().unwrap();
+    assert_eq!((latest.checkpoint.unwrap().step(), latest.refused.len()), (1, 1));
+    checkpoints.save(&checkpoint(2)).unwrap();
+    assert_eq!(names(folder.path()), ["checkpoint-000000000002.safetensors", "checkpoint-000000000010.safetensors"]);
+    assert_eq!(fs::read(&newer).unwrap(), of_newer_format(10));
 }
 
 #[test]

@@ -219,6 +219,36 @@ fn the_weight_of_a_convolution_has_three_dimensions() {
     assert!(error.contains("`weight` (expected [2, 3, 3], got [2, 3, 4])"), "{error}");
 }
 
+/// A chain that stands second in another one has one place, in the names of its tensors and in the description.
+#[test]
+fn chains_inside_of_chains_come_back() {
+    let g = &mut generator(1);
+    let tail = Lstm::<f32>::new(4, 5, g).then(LastStep).unwrap().then(Linear::new(5, 2, g)).unwrap();
+    let right = Gru::new(3, 4, g).then(tail).unwrap();
+    let described: ModelDescription =
+        toml::from_str("inputs = 2\nlayers = [{ layer = \"Gru\", units = 2 }, { layer = \"Tanh\" }]").unwrap();
+    let with_model = Linear::new(3, 2, g).then(Model::<f32>::build(&described, g).unwrap()).unwrap();
+    let first = Model::<f32>::build(&described, g).unwrap().then(Linear::new(2, 3, g)).unwrap();
+    let inner = Activation::Tanh.then(Gru::<f32>::new(3, 3, g).then(Activation::Relu).unwrap()).unwrap();
+    let residual = Elman::new(2, 3, g).then(Residual::new(inner).unwrap()).unwrap();
+    fn check<M: Describe<f32> + Layer<f32>>(model: &M) {
+        let file = ModelFile::from_bytes(&bytes(model)).unwrap();
+        let built = file.build::<f32>().unwrap();
+        assert_eq!((built.names(), bits(&built)), (model.names(), bits(model)));
+        let mut loaded = model.zeros();
+        file.load(&mut loaded).unwrap();
+        assert_eq!(bits(&loaded), bits(model));
+        assert_eq!(bytes(&built), bytes(model));
+    }
+    check(&right);
+    check(&with_model);
+    check(&first);
+    check(&residual);
+    let tokens = Embedding::<f32>::new(7, 3, g).then(right).unwrap();
+    let built = ModelFile::from_bytes(&bytes(&tokens)).unwrap().build_on_tokens::<f32>().unwrap();
+    assert_eq!((built.names(), bits(&built)), (tokens.names(), bits(&tokens)));
+}
+
 #[test]
 fn metadata_and_files_come_back() {
     let folder = tempfile::tempdir().unwrap();

@@ -81,6 +81,7 @@ impl Described {
 pub(crate) fn takes_tokens(layers: &[Described]) -> Result<bool, OnnxError> {
     match layers.first() {
         Some(frozen) if frozen.name == "Frozen" => takes_tokens(&frozen.inner("inner")?),
+        Some(chain) if chain.name == "Chain" => takes_tokens(&chain.inner("layers")?),
         first => Ok(first.is_some_and(|first| first.name == "Embedding")),
     }
 }

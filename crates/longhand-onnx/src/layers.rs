@@ -10,7 +10,7 @@
 //! | `Linear` | `MatMul` with the transposed weight, `Add` |
 //! | `Tanh`, `Sigmoid`, `Relu` | the operator of this name |
 //! | `CausalConvolution` without a stride | `Conv` on the earlier inputs and the input |
-//! | `Dropout`, `Frozen` | none |
+//! | `Dropout`, `Frozen`, `Chain` | none |
 //! | `LastStep` | `Slice`, or `GatherND` at the last valid steps |
 //! | `MeanOverTime` | `ReduceMean`, or `Where`, `ReduceSum` and `Div` by the lengths |
 //! | `Bidirectional` | both layers; `Slice` with a negative step, or `GatherND`, before and after the second; `Concat` |
@@ -82,6 +82,7 @@ impl Layers {
             }
             "Dropout" => Ok(x),
             "Frozen" => self.chain(&layer.inner("inner")?, x),
+            "Chain" => self.chain(&layer.inner("layers")?, x),
             "LastStep" => Ok(self.last_step(x)),
             "MeanOverTime" => self.mean_over_time(layer, x),
             "Bidirectional" => self.bidirectional(layer, x),

@@ -55,7 +55,7 @@ impl Checkpoints {
         }
         let checkpoints = Checkpoints { folder, keep: keep.max(1), _lock: lock };
         for name in checkpoints.names()? {
-            if name.ends_with(atomic::UNFINISHED) {
+            if atomic::is_unfinished(&name) {
                 checkpoints.remove(&name)?;
             }
         }
@@ -68,7 +68,7 @@ impl Checkpoints {
     }
 
     /// Writes a checkpoint, then removes older ones than the last `keep`, and those of later steps, which a run that has continued from
-    /// an earlier step has replaced.
+    /// an earlier step has replaced. Those of a newer version of longhand, which cannot be read here, are left alone.
     ///
     /// # Errors
     /// If the file cannot be written, because the disk is full for instance. The earlier checkpoints are then unchanged, and training
@@ -79,8 +79,10 @@ impl Checkpoints {
         atomic::write(&path, &bytes).map_err(|source| CheckpointError::Write { path: path.clone(), source })?;
         let (later, earlier): (Vec<_>, Vec<_>) =
             self.steps()?.into_iter().partition(|&(step, _)| step > checkpoint.step);
+        let is_newer = |step, name: &str| matches!(self.read(step, name), Err(CheckpointError::TooNew { .. }));
+        let replaced = later.into_iter().filter(|(step, name)| !is_newer(*step, name));
         let old = earlier.into_iter().skip(self.keep);
-        for (_, name) in later.into_iter().chain(old) {
+        for (_, name) in replaced.chain(old) {
             self.remove(&name)?;
         }
         Ok(path)

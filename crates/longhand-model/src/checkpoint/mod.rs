@@ -31,6 +31,9 @@ use std::collections::BTreeMap;
 const FORMAT: u64 = 1;
 /// The key of the metadata of a safetensors file.
 const KEY: &str = "longhand-checkpoint";
+/// The names of the kind of an optimizer and of the number of its steps, beside its moments.
+const KIND: &str = "kind";
+const STEPS: &str = "steps";
 /// In front of the names of values that are no tensors.
 const VALUE: &str = "value";
 
@@ -145,19 +148,20 @@ impl Checkpoint {
     /// Adds the state of an optimizer. Its settings are not part of it.
     ///
     /// # Panics
-    /// As [`with_tensors`](Self::with_tensors), of moments instead of tensors. No moment may have the name `steps`.
+    /// As [`with_tensors`](Self::with_tensors), of moments instead of tensors. No moment may have the name `steps` or `kind`.
     #[must_use]
     #[track_caller]
     pub fn with_optimizer<T: Scalar, O: Optimizer<T>>(mut self, name: &str, optimizer: &O) -> Self {
-        let OptimizerState { steps, moments } = optimizer.state();
+        let OptimizerState { kind, steps, moments } = optimizer.state();
         let stored = |values: &[T]| StoredTensor::new(Shape::vector(values.len()), values, Precision::of::<T>());
         let moments = moments.iter().map(|(moment, values)| ((*moment).to_owned(), stored(values)));
-        let steps = ("steps".to_owned(), StoredTensor::of_bytes(steps.to_le_bytes().to_vec()));
-        self.add(name, moments.chain([steps]).collect());
+        let bytes = |name: &str, bytes: &[u8]| (name.to_owned(), StoredTensor::of_bytes(bytes.to_vec()));
+        let others = [bytes(STEPS, &steps.to_le_bytes()), bytes(KIND, kind.as_bytes())];
+        self.add(name, moments.chain(others).collect());
         self
     }
 
-    /// Adds a value that is no tensor. Every number comes back with its bits, also one that is NaN.
+    /// Adds a value that is no tensor. Every number comes back with its bits, also one that is NaN (of a signalling NaN, the quiet one).
     ///
     /// # Errors
     /// If the value cannot be written as MessagePack, or has more than 120 levels: arrays, structs and maps inside of each other.
@@ -220,11 +224,17 @@ impl Checkpoint {
         let wrong =
             |reason: String| CheckpointError::Optimizer { file: self.name.clone(), part: name.to_owned(), reason };
         let (part, count) = (self.part(name)?, model.count());
-        let steps = part.get("steps").and_then(|stored| stored.bytes().try_into().ok());
+        let steps = part.get(STEPS).and_then(|stored| stored.bytes().try_into().ok());
         let steps = u32::from_le_bytes(steps.ok_or_else(|| wrong("the number of steps is missing".to_owned()))?);
-        let expected: Vec<&'static str> = optimizer.state().moments.iter().map(|&(moment, _)| moment).collect();
-        if part.len() != expected.len() + 1 {
-            let found: Vec<&str> = part.keys().map(String::as_str).filter(|&moment| moment != "steps").collect();
+        let OptimizerState { kind, moments, .. } = optimizer.state();
+        // A checkpoint of an earlier version does not have the kind.
+        if let Some(stored) = part.get(KIND).filter(|stored| stored.bytes() != kind.as_bytes()) {
+            let stored = String::from_utf8_lossy(stored.bytes());
+            return Err(wrong(format!("it is the state of `{stored}`, but the optimizer is `{kind}`")));
+        }
+        let expected: Vec<&'static str> = moments.iter().map(|&(moment, _)| moment).collect();
+        let found: Vec<&str> = part.keys().map(String::as_str).filter(|&key| key != STEPS && key != KIND).collect();
+        if found.len() != expected.len() {
             return Err(wrong(format!("the moments are {}, expected {}", found.join(", "), expected.join(", "))));
         }
         let moment = |moment: &'static str| {
@@ -241,7 +251,7 @@ impl Checkpoint {
             Ok((moment, values))
         };
         let moments = expected.into_iter().map(moment).collect::<Result<_, _>>()?;
-        optimizer.restore(OptimizerState { steps, moments });
+        optimizer.restore(OptimizerState { kind, steps, moments });
         Ok(())
     }
 

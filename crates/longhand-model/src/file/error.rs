@@ -184,10 +184,16 @@ impl fmt::Display for TensorProblems {
         let misshapen =
             misshapen.map(|(name, model, file)| format!("`{}` (expected {model:?}, got {file:?})", Printable(name)));
         add("tensors of other dimensions", misshapen.collect());
-        let precisions = self.other_precision.iter();
-        let precisions = precisions
-            .map(|(name, model, file)| format!("`{}` (expected {model}, got {})", Printable(name), Printable(file)));
-        add("tensors of another precision (convert with `converting`)", precisions.collect());
+        let is_real = |number: &str| ["f16", "bf16", "f32", "f64"].contains(&number);
+        let (precisions, types): (Vec<_>, Vec<_>) = self.other_precision.iter().partition(|(.., file)| is_real(file));
+        let each = |tensors: Vec<&(String, String, String)>| {
+            let show = |(name, model, file): &(String, String, String)| {
+                format!("`{}` (expected {model}, got {})", Printable(name), Printable(file))
+            };
+            tensors.into_iter().map(show).collect()
+        };
+        add("tensors of another precision (convert with `converting`)", each(precisions));
+        add("tensors whose elements are not floating-point numbers", each(types));
         let not_finite =
             self.not_finite.iter().map(|(name, count)| format!("`{}` ({count} elements)", Printable(name)));
         add("tensors that are NaN or infinite", not_finite.collect());

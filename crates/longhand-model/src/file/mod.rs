@@ -109,7 +109,7 @@ impl Header {
 impl ModelFile {
     /// The contents of a file for a model: its tensors, with PyTorch's names and layouts, and its description.
     ///
-    /// Parameters of `f32` and `f64` are stored exactly. Of another scalar type, the value as `f64` is stored: of a dual number, without
+    /// Parameters of `f32` and `f64` are stored exactly, but for a signalling NaN, which becomes a quiet one. Of another scalar type, the value as `f64` is stored: of a dual number, without
     /// the derivative.
     ///
     /// # Errors
@@ -150,7 +150,8 @@ impl ModelFile {
         ModelFile { name: "the model file".to_owned(), header, tensors, converts: false, allows_not_finite: false }
     }
 
-    /// Adds metadata of your own: classes, channels, units, the numbers of a normalisation. Numbers must be finite.
+    /// Adds metadata of your own: classes, channels, units, the numbers of a normalisation. Numbers must be finite. A value of the same
+    /// name is replaced.
     ///
     /// # Errors
     /// If `value` cannot be written as JSON, which has no number that is NaN or infinite.

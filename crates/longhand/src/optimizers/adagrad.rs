@@ -161,12 +161,12 @@ impl<T: Scalar> Optimizer<T> for Adagrad<T> {
     }
 
     fn state(&self) -> OptimizerState<T> {
-        OptimizerState { steps: self.steps, moments: vec![("sum_of_squares", self.sums.clone())] }
+        OptimizerState { kind: "Adagrad", steps: self.steps, moments: vec![("sum_of_squares", self.sums.clone())] }
     }
 
     #[track_caller]
     fn restore(&mut self, state: OptimizerState<T>) {
         self.steps = state.steps;
-        [self.sums] = state.into_moments(["sum_of_squares"]);
+        [self.sums] = state.into_moments("Adagrad", ["sum_of_squares"]);
     }
 }

@@ -87,15 +87,15 @@ impl<T: Scalar> Moments<T> {
         Ok(())
     }
 
-    fn state(&self) -> OptimizerState<T> {
+    fn state(&self, kind: &'static str) -> OptimizerState<T> {
         let moments = vec![("first_moment", self.first.clone()), ("second_moment", self.second.clone())];
-        OptimizerState { steps: self.steps, moments }
+        OptimizerState { kind, steps: self.steps, moments }
     }
 
     #[track_caller]
-    fn restore(&mut self, state: OptimizerState<T>) {
+    fn restore(&mut self, kind: &str, state: OptimizerState<T>) {
         self.steps = state.steps;
-        [self.first, self.second] = state.into_moments(["first_moment", "second_moment"]);
+        [self.first, self.second] = state.into_moments(kind, ["first_moment", "second_moment"]);
     }
 
     /// The step. The weight decay goes through the moments, or, if it is `decoupled`, shrinks the weights first.
@@ -228,12 +228,12 @@ impl<T: Scalar> Optimizer<T> for Adam<T> {
     }
 
     fn state(&self) -> OptimizerState<T> {
-        self.moments.state()
+        self.moments.state("Adam")
     }
 
     #[track_caller]
     fn restore(&mut self, state: OptimizerState<T>) {
-        self.moments.restore(state);
+        self.moments.restore("Adam", state);
     }
 }
 
@@ -245,11 +245,11 @@ impl<T: Scalar> Optimizer<T> for AdamW<T> {
     }
 
     fn state(&self) -> OptimizerState<T> {
-        self.moments.state()
+        self.moments.state("AdamW")
     }
 
     #[track_caller]
     fn restore(&mut self, state: OptimizerState<T>) {
-        self.moments.restore(state);
+        self.moments.restore("AdamW", state);
     }
 }

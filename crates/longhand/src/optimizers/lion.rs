@@ -127,11 +127,11 @@ impl<T: Scalar> Optimizer<T> for Lion<T> {
     }
 
     fn state(&self) -> OptimizerState<T> {
-        OptimizerState { steps: 0, moments: vec![("momentum", self.momentum.clone())] }
+        OptimizerState { kind: "Lion", steps: 0, moments: vec![("momentum", self.momentum.clone())] }
     }
 
     #[track_caller]
     fn restore(&mut self, state: OptimizerState<T>) {
-        [self.momentum] = state.into_moments(["momentum"]);
+        [self.momentum] = state.into_moments("Lion", ["momentum"]);
     }
 }

@@ -68,7 +68,7 @@ pub trait Optimizer<T: Scalar> {
     /// ```
     ///
     /// # Panics
-    /// If the names of the state are not those of [`state`](Self::state).
+    /// If the kind of the state, or the names of its moments, are not those of [`state`](Self::state).
     #[track_caller]
     fn restore(&mut self, state: OptimizerState<T>);
 }
@@ -76,6 +76,8 @@ pub trait Optimizer<T: Scalar> {
 /// What the steps of an optimizer have left: everything that later steps depend on, apart from its settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OptimizerState<T> {
+    /// The name of the optimizer, such as `AdamW`; of a wrapper, the name of the inner one.
+    pub kind: &'static str,
     /// Number of steps so far, if the optimizer counts them, or 0.
     pub steps: u32,
     /// Each kind of state, by name. It has one scalar per parameter, in the order of the model's tensors, or none before the first
@@ -86,7 +88,8 @@ pub struct OptimizerState<T> {
 impl<T: Scalar> OptimizerState<T> {
     /// The moments of these names.
     #[track_caller]
-    fn into_moments<const N: usize>(self, names: [&str; N]) -> [Vec<T>; N] {
+    fn into_moments<const N: usize>(self, kind: &str, names: [&str; N]) -> [Vec<T>; N] {
+        assert!(self.kind == kind, "the state is that of the optimizer `{}`, but this one is `{kind}`", self.kind);
         let found: Vec<&str> = self.moments.iter().map(|&(name, _)| name).collect();
         assert_eq!(
             found, names,

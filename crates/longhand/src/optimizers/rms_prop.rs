@@ -284,11 +284,11 @@ impl<T: Scalar> Optimizer<T> for RmsProp<T> {
         let [squares, means, velocity] = self.moments();
         let moments =
             vec![(squares, self.squares.clone()), (means, self.means.clone()), (velocity, self.velocity.clone())];
-        OptimizerState { steps: 0, moments }
+        OptimizerState { kind: "RmsProp", steps: 0, moments }
     }
 
     #[track_caller]
     fn restore(&mut self, state: OptimizerState<T>) {
-        [self.squares, self.means, self.velocity] = state.into_moments(self.moments());
+        [self.squares, self.means, self.velocity] = state.into_moments("RmsProp", self.moments());
     }
 }

@@ -178,11 +178,11 @@ impl<T: Scalar> Optimizer<T> for Sgd<T> {
     }
 
     fn state(&self) -> OptimizerState<T> {
-        OptimizerState { steps: 0, moments: vec![("velocity", self.velocity.clone())] }
+        OptimizerState { kind: "Sgd", steps: 0, moments: vec![("velocity", self.velocity.clone())] }
     }
 
     #[track_caller]
     fn restore(&mut self, state: OptimizerState<T>) {
-        [self.velocity] = state.into_moments(["velocity"]);
+        [self.velocity] = state.into_moments("Sgd", ["velocity"]);
     }
 }
