@@ -20,7 +20,10 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let replaced = match std::fs::symlink_metadata(&path) {
         Ok(file) if file.is_file() => Some(file.permissions()),
         Ok(_) => {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is something else than a file of this name"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "there is something else than a file of this name",
+            ));
         }
         Err(_) => None,
     };
