@@ -1,5 +1,7 @@
 //! Causal convolutions against their equations, and in windows.
 
+#![allow(clippy::default_trait_access, reason = "the types of caches would distract")]
+
 use crate::common::{generator, random_sequences};
 use longhand::{CausalConvolution, Layer, Layout, Pass, Sequences, Stream, Streaming};
 use rand::RngExt;

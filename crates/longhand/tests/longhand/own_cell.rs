@@ -1,5 +1,7 @@
 //! A user's cell with several gates and one recurrent weight per gate and unit, which no cell of the library has.
 
+#![allow(clippy::default_trait_access, reason = "the types of caches would distract")]
+
 use crate::common::{check_gradients, generator, ragged_layout, random_sequences};
 use longhand::nalgebra::DMatrix;
 use longhand::{Cell, Layer, Layout, Real, Recurrent, Scalar, Stream};

@@ -3,6 +3,7 @@
 //! These reference values are independent of the oracle of this crate: `reference.py` computed `reference.json`.
 
 use crate::pytorch::{assert_close, count, flat, list, ragged};
+use longhand::layers::causal_convolution::CausalConvolutionCache;
 use longhand::{CausalConvolution, Layer, ParameterGradients, Pass, Sequences, Tensors};
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ fn causal_convolutions_agree_with_pytorch() {
         layer.weight.copy_from_slice(&weight(&case["weight"], sizes));
         layer.bias.copy_from_slice(&flat(&case["bias"]));
         let x = ragged(&case["x"]);
-        let (mut carry, mut cache) = (layer.carry(x.batch()), Default::default());
+        let (mut carry, mut cache) = (layer.carry(x.batch()), CausalConvolutionCache::default());
         let output = layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
         let (about, expected) = (layer.name(), ragged(&case["output"]));
         assert_eq!(output.layout(), expected.layout());
