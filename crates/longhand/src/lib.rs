@@ -104,7 +104,9 @@ pub mod prelude {
     pub use crate::layers::residual::Residual;
     pub use crate::layout::Layout;
     pub use crate::losses::{
-        Labels, Loss, MeanSquaredError, Reduction, SigmoidCrossEntropy, SoftmaxCrossEntropy, Target,
+        ConnectionistTemporalClassification, FocalLoss, GaussianNegativeLogLikelihood, HuberLoss, LabelSequences, Labels,
+        Loss, MeanAbsoluteError, MeanSquaredError, QuantileLoss, Reduction, SigmoidCrossEntropy, SoftmaxCrossEntropy,
+        Target,
     };
     pub use crate::optimizers::{Adam, AdamW, Optimizer, OptimizerState, ParameterGroup, Sgd};
     pub use crate::scalar::Scalar;
