@@ -77,18 +77,21 @@ impl CheckedTarget for Sequences<f64> {
 }
 
 /// Labels are drawn for the valid steps of the case's layout, so that they can be aligned with them, with class 0 as the
-/// blank. Equal neighbours are frequent. With two sequences or more, at least one has no target and at least one has a
-/// target.
+/// blank. Equal neighbours are frequent. The sequence with the most valid steps has a target, with labels for at least half
+/// of its steps as far as these can be aligned; of two sequences or more, another has none.
 impl CheckedTarget for LabelSequences {
     type Dual = LabelSequences;
 
     fn draw(case: &Case, features: usize, generator: &mut ChaCha8Rng) -> Self {
         let (layout, batch) = (&case.layout, case.batch());
+        let valid = |sequence: usize| (0..layout.steps()).filter(|&step| layout.is_valid(step, sequence)).count();
+        let longest = (0..batch).max_by_key(|&sequence| valid(sequence)).unwrap_or(0);
         let mut below = |bound: usize| generator.next_u32() as usize % bound;
-        let missing = if batch > 1 { below(batch) } else { batch };
+        let missing = if batch > 1 { (longest + 1 + below(batch - 1)) % batch } else { batch };
         let mut draw = |sequence: usize| -> Option<Vec<usize>> {
-            let valid = (0..layout.steps()).filter(|&step| layout.is_valid(step, sequence)).count();
-            let wanted = if features > 1 { below(valid + 1) } else { 0 };
+            let valid = valid(sequence);
+            let least = if sequence == longest { valid.div_ceil(2) } else { 0 };
+            let wanted = if features > 1 { least + below(valid - least + 1) } else { 0 };
             let mut labels: Vec<usize> = Vec::new();
             for _ in 0..wanted {
                 let repeated = labels.last().copied().filter(|_| below(3) == 0);
@@ -97,8 +100,7 @@ impl CheckedTarget for LabelSequences {
             while ConnectionistTemporalClassification::steps_needed(&labels) > valid {
                 labels.pop();
             }
-            let is_present = sequence != missing && (below(6) > 0 || sequence == (missing + 1) % batch);
-            is_present.then_some(labels)
+            (sequence != missing).then_some(labels)
         };
         let all: Vec<Option<Vec<usize>>> = (0..batch).map(&mut draw).collect();
         LabelSequences::with_missing(all.iter().map(Option::as_deref))

@@ -20,7 +20,7 @@ pub(super) fn scaled_sum<T: Scalar>(
         d_logits.reshape(logits.features(), logits.layout());
         d_logits.values_mut().fill(T::zero());
     }
-    let mut alignments = Alignments { alpha: Vec::new(), row: Vec::new() };
+    let mut alignments = Alignments::for_batch(logits, target, d_logits.is_some());
     let mut sum = CompensatedSum::zero();
     for sequence in 0..logits.batch() {
         let Some(labels) = target.labels(sequence) else { continue };
@@ -143,6 +143,19 @@ struct Alignments<T> {
 }
 
 impl<T: Scalar> Alignments<T> {
+    /// Buffers that are large enough for each sequence, so that there are two allocations for a batch, or one without a
+    /// gradient.
+    fn for_batch(logits: &Sequences<T>, target: &LabelSequences, has_gradient: bool) -> Self {
+        let (mut all, mut row) = (0, 0);
+        for sequence in 0..logits.batch() {
+            let number = target.labels(sequence).map_or(0, |labels| 2 * labels.len() + 1);
+            row = number.max(row);
+            all = all.max(number * valid_steps(logits, sequence).count());
+        }
+        let alpha = if has_gradient { Vec::with_capacity(all) } else { Vec::new() };
+        Alignments { alpha, row: Vec::with_capacity(row) }
+    }
+
     /// The logarithm of `p` with `z - z_m` in place of `log y`; `None` if `p` is zero. Keeps `alpha` if it `keeps` it.
     fn forward(&mut self, states: &States<'_>, logits: &Sequences<T>, sequence: usize, keeps: bool) -> Option<T> {
         let (number, never) = (states.number(), real::<T>(f64::NEG_INFINITY));

@@ -85,10 +85,10 @@ use alignments::scaled_sum;
 /// [`ignoring_impossible`](Self::ignoring_impossible).
 ///
 /// # Memory
-/// Each evaluation allocates `T (2 L + 1)` scalars for the longest sequence if there is a gradient, and twice `2 L + 1`
-/// in any case: the forward probabilities of all steps are needed in the backward pass, and they have no place in the
-/// output or its gradient. Compared with the `4 T (2 L + 1)` exponentials of the two passes, the time of the allocation
-/// does not matter.
+/// Unlike other losses this one allocates in each evaluation: `T (2 L + 1)` scalars for the longest sequence if there is a
+/// gradient, and `2 L + 1` scalars. The forward probabilities of all steps are needed in the backward pass, they have no
+/// place in the output or its gradient, and a loss has no buffers of its own, because threads share it. Compared with the
+/// `4 T (2 L + 1)` exponentials of the two passes, the time of two allocations does not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionistTemporalClassification {
     reduction: Reduction,
