@@ -65,8 +65,10 @@ impl SoftmaxCrossEntropy {
     /// Multiplies the loss of each class by a weight: the `weight` of PyTorch, for classes that are not equally frequent.
     ///
     /// A mean divides by the sum of the weights of the labels, so a batch with labels of a single class has the same mean
-    /// as without weights. In training by truncation windows, the divisor is that of the whole batch. See the equations
-    /// above for label smoothing.
+    /// as without weights. [`Trainer::gradients`](crate::Trainer::gradients) divides the losses of all windows by the
+    /// weights of the whole batch. [`Trainer::train_windows`](crate::Trainer::train_windows) updates after each window, and
+    /// divides by the weights of the window. Where all labels have weight 0, the mean and its gradient are 0, with label
+    /// smoothing too; PyTorch's are NaN. See the equations above for label smoothing.
     ///
     /// ```
     /// use longhand::{Labels, Loss, Reduction, Sequences, SoftmaxCrossEntropy};

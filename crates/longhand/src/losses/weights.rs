@@ -10,10 +10,7 @@ pub(super) struct Weights(Option<Box<[f64]>>);
 
 impl Weights {
     /// Checked weights. The names are those of a weight and of their number, for messages.
-    pub(super) fn new(
-        [name, number]: [&'static str; 2],
-        weights: &[f64],
-    ) -> Result<Self, HyperparameterError> {
+    pub(super) fn new([name, number]: [&'static str; 2], weights: &[f64]) -> Result<Self, HyperparameterError> {
         HyperparameterError::unless(!weights.is_empty(), number, 0.0, "at least 1")?;
         // The loss may run in `f32`, where a smaller weight would be 0 in the loss, but not in the divisor of a mean.
         weights.iter().try_for_each(|&weight| hyperparameters::check_not_negative::<f32>(name, weight))?;
@@ -29,7 +26,10 @@ impl Weights {
     pub(super) fn check_number(&self, features: usize) {
         if let Some(weights) = &self.0 {
             let given = weights.len();
-            assert!(given == features, "the loss has {given} weights, the output {features} features; they must be equal");
+            assert!(
+                given == features,
+                "the loss has {given} weights, the output {features} features; they must be equal"
+            );
         }
     }
 

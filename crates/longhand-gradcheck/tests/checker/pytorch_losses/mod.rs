@@ -59,7 +59,8 @@ fn per_step(case: &Value, is_sum: bool) -> Result<(f64, Sequences<f64>), Hyperpa
         Some("huber") => evaluate(&HuberLoss::new(elements, number(&case["delta"]))?, &output, &real()),
         Some("quantile") => evaluate(&QuantileLoss::new(elements, &flat(&case["quantiles"]))?, &output, &real()),
         Some("gaussian") => {
-            let loss = GaussianNegativeLogLikelihood::new(elements).with_smallest_variance(number(&case["smallest"]))?;
+            let loss =
+                GaussianNegativeLogLikelihood::new(elements).with_smallest_variance(number(&case["smallest"]))?;
             let is_full = case["full"].as_bool().expect("a truth value");
             evaluate(&if is_full { loss.with_constant() } else { loss }, &output, &real())
         }

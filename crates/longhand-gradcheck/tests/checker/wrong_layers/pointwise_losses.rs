@@ -8,7 +8,7 @@ use longhand::{Labels, Loss, Reduction, Scalar, Sequences, Target};
 pub enum Regression {
     /// Huber loss: the slope of the linear part is 1 in place of `delta`.
     HuberSlope,
-    /// Huber loss: the linear part lacks the constant that makes it continuous, in the gradient's own branch at `2 delta`.
+    /// Huber loss: the loss becomes linear at `delta`, the gradient at `2 delta`.
     HuberBranch,
     /// Absolute error: the sign of the output in place of that of the difference.
     SignOfTheOutput,
@@ -37,7 +37,11 @@ impl Real {
     pub fn outputs_per_target(&self) -> usize {
         use Regression as R;
         match self.of {
-            R::QuantilesSwapped | R::QuantileOrder | R::VarianceTwice | R::MeanWithoutPrecision | R::ResidualConstant => 2,
+            R::QuantilesSwapped
+            | R::QuantileOrder
+            | R::VarianceTwice
+            | R::MeanWithoutPrecision
+            | R::ResidualConstant => 2,
             _ => 1,
         }
     }
@@ -174,9 +178,7 @@ impl<T: Scalar> Loss<T> for WeightedClasses {
         let factor = match self.of {
             W::FocusConstant if self.is_wrong => others * others,
             W::FocusWithoutProbability if self.is_wrong => others * others + two * others * cross_entropy,
-            W::FocusConstant | W::FocusWithoutProbability => {
-                others * others + two * others * p(class) * cross_entropy
-            }
+            W::FocusConstant | W::FocusWithoutProbability => others * others + two * others * p(class) * cross_entropy,
             W::WeightInLossOnly if self.is_wrong => T::one() / weight,
             _ => T::one(),
         };

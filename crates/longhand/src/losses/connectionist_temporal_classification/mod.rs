@@ -80,9 +80,9 @@ use alignments::scaled_sum;
 ///
 /// # Impossible labels
 /// A sequence needs one step for each label, and one more between equal neighbours: [`steps_needed`](Self::steps_needed).
-/// With fewer valid steps no path spells the labels, and the loss is infinite, with a gradient of zero. It also is where a
-/// logit of minus infinity excludes a label. A trainer returns an error then. See
-/// [`ignoring_impossible`](Self::ignoring_impossible).
+/// With fewer valid steps no path spells the labels. Then the loss is infinite and its gradient is zero, and a trainer
+/// returns an error. The same happens if logits of minus infinity exclude a label at every step. To train on the other
+/// sequences of such a batch, see [`ignoring_impossible`](Self::ignoring_impossible).
 ///
 /// # Memory
 /// Unlike other losses this one allocates in each evaluation: `T (2 L + 1)` scalars for the longest sequence if there is a

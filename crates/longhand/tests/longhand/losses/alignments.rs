@@ -5,8 +5,8 @@
 use super::assert_near;
 use crate::common::{assert_gradient, bits, generator, random_sequences};
 use longhand::{
-    Adam, Batch, ConnectionistTemporalClassification, Gru, LabelSequences, LastStep, Layer, Layout, Linear, Loss, LossAt,
-    Optimizer, Pass, Reduction, Sequences, Trainer, TrainingError, TruncatedBptt,
+    Adam, Batch, ConnectionistTemporalClassification, Gru, LabelSequences, LastStep, Layer, Layout, Linear, Loss,
+    LossAt, Optimizer, Pass, Reduction, Sequences, Trainer, TrainingError, TruncatedBptt,
 };
 
 const SUM: fn() -> ConnectionistTemporalClassification = || ConnectionistTemporalClassification::new(Reduction::Sum);
@@ -97,9 +97,9 @@ fn a_batch_is_the_sum_of_its_sequences() {
 #[test]
 fn gaps_are_skipped() {
     let logits = random_sequences(3, &Layout::new(5, 1), &mut generator(9));
-    let gap = logits.clone().with_layout(
-        Layout::new(5, 1).with_valid(vec![true, false, true, true, false]).expect("one mark per column"),
-    );
+    let gap = logits
+        .clone()
+        .with_layout(Layout::new(5, 1).with_valid(vec![true, false, true, true, false]).expect("one mark per column"));
     let three = Sequences::from_fn(3, 3, 1, |class, step, _| logits.at([0, 2, 3][step], 0)[class]);
     let target = LabelSequences::new(&[[1, 2]]);
     let (value, gradient) = evaluate(SUM(), &gap.expect("the same size"), &target);
