@@ -78,7 +78,7 @@ impl CheckedTarget for Sequences<f64> {
 
 /// Labels are drawn for the valid steps of the case's layout, so that they can be aligned with them, with class 0 as the
 /// blank. Equal neighbours are frequent. The sequence with the most valid steps has a target, with labels for at least half
-/// of its steps as far as these can be aligned; of two sequences or more, another has none.
+/// of its steps as far as these can be aligned; of three sequences or more, another has none.
 impl CheckedTarget for LabelSequences {
     type Dual = LabelSequences;
 
@@ -87,7 +87,7 @@ impl CheckedTarget for LabelSequences {
         let valid = |sequence: usize| (0..layout.steps()).filter(|&step| layout.is_valid(step, sequence)).count();
         let longest = (0..batch).max_by_key(|&sequence| valid(sequence)).unwrap_or(0);
         let mut below = |bound: usize| generator.next_u32() as usize % bound;
-        let missing = if batch > 1 { (longest + 1 + below(batch - 1)) % batch } else { batch };
+        let missing = if batch > 2 { (longest + 1 + below(batch - 1)) % batch } else { batch };
         let mut draw = |sequence: usize| -> Option<Vec<usize>> {
             let valid = valid(sequence);
             let least = if sequence == longest { valid.div_ceil(2) } else { 0 };

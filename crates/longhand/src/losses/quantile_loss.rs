@@ -46,7 +46,7 @@ impl QuantileLoss {
         HyperparameterError::unless(!quantiles.is_empty(), "number of quantiles", 0.0, "at least 1")?;
         for &quantile in quantiles {
             let rounded = quantile as f32;
-            let inside = rounded >= f32::MIN_POSITIVE && rounded < 1.0;
+            let inside = (f32::MIN_POSITIVE..1.0).contains(&rounded);
             HyperparameterError::unless(inside, "quantile", quantile, "between 0 and 1, in f32 too")?;
         }
         Ok(QuantileLoss { reduction, quantiles: quantiles.into() })

@@ -3,10 +3,10 @@
 #![allow(clippy::float_cmp, reason = "exact results are expected")]
 
 use super::assert_near;
-use crate::common::{assert_gradient, bits, generator, random_sequences};
+use crate::common::{assert_gradient, bits, forward, generator, random_sequences};
 use longhand::{
-    Adam, Batch, ConnectionistTemporalClassification, Gru, LabelSequences, LastStep, Layer, Layout, Linear, Loss,
-    LossAt, Optimizer, Pass, Reduction, Sequences, Trainer, TrainingError, TruncatedBptt,
+    Adam, Batch, ChainCache, ConnectionistTemporalClassification, Gru, LabelSequences, LastStep, Layer, Layout, Linear,
+    Loss, LossAt, Optimizer, Pass, Reduction, Sequences, Trainer, TrainingError, TruncatedBptt,
 };
 
 const SUM: fn() -> ConnectionistTemporalClassification = || ConnectionistTemporalClassification::new(Reduction::Sum);
@@ -90,7 +90,7 @@ fn a_batch_is_the_sum_of_its_sequences() {
     let (first, _) = evaluate(SUM(), &logits.select(&[0]), &target.select(&[0]));
     let (second, _) = evaluate(SUM(), &logits.select(&[1]), &target.select(&[1]));
     let per_label = ConnectionistTemporalClassification::new(Reduction::MeanOverElements);
-    assert_near(evaluate(per_label, &logits, &target).0, (first / 3.0 + second) / 2.0, 1e-15);
+    assert_near(evaluate(per_label, &logits, &target).0, f64::midpoint(first / 3.0, second), 1e-15);
 }
 
 /// An invalid step between valid ones is skipped.
@@ -204,8 +204,7 @@ fn a_trainer_refuses_to_cut_the_sequences() {
 fn a_trainer_has_one_loss_per_sequence() -> Result<(), TrainingError> {
     let (x, targets) = speech();
     let model = Linear::new(2, 3, &mut generator(14));
-    let mut cache = Default::default();
-    let output = model.forward(&x, &mut (), &mut cache, &mut Pass::Infer).clone();
+    let (output, ()) = forward(&model, &x, &());
     let batch = Batch { inputs: &x, targets: &targets };
     for reduction in super::REDUCTIONS {
         let loss = ConnectionistTemporalClassification::new(reduction);
@@ -273,7 +272,7 @@ fn a_gated_network_learns_to_spell() -> Result<(), Box<dyn std::error::Error>> {
         optimizer.step(&mut model, gradients, 0.02);
         last = loss;
     }
-    let (mut carry, mut cache) = (model.carry(12), Default::default());
+    let (mut carry, mut cache) = (model.carry(12), ChainCache::default());
     let decoded = model.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).best_path(loss.blank());
     let right = decoded.iter().zip(&labels).filter(|(decoded, labels)| decoded == labels).count();
     assert!(right >= 11, "{right} of 12 sequences are right; the last loss was {last}");
