@@ -86,6 +86,7 @@
 //! |---|---|
 //! | a layer | [`prove`], or [`check`] in one case |
 //! | a loss | [`prove_loss`], or [`check_loss`] in one case |
+//! | a loss that depends on the number of outputs, or reads several per target | [`Checker::prove_loss_with`], [`Checker::outputs_per_target`] |
 //! | a layer that breaks a law by design, or that needs particular parameters | [`Checker`] |
 //! | a layer that runs on `f64` only | [`Checker::prove_by_differences`] |
 //! | a layer whose type is known only at run time | [`Checker::prove_built`] |

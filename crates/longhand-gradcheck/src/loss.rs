@@ -20,6 +20,7 @@ use crate::names::Names;
 use crate::numbers::{dot, elements, fill_normal, filled, generator, normal};
 use crate::target::CheckedTarget;
 use longhand::{Layout, Loss, Sequences, Target};
+use std::collections::BTreeSet;
 
 /// A loss that also runs on dual numbers. Implemented for every loss that is generic over the scalar type.
 #[diagnostic::on_unimplemented(
@@ -54,8 +55,8 @@ struct Situation<'a, L: Loss<f64>> {
     context: String,
 }
 
-pub(crate) fn check<L: DualLoss>(loss: &L, case: &Case) -> Result<Agreement, Failure> {
-    every_size(loss, case, |situation| {
+pub(crate) fn check<L: DualLoss>(loss: &L, case: &Case, per_target: usize) -> Result<Agreement, Failure> {
+    every_size(loss, case, per_target, |situation| {
         situation.check(&|output, u| {
             let (value, derivative) = loss.tangent(output, u, &situation.target);
             (value, derivative, 0.0)
@@ -66,8 +67,9 @@ pub(crate) fn check<L: DualLoss>(loss: &L, case: &Case) -> Result<Agreement, Fai
 pub(crate) fn check_by_differences<L: Loss<f64, Target: CheckedTarget>>(
     loss: &L,
     case: &Case,
+    per_target: usize,
 ) -> Result<Agreement, Failure> {
-    every_size(loss, case, |situation| {
+    every_size(loss, case, per_target, |situation| {
         let value = |output: &Sequences<f64>| loss.evaluate(output, &situation.target, None);
         situation.check(&|output, u| {
             let length = dot(u, u).0.sqrt().max(f64::MIN_POSITIVE);
@@ -82,15 +84,17 @@ pub(crate) fn check_by_differences<L: Loss<f64, Target: CheckedTarget>>(
     })
 }
 
-/// Runs the check for outputs of ordinary size, outputs near zero (undecided), and large outputs (saturated).
+/// Runs the check for outputs of ordinary size, outputs near zero (undecided), and large outputs (saturated). There are
+/// `per_target` output features for each feature of the target.
 fn every_size<L: Loss<f64, Target: CheckedTarget>>(
     loss: &L,
     case: &Case,
+    per_target: usize,
     check: impl Fn(&Situation<'_, L>) -> Result<Agreement, Failure>,
 ) -> Result<Agreement, Failure> {
     let mut agreement = Agreement::default();
     for (index, size) in [1.0, 0.05, 8.0].into_iter().enumerate() {
-        let mut output = case.sequences(case.outputs);
+        let mut output = case.sequences(case.outputs * per_target);
         fill_normal(&mut output, size, &mut generator(case.seed, 20 + index as u64));
         let target = L::Target::draw(case, case.outputs, &mut generator(case.seed, 30 + index as u64));
         let context = format!("outputs of size {size}, classes={}, {case}", case.outputs);
@@ -163,15 +167,21 @@ impl<L: Loss<f64>> Situation<'_, L> {
         (value, gradient)
     }
 
-    /// Whether a column is valid and has a target.
+    /// Whether a column is valid and has a target. For a loss of whole sequences, its sequence has the target.
     fn counts(&self, column: usize) -> bool {
         let layout = self.output.layout();
         layout.is_valid(column / layout.batch(), column % layout.batch()) && self.target.is_present(column)
     }
 
     fn scale(&self) -> f64 {
-        let count = (0..self.output.layout().columns()).filter(|&column| self.counts(column)).count();
-        self.loss.reduction().scale(count, self.output.features())
+        let batch = self.output.batch();
+        let counting = (0..self.output.layout().columns()).filter(|&column| self.counts(column));
+        let weight = if self.loss.needs_whole_sequences() {
+            counting.map(|column| column % batch).collect::<BTreeSet<_>>().len() as f64
+        } else {
+            counting.map(|column| self.loss.weight(&self.target, column)).sum()
+        };
+        self.loss.reduction().scale(weight, self.loss.elements(self.output.features()))
     }
 
     fn names(&self) -> Names {
@@ -207,6 +217,14 @@ impl<L: Loss<f64>> Situation<'_, L> {
         self.require(close, "the loss must be the same on dual numbers", || {
             format!("{value} on f64, {dual} on dual numbers")
         })?;
+        if !self.loss.needs_whole_sequences() {
+            self.sum_of_columns(value)?;
+        }
+        self.ignored_columns(value, gradient)
+    }
+
+    fn sum_of_columns(&self, value: f64) -> Result<(), Failure> {
+        let layout = self.output.layout();
         let mut sum = 0.0;
         for column in (0..layout.columns()).filter(|&column| self.counts(column)) {
             sum += self.loss.column(
@@ -222,8 +240,7 @@ impl<L: Loss<f64>> Situation<'_, L> {
             close,
             "the loss must be the sum over the valid columns with a target, times the scale of its reduction",
             || format!("evaluate returns {value}, the scaled sum of its columns is {expected}"),
-        )?;
-        self.ignored_columns(value, gradient)
+        )
     }
 
     /// Checks that columns that are invalid or have no target have no gradient, and that their contents change nothing.

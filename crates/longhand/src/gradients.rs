@@ -202,12 +202,12 @@ impl<M> Gradients<M> {
     /// # let mut trainer = Trainer::new(&model, MeanSquaredError::new(Reduction::Sum), TruncatedBptt::full(LossAt::EveryStep));
     /// # let data = [2, 4].map(|sequences| Sequences::from_fn(1, 3, sequences, |_, _, _| sequences as f64));
     /// # let batches = data.iter().map(|data| Batch { inputs: data, targets: data });
-    /// let (mut mean, mut losses) = (Gradients::zeros(&model), 0);
+    /// let (mut mean, mut losses) = (Gradients::zeros(&model), 0.0);
     /// for batch in batches {
     ///     mean.add_scaled(trainer.gradients(&model, batch)?.1, 1.0);
     ///     losses += trainer.losses();
     /// }
-    /// mean.scale(1.0 / losses as f64);
+    /// mean.scale(1.0 / losses);
     /// # assert!((mean.values().bias[0] + 2.0 * (2.0 * 2.0 + 4.0 * 4.0) / 6.0).abs() < 1e-14, "{:?}", mean.values().bias);
     /// # Ok::<(), TrainingError>(())
     /// ```

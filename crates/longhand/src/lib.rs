@@ -8,7 +8,7 @@
 //! | how a batch of sequences lies in a matrix; masks and resets | [`Sequences`], [`Layout`] |
 //! | training by truncated backpropagation through time | [`Trainer`] |
 //! | one step at a time, for sensors and control loops | [`Stream`] |
-//! | losses from logits; classes and probabilities | [`Loss`], [`Sequences::classes`], [`Sequences::softmax`] |
+//! | losses from logits; classes, label sequences and probabilities | [`Loss`], [`Sequences::classes`], [`Sequences::best_path`], [`Sequences::softmax`] |
 //! | optimizers, clipping, schedules, initialisers | [`Optimizer`], [`clip_by_global_norm`], [`schedule`], [`initialise`] |
 //! | averages of the weights over training | [`averaged_weights`] |
 //! | products and equations for a layer of your own | [`toolbox`] |
@@ -108,7 +108,9 @@ pub mod prelude {
     pub use crate::layers::residual::Residual;
     pub use crate::layout::Layout;
     pub use crate::losses::{
-        Labels, Loss, MeanSquaredError, Reduction, SigmoidCrossEntropy, SoftmaxCrossEntropy, Target,
+        ConnectionistTemporalClassification, FocalLoss, GaussianNegativeLogLikelihood, HuberLoss, LabelSequences,
+        Labels, Loss, MeanAbsoluteError, MeanSquaredError, QuantileLoss, Reduction, SigmoidCrossEntropy,
+        SoftmaxCrossEntropy, Target,
     };
     pub use crate::optimizers::{
         Adagrad, Adam, AdamW, Lion, Lookahead, Optimizer, OptimizerState, ParameterGroup, RmsProp, Sgd,

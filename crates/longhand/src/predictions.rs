@@ -20,6 +20,35 @@ impl<T: Scalar> Sequences<T> {
         self.logits().map(|logits| largest(logits?)).collect()
     }
 
+    /// The labels that the most probable path spells, for each sequence: the class with the largest logit at each valid step,
+    /// with repetitions merged and then the blanks dropped. This is the greedy decoder of
+    /// [`ConnectionistTemporalClassification`](crate::ConnectionistTemporalClassification) (Graves et al. 2006, section 3.2).
+    /// The labels of the most probable *path* need not be the most probable labels.
+    ///
+    /// A step that has no class, because a logit is NaN, counts as a blank.
+    ///
+    /// ```
+    /// use longhand::Sequences;
+    /// // The path 0 2 2 0 2 1 1, where 0 is the blank.
+    /// let path = [0, 2, 2, 0, 2, 1, 1];
+    /// let logits = Sequences::from_fn(3, 7, 1, |class, step, _| if class == path[step] { 1.0 } else { 0.0 });
+    /// assert_eq!(logits.best_path(0), [[2, 2, 1]]);
+    /// ```
+    pub fn best_path(&self, blank: usize) -> Vec<Vec<usize>> {
+        let spell = |sequence: usize| {
+            let (mut labels, mut before) = (Vec::new(), blank);
+            for step in (0..self.steps()).filter(|&step| self.layout().is_valid(step, sequence)) {
+                let class = largest(self.at(step, sequence)).unwrap_or(blank);
+                if class != before && class != blank {
+                    labels.push(class);
+                }
+                before = class;
+            }
+            labels
+        };
+        (0..self.batch()).map(spell).collect()
+    }
+
     /// The softmax of the logits at each step: probabilities, which sum to 1. Zero at invalid steps.
     ///
     /// ```text
@@ -62,7 +91,7 @@ impl<T: Scalar> Sequences<T> {
 
 fn largest<T: Scalar>(logits: &[T]) -> Option<usize> {
     // NaN is not equal to itself.
-    let is_ordered = logits.iter().all(|z| z.partial_cmp(z).is_some());
+    let is_ordered = !logits.is_empty() && logits.iter().all(|z| z.partial_cmp(z).is_some());
     let best = |best: usize, class: usize| if logits[class] > logits[best] { class } else { best };
     is_ordered.then(|| (0..logits.len()).fold(0, best))
 }
@@ -70,7 +99,7 @@ fn largest<T: Scalar>(logits: &[T]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use crate::{Labels, Layout, Loss, Reduction, Sequences, SoftmaxCrossEntropy};
-    use alloc::vec::Vec;
+    use alloc::{vec, vec::Vec};
 
     #[test]
     fn padding_and_nan_have_no_class() {
@@ -84,6 +113,20 @@ mod tests {
         assert_eq!(Sequences::<f64>::zeros(3, Layout::new(1, 1)).classes(), [Some(0)], "the first of equal logits");
         assert_eq!(Sequences::<f64>::zeros(0, Layout::new(1, 1)).classes(), [None]);
         assert_eq!(Sequences::<f64>::zeros(0, Layout::new(1, 1)).softmax().features(), 0);
+    }
+
+    #[test]
+    fn the_best_path_skips_padding_and_steps_without_a_class() {
+        let layout = Layout::new(4, 2).with_valid(vec![true, true, true, false, true, true, true, false]);
+        // 1 2 2 2 without its step of NaN, and 2 2 with an invalid step in between.
+        let path = [[1, 2, 2, 2], [2, 0, 2, 1]];
+        let logits = Sequences::from_fn(3, 4, 2, |class, step, b| f64::from(u8::from(path[b][step] == class)));
+        let mut logits = logits.with_layout(layout.expect("one mark per column")).expect("the same size");
+        assert_eq!(logits.best_path(0), [vec![1, 2], vec![2]]);
+        logits.at_mut(2, 0)[1] = f64::NAN;
+        assert_eq!(logits.best_path(0), [vec![1, 2, 2], vec![2]]);
+        assert_eq!(logits.best_path(2), [vec![1], vec![]]);
+        assert_eq!(Sequences::<f64>::zeros(0, Layout::new(2, 1)).best_path(0), [vec![]]);
     }
 
     /// The gradient of the cross-entropy is `softmax - one-hot`.

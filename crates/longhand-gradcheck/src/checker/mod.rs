@@ -28,6 +28,7 @@ pub struct Checker {
     /// Whether the general laws are also checked in training. Off in edge cases, to save time: there, training is
     /// checked for its gradients only.
     in_training: bool,
+    outputs_per_target: usize,
     cases: u32,
     seed: u64,
 }
@@ -59,6 +60,7 @@ impl Checker {
             doubling: Doubling::WithinRounding,
             optional: Vec::new(),
             in_training: true,
+            outputs_per_target: 1,
             cases,
             seed: 1,
         }
@@ -107,6 +109,15 @@ impl Checker {
     #[must_use]
     pub fn finite_in_single(mut self) -> Self {
         self.optional.push(OptionalLaw::FiniteInSingle);
+        self
+    }
+
+    /// Sets how many output features a loss has for each feature of its target: 2 for a loss that reads a mean and a
+    /// variance. The default is 1. A case then has [`Case::outputs`] features in the target, and this many times as many
+    /// in the output.
+    #[must_use]
+    pub fn outputs_per_target(mut self, outputs: usize) -> Self {
+        self.outputs_per_target = outputs;
         self
     }
 

@@ -1,11 +1,26 @@
-//! Losses of logits, each with one code path for the loss and its gradient.
+//! Losses, each with one code path for the loss and its gradient. Those of classes read logits.
 
+mod connectionist_temporal_classification;
+mod focal_loss;
+mod gaussian_negative_log_likelihood;
+mod huber_loss;
+mod label_sequences;
+mod mean_absolute_error;
 mod mean_squared_error;
+mod quantile_loss;
 mod sigmoid_cross_entropy;
 mod softmax_cross_entropy;
 mod target;
+mod weights;
 
+pub use connectionist_temporal_classification::ConnectionistTemporalClassification;
+pub use focal_loss::FocalLoss;
+pub use gaussian_negative_log_likelihood::GaussianNegativeLogLikelihood;
+pub use huber_loss::HuberLoss;
+pub use label_sequences::LabelSequences;
+pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
+pub use quantile_loss::QuantileLoss;
 pub use sigmoid_cross_entropy::SigmoidCrossEntropy;
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
 pub use target::{Labels, Target};
@@ -21,7 +36,8 @@ use crate::{Scalar, Sequences};
 pub enum Reduction {
     /// The sum over all steps that count.
     Sum,
-    /// That sum divided by the number of steps that count: PyTorch's `mean` for cross-entropy from class labels.
+    /// That sum divided by the number of steps that count: PyTorch's `mean` for cross-entropy from class labels. If the
+    /// loss has class weights, divided by the sum of the steps' weights ([`Loss::weight`]).
     MeanOverSteps,
     /// That sum divided by the number of elements (steps that count times features): PyTorch's `mean` for losses that
     /// compare element by element.
@@ -29,12 +45,13 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// The factor of the sum when `steps` steps of `features` features count; 0 when none does.
-    pub fn scale<T: Scalar>(self, steps: usize, features: usize) -> T {
+    /// The factor of the sum when the weights of the steps that count have the sum `weight`, which is their number for
+    /// most losses, and each has `elements` elements; 0 when the divisor is 0.
+    pub fn scale<T: Scalar>(self, weight: f64, elements: usize) -> T {
         let divisor = match self {
             Reduction::Sum => 1.0,
-            Reduction::MeanOverSteps => steps as f64,
-            Reduction::MeanOverElements => steps as f64 * features as f64,
+            Reduction::MeanOverSteps => weight,
+            Reduction::MeanOverElements => weight * elements as f64,
         };
         if divisor == 0.0 { T::zero() } else { T::one() / real(divisor) }
     }
@@ -64,6 +81,30 @@ pub trait Loss<T: Scalar> {
     /// `d_output`, if that is given.
     fn column(&self, output: &[T], target: &Self::Target, index: usize, d_output: Option<&mut [T]>) -> T;
 
+    /// The weight of a step that counts: a mean is the sum of the losses divided by the sum of the weights. 1 by default.
+    ///
+    /// [`column`](Loss::column) must return a loss that is multiplied by the weight already. `index` is the column of
+    /// the target. A [`Trainer`](crate::Trainer) sums the weights of the whole batch, however it is cut into windows.
+    fn weight(&self, _target: &Self::Target, _index: usize) -> f64 {
+        1.0
+    }
+
+    /// The number of elements of a step that has this many output features, for [`Reduction::MeanOverElements`]. By
+    /// default each feature is one element.
+    fn elements(&self, features: usize) -> usize {
+        features
+    }
+
+    /// Whether a loss belongs to a whole sequence and not to a step, as in
+    /// [`ConnectionistTemporalClassification`]; `false` by default.
+    ///
+    /// Such a loss overrides [`scaled_sum`](Loss::scaled_sum) and [`evaluate`](Loss::evaluate), and counts once per
+    /// sequence that has a target and a valid step. A [`Trainer`](crate::Trainer) refuses to cut its sequences into
+    /// windows.
+    fn needs_whole_sequences(&self) -> bool {
+        false
+    }
+
     /// The sum over the steps that count times `scale`, and its gradient with respect to `output`, zero at the other
     /// steps, written to `d_output` if that is given.
     ///
@@ -92,8 +133,10 @@ pub trait Loss<T: Scalar> {
     #[track_caller]
     fn evaluate(&self, output: &Sequences<T>, target: &Self::Target, d_output: Option<&mut Sequences<T>>) -> T {
         check_targets(output, target);
-        let steps = (0..output.layout().columns()).filter(|&index| counts(output, target, index)).count();
-        self.scaled_sum(output, target, self.reduction().scale(steps, output.features()), d_output)
+        let counting = (0..output.layout().columns()).filter(|&index| counts(output, target, index));
+        let weight = counting.map(|index| self.weight(target, index)).sum();
+        let scale = self.reduction().scale(weight, self.elements(output.features()));
+        self.scaled_sum(output, target, scale, d_output)
     }
 }
 
@@ -132,9 +175,13 @@ fn scaled_sum<T: Scalar, L: Loss<T> + ?Sized>(
 }
 
 /// Compiles [`Loss::scaled_sum`] for `f32` and `f64` in this crate, and not again in every crate that uses the loss:
-/// `compiled_scaled_sum!(MeanSquaredError);` inside of `impl Loss`.
+/// `compiled_scaled_sum!(MeanSquaredError);` inside of `impl Loss`. A loss that is no sum over columns names the function
+/// that checks its targets and the function that computes its sum.
 macro_rules! compiled_scaled_sum {
     ($loss:ty) => {
+        $crate::losses::compiled_scaled_sum!($loss, $crate::losses::check_targets, $crate::losses::scaled_sum);
+    };
+    ($loss:ty, $check:path, $sum:path) => {
         #[track_caller]
         fn scaled_sum(
             &self,
@@ -145,15 +192,16 @@ macro_rules! compiled_scaled_sum {
         ) -> T {
             type Sum<T> =
                 fn(&$loss, &$crate::Sequences<T>, &<$loss as Loss<T>>::Target, T, Option<&mut $crate::Sequences<T>>) -> T;
-            $crate::losses::compiled_scaled_sum!(@ single, $loss, f32);
-            $crate::losses::compiled_scaled_sum!(@ double, $loss, f64);
-            $crate::losses::check_targets(output, target);
+            $crate::losses::compiled_scaled_sum!(@ single, $loss, f32, $sum);
+            $crate::losses::compiled_scaled_sum!(@ double, $loss, f64, $sum);
+            $check(output, target);
             let functions: [&dyn core::any::Any; 2] = [&(single as Sum<f32>), &(double as Sum<f64>)];
-            let sum: Sum<T> = $crate::scalar::compiled(functions, $crate::losses::scaled_sum::<T, $loss>);
+            let generic: Sum<T> = $sum;
+            let sum: Sum<T> = $crate::scalar::compiled(functions, generic);
             sum(self, output, target, scale, d_output)
         }
     };
-    (@ $name:ident, $loss:ty, $scalar:ty) => {
+    (@ $name:ident, $loss:ty, $scalar:ty, $sum:path) => {
         fn $name(
             loss: &$loss,
             output: &$crate::Sequences<$scalar>,
@@ -161,7 +209,7 @@ macro_rules! compiled_scaled_sum {
             scale: $scalar,
             d_output: Option<&mut $crate::Sequences<$scalar>>,
         ) -> $scalar {
-            $crate::losses::scaled_sum(loss, output, target, scale, d_output)
+            $sum(loss, output, target, scale, d_output)
         }
     };
 }

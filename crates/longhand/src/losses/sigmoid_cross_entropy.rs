@@ -15,22 +15,53 @@
 //!
 //! No two terms of a loss have opposite signs, so none cancels: a logit of 16 with target 1 has a loss of 1.1e-7, as one
 //! of -16 with target 0 has, in `f32` too.
+//!
+//! With a positive weight `w` of each feature, the term of the positive class is multiplied by it. With `both = w d +
+//! (1 - d)`, the sum of the weights of both terms,
+//!
+//! ```text
+//! loss = -w d log y - (1 - d) log(1 - y)          d_z = (1 - d) y - w d (1 - y)
+//!
+//! z >= 0:   loss = (1 - d) z + both log(1 + e)          d_z = (1 - d) - both e / (1 + e)
+//! z < 0:    loss =   - w d z + both log(1 + e)          d_z = both e / (1 + e) - w d
+//! ```
 
+use super::weights::Weights;
 use super::{Loss, Reduction, check_features, check_label, compiled_scaled_sum};
 use crate::compensated_sum::CompensatedSum;
-use crate::{Scalar, Sequences};
+use crate::{HyperparameterError, Scalar, Sequences};
 
 /// Binary cross-entropy of `sigmoid(logits)` against real targets in `[0, 1]`, element by element; see the equations
 /// above. For class labels the target is one-hot: [`SigmoidCrossEntropy::one_hot`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SigmoidCrossEntropy {
     reduction: Reduction,
+    positive_weights: Weights,
 }
 
 impl SigmoidCrossEntropy {
     /// With this reduction.
     pub fn new(reduction: Reduction) -> Self {
-        SigmoidCrossEntropy { reduction }
+        SigmoidCrossEntropy { reduction, positive_weights: Weights::default() }
+    }
+
+    /// Multiplies the loss of the positive class of each feature by a weight: the `pos_weight` of PyTorch. A weight above
+    /// 1 increases the recall, a weight below 1 the precision. The weights do not change the divisor of a mean.
+    ///
+    /// ```
+    /// use longhand::{Loss, Reduction, Sequences, SigmoidCrossEntropy};
+    /// let loss = SigmoidCrossEntropy::new(Reduction::Sum).with_positive_weights(&[3.0])?;
+    /// let logit = Sequences::from_fn(1, 1, 1, |_, _, _| 0.0);
+    /// let value: f64 = loss.evaluate(&logit, &SigmoidCrossEntropy::one_hot(1, &[0]), None);
+    /// assert!((value - 3.0 * 2.0_f64.ln()).abs() < 1e-15);
+    /// # Ok::<(), longhand::HyperparameterError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no weight, or a weight is negative, infinite or NaN, or neither 0 nor a normal number of `f32`.
+    pub fn with_positive_weights(self, weights: &[f64]) -> Result<Self, HyperparameterError> {
+        let positive_weights = Weights::new(["positive weight", "number of positive weights"], weights)?;
+        Ok(SigmoidCrossEntropy { positive_weights, ..self })
     }
 
     /// One target column a sequence, `classes x sequences`: 1 at its class and 0 elsewhere.
@@ -58,18 +89,23 @@ impl<T: Scalar> Loss<T> for SigmoidCrossEntropy {
     }
 
     /// # Panics
-    /// If the target has another number of features.
+    /// If the target has another number of features, or there are weights for another number of features.
     fn column(&self, logits: &[T], target: &Sequences<T>, index: usize, d_logits: Option<&mut [T]>) -> T {
         let target = target.column(index);
         check_features(target.len(), logits.len());
+        self.positive_weights.check_number(logits.len());
+        let weighted = self.positive_weights.are_given();
         let (mut loss, mut d_logits, one) = (CompensatedSum::zero(), d_logits, T::one());
         for (i, (&z, &d)) in logits.iter().zip(target).enumerate() {
             let positive = z >= T::zero();
             let e = if positive { -z } else { z }.exp();
-            loss.add(if positive { (one - d) * z } else { -d * z } + e.ln_1p());
+            let weighted_d = self.positive_weights.of::<T>(i) * d;
+            // Without weights the sum is 1; adding would round it.
+            let both = if weighted { weighted_d + (one - d) } else { one };
+            loss.add(if positive { (one - d) * z } else { -weighted_d * z } + both * e.ln_1p());
             if let Some(d_logits) = &mut d_logits {
-                let part = e / (one + e);
-                d_logits[i] = if positive { (one - d) - part } else { part - d };
+                let part = both * (e / (one + e));
+                d_logits[i] = if positive { (one - d) - part } else { part - weighted_d };
             }
         }
         loss.value()

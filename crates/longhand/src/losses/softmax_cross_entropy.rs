@@ -18,23 +18,39 @@
 //!
 //! so that no exponential overflows and no large numbers cancel: neither large logits nor a probability close to 1 cost
 //! the loss its digits.
+//!
+//! With a weight `w_j` of each class, the term of each class is multiplied by the class's weight: the target is `w_j q_j`
+//! in place of `q_j`, whose sum over the classes is `Q`, and `R` without class `k`.
+//!
+//! ```text
+//! loss = Q log(1 + others) + sum w_j q_j (z_m - z_j)
+//! d_z_j = Q exp(z_j - z_m) / (1 + others) - w_j q_j,     but for j = m = k,     d_z_k = R - Q others / (1 + others)
+//! ```
+//!
+//! Without label smoothing, `Q = w_k` and `R = 0`. Without weights, `Q = 1` and `R = 1 - q_k`.
+//!
+//! A mean divides by the sum of the weights of the labels, `w_k` for each step that counts, as in PyTorch. With label
+//! smoothing the divisor is the same, so a smoothed term of another class has the weight of that class in the loss, and
+//! none in the divisor. That is PyTorch's convention too.
 
+use super::weights::Weights;
 use super::{Labels, Loss, Reduction, Target, check_label, compiled_scaled_sum};
 use crate::compensated_sum::CompensatedSum;
 use crate::scalar::{count, real};
 use crate::{HyperparameterError, Scalar};
 
 /// `-log softmax(logits)[label]`, from logits and class [`Labels`]; see the equations above.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SoftmaxCrossEntropy {
     reduction: Reduction,
     smoothing: f64,
+    weights: Weights,
 }
 
 impl SoftmaxCrossEntropy {
     /// Without label smoothing.
     pub fn new(reduction: Reduction) -> Self {
-        SoftmaxCrossEntropy { reduction, smoothing: 0.0 }
+        SoftmaxCrossEntropy { reduction, smoothing: 0.0, weights: Weights::default() }
     }
 
     /// With the part `smoothing` of each target spread evenly over all classes.
@@ -44,6 +60,31 @@ impl SoftmaxCrossEntropy {
     pub fn with_label_smoothing(self, smoothing: f64) -> Result<Self, HyperparameterError> {
         HyperparameterError::unless((0.0..1.0).contains(&smoothing), "label smoothing", smoothing, "in [0, 1)")?;
         Ok(SoftmaxCrossEntropy { smoothing, ..self })
+    }
+
+    /// Multiplies the loss of each class by a weight: the `weight` of PyTorch, for classes that are not equally frequent.
+    ///
+    /// A mean divides by the sum of the weights of the labels, so a batch with labels of a single class has the same mean
+    /// as without weights. [`Trainer::gradients`](crate::Trainer::gradients) divides the losses of all windows by the
+    /// weights of the whole batch. [`Trainer::train_windows`](crate::Trainer::train_windows) updates after each window, and
+    /// divides by the weights of the window. Where all labels have weight 0, the mean and its gradient are 0, with label
+    /// smoothing too; PyTorch's are NaN. See the equations above for label smoothing.
+    ///
+    /// ```
+    /// use longhand::{Labels, Loss, Reduction, Sequences, SoftmaxCrossEntropy};
+    /// let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps).with_class_weights(&[1.0, 3.0])?;
+    /// // Probabilities of 1/2 and 1/4 for the labels.
+    /// let logits = Sequences::from_fn(2, 1, 2, |class, _, b| if class == 0 && b == 1 { 3.0_f64.ln() } else { 0.0 });
+    /// let value = loss.evaluate(&logits, &Labels::per_sequence(&[0, 1]), None);
+    /// assert!((value - (2.0_f64.ln() + 3.0 * 4.0_f64.ln()) / 4.0).abs() < 1e-15);
+    /// # Ok::<(), longhand::HyperparameterError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no weight, or a weight is negative, infinite or NaN, or neither 0 nor a normal number of `f32`.
+    pub fn with_class_weights(self, weights: &[f64]) -> Result<Self, HyperparameterError> {
+        let weights = Weights::new(["class weight", "number of class weights"], weights)?;
+        Ok(SoftmaxCrossEntropy { weights, ..self })
     }
 }
 
@@ -56,15 +97,27 @@ impl<T: Scalar> Loss<T> for SoftmaxCrossEntropy {
         self.reduction
     }
 
+    fn weight(&self, labels: &Labels, index: usize) -> f64 {
+        self.weights.of_label(labels.class(index))
+    }
+
     /// # Panics
-    /// If the label is not one of the classes.
+    /// If the label is not one of the classes, or there are weights for another number of classes.
     fn column(&self, logits: &[T], labels: &Labels, index: usize, d_logits: Option<&mut [T]>) -> T {
         let Some(class) = labels.class(index) else { return T::zero() };
         check_label(class, logits.len(), index / labels.batch(), index % labels.batch());
+        self.weights.check_number(logits.len());
         let (smoothing, classes, one) = (real::<T>(self.smoothing), count::<T>(logits.len()), T::one());
         let target = |j: usize| {
             let spread = smoothing / classes;
-            if j == class { one - smoothing + spread } else { spread }
+            self.weights.of::<T>(j) * if j == class { one - smoothing + spread } else { spread }
+        };
+        // Q and R of the equations.
+        let (all, rest) = if self.weights.are_given() {
+            let rest = (0..logits.len()).filter(|&j| j != class).map(target).collect::<CompensatedSum<T>>().value();
+            (rest + target(class), rest)
+        } else {
+            (one, smoothing - smoothing / classes)
         };
         let largest = (0..logits.len()).fold(class, |largest, j| if logits[j] > logits[largest] { j } else { largest });
         let exponential = |j: usize| (logits[j] - logits[largest]).exp();
@@ -74,18 +127,18 @@ impl<T: Scalar> Loss<T> for SoftmaxCrossEntropy {
         let sum = exponential(largest) + others;
         if let Some(d_logits) = d_logits {
             for (j, d_z) in d_logits.iter_mut().enumerate() {
-                *d_z = exponential(j) / sum - target(j);
+                *d_z = all * (exponential(j) / sum) - target(j);
             }
             if largest == class {
-                d_logits[class] = (smoothing - smoothing / classes) - others / sum;
+                d_logits[class] = rest - all * (others / sum);
             }
         }
         let distance = |j: usize| logits[largest] - logits[j];
         if self.smoothing > 0.0 {
             let terms = (0..logits.len()).map(|j| target(j) * distance(j));
-            others.ln_1p() + terms.collect::<CompensatedSum<T>>().value()
+            all * others.ln_1p() + terms.collect::<CompensatedSum<T>>().value()
         } else {
-            others.ln_1p() + distance(class)
+            all * others.ln_1p() + target(class) * distance(class)
         }
     }
 }

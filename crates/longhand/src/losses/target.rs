@@ -66,6 +66,47 @@ impl Labels {
         Labels { classes, steps, batch: sequences.len() }
     }
 
+    /// One label per step as in [`per_step`](Labels::per_step), from signed ids of which one marks the steps to skip: the
+    /// `ignore_index` of PyTorch, -100 by default there. To skip a class of labels made in another way, see
+    /// [`without_class`](Labels::without_class).
+    ///
+    /// ```
+    /// use longhand::Labels;
+    /// let labels = Labels::per_step_ignoring(&[2, -100, 0, 1], -100, 2);
+    /// assert_eq!(labels, Labels::per_step(vec![Some(2), None, Some(0), Some(1)], 2));
+    /// ```
+    ///
+    /// # Panics
+    /// If another id is negative, or as [`per_step`](Labels::per_step).
+    #[track_caller]
+    pub fn per_step_ignoring(ids: &[i64], ignored: i64, batch: usize) -> Labels {
+        let mut classes = Vec::with_capacity(ids.len());
+        for (index, &id) in ids.iter().enumerate() {
+            let class = usize::try_from(id).ok();
+            assert!(
+                id == ignored || class.is_some(),
+                "label {index} is {id}; labels must be 0 or greater, or {ignored} to skip the step"
+            );
+            classes.push(class.filter(|_| id != ignored));
+        }
+        Labels::per_step(classes, batch)
+    }
+
+    /// These labels without those of one class, whose steps are skipped then: for a padding token, for example.
+    ///
+    /// ```
+    /// use longhand::Labels;
+    /// let labels = Labels::per_step(vec![Some(3), Some(0)], 1).without_class(0);
+    /// assert_eq!(labels, Labels::per_step(vec![Some(3), None], 1));
+    /// ```
+    #[must_use]
+    pub fn without_class(mut self, class: usize) -> Labels {
+        for label in &mut self.classes {
+            *label = label.filter(|&label| label != class);
+        }
+        self
+    }
+
     /// The labels of some of the sequences, in this order.
     ///
     /// # Panics

@@ -31,7 +31,8 @@ pub use training_error::TrainingError;
 use crate::{HyperparameterError, Layout};
 use core::ops::Range;
 
-/// Where a sequence has its loss.
+/// Where a sequence has its loss. A loss that needs whole sequences
+/// ([`Loss::needs_whole_sequences`](crate::Loss::needs_whole_sequences)) has one per sequence in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LossAt {
     /// At every valid step; the model gives an output at every step.

@@ -5,7 +5,8 @@ use crate::{Gradients, Layer, Layout, Path, Scalar, ShapeError, Target, Tensors,
 use alloc::{boxed::Box, vec::Vec};
 use core::any::Any;
 use core::convert::Infallible;
-use core::ops::Range;
+use core::iter::Sum;
+use core::ops::{AddAssign, Range};
 use rand::{Rng, TryRng};
 
 /// The generator of a trainer that was given none.
@@ -34,6 +35,29 @@ impl TryRng for NoGenerator {
 pub(super) trait Generator: Rng + Send + Any {}
 
 impl<R: Rng + Send + Any> Generator for R {}
+
+/// The losses of a window or a batch: how many there are, and the sum of their weights, by which a mean is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Losses {
+    pub(super) count: usize,
+    pub(super) weight: f64,
+}
+
+impl AddAssign for Losses {
+    fn add_assign(&mut self, other: Losses) {
+        self.count += other.count;
+        self.weight += other.weight;
+    }
+}
+
+impl Sum for Losses {
+    fn sum<I: Iterator<Item = Losses>>(all: I) -> Losses {
+        all.fold(Losses::default(), |mut sum, losses| {
+            sum += losses;
+            sum
+        })
+    }
+}
 
 /// The sequences of a batch that one thread trains on, and its buffers, which are reused from batch to batch.
 pub(super) struct Shard<T: Scalar, M: Layer<T>, Y> {
@@ -121,12 +145,20 @@ where
         }
     }
 
-    /// Marks the steps of a window that have a loss, one mark a column, and counts them.
-    pub(super) fn mark_losses(&mut self, at: LossAt, layout: &Layout, targets: &Y, window: &Range<usize>) -> usize {
+    /// Marks the steps of a window that have a loss, one mark a column, and counts them. `weight` is that of a target
+    /// column in a mean.
+    pub(super) fn mark_losses(
+        &mut self,
+        at: LossAt,
+        layout: &Layout,
+        targets: &Y,
+        window: &Range<usize>,
+        weight: impl Fn(usize) -> f64,
+    ) -> Losses {
         let batch = self.sequences.len();
         self.has_loss.clear();
         self.has_loss.resize(window.len() * batch, false);
-        let mut count = 0;
+        let mut losses = Losses::default();
         for (place, (sequence, &last)) in self.sequences.clone().zip(&self.last_valid_steps).enumerate() {
             let valid = |step: &usize| layout.is_valid(*step, sequence);
             let steps = match at {
@@ -135,13 +167,14 @@ where
                 LossAt::LastValidStep => last.filter(|last| window.contains(last)).map_or(0..0, |step| step..step + 1),
             };
             for step in steps.filter(valid) {
-                if targets.is_present(target_column(layout, targets, step, sequence)) {
+                let column = target_column(layout, targets, step, sequence);
+                if targets.is_present(column) {
                     self.has_loss[(step - window.start) * batch + place] = true;
-                    count += 1;
+                    losses += Losses { count: 1, weight: weight(column) };
                 }
             }
         }
-        count
+        losses
     }
 
     /// The gradients of all shards, added to those of the first in the shards' order.

@@ -1,12 +1,12 @@
 //! The training call.
 
 use super::batch::check_shapes;
-use super::shard::{Generator, Shard};
+use super::shard::{Generator, Losses, Shard};
 use super::training_error::not_finite;
 use super::window::Window;
 use super::{Batch, SequenceInput, TrainingError, TruncatedBptt};
-use crate::scalar::count;
-use crate::{Gradients, Layer, Loss, LossAt, Pass, Reduction, Scalar, Sequences};
+use crate::scalar::real;
+use crate::{Gradients, Layer, Loss, Pass, Reduction, Scalar, Sequences};
 use alloc::{boxed::Box, vec::Vec};
 use core::any::Any;
 use rand::{Rng, SeedableRng};
@@ -31,7 +31,7 @@ use rand::{Rng, SeedableRng};
 /// let mut model = Elman::new(1, 10, &mut generator).then(LastStep)?.then(Linear::new(10, 2, &mut generator))?;
 ///
 /// let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps);
-/// let mut trainer = Trainer::new(&model, loss, TruncatedBptt::full(LossAt::LastValidStep));
+/// let mut trainer = Trainer::new(&model, loss.clone(), TruncatedBptt::full(LossAt::LastValidStep));
 /// let mut optimizer = Adam::new();
 /// let mut losses = Vec::new();
 /// for _ in 0..50 {
@@ -63,7 +63,7 @@ pub struct Trainer<T: Scalar, M: Layer<T>, L: Loss<T>> {
     pub(super) skips: bool,
     pub(super) skipped: usize,
     /// Losses of the last batch.
-    pub(super) losses: usize,
+    pub(super) losses: Losses,
 }
 
 type Run<T, M, L> = fn(&mut [Shard<T, M, <L as Loss<T>>::Target>], &Window<'_, T, M, L>);
@@ -86,7 +86,7 @@ where
             continues: false,
             skips: false,
             skipped: 0,
-            losses: 0,
+            losses: Losses::default(),
         }
     }
 
@@ -131,12 +131,12 @@ where
         self.skipped
     }
 
-    /// The number of losses of the last batch that was trained on or evaluated: the steps that a mean is taken over
-    /// ([`Reduction::MeanOverSteps`]), which are valid, have a target, and are selected by [`LossAt`]. 0 if
-    /// [`gradients`](Self::gradients) skipped the batch. It weights the losses and the gradients of several batches: see
-    /// [`Gradients::add_scaled`].
-    pub fn losses(&self) -> usize {
-        self.losses
+    /// The number of losses of the last batch that was trained on or evaluated, or the sum of their weights if the loss has class
+    /// weights: what a mean over steps ([`Reduction::MeanOverSteps`]) divides by. Losses are at the steps that are valid, have a target,
+    /// and are selected by [`LossAt`]. 0 if [`gradients`](Self::gradients) skipped the batch. It weights the losses and the gradients of
+    /// several batches: see [`Gradients::add_scaled`].
+    pub fn losses(&self) -> f64 {
+        self.losses.weight
     }
 
     /// Uses `count` shards, which `run` runs a window on.
@@ -203,7 +203,8 @@ where
     ///
     /// # Errors
     /// If the targets do not fit the inputs, if there is no step or no sequence, if the outputs of the model are neither one per
-    /// step nor (unless every step has a loss) one per window, or if the loss or a gradient is NaN or infinite. With
+    /// step nor (unless every step has a loss) one per window, or if the loss or a gradient is NaN or infinite. If the loss needs
+    /// whole sequences ([`Loss::needs_whole_sequences`]), and the truncation windows are shorter. With
     /// [`continuing`](Self::continuing), if the batch before had another number of sequences.
     ///
     /// # Panics
@@ -268,19 +269,19 @@ where
         mut update: impl FnMut(&mut M, &mut Gradients<M>),
     ) -> Result<T, TrainingError> {
         let layout = self.begin(model, batch)?;
-        // The weighted sum of the windows' losses, and the number of losses.
-        let (mut total, mut losses) = (T::zero(), 0);
+        // The weighted sum of the windows' losses, and the number of losses and their weight.
+        let (mut total, mut losses) = (T::zero(), Losses::default());
         let mut only = None;
         for steps in self.truncation.windows(layout) {
             let in_window = self.mark_losses(layout, batch.targets, &steps);
             let loss = self.run_window(model, batch, steps.clone(), [in_window; 2], false)?;
-            if in_window == 0 {
+            if in_window.count == 0 {
                 continue;
             }
-            only = if losses == 0 { Some(loss) } else { None };
+            only = if losses.count == 0 { Some(loss) } else { None };
             losses += in_window;
             let is_mean = self.loss.reduction() != Reduction::Sum;
-            total += if is_mean { loss * count(in_window) } else { loss };
+            total += if is_mean { loss * real(in_window.weight) } else { loss };
             let gradients = Shard::sum_gradients(&mut self.shards);
             match not_finite(loss, gradients.values(), &steps) {
                 Some(error) if !self.skips => return Err(error),
@@ -290,9 +291,9 @@ where
             self.shards.iter_mut().for_each(|shard| shard.replaces = true);
         }
         self.losses = losses;
-        let is_mean = self.loss.reduction() != Reduction::Sum && losses > 0;
+        let is_mean = self.loss.reduction() != Reduction::Sum && losses.weight > 0.0;
         // The loss of a single window is exact; the quotient could be rounded.
-        Ok(only.unwrap_or(if is_mean { total / count(losses) } else { total }))
+        Ok(only.unwrap_or(if is_mean { total / real(losses.weight) } else { total }))
     }
 
     /// The loss of a batch in inference, over whole sequences and from a carry of zero: for validation. Nothing is trained, and
@@ -305,14 +306,15 @@ where
     /// As [`gradients`](Self::gradients).
     pub fn evaluate(&mut self, model: &M, batch: Batch<'_, M::Input, L::Target>) -> Result<T, TrainingError> {
         let layout = check_shapes(batch)?;
+        let (at, every_step) = (self.loss_at(), self.every_step());
         let shard = &mut self.evaluation;
         Shard::divide(core::slice::from_mut(shard), model, layout)?;
         let steps = 0..layout.steps();
-        let losses = shard.mark_losses(self.truncation.loss_at, layout, batch.targets, &steps);
+        let weight = |column| self.loss.weight(batch.targets, column);
+        let losses = shard.mark_losses(at, layout, batch.targets, &steps, weight);
         self.losses = losses;
         shard.inputs.copy_part(batch.inputs, steps.clone(), 0..layout.batch());
         let (loss, inputs, targets) = (&self.loss, batch.inputs, batch.targets);
-        let every_step = self.truncation.loss_at == LossAt::EveryStep;
         let window =
             Window { model, loss, inputs, targets, steps, every_step, losses, span: losses, has_d_carry: false };
         window.forward(shard, &mut Pass::Infer);

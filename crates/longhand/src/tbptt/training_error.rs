@@ -12,6 +12,18 @@ pub enum TrainingError {
     /// Shapes that do not match.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+    /// The loss needs whole sequences ([`Loss::needs_whole_sequences`](crate::Loss::needs_whole_sequences)), but the
+    /// truncation windows would cut them.
+    #[error(
+        "the loss needs whole sequences, but windows of {window} steps would cut the {steps} steps of the batch; use \
+         `TruncatedBptt::full`"
+    )]
+    CutSequences {
+        /// Steps of a truncation window.
+        window: usize,
+        /// Steps of the batch.
+        steps: usize,
+    },
     /// The loss is NaN or infinite.
     #[error(
         "the loss of steps {} to {} is {loss}; lower the learning rate, clip the gradients, or look for NaN in the inputs",

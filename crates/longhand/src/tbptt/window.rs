@@ -1,7 +1,7 @@
 //! One truncation window, forward and backward.
 
 use super::SequenceInput;
-use super::shard::{NoGenerator, Shard, target_column};
+use super::shard::{Losses, NoGenerator, Shard, target_column};
 use crate::{Layer, Loss, Pass, Scalar, Sequences, ShapeError, Target, Tensors};
 use alloc::boxed::Box;
 use core::ops::Range;
@@ -16,9 +16,9 @@ pub(super) struct Window<'a, T: Scalar, M: Layer<T>, L: Loss<T>> {
     /// Whether every step has a loss, for which the model must give an output at every step.
     pub(super) every_step: bool,
     /// Losses in the window.
-    pub(super) losses: usize,
+    pub(super) losses: Losses,
     /// Losses that a mean is taken over.
-    pub(super) span: usize,
+    pub(super) span: Losses,
     /// Whether the shards hold the gradient of the carry that goes out; it is zero otherwise.
     pub(super) has_d_carry: bool,
 }
@@ -44,7 +44,7 @@ where
         let mut generator = core::mem::replace(&mut shard.generator, Box::new(NoGenerator));
         self.forward(shard, &mut Pass::Train(&mut *generator));
         shard.generator = generator;
-        if shard.error.is_some() || (self.losses == 0 && !self.has_d_carry) {
+        if shard.error.is_some() || (self.losses.count == 0 && !self.has_d_carry) {
             // Nothing to learn here; the carry goes on.
             return;
         }
@@ -59,7 +59,7 @@ where
         shard.loss = T::zero();
         let (model, window, layout) = (self.model, &self.steps, self.inputs.layout());
         let output = model.forward(&shard.inputs, &mut shard.carry, &mut shard.cache, pass);
-        if self.losses == 0 && !self.has_d_carry {
+        if self.losses.count == 0 && !self.has_d_carry {
             return;
         }
         let (steps, batch) = (output.steps(), output.batch());
@@ -77,7 +77,7 @@ where
             let step = steps.find(|step| has_loss(step, sequence))?;
             Some(target_column(layout, self.targets, window.start + step, shard.sequences.start + sequence))
         });
-        let scale = self.loss.reduction().scale(self.span, output.features());
+        let scale = self.loss.reduction().scale(self.span.weight, self.loss.elements(output.features()));
         shard.loss = self.loss.scaled_sum(output, &shard.targets, scale, Some(&mut shard.d_output));
     }
 }

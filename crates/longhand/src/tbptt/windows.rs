@@ -1,7 +1,7 @@
 //! All windows of a batch, on all shards.
 
 use super::batch::check_shapes;
-use super::shard::Shard;
+use super::shard::{Losses, Shard};
 use super::training_error::not_finite;
 use super::window::Window;
 use super::{Batch, SequenceInput, Trainer, TrainingError};
@@ -19,8 +19,12 @@ where
         &mut self,
         model: &M,
         batch: Batch<'b, M::Input, L::Target>,
-    ) -> Result<&'b Layout, ShapeError> {
+    ) -> Result<&'b Layout, TrainingError> {
         let layout = check_shapes(batch)?;
+        let (window, steps) = (self.truncation.window, layout.steps());
+        if self.loss.needs_whole_sequences() && window < steps {
+            return Err(TrainingError::CutSequences { window, steps });
+        }
         Shard::divide(&mut self.shards, model, layout)?;
         self.shards.iter_mut().for_each(|shard| shard.continues = self.continues);
         Ok(layout)
@@ -36,7 +40,7 @@ where
         mut d_carry: Option<&mut M::Carry>,
     ) -> Result<T, TrainingError> {
         let windows = self.truncation.windows(layout);
-        let losses = windows.map(|steps| self.mark_losses(layout, batch.targets, &steps)).sum();
+        let losses: Losses = windows.map(|steps| self.mark_losses(layout, batch.targets, &steps)).sum();
         let mut loss = T::zero();
         let mut d_first = None;
         for steps in self.truncation.windows(layout) {
@@ -59,7 +63,7 @@ where
             d_carry.copy_from(d_first);
         }
         self.losses = losses;
-        let is_trained = losses > 0 || d_carry.is_some();
+        let is_trained = losses.count > 0 || d_carry.is_some();
         let gradients = Shard::sum_gradients(&mut self.shards);
         if !is_trained {
             gradients.set_zero();
@@ -68,7 +72,7 @@ where
             Some(error) if !self.skips => return Err(error),
             Some(_) => {
                 self.skipped += 1;
-                self.losses = 0;
+                self.losses = Losses::default();
                 gradients.set_zero();
             }
             None => {}
@@ -76,23 +80,34 @@ where
         Ok(loss)
     }
 
-    /// Marks the steps of a window that have a loss, and counts them.
-    pub(super) fn mark_losses(&mut self, layout: &Layout, targets: &L::Target, steps: &Range<usize>) -> usize {
-        let at = self.truncation.loss_at;
-        self.shards.iter_mut().map(|shard| shard.mark_losses(at, layout, targets, steps)).sum()
+    /// Where a sequence has its loss. A loss of the whole sequence counts once, as if it were at the last valid step.
+    pub(super) fn loss_at(&self) -> LossAt {
+        if self.loss.needs_whole_sequences() { LossAt::LastValidStep } else { self.truncation.loss_at }
     }
 
-    /// Runs a window on all shards; returns its loss. A mean is taken over `span` losses.
+    /// Whether the model must give an output at every step.
+    pub(super) fn every_step(&self) -> bool {
+        self.truncation.loss_at == LossAt::EveryStep || self.loss.needs_whole_sequences()
+    }
+
+    /// Marks the steps of a window that have a loss, and counts them.
+    pub(super) fn mark_losses(&mut self, layout: &Layout, targets: &L::Target, steps: &Range<usize>) -> Losses {
+        let at = self.loss_at();
+        let weight = |column| self.loss.weight(targets, column);
+        self.shards.iter_mut().map(|shard| shard.mark_losses(at, layout, targets, steps, weight)).sum()
+    }
+
+    /// Runs a window on all shards; returns its loss. A mean is taken over the losses `span`.
     pub(super) fn run_window(
         &mut self,
         model: &M,
         batch: Batch<'_, M::Input, L::Target>,
         steps: Range<usize>,
-        [losses, span]: [usize; 2],
+        [losses, span]: [Losses; 2],
         has_d_carry: bool,
     ) -> Result<T, ShapeError> {
         let (loss, inputs, targets) = (&self.loss, batch.inputs, batch.targets);
-        let every_step = self.truncation.loss_at == LossAt::EveryStep;
+        let every_step = self.every_step();
         let window = Window { model, loss, inputs, targets, steps, every_step, losses, span, has_d_carry };
         (self.run)(&mut self.shards, &window);
         if let Some(error) = self.shards.iter_mut().find_map(|shard| shard.error.take()) {

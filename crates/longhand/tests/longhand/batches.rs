@@ -63,7 +63,7 @@ fn the_gradients_of_batches_of_different_sizes_are_those_of_one_big_batch() -> R
     ] {
         let (model, all) = (model(), sequences());
         let mut trainer = trainer(&model, Reduction::Sum, truncation);
-        let (mut gradients, mut losses, mut loss) = (Gradients::zeros(&model), 0, 0.0);
+        let (mut gradients, mut losses, mut loss) = (Gradients::zeros(&model), 0.0, 0.0);
         for range in BATCHES {
             let (x, labels) = batch(&all, range);
             let (of_batch, of_gradients) = trainer.gradients(&model, Batch { inputs: &x, targets: &labels })?;
@@ -75,7 +75,7 @@ fn the_gradients_of_batches_of_different_sizes_are_those_of_one_big_batch() -> R
         assert_close("sum", gradients.values(), expected.values(), 1e-13);
         assert!((loss - expected_loss).abs() < 1e-12, "{loss}, {expected_loss}");
 
-        gradients.scale(1.0 / losses as f64);
+        gradients.scale(1.0 / losses);
         let (expected_loss, expected) = together(truncation, Reduction::MeanOverSteps);
         assert_close("mean", gradients.values(), expected.values(), 1e-14);
         assert!((loss / losses as f64 - expected_loss).abs() < 1e-14, "{loss} of {losses}, {expected_loss}");
@@ -111,6 +111,25 @@ fn a_mean_of_means_needs_batches_of_equal_size() -> Result<(), TrainingError> {
     Ok(())
 }
 
+/// The number of losses, which have no weights here.
+fn number(trainer: &Trainer<f64, Model, SoftmaxCrossEntropy>) -> usize {
+    trainer.losses() as usize
+}
+
+/// With class weights, a mean divides by the sum of the weights of the labels.
+#[test]
+fn losses_with_class_weights_count_by_their_weights() -> Result<(), TrainingError> {
+    let (model, all, weights) = (model(), sequences(), [0.5, 2.0, 3.0]);
+    let (x, labels) = batch(&all, 0..LENGTHS.len());
+    let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps).with_class_weights(&weights).expect("positive");
+    let mut trainer = Trainer::new(&model, loss, TruncatedBptt::full(LossAt::EveryStep));
+    trainer.evaluate(&model, Batch { inputs: &x, targets: &labels })?;
+    let all_labels = (0..7).flat_map(|b| (0..LENGTHS[b]).filter_map(move |step| label(step, b)));
+    let expected: f64 = all_labels.map(|label| weights[label]).sum();
+    assert!((trainer.losses() - expected).abs() < 1e-12);
+    Ok(())
+}
+
 #[test]
 fn losses_are_the_steps_that_count() -> Result<(), TrainingError> {
     let (model, all) = (model(), sequences());
@@ -121,21 +140,21 @@ fn losses_are_the_steps_that_count() -> Result<(), TrainingError> {
     for (at, expected) in [(LossAt::EveryStep, every), (LossAt::LastValidStep, last)] {
         let truncation = TruncatedBptt::new(5, at).expect("a window");
         let mut trainer = trainer(&model, Reduction::Sum, truncation).skipping_not_finite();
-        assert_eq!(trainer.losses(), 0);
+        assert_eq!(number(&trainer), 0);
         trainer.gradients(&model, Batch { inputs: &x, targets: &labels })?;
-        assert_eq!(trainer.losses(), expected);
+        assert_eq!(number(&trainer), expected);
         let unlabelled = Labels::per_step(vec![None; 12 * 7], 7);
         trainer.evaluate(&model, Batch { inputs: &x, targets: &unlabelled })?;
-        assert_eq!(trainer.losses(), 0);
+        assert_eq!(number(&trainer), 0);
         trainer.evaluate(&model, Batch { inputs: &x, targets: &labels })?;
-        assert_eq!(trainer.losses(), expected);
+        assert_eq!(number(&trainer), expected);
         trainer.gradients(&model, Batch { inputs: &x, targets: &unlabelled })?;
-        assert_eq!(trainer.losses(), 0);
+        assert_eq!(number(&trainer), 0);
         trainer.train_windows(&mut model.clone(), Batch { inputs: &x, targets: &labels }, |_, _| ())?;
-        assert_eq!(trainer.losses(), expected);
+        assert_eq!(number(&trainer), expected);
         let before = std::mem::replace(&mut x.at_mut(0, 0)[0], f64::NAN);
         trainer.gradients(&model, Batch { inputs: &x, targets: &labels })?;
-        assert_eq!((trainer.losses(), trainer.skipped()), (0, 1), "a skipped batch has no losses");
+        assert_eq!((number(&trainer), trainer.skipped()), (0, 1), "a skipped batch has no losses");
         x.at_mut(0, 0)[0] = before;
     }
     Ok(())

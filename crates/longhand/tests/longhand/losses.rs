@@ -1,8 +1,11 @@
 //! Losses: known values, gradients against central differences, reductions, missing targets, extreme logits.
 
 use crate::common;
+mod alignments;
 mod digits;
+mod extremes;
 mod shapes;
+mod weights;
 
 use crate::common::{assert_gradient, generator, random_like, random_sequences};
 use longhand::{

@@ -4,9 +4,10 @@ use crate::allocator_calls;
 use crate::bptt::{Bptt, UpdateEvery};
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, Adagrad, Adam, AdamW, Elman, ExponentialMovingAverage, Gradients, Gru, Labels, LastStep, Layer, Linear,
-    Lion, Lookahead, LossAt, Lstm, MeanOverTime, Optimizer, ParameterGroup, Pass, Reduction, RmsProp, Sequences, Sgd,
-    SigmoidCrossEntropy, SoftmaxCrossEntropy, StochasticWeightAverage, Stream, Streaming,
+    Activation, Adagrad, Adam, AdamW, ConnectionistTemporalClassification, Elman, ExponentialMovingAverage, Gradients,
+    Gru, LabelSequences, Labels, LastStep, Layer, Linear, Lion, Lookahead, LossAt, Lstm, MeanOverTime, Optimizer,
+    ParameterGroup, Pass, Reduction, RmsProp, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy,
+    StochasticWeightAverage, Stream, Streaming,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -89,6 +90,7 @@ where
         let labels = Labels::per_sequence(&vec![2; x.batch()]);
         let loss = SoftmaxCrossEntropy::new(Reduction::MeanOverSteps)
             .with_label_smoothing(0.1)
+            .and_then(|loss| loss.with_class_weights(&[1.0, 2.0, 0.5, 1.5, 3.0, 0.0]))
             .expect("the value is in range");
         let (mut model, mut workspace) = (model.clone(), None);
         let (mut adam, mut adam_w) = (Adam::new(), AdamW::new());
@@ -146,7 +148,7 @@ fn training_with_a_loss_at_every_step_does_not_allocate() {
 fn training_with_real_targets_does_not_allocate() {
     for x in batches() {
         let targets = SigmoidCrossEntropy::one_hot(6, &vec![3; x.batch()]);
-        let loss = SigmoidCrossEntropy::new(Reduction::Sum);
+        let loss = SigmoidCrossEntropy::new(Reduction::Sum).with_positive_weights(&[2.0; 6]).expect("positive weights");
         let (mut model, bptt) = (with_last_step(), bptt(30, LossAt::WindowEnd, UpdateEvery::Window));
         let (mut workspace, mut sgd) = (None, Sgd::new());
         let mut round = || {
@@ -188,6 +190,28 @@ fn optimizers_averages_and_sums_of_gradients_do_not_allocate() {
     check(Lookahead::new(Adam::new()).with_period(2).expect("in range"));
 }
 
+/// The loss allocates its two buffers for each batch, of whatever size, and the trainer nothing.
+#[test]
+fn training_on_label_sequences_allocates_the_buffers_of_the_loss_only() {
+    for x in batches() {
+        let labels: Vec<Vec<usize>> = (0..x.batch()).map(|b| (0..b % 7).map(|i| 1 + i % 3).collect()).collect();
+        let targets = LabelSequences::new(&labels);
+        let loss = ConnectionistTemporalClassification::new(Reduction::MeanOverSteps).ignoring_impossible();
+        let (mut model, bptt) = (at_every_step(), Bptt::full(LossAt::EveryStep));
+        let (mut workspace, mut sgd) = (None, Sgd::new());
+        let mut round = || {
+            bptt.train(&mut model, &loss, &x, &targets, &mut workspace, |model, gradients| {
+                sgd.step(model, gradients, 0.01);
+            })
+            .expect("the targets fit");
+        };
+        round();
+        // One call to allocate and one to free each buffer.
+        let calls = calls_during(round);
+        assert!(calls <= 4, "{calls} calls for {} steps of {} sequences", x.steps(), x.batch());
+    }
+}
+
 /// The trainer's buffers grow to the longest batch in the first round.
 #[test]
 fn training_on_batches_of_changing_length_does_not_allocate() {
@@ -216,7 +240,7 @@ fn parallel_training_does_not_allocate() {
         (Sequences::ragged(&[150, 20, 77, 1, 140].map(waves)).expect("the features are equal"), [0, 1, 2, 3, 4]);
     let (labels, loss) = (Labels::per_sequence(&labels), SoftmaxCrossEntropy::new(Reduction::MeanOverSteps));
     let bptt = bptt(40, LossAt::WindowEnd, UpdateEvery::Window);
-    let mut trainer = Some(longhand::Trainer::new(&model, loss, bptt.truncation).in_parallel(&model, 3));
+    let mut trainer = Some(longhand::Trainer::new(&model, loss.clone(), bptt.truncation).in_parallel(&model, 3));
     let mut round = || {
         let update = |model: &mut _, gradients: &mut _| adam.step(model, gradients, 1e-3);
         bptt.train(&mut model, &loss, &x, &labels, &mut trainer, update).expect("the targets fit");

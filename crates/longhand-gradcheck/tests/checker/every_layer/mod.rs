@@ -1,6 +1,7 @@
 //! Proves every layer, loss and composition of longhand. The test `coverage.rs` fails if a new layer or loss is missing
 //! here.
 
+mod losses;
 mod optimizer_side;
 mod truncation;
 

@@ -14,20 +14,20 @@ fn reference() -> Value {
     serde_json::from_str(include_str!("reference.json")).expect("reference.json is JSON")
 }
 
-fn number(value: &Value) -> f64 {
+pub fn number(value: &Value) -> f64 {
     value.as_f64().expect("a number")
 }
 
-pub(crate) fn list(value: &Value) -> &Vec<Value> {
+pub fn list(value: &Value) -> &Vec<Value> {
     value.as_array().expect("a list")
 }
 
-pub(crate) fn count(value: &Value) -> usize {
+pub fn count(value: &Value) -> usize {
     number(value) as usize
 }
 
 /// All numbers in nested lists, in order.
-pub(crate) fn flat(value: &Value) -> Vec<f64> {
+pub fn flat(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(values) => values.iter().flat_map(flat).collect(),
         value => vec![number(value)],
@@ -35,12 +35,12 @@ pub(crate) fn flat(value: &Value) -> Vec<f64> {
 }
 
 /// Converts a list of steps, each a list of features, to a matrix with one column per step.
-fn steps(value: &Value) -> DMatrix<f64> {
+pub fn steps(value: &Value) -> DMatrix<f64> {
     let steps = list(value);
     DMatrix::from_iterator(steps.first().map_or(0, |step| list(step).len()), steps.len(), flat(value))
 }
 
-pub(crate) fn ragged(value: &Value) -> Sequences<f64> {
+pub fn ragged(value: &Value) -> Sequences<f64> {
     Sequences::ragged(&list(value).iter().map(steps).collect::<Vec<_>>()).expect("all sequences have the same features")
 }
 

@@ -106,7 +106,7 @@ impl<T: Scalar> Loss<T> for Real {
         let counts =
             |column: usize| self.0 == Mistake::PaddingInTheMean || (valid(column) && target.is_present(column));
         let steps = (0..layout.columns()).filter(|&column| counts(column)).count();
-        self.scaled_sum(output, target, self.1.scale(steps, output.features()), d_output)
+        self.scaled_sum(output, target, self.1.scale(steps as f64, output.features()), d_output)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Plausible wrong layers and losses. The checker must reject each on each of twenty seeds, with a report that names
 //! the right tensor, and must accept the same code without the mistake.
 
+mod alignments;
 mod around;
 mod counting;
 pub mod elman;
@@ -8,16 +9,19 @@ mod elman_mistake;
 mod gated;
 mod losses;
 mod pointwise;
+mod pointwise_losses;
 mod pool;
 mod stateless;
 mod use_and_sizes;
 mod zeros;
 
+use alignments::Alignments;
 use elman::Wrong;
 use gated::Gated;
 use longhand::{Elman, LastStep, Layer, Linear, Reduction};
 use longhand_gradcheck::{Agreement, Case, Checker, Failure, Setting, check, check_loss, prove, prove_loss};
 use losses::{Classes, Real};
+use pointwise_losses::{Regression, Weighted, WeightedClasses};
 use stateless::Normalise;
 use std::fmt::Debug;
 
@@ -119,6 +123,42 @@ const REAL: &[losses::Mistake] = {
 
 const CLASSES: &[losses::Mistake] = &[losses::Mistake::NextClass, losses::Mistake::SmoothingInLossOnly];
 
+const REGRESSION: &[Regression] = {
+    use Regression as R;
+    &[
+        R::HuberSlope,
+        R::HuberBranch,
+        R::SignOfTheOutput,
+        R::QuantilesSwapped,
+        R::QuantileOrder,
+        R::VarianceTwice,
+        R::MeanWithoutPrecision,
+        R::ResidualConstant,
+        R::PositiveWeightOnBoth,
+    ]
+};
+
+const WEIGHTED: &[Weighted] = {
+    use Weighted as W;
+    &[W::FocusConstant, W::FocusWithoutProbability, W::WeightInLossOnly, W::WeightsMissingInTheMean]
+};
+
+const ALIGNMENTS: &[alignments::Mistake] = {
+    use alignments::Mistake as M;
+    &[
+        M::BackwardEndsInLabel,
+        M::StepTwice,
+        M::ForwardAlone,
+        M::OfLogProbabilities,
+        M::LastStateOfAClass,
+        M::BlankForgotten,
+        M::OneStepLate,
+        M::PaddingHasGradient,
+        M::MeanInLossOnly,
+        M::Added,
+    ]
+};
+
 /// Requires that each mistake is rejected on each seed, with a report that names the given tensor as wrong.
 fn assert_each_rejected<M: Copy + Debug>(
     mistakes: &[(M, &str)],
@@ -210,6 +250,43 @@ fn wrong_losses_are_rejected() {
     assert_each_rejected(&real, |mistake, case| check_loss(&Real(mistake, Reduction::MeanOverElements), case));
     let classes: Vec<_> = CLASSES.iter().map(|&mistake| (mistake, "classes")).collect();
     assert_each_rejected(&classes, |mistake, case| check_loss(&Classes(mistake, Reduction::MeanOverSteps), case));
+}
+
+/// Each loss is accepted without its mistake, and rejected with it.
+#[test]
+fn wrong_losses_of_real_targets_and_of_weighted_classes_are_rejected() {
+    for &of in REGRESSION {
+        let checker = |loss: &pointwise_losses::Real| Checker::new().outputs_per_target(loss.outputs_per_target());
+        let right = pointwise_losses::Real { of, is_wrong: false };
+        checker(&right).cases(8).prove_loss(&right);
+        assert_each_rejected(&[(of, "real")], |of, case| {
+            let loss = pointwise_losses::Real { of, is_wrong: true };
+            checker(&loss).loss(&loss, case)
+        });
+    }
+    for &of in WEIGHTED {
+        Checker::new().cases(8).prove_loss(&WeightedClasses { of, is_wrong: false });
+        let loss = |of| WeightedClasses { of, is_wrong: true };
+        assert_each_rejected(&[(of, "weightedclasses")], |of, case| check_loss(&loss(of), case));
+    }
+}
+
+#[test]
+fn wrong_losses_of_label_sequences_are_rejected() {
+    for seed in 0..SEEDS {
+        for reduction in REDUCTIONS {
+            let right = Alignments(alignments::Mistake::None, reduction);
+            check_loss(&right, &Case::from_seed(seed)).expect("the loss is right");
+        }
+    }
+    let mistakes: Vec<_> = ALIGNMENTS.iter().map(|&mistake| (mistake, "alignments")).collect();
+    let loss = |mistake| Alignments(mistake, Reduction::MeanOverSteps);
+    assert_each_rejected(&mistakes, |mistake, case| check_loss(&loss(mistake), case));
+    // Labels without equal neighbours, or with equal neighbours only, cannot show these mistakes.
+    for mistake in [alignments::Mistake::BackwardSkipsRepeats, alignments::Mistake::BackwardNeverSkips] {
+        let rejected = (0..SEEDS).filter(|&seed| check_loss(&loss(mistake), &Case::from_seed(seed)).is_err()).count();
+        assert!(rejected >= 10, "{mistake:?} is rejected on {rejected} of {SEEDS} seeds");
+    }
 }
 
 /// A wrong layer in a chain is named by its position.

@@ -73,6 +73,6 @@ fn a_batch_without_sequences_or_features_has_loss_zero() {
 
 #[test]
 fn the_scale_of_huge_counts_does_not_overflow() {
-    let scale: f64 = Reduction::MeanOverElements.scale(1 << 63, 2);
+    let scale: f64 = Reduction::MeanOverElements.scale(2.0_f64.powi(63), 2);
     assert_eq!(scale, 2.0_f64.powi(-64));
 }
