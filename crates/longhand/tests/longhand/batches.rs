@@ -78,7 +78,7 @@ fn the_gradients_of_batches_of_different_sizes_are_those_of_one_big_batch() -> R
         gradients.scale(1.0 / losses);
         let (expected_loss, expected) = together(truncation, Reduction::MeanOverSteps);
         assert_close("mean", gradients.values(), expected.values(), 1e-14);
-        assert!((loss / losses as f64 - expected_loss).abs() < 1e-14, "{loss} of {losses}, {expected_loss}");
+        assert!((loss / losses - expected_loss).abs() < 1e-14, "{loss} of {losses}, {expected_loss}");
     }
     Ok(())
 }
