@@ -1,5 +1,6 @@
 //! Samples from lines of numbers.
 
+use crate::cells::{FirstLine, Format, Words, neither};
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
@@ -7,15 +8,17 @@ use std::io::{self, BufRead, Read};
 const LONGEST: u64 = 65_536;
 
 /// The samples of lines, one number per channel of a model.
+///
+/// The first well-formed line, a header or a sample, decides the separator and the columns. Lines before it are malformed.
 pub struct Samples<R> {
     input: R,
     /// The name of the input, for messages.
     name: String,
     channels: Vec<String>,
-    /// The column of each channel, and the number of columns; `None` before the first line.
-    columns: Option<(Vec<usize>, usize)>,
-    /// What separates the numbers of a line, as in the first line.
-    separator: Option<char>,
+    /// How the lines are written; `None` before the first well-formed line.
+    format: Option<Format>,
+    /// The line before this one and its number, if it may have been a header of other names.
+    words: Option<(u64, Words)>,
     line: u64,
     buffer: Vec<u8>,
 }
@@ -43,7 +46,8 @@ impl std::error::Error for LineError {}
 impl<R: BufRead> Samples<R> {
     /// The samples of `input`, with the columns of these names if it has a header.
     pub fn new(input: R, name: &str, channels: Vec<String>) -> Self {
-        Samples { input, name: name.to_owned(), channels, columns: None, separator: None, line: 0, buffer: Vec::new() }
+        let name = name.to_owned();
+        Samples { input, name, channels, format: None, words: None, line: 0, buffer: Vec::new() }
     }
 
     /// Reads a line to the buffer. Returns whether there was one, and whether it was too long.
@@ -62,39 +66,16 @@ impl<R: BufRead> Samples<R> {
         Ok((read > 0, is_too_long))
     }
 
-    fn place(&self, problem: impl fmt::Display) -> String {
-        format!("{}, line {}: {problem}", self.name, self.line)
-    }
-
-    /// Finds the columns of the channels, from a header or from the first sample. Returns whether the line was a header.
-    fn read_header(&mut self, cells: &[&str]) -> Result<bool, LineError> {
-        let is_header = cells.iter().any(|cell| !cell.is_empty() && cell.parse::<f32>().is_err());
-        let columns = if is_header {
-            let column = |channel: &String| {
-                cells.iter().position(|cell| cell == channel).ok_or_else(|| {
-                    let (found, needed) = (cells.join(", "), self.channels.join(", "));
-                    LineError::Header(self.place(format_args!(
-                        "there is no column `{channel}`; the columns are {found}, and the model needs {needed}"
-                    )))
-                })
-            };
-            self.channels.iter().map(column).collect::<Result<_, _>>()?
-        } else {
-            (0..self.channels.len()).collect()
-        };
-        let count = if is_header { cells.len() } else { self.channels.len() };
-        self.columns = Some((columns, count));
-        Ok(is_header)
-    }
-
     fn sample(&mut self) -> Result<Option<Vec<f32>>, LineError> {
         loop {
-            let read = self.read_line().map_err(|error| LineError::Read(self.place(error)))?;
-            if read == (false, false) {
+            let (is_line, is_too_long) =
+                self.read_line().map_err(|error| LineError::Read(self.place(self.line, error)))?;
+            if !is_line {
                 return Ok(None);
             }
-            if read.1 {
-                return Err(LineError::Malformed(self.place(format_args!("the line has more than {LONGEST} bytes"))));
+            if is_too_long {
+                self.words = None;
+                return Err(self.malformed(format!("the line has more than {LONGEST} bytes")));
             }
             let line = String::from_utf8_lossy(&self.buffer).into_owned();
             // A byte-order mark of the first line.
@@ -102,28 +83,46 @@ impl<R: BufRead> Samples<R> {
             if line.is_empty() {
                 continue;
             }
-            // Tables for spreadsheets have semicolons or tabs, and logs have spaces.
-            let separator = *self.separator.get_or_insert_with(|| separator(line));
-            let cells = line.split(separator).map(|cell| cell.trim().trim_matches('"'));
-            // Several spaces separate two numbers as one does.
-            let cells: Vec<&str> = cells.filter(|cell| separator != ' ' || !cell.is_empty()).collect();
-            if self.columns.is_none() && self.read_header(&cells)? {
-                continue;
+            if let Some(format) = &self.format {
+                return format.sample(line).map(Some).map_err(|problem| self.malformed(problem));
             }
-            let (columns, count) = self.columns.clone().unwrap_or_default();
-            if cells.len() != count {
-                let problem = format!("expected {count} numbers, got {}: `{}`", cells.len(), shortened(line));
-                return Err(LineError::Malformed(self.place(problem)));
+            if let Some(sample) = self.first_line(line)? {
+                return Ok(Some(sample));
             }
-            let number = |&column: &usize| match cells[column].parse::<f32>() {
-                Ok(number) if number.is_finite() => Ok(number),
-                _ => {
-                    let problem = format!("expected a finite number, got `{}`", shortened(cells[column]));
-                    Err(LineError::Malformed(self.place(problem)))
-                }
-            };
-            return columns.iter().map(number).collect::<Result<_, _>>().map(Some);
         }
+    }
+
+    /// Reads a line before the first well-formed one. Returns a sample, or `None` for a header.
+    fn first_line(&mut self, line: &str) -> Result<Option<Vec<f32>>, LineError> {
+        if let Some((number, words)) = self.words.take()
+            && words.are_names_of(line, &self.channels)
+        {
+            return Err(LineError::Header(self.place(number, words.problem(&self.channels))));
+        }
+        match FirstLine::of(line, &self.channels) {
+            FirstLine::Header(format) => {
+                self.format = Some(format);
+                Ok(None)
+            }
+            FirstLine::Sample(format, sample) => {
+                self.format = Some(format);
+                Ok(Some(sample))
+            }
+            FirstLine::WrongHeader(problem) => Err(LineError::Header(self.place(self.line, problem))),
+            FirstLine::Words(words) => {
+                self.words = Some((self.line, words));
+                Err(self.malformed(neither(line, &self.channels)))
+            }
+            FirstLine::Malformed(problem) => Err(self.malformed(problem)),
+        }
+    }
+
+    fn malformed(&self, problem: String) -> LineError {
+        LineError::Malformed(self.place(self.line, problem))
+    }
+
+    fn place(&self, line: u64, problem: impl fmt::Display) -> String {
+        format!("{}, line {line}: {problem}", self.name)
     }
 }
 
@@ -132,18 +131,5 @@ impl<R: BufRead> Iterator for Samples<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.sample().transpose()
-    }
-}
-
-/// The first of these characters that a line has.
-fn separator(line: &str) -> char {
-    [',', ';', '\t'].into_iter().find(|&separator| line.contains(separator)).unwrap_or(' ')
-}
-
-/// The start of a text, for messages.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
     }
 }

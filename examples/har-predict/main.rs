@@ -10,19 +10,23 @@
 //! the end, the number of windows and the latency are printed to standard error.
 
 mod arguments;
-mod latency;
+mod cells;
+mod interruption;
 mod lines;
+mod memory;
 mod predictor;
+mod printable;
 mod recordings;
+mod summary;
 
-use arguments::Arguments;
+use arguments::{Arguments, OnError};
 use clap::Parser;
-use latency::Latency;
 use predictor::{Prediction, Predictor};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::ExitCode;
+use summary::Summary;
 
 /// An error that stops the program, with a message of one sentence.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -41,18 +45,20 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut predictor = Predictor::open(&arguments.model, arguments.stride)?;
     let channels = predictor.channels_in_data(arguments.channels.clone())?;
-    if let Some(path) = &arguments.data {
-        return recordings::classify(path, &channels, &mut predictor);
-    }
-    let mut latency = Latency::default();
-    match &arguments.csv {
-        Some(path) => {
+    let summary = Summary::new(predictor.model().samples, predictor.steps());
+    interruption::handle_signals(&summary)?;
+    match (&arguments.data, &arguments.csv) {
+        (Some(path), _) => recordings::classify(path, &channels, &mut predictor, &summary)?,
+        (None, Some(path)) => {
             let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
             let name = path.display().to_string();
-            classify_lines(BufReader::new(file), (&name, channels), &mut predictor, arguments, &mut latency)?;
+            let samples = lines::Samples::new(BufReader::new(file), &name, channels);
+            classify_lines(samples, &name, &mut predictor, arguments.on_error, &summary)?;
         }
-        None => {
-            classify_lines(io::stdin().lock(), ("standard input", channels), &mut predictor, arguments, &mut latency)?;
+        (None, None) => {
+            let name = "standard input";
+            let samples = lines::Samples::new(io::stdin().lock(), name, channels);
+            classify_lines(samples, name, &mut predictor, arguments.on_error, &summary)?;
         }
     }
     Ok(())
@@ -60,37 +66,45 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Classifies lines of numbers as they arrive.
 fn classify_lines(
-    input: impl BufRead,
-    (name, channels): (&str, Vec<String>),
+    samples: lines::Samples<impl BufRead>,
+    name: &str,
     predictor: &mut Predictor,
-    arguments: &Arguments,
-    latency: &mut Latency,
+    on_error: OnError,
+    summary: &Summary,
 ) -> Result<(), Failure> {
-    let mut malformed = 0_usize;
-    for sample in lines::Samples::new(input, name, channels) {
+    let mut has_malformed = false;
+    for sample in samples {
         match sample {
-            Ok(sample) => {
-                if let Some(prediction) = latency.measure(|| predictor.push(&sample))? {
-                    print(&prediction)?;
+            Ok(sample) => match summary.measure(|| predictor.push(&sample)) {
+                Ok(Some(prediction)) => print(&prediction)?,
+                Ok(None) => {}
+                Err(window) if on_error == OnError::Skip => {
+                    print_error(&format!("skipped: {name}, {window}"));
+                    summary.add_unclassified();
                 }
-            }
-            Err(lines::LineError::Malformed(problem)) if arguments.on_error == arguments::OnError::Skip => {
+                Err(window) => return Err(format!("{name}, {window}").into()),
+            },
+            Err(lines::LineError::Malformed(problem)) if on_error == OnError::Skip => {
                 print_error(&format!("skipped: {problem}"));
-                malformed += 1;
+                predictor.lose();
+                summary.add_malformed();
+                has_malformed = true;
             }
             Err(error) => return Err(error.into()),
         }
     }
-    let skipped = if malformed == 0 { String::new() } else { format!(", {malformed} malformed lines skipped") };
-    print_error(&format!("{}{skipped}", latency.summary(predictor)));
+    if has_malformed && predictor.count() == 0 {
+        return Err(format!("{name}: all lines are malformed").into());
+    }
+    summary.print();
     Ok(())
 }
 
 /// Prints one line of JSON, at once.
 fn print(line: &impl Serialize) -> Result<(), Failure> {
+    let line = printable::json_line(line)?;
     let mut stdout = io::stdout().lock();
-    serde_json::to_writer(&mut stdout, line).map_err(io::Error::from)?;
-    stdout.write_all(b"\n")?;
+    stdout.write_all(line.as_bytes())?;
     stdout.flush()?;
     Ok(())
 }
@@ -102,7 +116,8 @@ fn is_closed_pipe(failure: &Failure) -> bool {
 
 /// Prints to standard error. A failed write is ignored: the exit code still reports the error.
 fn print_error(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let text = printable::message(text) + "\n";
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// A line of the output.

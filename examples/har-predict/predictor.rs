@@ -1,13 +1,19 @@
 //! A saved model that classifies samples.
 
-use crate::Failure;
+use crate::printable::{printable, printable_list};
+use crate::{Failure, memory};
 use longhand::{BoxedCache, Features, Layer, Layout, Pass, Sequences};
 use longhand_data::Normaliser;
 use longhand_examples::{ActivityModel, Outputs};
 use longhand_model::{Model, ModelFile};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::Path;
+
+/// Sampling rates in Hz for which times are finite numbers that make sense.
+const SAMPLING_RATES: RangeInclusive<f64> = 1e-6..=1e9;
 
 /// What a model says of one window.
 #[derive(Debug, Serialize)]
@@ -23,6 +29,27 @@ pub struct Prediction {
     pub probabilities: BTreeMap<String, f32>,
 }
 
+/// A window for which an output of the model is NaN or infinite.
+#[derive(Debug)]
+pub struct NotFinite {
+    /// The first and the last sample of the window, counted from 1.
+    samples: [u64; 2],
+    sampling_rate: Option<f64>,
+}
+
+impl fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, last] = self.samples;
+        write!(f, "samples {first} to {last}")?;
+        if let Some(rate) = self.sampling_rate {
+            write!(f, " ({:.2} s to {:.2} s)", (first - 1) as f64 / rate, last as f64 / rate)?;
+        }
+        f.write_str(": an output of the model is NaN or infinite: the samples are outside of the range of the model")
+    }
+}
+
+impl std::error::Error for NotFinite {}
+
 /// A model, and the samples of the current window.
 pub struct Predictor {
     network: Model<f32>,
@@ -32,7 +59,7 @@ pub struct Predictor {
     /// The samples of the current window, or the number of samples until it begins.
     samples: Vec<f32>,
     skip: usize,
-    /// Number of samples so far.
+    /// Number of samples so far, with those that were lost.
     count: u64,
     /// The input of the network, and its buffers.
     x: Sequences<f32>,
@@ -47,8 +74,8 @@ impl Predictor {
         let network = file.build::<f32>()?;
         let wrong = |problem: String| format!("{}: {problem}", path.display());
         let normaliser = model.preparation.normaliser().map_err(|error| wrong(error.to_string()))?;
-        check(&model, normaliser.as_ref(), network.features()).map_err(wrong)?;
-        let (steps, features) = (model.samples / model.preparation.samples_per_step, features(&model));
+        check(&model, normaliser.as_ref(), &network).map_err(wrong)?;
+        let (steps, features) = (steps(&model), features(&model));
         Ok(Predictor {
             stride: stride.map_or(model.samples, |stride| stride as usize),
             samples: Vec::with_capacity(model.samples * model.channels.len()),
@@ -73,10 +100,14 @@ impl Predictor {
         match names {
             Some(names) if names.len() != own.len() => {
                 let (given, needed) = (names.len(), own.len());
-                let own = own.join(", ");
+                let own = printable_list(&own);
                 Err(format!("--channels names {given} channels, but the model has {needed}: {own}").into())
             }
-            names => Ok(names.unwrap_or(own)),
+            Some(names) => match repeated(&names) {
+                Some(name) => Err(format!("--channels names `{}` twice: expected each once", printable(name)).into()),
+                None => Ok(names),
+            },
+            None => Ok(own),
         }
     }
 
@@ -91,8 +122,23 @@ impl Predictor {
         (self.skip, self.count) = (0, 0);
     }
 
+    /// Number of samples so far, with those that were lost since the first one.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Counts a sample whose numbers are not known, and begins a new window after it: no window has a gap. Nothing is lost
+    /// before the first sample.
+    pub fn lose(&mut self) {
+        if self.count > 0 {
+            self.count += 1;
+            self.samples.clear();
+            self.skip = 0;
+        }
+    }
+
     /// Takes the next sample. Returns a prediction if it completes a window.
-    pub fn push(&mut self, sample: &[f32]) -> Result<Option<Prediction>, Failure> {
+    pub fn push(&mut self, sample: &[f32]) -> Result<Option<Prediction>, NotFinite> {
         self.count += 1;
         if self.skip > 0 {
             self.skip -= 1;
@@ -103,16 +149,16 @@ impl Predictor {
         if self.samples.len() < self.model.samples * channels {
             return Ok(None);
         }
-        let prediction = self.classify()?;
+        let prediction = self.classify();
         // The next window has the samples from the stride on, or begins later.
         let kept = self.model.samples.saturating_sub(self.stride) * channels;
         self.samples.drain(..self.samples.len() - kept);
         self.skip = self.stride.saturating_sub(self.model.samples);
-        Ok(Some(prediction))
+        prediction.map(Some)
     }
 
     /// Classifies the window.
-    fn classify(&mut self) -> Result<Prediction, Failure> {
+    fn classify(&mut self) -> Result<Prediction, NotFinite> {
         let mut window = self.samples.clone();
         if let Some(normaliser) = &self.normaliser {
             normaliser.apply_to_samples(&mut window);
@@ -125,9 +171,8 @@ impl Predictor {
         let logits = self.network.forward(&self.x, &mut carry, &mut self.cache, &mut Pass::Infer);
         let logits = logits.at(logits.steps() - 1, 0);
         if !logits.iter().all(|logit| logit.is_finite()) {
-            return Err(
-                "an output of the model is NaN or infinite: the samples are outside of the range of the model".into()
-            );
+            let first = self.count - self.model.samples as u64 + 1;
+            return Err(NotFinite { samples: [first, self.count], sampling_rate: self.model.sampling_rate });
         }
         let probabilities = probabilities(logits, self.model.outputs);
         let best = (0..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best });
@@ -146,8 +191,20 @@ fn features(model: &ActivityModel) -> usize {
     model.channels.len().saturating_mul(model.preparation.samples_per_step)
 }
 
-/// Checks that what the file says of the model fits its layers.
-fn check(model: &ActivityModel, normaliser: Option<&Normaliser>, found: Features) -> Result<(), String> {
+/// Steps of a window.
+fn steps(model: &ActivityModel) -> usize {
+    model.samples / model.preparation.samples_per_step
+}
+
+/// The first name that a list has twice.
+fn repeated(names: &[String]) -> Option<&str> {
+    let mut sorted: Vec<&str> = names.iter().map(String::as_str).collect();
+    sorted.sort_unstable();
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+}
+
+/// Checks that what the file says of the model fits its layers, and that a window fits in the memory.
+fn check(model: &ActivityModel, normaliser: Option<&Normaliser>, network: &Model<f32>) -> Result<(), String> {
     let (classes, per_step) = (model.classes.len(), model.preparation.samples_per_step);
     if per_step == 0 || model.samples < per_step || model.samples > 1_000_000 {
         return Err(format!(
@@ -164,11 +221,19 @@ fn check(model: &ActivityModel, normaliser: Option<&Normaliser>, found: Features
     if normaliser.is_some_and(|normaliser| normaliser.mean().len() != model.channels.len()) {
         return Err(format!("the normalisation is not one of {} channels", model.channels.len()));
     }
-    if model.sampling_rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
-        return Err("the sampling rate must be positive and finite".to_owned());
+    if let Some(rate) = model.sampling_rate.filter(|rate| !SAMPLING_RATES.contains(rate)) {
+        return Err(format!("the sampling rate must be positive, from 0.000001 to 1,000,000,000 Hz, got {rate:?} Hz"));
     }
-    match found {
-        Features::Fixed { input, output } if input == features(model) && output == classes && classes > 0 => Ok(()),
+    let channels: Vec<String> = model.channels.iter().map(|(name, _)| name.clone()).collect();
+    for (names, what) in [(&channels, "channels"), (&model.classes, "classes")] {
+        if let Some(name) = repeated(names) {
+            return Err(format!("two {what} have the name `{}`: expected different names", printable(name)));
+        }
+    }
+    match network.features() {
+        Features::Fixed { input, output } if input == features(model) && output == classes && classes > 0 => {
+            memory::check(network.description(), steps(model), input)
+        }
         Features::Fixed { input, output } => Err(format!(
             "the network has {input} inputs and {output} outputs, but the file's channels and classes need {} and {classes}",
             features(model)

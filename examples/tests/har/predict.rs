@@ -8,18 +8,18 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-fn program() -> Command {
+pub fn program() -> Command {
     let mut command = Command::new(executable().with_file_name(format!("har-predict{}", std::env::consts::EXE_SUFFIX)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-fn model(name: &str) -> PathBuf {
+pub fn model(name: &str) -> PathBuf {
     Results::shared().path().join("models").join(name)
 }
 
 /// Runs the program with this standard input.
-fn predict(arguments: &[&str], model: &Path, input: &str) -> Run {
+pub fn predict(arguments: &[&str], model: &Path, input: &str) -> Run {
     let mut process = program().arg(model).args(arguments).stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = process.stdin.take().unwrap();
     let input = input.to_owned();
@@ -30,12 +30,12 @@ fn predict(arguments: &[&str], model: &Path, input: &str) -> Run {
     run
 }
 
-fn lines(run: &Run) -> Vec<Value> {
+pub fn lines(run: &Run) -> Vec<Value> {
     run.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
 /// Samples of three channels, at rest and then moving.
-fn samples(count: usize) -> String {
+pub fn samples(count: usize) -> String {
     let mut text = String::new();
     for i in 0..count {
         let swing = if i < count / 2 { 0.0 } else { (i as f32 * 0.7).sin() };
@@ -130,29 +130,6 @@ fn columns_are_found_by_name_and_the_stride_overlaps_windows() {
 }
 
 #[test]
-fn malformed_lines_are_skipped_or_stop_the_program() {
-    let model = model("part-c-1.safetensors");
-    let long = "9".repeat(200_000);
-    let malformed = format!("1,2\nx,1,2\nnan,1,2\n1e999,1,2\n\n{long}\n\u{fffd}\u{fffd},,\n");
-    let good = samples(150);
-    let (first, rest) = good.split_once('\n').unwrap();
-    let text = format!("{first}\n{malformed}{rest}");
-    let run = predict(&[], &model, &text);
-    assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert_eq!(run.stdout, predict(&[], &model, &good).stdout);
-    assert!(run.stderr.contains("skipped: standard input, line 2: expected 3 numbers, got 2: `1,2`"), "{}", run.stderr);
-    assert!(run.stderr.contains("line 3: expected a finite number, got `x`"), "{}", run.stderr);
-    assert!(run.stderr.contains("line 7: the line has more than 65536 bytes"), "{}", run.stderr);
-    assert!(run.stderr.contains("6 malformed lines skipped"), "{}", run.stderr);
-    let run = predict(&["--on-error", "stop"], &model, &text);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
-    assert_eq!(run.stderr, "error: standard input, line 2: expected 3 numbers, got 2: `1,2`\n");
-    let run = predict(&[], &model, "a,b,c\n1,2,3\n");
-    assert_eq!(run.code, Some(1));
-    assert!(run.stderr.contains("line 1: there is no column `"), "{}", run.stderr);
-}
-
-#[test]
 fn files_that_are_no_models_of_activities_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
@@ -179,6 +156,15 @@ fn files_that_are_no_models_of_activities_are_errors() {
         ),
         ("classes", Value::from(vec!["one"]), "the network has 9 inputs and 6 outputs"),
         ("sampling_rate", Value::from(-1), "the sampling rate must be positive"),
+        // The times of samples would be infinite, or all zero.
+        ("sampling_rate", Value::from(1e-320), "0.000001 to 1,000,000,000 Hz, got 1e-320 Hz"),
+        ("sampling_rate", Value::from(1e300), "0.000001 to 1,000,000,000 Hz, got 1e300 Hz"),
+        (
+            "classes",
+            Value::from(["a", "b", "c", "b\u{1b}[2J", "e", "b\u{1b}[2J"].to_vec()),
+            r"two classes have the name `b\u{1b}[2J`",
+        ),
+        ("channels", Value::from(vec![["x", "g"], ["y", "g"], ["x", "g"]]), "two channels have the name `x`"),
         (
             "preparation",
             serde_json::json!({ "samples_per_step": 3, "normalisation": [[0.0], [0.0]] }),
@@ -191,39 +177,4 @@ fn files_that_are_no_models_of_activities_are_errors() {
         let run = predict(&[], &path, "");
         assert!(run.code == Some(1) && run.stderr.contains(message), "{}", run.stderr);
     }
-}
-
-#[test]
-fn recordings_are_read_in_the_layouts_of_har() {
-    let folder = tempfile::tempdir().unwrap();
-    let raw = folder.path().join("RawData");
-    fs::create_dir_all(&raw).unwrap();
-    let lines =
-        |value: fn(f32) -> f32| (0..320).fold(String::new(), |text, i| text + &format!("{} 1 0\n", value(i as f32)));
-    fs::write(raw.join("acc_exp01_user01.txt"), lines(|i| (i * 0.5).sin())).unwrap();
-    fs::write(raw.join("gyro_exp01_user01.txt"), lines(|_| 0.0)).unwrap();
-    fs::write(raw.join("labels.txt"), "1 1 1 1 310\n").unwrap();
-    let data = folder.path().to_str().unwrap();
-    let run = predict(&["--data", data], &model("better-1.safetensors"), "");
-    assert_eq!(run.code, Some(0), "{}", run.stderr);
-    let predictions = self::lines(&run);
-    assert_eq!(predictions.len(), 2);
-    assert_eq!(predictions[0]["label"], "walking");
-    assert!(predictions[0]["recording"].as_str().unwrap().ends_with("acc_exp01_user01.txt"));
-    assert!(
-        run.stderr.contains("2 windows; latency ") && run.stderr.contains("of them agree with the labels"),
-        "{}",
-        run.stderr
-    );
-    // Channels of other names, whose units agree or not.
-    let run = predict(&["--data", data, "--channels", "acc.z,acc.y,acc.x"], &model("better-1.safetensors"), "");
-    assert_eq!(run.code, Some(0), "{}", run.stderr);
-    let run = predict(&["--data", data, "--channels", "gyro.x,gyro.y,gyro.z"], &model("better-1.safetensors"), "");
-    assert!(run.stderr.contains("units of the channels are rad/s, rad/s, rad/s, but the model was trained on g, g, g"));
-    let run = predict(&["--channels", "gyro"], &model("better-1.safetensors"), "");
-    assert!(
-        run.stderr.contains("--channels names 1 channels, but the model has 3: acc.x, acc.y, acc.z"),
-        "{}",
-        run.stderr
-    );
 }
