@@ -7,6 +7,7 @@ mod every_layer;
 mod oracle_errors;
 mod pytorch;
 mod pytorch_gated;
+mod pytorch_layers;
 mod reports;
 mod right_layers;
 mod scaled;

@@ -4,6 +4,7 @@
 //! step, that would be most of the work: [`Stream`] packs them once, and then a step allocates nothing and does each layer's
 //! own equations.
 
+mod around;
 mod stateless;
 
 use crate::{Features, Layer, Scalar};

@@ -1,7 +1,10 @@
 //! Proves every layer, loss and composition of longhand. The test `coverage.rs` fails if a new layer or loss is missing
 //! here.
 
+mod around_layers;
 mod optimizer_side;
+mod pointwise;
+mod pooling;
 mod truncation;
 
 use longhand::layers::ind_rnn::IndRnnCell;

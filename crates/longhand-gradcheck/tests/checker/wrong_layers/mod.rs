@@ -1,6 +1,7 @@
 //! Plausible wrong layers and losses. The checker must reject each on each of twenty seeds, with a report that names
 //! the right tensor, and must accept the same code without the mistake.
 
+mod altered;
 mod around;
 mod counting;
 pub mod elman;
