@@ -204,8 +204,8 @@ struct HardSwish;
 impl Function for HardSwish {
     #[inline(always)]
     fn value<V: Real>(self, x: V) -> V {
-        // The ramp is zero below -3.
-        x.number(-3.0).max(x) * ramp(x) / x.number(6.0)
+        // The ramp is zero below -3. It is divided first, so that the product does not overflow.
+        x.number(-3.0).max(x) * (ramp(x) / x.number(6.0))
     }
     #[inline(always)]
     fn gradient<V: Real>(self, x: V, _: V, d_y: V) -> V {
