@@ -17,9 +17,18 @@ use std::path::{Path, PathBuf};
 /// The proven items, each with the file of tests that builds the item.
 const PROVEN: &[(&str, &str)] = &[
     ("Activation", "mod.rs"),
+    ("Activation::Elu", "pointwise.rs"),
+    ("Activation::Gelu", "pointwise.rs"),
+    ("Activation::HardSigmoid", "pointwise.rs"),
+    ("Activation::HardSwish", "pointwise.rs"),
+    ("Activation::HardTanh", "pointwise.rs"),
+    ("Activation::LeakyRelu", "pointwise.rs"),
     ("Activation::Relu", "mod.rs"),
     ("Activation::Sigmoid", "mod.rs"),
+    ("Activation::Silu", "pointwise.rs"),
+    ("Activation::Softplus", "pointwise.rs"),
     ("Activation::Tanh", "mod.rs"),
+    ("AttentionPooling", "pooling.rs"),
     ("Bidirectional", "mod.rs"),
     ("BoxedLayer", "mod.rs"),
     ("CausalConvolution", "mod.rs"),
@@ -32,11 +41,14 @@ const PROVEN: &[(&str, &str)] = &[
     ("Frozen", "mod.rs"),
     ("GaussianNegativeLogLikelihood", "losses.rs"),
     ("Gru", "mod.rs"),
+    ("Highway", "around_layers.rs"),
     ("HuberLoss", "losses.rs"),
     ("IndRnn", "mod.rs"),
     ("LastStep", "mod.rs"),
+    ("LayerNorm", "pointwise.rs"),
     ("Linear", "mod.rs"),
     ("Lstm", "mod.rs"),
+    ("MaxOverTime", "pooling.rs"),
     ("MeanAbsoluteError", "losses.rs"),
     ("MeanOverTime", "mod.rs"),
     ("MeanSquaredError", "mod.rs"),
@@ -45,8 +57,11 @@ const PROVEN: &[(&str, &str)] = &[
     ("Nonlinearity::Tanh", "mod.rs"),
     ("QuantileLoss", "losses.rs"),
     ("Residual", "mod.rs"),
+    ("RmsNorm", "pointwise.rs"),
     ("SigmoidCrossEntropy", "mod.rs"),
     ("SoftmaxCrossEntropy", "mod.rs"),
+    ("Stack", "around_layers.rs"),
+    ("VariationalDropout", "pointwise.rs"),
     ("clip_by_global_norm", "optimizer_side.rs"),
     ("clip_by_value", "optimizer_side.rs"),
     ("global_norm", "optimizer_side.rs"),
@@ -58,6 +73,8 @@ fn evidence(name: &str) -> &str {
         "Chain" => ".then(",
         // `Elman::zeros` uses tanh by default, without naming it.
         "Nonlinearity::Tanh" => "fn elman_with_tanh",
+        "Activation::Elu" => "Activation::elu(",
+        "Activation::LeakyRelu" => "Activation::leaky_relu(",
         name => name,
     }
 }
@@ -117,7 +134,8 @@ fn variants<'a>(source: &'a str, of: &str) -> Vec<&'a str> {
     let Some((_, body)) = source.split_once(&format!("pub enum {of} {{\n")) else { return Vec::new() };
     let body = body.split_once("\n}").map_or(body, |(body, _)| body);
     let line = |line: &'a str| line.strip_prefix("    ").filter(|line| line.starts_with(char::is_uppercase));
-    body.lines().filter_map(line).map(|line| line.trim_end_matches(',')).collect()
+    let name = |line: &'a str| line.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    body.lines().filter_map(line).map(name).collect()
 }
 
 fn public_names() -> BTreeSet<String> {
@@ -173,5 +191,5 @@ fn the_source_reader_finds_every_item() {
     let source = "pub type Elman<T> = Recurrent<T, ElmanCell>;\npub type Other<T> = Vec<T>;\n";
     assert_eq!(recurrent_layers(source).collect::<Vec<_>>(), [("Elman".to_owned(), "ElmanCell".to_owned())]);
     let source = "pub enum Activation {\n    /// The first.\n    Tanh,\n    Leaky {\n        Slope: f64,\n    },\n}\n";
-    assert_eq!(variants(source, "Activation"), ["Tanh", "Leaky {"]);
+    assert_eq!(variants(source, "Activation"), ["Tanh", "Leaky"]);
 }

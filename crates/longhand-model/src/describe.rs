@@ -8,8 +8,9 @@ use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::layers::lstm::LstmCell;
 use longhand::layers::minimal_gated_unit::MinimalGatedCell;
 use longhand::{
-    Activation, Bidirectional, BoxedLayer, CausalConvolution, Cell, Chain, Dropout, Elman, Embedding, Features, Frozen,
-    Gru, IndRnn, LastStep, Layer, Linear, Lstm, MeanOverTime, MinimalGatedUnit, Recurrent, Residual, Scalar,
+    Activation, AttentionPooling, Bidirectional, BoxedLayer, CausalConvolution, Cell, Chain, Dropout, Elman, Embedding,
+    Features, Frozen, Gru, Highway, IndRnn, LastStep, Layer, LayerNorm, Linear, Lstm, MaxOverTime, MeanOverTime,
+    MinimalGatedUnit, Recurrent, Residual, RmsNorm, Scalar, Stack, VariationalDropout,
 };
 use serde_json::Value;
 use thiserror::Error;
@@ -140,13 +141,21 @@ impl<T: Scalar> Describe<T> for CausalConvolution<T> {
 impl<T: Scalar> Describe<T> for Embedding<T> {
     fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
         let (features, tokens) = self.weight.shape();
-        Ok(vec![LayerDescription::new("Embedding").with("tokens", tokens).with("features", features)])
+        let layer = LayerDescription::new("Embedding").with("tokens", tokens).with("features", features);
+        Ok(vec![match self.padding() {
+            Some(id) => layer.with("padding", id),
+            None => layer,
+        }])
     }
 }
 
 impl<T: Scalar> Describe<T> for Activation {
     fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
-        Ok(vec![LayerDescription::new(format!("{self:?}"))])
+        Ok(vec![match *self {
+            Activation::LeakyRelu { slope, .. } => LayerDescription::new("LeakyRelu").with("slope", slope),
+            Activation::Elu { alpha, .. } => LayerDescription::new("Elu").with("alpha", alpha),
+            activation => LayerDescription::new(format!("{activation:?}")),
+        }])
     }
 }
 
@@ -165,6 +174,58 @@ impl<T: Scalar> Describe<T> for LastStep {
 impl<T: Scalar> Describe<T> for MeanOverTime {
     fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
         Ok(vec![LayerDescription::new("MeanOverTime")])
+    }
+}
+
+impl<T: Scalar> Describe<T> for MaxOverTime {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("MaxOverTime")])
+    }
+}
+
+impl<T: Scalar> Describe<T> for AttentionPooling<T> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("AttentionPooling").with("units", self.units())])
+    }
+}
+
+impl<T: Scalar> Describe<T> for LayerNorm<T> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("LayerNorm").with("epsilon", self.epsilon())])
+    }
+}
+
+impl<T: Scalar> Describe<T> for RmsNorm<T> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("RmsNorm").with("epsilon", self.epsilon())])
+    }
+}
+
+impl<T: Scalar> Describe<T> for VariationalDropout {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("VariationalDropout").with("probability", self.probability())])
+    }
+}
+
+impl<T: Scalar, L: Describe<T>> Describe<T> for Highway<T, L> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        Ok(vec![LayerDescription::new("Highway").with("inner", inner(self.inner())?)])
+    }
+}
+
+impl<T: Scalar, L: Describe<T> + Layer<T>> Describe<T> for Stack<L> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        let mut layers = Vec::new();
+        for layer in self.layers() {
+            let [description] = <[_; 1]>::try_from(layer.describe()?)
+                .map_err(|_| NotDescribed { layer: format!("{}, a chain inside of a stack", layer.name()) })?;
+            layers.push(Value::from(description));
+        }
+        let stack = LayerDescription::new("Stack").with("layers", layers);
+        Ok(vec![match self.dropout() {
+            Some(dropout) => stack.with("dropout", dropout.probability()),
+            None => stack,
+        }])
     }
 }
 
@@ -221,7 +282,9 @@ impl<T: Scalar, X: ModelInput<T>> Describe<T> for BoxedLayer<T, X> {
         describe_any!(
             self: Chain<BoxedLayer<T, X>, BoxedLayer<T>>, Model<T, X>, Bidirectional<BoxedLayer<T>>, Residual<BoxedLayer<T>>,
             Frozen<BoxedLayer<T, X>>, Elman<T>, IndRnn<T>, Lstm<T>, Gru<T>,
-            MinimalGatedUnit<T>, CausalConvolution<T>, Linear<T>, Embedding<T>, Activation, Dropout, LastStep, MeanOverTime,
+            MinimalGatedUnit<T>, CausalConvolution<T>, Linear<T>, Embedding<T>, Activation, Dropout, LastStep, MeanOverTime, MaxOverTime,
+            AttentionPooling<T>, LayerNorm<T>, RmsNorm<T>, VariationalDropout, Highway<T, BoxedLayer<T>>,
+            Stack<BoxedLayer<T>>,
         );
         Err(NotDescribed { layer: self.name() })
     }

@@ -42,13 +42,17 @@
 //! | `IndRnn` | `units`; `nonlinearity`: `"relu"` (the default) or `"tanh"` |
 //! | `CausalConvolution` | `outputs`, `kernel_size`; `dilation` and `stride`, 1 by default |
 //! | `Linear` | `outputs` |
-//! | `Tanh`, `Sigmoid`, `Relu` | |
-//! | `Dropout` | `probability` |
-//! | `LastStep`, `MeanOverTime` | |
+//! | `Tanh`, `Sigmoid`, `Relu`, `Gelu`, `Silu`, `Softplus`, `HardSigmoid`, `HardTanh`, `HardSwish` | |
+//! | `LeakyRelu`, `Elu` | `slope` (0.01 by default), `alpha` (1 by default) |
+//! | `LayerNorm`, `RmsNorm` | `epsilon` (by default `1e-5`, and the epsilon of the scalar type) |
+//! | `Dropout`, `VariationalDropout` | `probability` |
+//! | `LastStep`, `MeanOverTime`, `MaxOverTime` | |
+//! | `AttentionPooling` | `units` |
 //! | `Bidirectional` | `forward` and `backward`: a layer, or a list of layers |
-//! | `Residual`, `Frozen` | `inner`: a layer, or a list of layers |
+//! | `Residual`, `Highway`, `Frozen` | `inner`: a layer, or a list of layers |
 //! | `Chain` | `layers`: a layer, or a list of layers, whose tensors have the names `place.0`, `place.1`, .. |
-//! | `Embedding` | `tokens`, `features`; the first layer of a model on token ids, `Model<T, Tokens>` |
+//! | `Stack` | `layers`: a list of layers; `dropout`: a probability, for the output of each layer except for the last |
+//! | `Embedding` | `tokens`, `features`; `padding`: an id, if there is one; the first layer of a model on token ids, `Model<T, Tokens>` |
 //!
 //! Each layer takes the number of its inputs from the layer before it. Layers of your own are added with [`Layers::with`].
 //!

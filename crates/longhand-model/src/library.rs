@@ -1,13 +1,15 @@
 //! The builders of the library's layers.
 
 use crate::settings::{
-    CausalConvolutionSettings, DropoutSettings, ElmanSettings, EmbeddingSettings, GatedSettings, IndRnnSettings,
-    LinearSettings, NoSettings,
+    AttentionPoolingSettings, CausalConvolutionSettings, DropoutSettings, ElmanSettings, EluSettings,
+    EmbeddingSettings, GatedSettings, IndRnnSettings, LayerNormSettings, LeakyReluSettings, LinearSettings, NoSettings,
+    RmsNormSettings, StackSettings,
 };
 use crate::{LayerError, LayerRequest, Layers};
 use longhand::{
-    Activation, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep,
-    Linear, Lstm, MeanOverTime, MinimalGatedUnit, Residual, Scalar,
+    Activation, AttentionPooling, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru,
+    Highway, IndRnn, LastStep, LayerNorm, Linear, Lstm, MaxOverTime, MeanOverTime, MinimalGatedUnit, Residual, RmsNorm,
+    Scalar, Stack, VariationalDropout,
 };
 
 /// The inputs and units of a recurrent layer, whose number of parameters is checked.
@@ -63,19 +65,91 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
         let convolution = CausalConvolution::new(inputs, outputs, kernel_size, layer.generator())?;
         Ok(BoxedLayer::new(convolution.with_dilation(dilation)?.with_stride(stride)?))
     });
-    for activation in [Activation::Tanh, Activation::Sigmoid, Activation::Relu] {
-        layers.register(format!("{activation:?}"), move |layer| {
-            layer.settings::<NoSettings>().map(|_| BoxedLayer::new(activation))
-        });
-    }
+    register_activations(layers);
+    layers.register("LayerNorm".into(), |layer| {
+        let LayerNormSettings { epsilon } = layer.settings_in_full()?;
+        let features = layer.inputs()?;
+        layer.check_size(&[[features, 2]])?;
+        Ok(BoxedLayer::new(LayerNorm::new(features).with_epsilon(epsilon)?))
+    });
+    layers.register("RmsNorm".into(), |layer| {
+        let RmsNormSettings { epsilon } = layer.settings()?;
+        let features = layer.inputs()?;
+        layer.check_size(&[[features, 1]])?;
+        let mut norm = RmsNorm::new(features);
+        if let Some(epsilon) = epsilon {
+            norm = norm.with_epsilon(epsilon)?;
+        }
+        layer.set_in_full("epsilon", norm.epsilon());
+        Ok(BoxedLayer::new(norm))
+    });
     layers.register("Dropout".into(), |layer| {
         let DropoutSettings { probability } = layer.settings_in_full()?;
         Ok(BoxedLayer::new(Dropout::new(probability)?))
     });
+    layers.register("VariationalDropout".into(), |layer| {
+        let DropoutSettings { probability } = layer.settings_in_full()?;
+        Ok(BoxedLayer::new(VariationalDropout::new(probability)?))
+    });
+    register_reductions(layers);
+    register_wrappers(layers);
+    layers.register_on_tokens("Embedding".into(), |layer| {
+        let EmbeddingSettings { tokens, features, padding } = layer.settings_in_full()?;
+        layer.check_size(&[[features, tokens]])?;
+        let embedding = Embedding::new(tokens, features, layer.generator());
+        Ok(BoxedLayer::new(match padding {
+            Some(id) => embedding.with_padding(id)?,
+            None => embedding,
+        }))
+    });
+    layers.register_on_tokens("Frozen".into(), |layer| Ok(BoxedLayer::new(Frozen::new(layer.inner_on("inner")?))));
+}
+
+fn register_activations<T: Scalar>(layers: &mut Layers<T>) {
+    for activation in [
+        Activation::Tanh,
+        Activation::Sigmoid,
+        Activation::Relu,
+        Activation::Gelu,
+        Activation::Silu,
+        Activation::Softplus,
+        Activation::HardSigmoid,
+        Activation::HardTanh,
+        Activation::HardSwish,
+    ] {
+        layers.register(format!("{activation:?}"), move |layer| {
+            layer.settings::<NoSettings>().map(|_| BoxedLayer::new(activation))
+        });
+    }
+    layers.register("LeakyRelu".into(), |layer| {
+        let LeakyReluSettings { slope } = layer.settings_in_full()?;
+        Ok(BoxedLayer::new(Activation::leaky_relu(slope)?))
+    });
+    layers.register("Elu".into(), |layer| {
+        let EluSettings { alpha } = layer.settings_in_full()?;
+        Ok(BoxedLayer::new(Activation::elu(alpha)?))
+    });
+}
+
+/// The layers that leave one step.
+fn register_reductions<T: Scalar>(layers: &mut Layers<T>) {
     layers.register("LastStep".into(), |layer| layer.settings::<NoSettings>().map(|_| BoxedLayer::new(LastStep)));
     layers.register("MeanOverTime".into(), |layer| {
         layer.settings::<NoSettings>().map(|_| BoxedLayer::without_streaming(MeanOverTime))
     });
+    layers.register("MaxOverTime".into(), |layer| {
+        layer.settings::<NoSettings>().map(|_| BoxedLayer::without_streaming(MaxOverTime))
+    });
+    layers.register("AttentionPooling".into(), |layer| {
+        let AttentionPoolingSettings { units } = layer.settings_in_full()?;
+        let features = layer.inputs()?;
+        layer.check_size(&[[units, features], [units, 2]])?;
+        Ok(BoxedLayer::without_streaming(AttentionPooling::new(features, units, layer.generator())))
+    });
+}
+
+/// The layers around others.
+fn register_wrappers<T: Scalar>(layers: &mut Layers<T>) {
     layers.register("Bidirectional".into(), |layer| {
         let (forward, backward) = (layer.inner("forward")?, layer.inner("backward")?);
         Ok(BoxedLayer::without_streaming(Bidirectional::new(forward, backward)?))
@@ -84,11 +158,18 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
     layers.register("Chain".into(), |layer| layer.inner("layers"));
     layers.register_on_tokens("Chain".into(), |layer| layer.inner_on("layers"));
     layers.register("Residual".into(), |layer| Ok(BoxedLayer::new(Residual::new(layer.inner("inner")?)?)));
-    layers.register("Frozen".into(), |layer| Ok(BoxedLayer::new(Frozen::new(layer.inner("inner")?))));
-    layers.register_on_tokens("Embedding".into(), |layer| {
-        let EmbeddingSettings { tokens, features } = layer.settings_in_full()?;
-        layer.check_size(&[[features, tokens]])?;
-        Ok(BoxedLayer::new(Embedding::new(tokens, features, layer.generator())))
+    layers.register("Highway".into(), |layer| {
+        let (features, inner) = (layer.inputs()?, layer.inner("inner")?);
+        layer.check_size(&[[features, features], [features, 1]])?;
+        Ok(BoxedLayer::new(Highway::new(features, inner, layer.generator())?))
     });
-    layers.register_on_tokens("Frozen".into(), |layer| Ok(BoxedLayer::new(Frozen::new(layer.inner_on("inner")?))));
+    layers.register("Frozen".into(), |layer| Ok(BoxedLayer::new(Frozen::new(layer.inner("inner")?))));
+    layers.register("Stack".into(), |layer| {
+        let StackSettings { dropout } = layer.settings_in_full()?;
+        let stack = Stack::of(layer.inner_list("layers")?)?;
+        Ok(BoxedLayer::new(match dropout {
+            Some(probability) => stack.with_dropout(probability)?,
+            None => stack,
+        }))
+    });
 }

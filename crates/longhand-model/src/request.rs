@@ -2,7 +2,7 @@
 
 use crate::description::LayerView;
 use crate::{LayerDescription, LayerError, Layers, ModelError, ModelInput};
-use longhand::{BoxedLayer, Scalar};
+use longhand::{BoxedLayer, Features, Layer, Scalar};
 use rand::Rng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -86,6 +86,11 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
         Ok(settings)
     }
 
+    /// Remembers a setting that the description may leave out.
+    pub(crate) fn set_in_full(&mut self, setting: &str, value: impl Into<Value>) {
+        self.full.insert(setting.to_owned(), value.into());
+    }
+
     /// The layer's description, with every setting.
     pub(crate) fn full_description(self) -> LayerDescription {
         // Settings that are layers are in `full`. The others are copied only now: while the layers inside of this one are
@@ -143,19 +148,41 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
         self.inner_on(setting)
     }
 
-    /// [`inner`](Self::inner) on the input `X`.
-    pub(crate) fn inner_on<X: ModelInput<T>>(&mut self, setting: &str) -> Result<BoxedLayer<T, X>, LayerError> {
+    /// The layers that a setting describes, and whether they are in a list.
+    fn views(&mut self, setting: &str) -> Result<(Vec<LayerView<'a>>, bool), LayerError> {
         self.built.push(setting.to_owned());
         let read =
             |value| LayerView::of_value(value).map_err(|error| LayerError::Settings(format!("`{setting}`: {error}")));
-        let (descriptions, is_list) = match self.description.get(setting) {
-            None => {
-                return Err(LayerError::Settings(format!("missing field `{setting}`, a layer or a list of layers")));
+        match self.description.get(setting) {
+            None => Err(LayerError::Settings(format!("missing field `{setting}`, a layer or a list of layers"))),
+            Some(Value::Array(list)) if list.is_empty() => Err(LayerError::Empty(format!("`{setting}`"))),
+            Some(Value::Array(list)) => Ok((list.iter().map(read).collect::<Result<Vec<_>, _>>()?, true)),
+            Some(value) => Ok((vec![read(value)?], false)),
+        }
+    }
+
+    /// Builds the layers that a setting describes, a layer or a list of layers, each in a box of its own. Each one gets the output
+    /// of the one before it.
+    pub(crate) fn inner_list(&mut self, setting: &str) -> Result<Vec<BoxedLayer<T>>, LayerError> {
+        let (descriptions, is_list) = self.views(setting)?;
+        let (mut built, mut full, mut inputs) = (Vec::new(), Vec::new(), self.inputs);
+        for (index, description) in descriptions.into_iter().enumerate() {
+            let place = |_| if is_list { format!("{setting}[{index}]") } else { setting.to_owned() };
+            let layer = self.layers.build_list(&[description], inputs, self.site.reborrow(1), &place);
+            let (layer, description) = layer.map_err(|error| LayerError::Inner(Box::new(error)))?;
+            if let Features::Fixed { output, .. } = layer.features() {
+                inputs = Some(output);
             }
-            Some(Value::Array(list)) if list.is_empty() => return Err(LayerError::Empty(format!("`{setting}`"))),
-            Some(Value::Array(list)) => (list.iter().map(read).collect::<Result<Vec<_>, _>>()?, true),
-            Some(value) => (vec![read(value)?], false),
-        };
+            built.push(layer);
+            full.extend(description);
+        }
+        self.full.insert(setting.to_owned(), full.into_iter().map(Value::from).collect());
+        Ok(built)
+    }
+
+    /// [`inner`](Self::inner) on the input `X`.
+    pub(crate) fn inner_on<X: ModelInput<T>>(&mut self, setting: &str) -> Result<BoxedLayer<T, X>, LayerError> {
+        let (descriptions, is_list) = self.views(setting)?;
         let place = |index: usize| if is_list { format!("{setting}[{index}]") } else { setting.to_owned() };
         let built = self.layers.build_list(&descriptions, self.inputs, self.site.reborrow(1), &place);
         let (layer, full) = built.map_err(|error| LayerError::Inner(Box::new(error)))?;

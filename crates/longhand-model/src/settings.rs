@@ -94,4 +94,62 @@ pub(crate) struct DropoutSettings {
 pub(crate) struct EmbeddingSettings {
     pub(crate) tokens: usize,
     pub(crate) features: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) padding: Option<usize>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LeakyReluSettings {
+    #[serde(default = "slope")]
+    pub(crate) slope: f64,
+}
+
+/// PyTorch's default.
+fn slope() -> f64 {
+    0.01
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EluSettings {
+    #[serde(default = "alpha")]
+    pub(crate) alpha: f64,
+}
+
+/// PyTorch's default.
+fn alpha() -> f64 {
+    1.0
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LayerNormSettings {
+    #[serde(default = "epsilon")]
+    pub(crate) epsilon: f64,
+}
+
+/// PyTorch's default.
+fn epsilon() -> f64 {
+    1e-5
+}
+
+/// The default of the epsilon depends on the scalar type.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RmsNormSettings {
+    pub(crate) epsilon: Option<f64>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AttentionPoolingSettings {
+    pub(crate) units: usize,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StackSettings {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dropout: Option<f64>,
 }

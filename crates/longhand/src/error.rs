@@ -38,6 +38,34 @@ pub enum ShapeError {
         /// Number of features of its output.
         gives: usize,
     },
+    /// A stack has no layers.
+    #[error("a stack of 0 layers computes nothing; give at least one layer")]
+    EmptyStack,
+    /// A layer of a stack takes another number of features than it gets.
+    #[error("{layer} takes {takes} features, but in its place of the stack it gets {gets}; make the two numbers equal")]
+    Stack {
+        /// The layer.
+        layer: String,
+        /// Number of features of its input.
+        takes: usize,
+        /// Number of features that it gets.
+        gets: usize,
+    },
+    /// A layer inside of a highway has other numbers of features than its gate.
+    #[error(
+        "{layer} takes {takes} features and gives {gives}, but the gate of the highway around it is for {features}; make the three \
+         numbers equal"
+    )]
+    Highway {
+        /// The layer.
+        layer: String,
+        /// Number of features of its input.
+        takes: usize,
+        /// Number of features of its output.
+        gives: usize,
+        /// Number of features of the gate.
+        features: usize,
+    },
     /// A direction of a bidirectional layer takes any number of features.
     #[error(
         "{layer} takes any number of features, but each direction of a bidirectional layer must have a fixed number; use a \

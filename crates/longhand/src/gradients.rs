@@ -43,6 +43,16 @@ impl<'a, L> ParameterGradients<'a, L> {
         }
     }
 
+    /// The same for a shorter time, for several layers inside of this one, one after the other.
+    #[must_use]
+    pub fn reborrow(&mut self) -> ParameterGradients<'_, L> {
+        match self {
+            ParameterGradients::Add(gradients) => ParameterGradients::Add(gradients),
+            ParameterGradients::Replace(gradients) => ParameterGradients::Replace(gradients),
+            ParameterGradients::Skip => ParameterGradients::Skip,
+        }
+    }
+
     /// The value and how the kernels write to it; `None` if the gradients are not wanted.
     pub(crate) fn accumulated<T>(self) -> Option<(&'a mut L, Accumulate<'static, T>)> {
         match self {

@@ -91,6 +91,7 @@ pub mod prelude {
     pub use crate::kernel::{Group, Real};
     pub use crate::layer::{Features, Layer, Pass};
     pub use crate::layers::activation::Activation;
+    pub use crate::layers::attention_pooling::AttentionPooling;
     pub use crate::layers::bidirectional::Bidirectional;
     pub use crate::layers::causal_convolution::CausalConvolution;
     pub use crate::layers::dropout::Dropout;
@@ -98,14 +99,20 @@ pub mod prelude {
     pub use crate::layers::embedding::Embedding;
     pub use crate::layers::frozen::Frozen;
     pub use crate::layers::gru::Gru;
+    pub use crate::layers::highway::Highway;
     pub use crate::layers::ind_rnn::IndRnn;
     pub use crate::layers::last_step::LastStep;
+    pub use crate::layers::layer_norm::LayerNorm;
     pub use crate::layers::linear::Linear;
     pub use crate::layers::lstm::{Lstm, LstmCarry};
+    pub use crate::layers::max_over_time::MaxOverTime;
     pub use crate::layers::mean_over_time::MeanOverTime;
     pub use crate::layers::minimal_gated_unit::MinimalGatedUnit;
     pub use crate::layers::recurrent::{Apart, Carry, Cell, Recurrent};
     pub use crate::layers::residual::Residual;
+    pub use crate::layers::rms_norm::RmsNorm;
+    pub use crate::layers::stack::Stack;
+    pub use crate::layers::variational_dropout::VariationalDropout;
     pub use crate::layout::Layout;
     pub use crate::losses::{
         ConnectionistTemporalClassification, FocalLoss, GaussianNegativeLogLikelihood, HuberLoss, LabelSequences,

@@ -8,6 +8,7 @@ mod oracle_errors;
 mod pytorch;
 mod pytorch_convolution;
 mod pytorch_gated;
+mod pytorch_layers;
 mod pytorch_losses;
 mod reports;
 mod right_layers;

@@ -2,8 +2,17 @@
 
 /// Which tensor of a file is which tensor of a model, where their names differ.
 ///
-/// Without rules, the names are equal, with one exception: the directions of a `Bidirectional` recurrent layer have PyTorch's
-/// names. `0.forward.weight_ih_l0` is `0.weight_ih_l0` in a file, and `0.backward.weight_ih_l0` is `0.weight_ih_l0_reverse`.
+/// Without rules, the names are equal, with two exceptions. The directions of a `Bidirectional` recurrent layer and the layers of a
+/// `Stack` of recurrent layers have PyTorch's names:
+///
+/// | model | file |
+/// |---|---|
+/// | `0.forward.weight_ih_l0`, `0.backward.weight_ih_l0` | `0.weight_ih_l0`, `0.weight_ih_l0_reverse` |
+/// | `0.layers.0.weight_ih_l0`, `0.layers.1.weight_ih_l0` | `0.weight_ih_l0`, `0.weight_ih_l1` |
+/// | `0.layers.1.backward.weight_ih_l0` | `0.weight_ih_l1_reverse` |
+///
+/// So the state dict of an `nn.LSTM(num_layers=2, bidirectional=True)`, the field `rnn` of a module, is loaded into a `Stack` at place
+/// 0 with `with_module("rnn", "0")`.
 ///
 /// The layers of a model are named by their places. So a PyTorch module with the fields `rnn`, an `nn.LSTM` of two layers, and
 /// `head`, an `nn.Linear`, is loaded into the chain `Lstm` (place 0), `Dropout` (1), `Lstm` (2), `LastStep` (3), `Linear` (4) with
@@ -80,9 +89,9 @@ impl TensorNames {
 
     /// The name in the file of a tensor of the model.
     pub(crate) fn in_file(&self, name: &str) -> String {
-        let name = with_directions_as_in_pytorch(name);
+        let name = as_in_pytorch(name);
         let renamed = self.rules.iter().find_map(|rule| match rule {
-            Rule::Tensor { file, model } => (with_directions_as_in_pytorch(model) == name).then(|| file.clone()),
+            Rule::Tensor { file, model } => (as_in_pytorch(model) == name).then(|| file.clone()),
             Rule::Module { file, model } => inside(&name, model).map(|rest| join(file, rest)),
             Rule::Stack { file, model } => model.iter().enumerate().find_map(|(layer, place)| {
                 let (kind, direction) = inside(&name, place)?.split_once("_l0")?;
@@ -108,20 +117,38 @@ impl TensorNames {
     }
 }
 
-/// PyTorch's names of the two directions of a recurrent layer.
-fn with_directions_as_in_pytorch(name: &str) -> String {
+/// PyTorch's names of the two directions of a recurrent layer, and of the layers of a stack.
+fn as_in_pytorch(name: &str) -> String {
     let renamed = || {
-        let (rest, tensor) = name.rsplit_once('.')?;
-        let (within, direction) = rest.rsplit_once('.').map_or((None, rest), |(within, last)| (Some(within), last));
-        let is_recurrent = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"].contains(&tensor);
+        let (mut within, tensor) = name.rsplit_once('.')?;
+        let kind = tensor.strip_suffix("_l0")?;
+        if !["weight_ih", "weight_hh", "bias_ih", "bias_hh"].contains(&kind) {
+            return None;
+        }
+        let (around, direction) = last_part(within);
         let end = match direction {
-            "forward" if is_recurrent => "",
-            "backward" if is_recurrent => "_reverse",
-            _ => return None,
+            "forward" => Some(""),
+            "backward" => Some("_reverse"),
+            _ => None,
         };
-        Some(join(within.unwrap_or_default(), &format!("{tensor}{end}")))
+        if end.is_some() {
+            within = around;
+        }
+        let (around, index) = last_part(within);
+        let (stack, layers) = last_part(around);
+        match index.parse::<usize>() {
+            Ok(index) if layers == "layers" => {
+                Some(join(stack, &format!("{kind}_l{index}{}", end.unwrap_or_default())))
+            }
+            _ => end.map(|end| join(within, &format!("{tensor}{end}"))),
+        }
     };
     renamed().unwrap_or_else(|| name.to_owned())
+}
+
+/// What is before the last part of a name, and the last part.
+fn last_part(name: &str) -> (&str, &str) {
+    name.rsplit_once('.').unwrap_or(("", name))
 }
 
 /// What is left of a name inside of a module.
@@ -150,6 +177,23 @@ mod tests {
         // No recurrent layer, or a chain of layers: PyTorch has no such module.
         assert_eq!(names.in_file("0.backward.weight"), "0.backward.weight");
         assert_eq!(names.in_file("0.backward.1.weight_ih_l0"), "0.backward.1.weight_ih_l0");
+    }
+
+    #[test]
+    fn layers_of_a_stack_have_the_names_of_pytorch() {
+        let names = TensorNames::new();
+        assert_eq!(names.in_file("0.layers.1.weight_ih_l0"), "0.weight_ih_l1");
+        assert_eq!(names.in_file("layers.0.bias_hh_l0"), "bias_hh_l0");
+        assert_eq!(names.in_file("2.layers.1.backward.weight_hh_l0"), "2.weight_hh_l1_reverse");
+        assert_eq!(names.in_file("2.layers.1.forward.weight_hh_l0"), "2.weight_hh_l1");
+        // A chain in a stack, a stack of other layers, or a field of another name.
+        assert_eq!(names.in_file("0.layers.1.0.weight_ih_l0"), "0.layers.1.0.weight_ih_l0");
+        assert_eq!(names.in_file("0.layers.1.weight"), "0.layers.1.weight");
+        assert_eq!(names.in_file("0.inner.1.weight_ih_l0"), "0.inner.1.weight_ih_l0");
+        let names = TensorNames::new().with_module("rnn", "0");
+        assert_eq!(names.in_file("0.layers.1.backward.weight_ih_l0"), "rnn.weight_ih_l1_reverse");
+        let names = TensorNames::new().with_tensor("odd", "0.layers.1.weight_ih_l0");
+        assert_eq!(names.in_file("0.layers.1.weight_ih_l0"), "odd");
     }
 
     #[test]

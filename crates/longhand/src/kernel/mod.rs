@@ -35,6 +35,7 @@ mod hyperbolic_tangent;
 mod instruction_set;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod neon;
+mod normal_distribution;
 mod pack;
 mod precision;
 mod product;

@@ -3,6 +3,7 @@
 use super::hyperbolic_tangent::{by_exponential, by_fraction};
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 use super::neon::Neon;
+use super::normal_distribution;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::simd128::Simd128;
 use super::vector::{Lanes, Plain, ROUNDING_F32, ROUNDING_F64, Vector};
@@ -50,6 +51,19 @@ pub(crate) trait Precision: Copy + Default + Add<Output = Self> + 'static {
     const TWO: Self;
     /// The coefficients `1/k!`, from the highest `k` down to `1/2!`.
     const SERIES: &'static [Self];
+    /// From this argument on, the exponential is infinite.
+    const EXPONENTIAL_LIMIT: Self;
+    /// `ROUNDING - 1`. It makes the computed power of two too small by a factor of 2.
+    const ROUNDING_HALVED: Self;
+    /// From this argument on, `exp(x) - 1` of negative numbers is -1.
+    const MINUS_ONE_LIMIT: Self;
+    const HALF: Self;
+    /// The coefficients `1/(2k + 1)` of `atanh`, from the highest `k` down to 1.
+    const ATANH_SERIES: &'static [Self];
+    /// The polynomial of the tail of the normal distribution, its parameter `a`, and the largest argument.
+    const NORMAL_TAIL: &'static [Self];
+    const NORMAL_TAIL_SHIFT: Self;
+    const NORMAL_TAIL_LIMIT: Self;
 
     /// The hyperbolic tangent of each lane, by the faster method for this scalar type.
     fn tanh<V: Vector<Self>>(x: V) -> V;
@@ -81,6 +95,15 @@ impl Precision for f32 {
     const ONE: f32 = 1.0;
     const TWO: f32 = 2.0;
     const SERIES: &'static [f32] = &[1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
+    const EXPONENTIAL_LIMIT: f32 = 89.0;
+    const ROUNDING_HALVED: f32 = ROUNDING_F32 - 1.0;
+    const MINUS_ONE_LIMIT: f32 = -20.0;
+    const HALF: f32 = 0.5;
+    const ATANH_SERIES: &'static [f32] =
+        &[1.0 / 15.0, 1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0];
+    const NORMAL_TAIL: &'static [f32] = &normal_distribution::TAIL_F32;
+    const NORMAL_TAIL_SHIFT: f32 = normal_distribution::SHIFT_F32;
+    const NORMAL_TAIL_LIMIT: f32 = 10.0;
 
     #[inline(always)]
     fn tanh<V: Vector<f32>>(x: V) -> V {
@@ -128,6 +151,30 @@ impl Precision for f64 {
         1.0 / 6.0,
         0.5,
     ];
+    const EXPONENTIAL_LIMIT: f64 = 710.0;
+    const ROUNDING_HALVED: f64 = ROUNDING_F64 - 1.0;
+    const MINUS_ONE_LIMIT: f64 = -40.0;
+    const HALF: f64 = 0.5;
+    const ATANH_SERIES: &'static [f64] = &[
+        1.0 / 31.0,
+        1.0 / 29.0,
+        1.0 / 27.0,
+        1.0 / 25.0,
+        1.0 / 23.0,
+        1.0 / 21.0,
+        1.0 / 19.0,
+        1.0 / 17.0,
+        1.0 / 15.0,
+        1.0 / 13.0,
+        1.0 / 11.0,
+        1.0 / 9.0,
+        1.0 / 7.0,
+        1.0 / 5.0,
+        1.0 / 3.0,
+    ];
+    const NORMAL_TAIL: &'static [f64] = &normal_distribution::TAIL_F64;
+    const NORMAL_TAIL_SHIFT: f64 = normal_distribution::SHIFT_F64;
+    const NORMAL_TAIL_LIMIT: f64 = 27.0;
 
     #[inline(always)]
     fn tanh<V: Vector<f64>>(x: V) -> V {

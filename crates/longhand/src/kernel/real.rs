@@ -1,6 +1,9 @@
 //! The type that equations are written for: a scalar of any type, or a SIMD vector of scalars.
 
-use super::exponential::{sigmoid_of, sigmoid_vector};
+use super::exponential::{
+    exponential_minus_one_vector, exponential_vector, sigmoid_of, sigmoid_vector, softplus_of, softplus_vector,
+};
+use super::normal_distribution::{normal_distribution_of, normal_distribution_vector};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
@@ -27,6 +30,15 @@ pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Se
     fn tanh(self) -> Self;
     /// `1 / (1 + exp(-self))`.
     fn sigmoid(self) -> Self;
+    /// The exponential. At f32 and f64, results below the threshold of [`flush_to_zero`](Self::flush_to_zero) are zero.
+    fn exp(self) -> Self;
+    /// `exp(self) - 1`, without loss of digits near zero.
+    fn exp_m1(self) -> Self;
+    /// `ln(1 + exp(self))`, without overflow.
+    fn softplus(self) -> Self;
+    /// The distribution function of the standard normal distribution, `(1 + erf(self / sqrt(2))) / 2`. It keeps its relative
+    /// precision far below zero, where this formula loses all digits.
+    fn normal_distribution(self) -> Self;
     /// The smaller of the two; `other` if either is NaN.
     fn min(self, other: Self) -> Self;
     /// The larger of the two; `other` if either is NaN.
@@ -108,6 +120,18 @@ impl<T: Scalar> Real for Single<T> {
     fn sigmoid(self) -> Self {
         Single(sigmoid_of(self.0))
     }
+    fn exp(self) -> Self {
+        Single(self.0.exp())
+    }
+    fn exp_m1(self) -> Self {
+        Single(self.0.exp_m1())
+    }
+    fn softplus(self) -> Self {
+        Single(softplus_of(self.0))
+    }
+    fn normal_distribution(self) -> Self {
+        Single(normal_distribution_of(self.0))
+    }
     fn min(self, other: Self) -> Self {
         if self.0 < other.0 { self } else { other }
     }
@@ -146,6 +170,22 @@ impl<T: Scalar + Precision, V: Vector<T>> Real for Lanes<T, V> {
     #[inline(always)]
     fn sigmoid(self) -> Self {
         Lanes::new(sigmoid_vector(self.vector))
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        Lanes::new(exponential_vector(self.vector))
+    }
+    #[inline(always)]
+    fn exp_m1(self) -> Self {
+        Lanes::new(exponential_minus_one_vector(self.vector))
+    }
+    #[inline(always)]
+    fn softplus(self) -> Self {
+        Lanes::new(softplus_vector(self.vector))
+    }
+    #[inline(always)]
+    fn normal_distribution(self) -> Self {
+        Lanes::new(normal_distribution_vector(self.vector))
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {

@@ -20,11 +20,14 @@
 //! ```
 //!
 //! Only the columns of tokens that occur get a gradient. The input, which is not a number, has none.
+//!
+//! A *padding token* ([`Embedding::with_padding`]) marks steps without a word in data that cannot mark them as invalid. Its column is
+//! zero at first and is a constant: `d_weight` is zero there, so training leaves it as it is.
 
 use super::shapes::{check_backward, check_gradients};
 use crate::{
-    ChangeScalar, Features, Layer, ParameterGradients, Pass, Path, Scalar, Sequences, Shape, Tensors, Tokens,
-    initialise, kernel, sizes,
+    ChangeScalar, Features, HyperparameterError, Layer, ParameterGradients, Pass, Path, Scalar, Sequences, Shape,
+    Tensors, Tokens, initialise, kernel, sizes,
 };
 use alloc::{format, string::String};
 use nalgebra::DMatrix;
@@ -44,6 +47,8 @@ use rand::Rng;
 pub struct Embedding<T: Scalar> {
     /// The table, `features x tokens`.
     pub weight: DMatrix<T>,
+    /// The id whose column is a constant.
+    padding: Option<usize>,
 }
 
 /// As [`tensors!`](crate::tensors!) has it, but for the transpose.
@@ -66,7 +71,7 @@ impl<T: Scalar> ChangeScalar<T> for Embedding<T> {
     type Over<U: Scalar> = Embedding<U>;
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Embedding<U> {
-        Embedding { weight: ChangeScalar::map(&self.weight, f) }
+        Embedding { weight: ChangeScalar::map(&self.weight, f), padding: self.padding }
     }
 }
 
@@ -88,7 +93,33 @@ impl<T: Scalar> Embedding<T> {
     /// If that many parameters do not fit in the address space.
     #[track_caller]
     pub fn zeros(tokens: usize, features: usize) -> Self {
-        Embedding { weight: sizes::zero_matrix(features, tokens) }
+        Embedding { weight: sizes::zero_matrix(features, tokens), padding: None }
+    }
+
+    /// Makes `id` the padding token, PyTorch's `padding_idx`: sets its column to zero, and gives it no gradient.
+    ///
+    /// ```
+    /// use longhand::{Embedding, HyperparameterError};
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    ///
+    /// let table = Embedding::<f32>::new(10, 4, &mut ChaCha8Rng::seed_from_u64(1)).with_padding(0)?;
+    /// assert!(table.weight.column(0).iter().all(|&x| x == 0.0));
+    /// # Ok::<(), HyperparameterError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If `id` is not in the table.
+    pub fn with_padding(mut self, id: usize) -> Result<Self, HyperparameterError> {
+        let expected = format!("below {}, the number of token ids", self.tokens());
+        HyperparameterError::unless(id < self.tokens(), "padding", id as f64, &expected)?;
+        self.weight.column_mut(id).fill(T::zero());
+        self.padding = Some(id);
+        Ok(self)
+    }
+
+    /// The padding token.
+    pub fn padding(&self) -> Option<usize> {
+        self.padding
     }
 
     /// Number of token ids.
@@ -162,7 +193,7 @@ impl<T: Scalar> Layer<T> for Embedding<T> {
         check_gradients(|| self.name(), ["weight"], [self.weight.shape()], [gradients.weight.shape()]);
         let Some(d_output) = d_output else { return };
         for (column, &id) in input.ids().iter().enumerate() {
-            if input.layout().is_valid_column(column) {
+            if input.layout().is_valid_column(column) && self.padding != Some(id) {
                 let d_weight = &mut gradients.weight.as_mut_slice()[id * rows..(id + 1) * rows];
                 kernel::add(d_weight, d_output.column(column));
             }

@@ -4,6 +4,7 @@
 //! step, that would be most of the work: [`Stream`] packs them once, and then a step allocates nothing and does each layer's
 //! own equations.
 
+mod around;
 mod stateless;
 
 use crate::{Features, Layer, Scalar};
@@ -13,10 +14,12 @@ use thiserror::Error;
 /// A layer that can run one step of one sequence at a time: its output at a step depends on its input at that step and on its
 /// carry.
 ///
-/// All recurrent layers, [`CausalConvolution`](crate::CausalConvolution) without a stride, [`Linear`](crate::Linear), [`Activation`](crate::Activation), [`Dropout`](crate::Dropout),
-/// [`Embedding`](crate::Embedding), [`LastStep`](crate::LastStep) (which passes the current step through), and chains and
-/// residual connections of these can be streamed. [`MeanOverTime`](crate::MeanOverTime) and
-/// [`Bidirectional`](crate::Bidirectional) cannot: they need later steps.
+/// All recurrent layers, [`CausalConvolution`](crate::CausalConvolution) without a stride, [`Linear`](crate::Linear), [`Activation`](crate::Activation), [`LayerNorm`](crate::LayerNorm),
+/// [`RmsNorm`](crate::RmsNorm), [`Dropout`](crate::Dropout), [`VariationalDropout`](crate::VariationalDropout),
+/// [`Embedding`](crate::Embedding), [`LastStep`](crate::LastStep) (which passes the current step through), and chains, stacks,
+/// highways and residual connections of these can be streamed. [`MeanOverTime`](crate::MeanOverTime),
+/// [`MaxOverTime`](crate::MaxOverTime), [`AttentionPooling`](crate::AttentionPooling) and
+/// [`Bidirectional`](crate::Bidirectional) cannot: they need other steps.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot run one step at a time",
     note = "implement `Streaming`, or, to box a layer that needs whole sequences, call `BoxedLayer::without_streaming`"

@@ -2,9 +2,12 @@
 
 use super::{CannotStream, Streaming};
 use crate::kernel;
-use crate::kernel::{Accumulate, PackedForColumn, each};
+use crate::kernel::{Accumulate, PackedForColumn};
 use crate::layers::activation;
-use crate::{Activation, Chain, Dropout, Embedding, Frozen, LastStep, Layer, Linear, Residual, Scalar, Sequences};
+use crate::{
+    Activation, Chain, Dropout, Embedding, Frozen, LastStep, Layer, LayerNorm, Linear, Residual, RmsNorm, Scalar,
+    Sequences, VariationalDropout,
+};
 use alloc::{vec, vec::Vec};
 
 impl<T: Scalar> Streaming<T> for Linear<T> {
@@ -39,8 +42,42 @@ impl<T: Scalar> Streaming<T> for Activation {
     }
 
     fn step(prepared: &mut Activation, input: &[T], (): &mut (), output: &mut [T]) {
-        each(activation::Forward(*prepared), [input], [output]);
+        activation::forward(*prepared, input, output);
     }
+}
+
+impl<T: Scalar> Streaming<T> for LayerNorm<T> {
+    type Step = [T];
+    type Prepared = Normalisation<LayerNorm<T>, T>;
+
+    fn prepare(&self, inputs: usize) -> Self::Prepared {
+        self.check_parameters();
+        Normalisation { layer: self.clone(), normalised: vec![T::zero(); inputs] }
+    }
+
+    fn step(prepared: &mut Self::Prepared, input: &[T], (): &mut (), output: &mut [T]) {
+        prepared.layer.step(input, &mut prepared.normalised, output);
+    }
+}
+
+impl<T: Scalar> Streaming<T> for RmsNorm<T> {
+    type Step = [T];
+    type Prepared = Normalisation<RmsNorm<T>, T>;
+
+    fn prepare(&self, inputs: usize) -> Self::Prepared {
+        Normalisation { layer: self.clone(), normalised: vec![T::zero(); inputs] }
+    }
+
+    fn step(prepared: &mut Self::Prepared, input: &[T], (): &mut (), output: &mut [T]) {
+        prepared.layer.step(input, &mut prepared.normalised, output);
+    }
+}
+
+/// A layer that normalises, and a buffer for one step.
+#[derive(Debug)]
+pub struct Normalisation<L, T> {
+    layer: L,
+    normalised: Vec<T>,
 }
 
 /// The last step so far is the current step.
@@ -57,6 +94,18 @@ impl<T: Scalar> Streaming<T> for LastStep {
 
 /// Streaming is inference, where dropout does nothing.
 impl<T: Scalar> Streaming<T> for Dropout {
+    type Step = [T];
+    type Prepared = ();
+
+    fn prepare(&self, _: usize) {}
+
+    fn step((): &mut (), input: &[T], (): &mut (), output: &mut [T]) {
+        output.copy_from_slice(input);
+    }
+}
+
+/// Streaming is inference, where dropout does nothing.
+impl<T: Scalar> Streaming<T> for VariationalDropout {
     type Step = [T];
     type Prepared = ();
 

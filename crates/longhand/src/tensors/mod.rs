@@ -175,3 +175,33 @@ impl<T: Scalar, A: ChangeScalar<T>, B: ChangeScalar<T>> ChangeScalar<T> for (A, 
         (self.0.map(f), self.1.map(f))
     }
 }
+
+/// A list of values: the layers of a stack, or their carries.
+impl<T: Scalar, A: Tensors<T>> Tensors<T> for Vec<A> {
+    fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
+        for (index, value) in self.iter().enumerate() {
+            value.visit(&path.place(index), visitor);
+        }
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
+        for (index, value) in self.iter_mut().enumerate() {
+            value.visit_mut(&path.place(index), visitor);
+        }
+    }
+
+    fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
+        assert_eq!(self.len(), other.len(), "two lists of different lengths cannot be paired");
+        for (index, (value, other)) in self.iter_mut().zip(other).enumerate() {
+            value.visit_pair(&path.place(index), other, visitor);
+        }
+    }
+}
+
+impl<T: Scalar, A: ChangeScalar<T>> ChangeScalar<T> for Vec<A> {
+    type Over<U: Scalar> = Vec<A::Over<U>>;
+
+    fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
+        self.iter().map(|value| value.map(f)).collect()
+    }
+}

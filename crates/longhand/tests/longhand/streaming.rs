@@ -2,8 +2,8 @@
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, CausalConvolution, ChainCache, Elman, Gru, LastStep, Layer, Linear, Lstm, Nonlinearity, Pass, Path,
-    Scalar, Sequences, Stream, Streaming, Tensors,
+    Activation, CausalConvolution, ChainCache, Elman, Gru, Highway, LastStep, Layer, LayerNorm, Linear, Lstm,
+    Nonlinearity, Pass, Path, RmsNorm, Scalar, Sequences, Stack, Stream, Streaming, Tensors, VariationalDropout,
 };
 use proptest::prelude::*;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -56,6 +56,15 @@ fn check_all<T: Scalar>(inputs: usize, units: usize, steps: usize, seed: u64, to
         let layer = CausalConvolution::<T>::new(inputs, units, kernel_size, g).and_then(|l| l.with_dilation(dilation));
         check(&layer.expect("settings in range"), inputs, steps, tolerance);
     }
+    let stack = Stack::new::<T>(inputs, 2, |inputs| Gru::new(inputs, units, g)).expect("the features match");
+    let stack =
+        stack.with_dropout(0.3).expect("a probability").then(LayerNorm::new(units)).expect("the features match");
+    check(&stack, inputs, steps, tolerance);
+    let highway = Highway::new(units, Elman::new(units, units, g), g).expect("the features match");
+    let highway = Linear::<T>::new(inputs, units, g).then(highway).expect("the features match");
+    let dropout = VariationalDropout::new(0.5).expect("a probability");
+    let highway = highway.then(dropout).and_then(|chain| chain.then(RmsNorm::new(units))).expect("the features match");
+    check(&highway.then(Activation::Gelu).expect("any features"), inputs, steps, tolerance);
 }
 
 proptest! {

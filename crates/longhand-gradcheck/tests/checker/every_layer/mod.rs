@@ -1,8 +1,11 @@
 //! Proves every layer, loss and composition of longhand. The test `coverage.rs` fails if a new layer or loss is missing
 //! here.
 
+mod around_layers;
 mod losses;
 mod optimizer_side;
+mod pointwise;
+mod pooling;
 mod truncation;
 
 use longhand::layers::ind_rnn::IndRnnCell;

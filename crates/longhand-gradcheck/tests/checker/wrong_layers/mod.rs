@@ -2,6 +2,7 @@
 //! the right tensor, and must accept the same code without the mistake.
 
 mod alignments;
+mod altered;
 mod around;
 mod counting;
 pub mod elman;

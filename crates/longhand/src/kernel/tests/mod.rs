@@ -1,5 +1,6 @@
 //! The kernels against plain loops, on every instruction set that this processor supports.
 
+mod activations;
 mod equations;
 mod exponentials;
 mod instruction_sets;
