@@ -69,7 +69,7 @@ fn an_error_in_a_recording_stops_the_program() {
     let path = folder.path().join("model.safetensors");
     let mut linear = Linear::<f32>::zeros(3, 2);
     linear.weight.fill(10.0);
-    save_file(&path, ModelFile::of(&linear.then(LastStep).unwrap()).unwrap(), 150);
+    save_file(&path, ModelFile::of(&linear.then(MeanOverTime).unwrap()).unwrap(), 150);
     let run = predict(&["--data", data, "--channels", "acc.x,acc.y,acc.z"], &path, "");
     assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
     assert!(
