@@ -94,17 +94,16 @@ impl Summary {
 
 impl Counts {
     fn text(&self) -> String {
-        let mut text = self.latency();
-        if self.labelled > 0 {
-            text += &format!("; {:.4} of them agree with the labels", self.right as f64 / self.labelled as f64);
-        }
-        if self.malformed > 0 {
-            text += &format!(", {} skipped", Counted(self.malformed, "malformed line"));
-        }
-        if self.unclassified > 0 {
-            text += &format!(", {} skipped", Counted(self.unclassified, "window"));
-        }
-        text
+        let labelled = if self.labelled > 0 {
+            format!("; {:.4} of them agree with the labels", self.right as f64 / self.labelled as f64)
+        } else {
+            String::new()
+        };
+        let skipped = |count, what| {
+            if count > 0 { format!(", {} skipped", Counted(count, what)) } else { String::new() }
+        };
+        let (lines, windows) = (skipped(self.malformed, "malformed line"), skipped(self.unclassified, "window"));
+        format!("{}{labelled}{lines}{windows}", self.latency())
     }
 
     /// The number of windows, and the latency per window and per step.

@@ -133,7 +133,7 @@ where
 
     /// The number of losses of the last batch that was trained on or evaluated, or the sum of their weights if the loss has class
     /// weights: what a mean over steps ([`Reduction::MeanOverSteps`]) divides by. Losses are at the steps that are valid, have a target,
-    /// and are selected by [`LossAt`]. 0 if [`gradients`](Self::gradients) skipped the batch. It weights the losses and the gradients of
+    /// and are selected by [`LossAt`](crate::LossAt). 0 if [`gradients`](Self::gradients) skipped the batch. It weights the losses and the gradients of
     /// several batches: see [`Gradients::add_scaled`].
     pub fn losses(&self) -> f64 {
         self.losses.weight
