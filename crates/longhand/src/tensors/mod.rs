@@ -177,7 +177,7 @@ impl<T: Scalar, A: ChangeScalar<T>, B: ChangeScalar<T>> ChangeScalar<T> for (A, 
 }
 
 /// A list of values: the layers of a stack, or their carries.
-impl<T: Scalar, A: Tensors<T>> Tensors<T> for Vec<A> {
+impl<T: Scalar, V: Tensors<T>> Tensors<T> for Vec<V> {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
         for (index, value) in self.iter().enumerate() {
             value.visit(&path.place(index), visitor);
@@ -198,8 +198,8 @@ impl<T: Scalar, A: Tensors<T>> Tensors<T> for Vec<A> {
     }
 }
 
-impl<T: Scalar, A: ChangeScalar<T>> ChangeScalar<T> for Vec<A> {
-    type Over<U: Scalar> = Vec<A::Over<U>>;
+impl<T: Scalar, V: ChangeScalar<T>> ChangeScalar<T> for Vec<V> {
+    type Over<U: Scalar> = Vec<V::Over<U>>;
 
     fn map<U: Scalar>(&self, f: &mut dyn FnMut(T) -> U) -> Self::Over<U> {
         self.iter().map(|value| value.map(f)).collect()
