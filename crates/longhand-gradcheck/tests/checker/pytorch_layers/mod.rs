@@ -53,6 +53,7 @@ fn in_memory(value: &Value, stored: Stored) -> Vec<f64> {
             DMatrix::from_row_iterator(rows.len(), list(&rows[0]).len(), flat(value)).as_slice().to_vec()
         }
         Stored::Vector | Stored::Transposed => flat(value),
+        Stored::Kernel(_) => panic!("these layers have no convolution"),
     }
 }
 

@@ -2,6 +2,7 @@
 //! pass written by hand.
 
 use super::assert_each_rejected;
+use longhand::layers::linear::LinearCache;
 use longhand::nalgebra::convert;
 use longhand::{
     Activation, AttentionPooling, Dropout, Features, Gru, Highway, Layer, MaxOverTime, ParameterGradients, Pass,
@@ -209,7 +210,7 @@ impl<T: Scalar> Alter<T> for Highway<T, Gru<T>> {
     ) {
         match mistake {
             Mistake::CarryPathMissing => {
-                let mut cache = Default::default();
+                let mut cache = LinearCache::default();
                 let z = self.gate().forward(x, &mut (), &mut cache, &mut Pass::Infer);
                 for (step, b) in valid(x) {
                     for i in 0..x.features() {
