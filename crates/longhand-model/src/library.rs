@@ -59,9 +59,8 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
     layers.register("CausalConvolution".into(), |layer| {
         let CausalConvolutionSettings { outputs, kernel_size, dilation, stride } = layer.settings_in_full()?;
         let inputs = layer.inputs()?;
-        // The carry is no parameter, but a file must not ask for more memory than parameters could take.
-        let memory = kernel_size.saturating_mul(dilation).saturating_mul(inputs);
-        layer.check_size(&[[outputs, kernel_size.saturating_mul(inputs)], [outputs, 1], [memory, 1]])?;
+        layer.check_size(&[[outputs, kernel_size.saturating_mul(inputs)], [outputs, 1]])?;
+        layer.check_carry(kernel_size.saturating_sub(1).saturating_mul(dilation).saturating_mul(inputs))?;
         let convolution = CausalConvolution::new(inputs, outputs, kernel_size, layer.generator())?;
         Ok(BoxedLayer::new(convolution.with_dilation(dilation)?.with_stride(stride)?))
     });

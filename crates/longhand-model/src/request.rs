@@ -131,6 +131,17 @@ impl<'a, T: Scalar> LayerRequest<'a, T> {
         }
     }
 
+    /// Checks the numbers in the carry of one sequence, of a layer whose carry can be large whatever the number of its parameters: at most
+    /// 16 for each parameter that the model may have, but always 65,536, so that a small file cannot ask for a large memory.
+    pub(crate) fn check_carry(&self, numbers: usize) -> Result<(), LayerError> {
+        let limit = self.site.limit.saturating_mul(16).clamp(65_536, 100_000_000);
+        if numbers <= limit {
+            return Ok(());
+        }
+        let problem = format!("the carry of a sequence would have {numbers} numbers; at most {limit} are allowed here");
+        Err(LayerError::Settings(problem))
+    }
+
     /// Builds the layer inside of this one that a setting describes: a layer, or a list of layers.
     ///
     /// ```

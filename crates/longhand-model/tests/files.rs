@@ -247,6 +247,17 @@ fn chains_inside_of_chains_come_back() {
     check_that_the_file_builds(&with_model);
     check_that_the_file_builds(&first);
     check_that_the_file_builds(&residual);
+    let convolution = |kernel_size, dilation| {
+        CausalConvolution::<f32>::new(2, 2, kernel_size, &mut generator(2))
+            .and_then(|layer| layer.with_dilation(dilation))
+    };
+    let stack = convolution(3, 1).unwrap().then(convolution(2, 500).unwrap()).unwrap();
+    check_that_the_file_builds(&stack);
+    check_that_the_file_builds(&convolution(3, 4).unwrap().with_stride(2).unwrap());
+    // A small file cannot ask for a large carry.
+    let greedy = bytes(&convolution(2, 100_000).unwrap());
+    let error = ModelFile::from_bytes(&greedy).unwrap().build::<f32>().unwrap_err().to_string();
+    assert!(error.contains("the carry of a sequence would have 200000 numbers; at most 65536"), "{error}");
     let tokens = Embedding::<f32>::new(7, 3, g).then(right).unwrap();
     let built = ModelFile::from_bytes(&bytes(&tokens)).unwrap().build_on_tokens::<f32>().unwrap();
     assert_eq!((built.names(), bits(&built)), (tokens.names(), bits(&tokens)));

@@ -111,7 +111,7 @@ fn generators_of_another_type_are_none() {
 }
 
 #[test]
-#[should_panic(expected = "the state is that of another kind of optimizer")]
+#[should_panic(expected = "the state is that of the optimizer `Sgd`, but this one is `Adam`")]
 fn the_state_of_another_optimizer_panics() {
     let state: OptimizerState<f32> = Sgd::new().state();
     Adam::new().restore(state);
