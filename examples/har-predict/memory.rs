@@ -38,6 +38,11 @@ impl Shape {
     }
 }
 
+/// The layers of a setting, which has one or a list.
+fn list(inner: &Value) -> &[Value] {
+    inner.as_array().map_or(std::slice::from_ref(inner), Vec::as_slice)
+}
+
 /// The layers so far.
 struct Pass {
     layers: usize,
@@ -52,8 +57,7 @@ impl Pass {
 
     /// Counts the layer or layers of a setting, which must keep the number of steps.
     fn inner(&mut self, layer: &Value, setting: &str, input: Shape) -> Result<Shape, String> {
-        let inner = &layer[setting];
-        let output = self.list(inner.as_array().map_or(std::slice::from_ref(inner), Vec::as_slice), input)?;
+        let output = self.list(list(&layer[setting]), input)?;
         if output.steps != input.steps {
             let (name, from, to) = (layer["layer"].as_str().unwrap_or_default(), input.steps, output.steps);
             return Err(format!("the layers in a `{name}` turn {from} steps into {to}: expected as many steps"));
@@ -103,11 +107,9 @@ impl Pass {
                 of_width(forward.features.saturating_add(backward.features))
             }
             "Residual" => self.inner(layer, "inner", input)?,
-            // A frozen layer has no buffers of its own.
-            "Frozen" => {
-                let inner = &layer["inner"];
-                return self.list(inner.as_array().map_or(std::slice::from_ref(inner), Vec::as_slice), input);
-            }
+            // These have no buffers of their own.
+            "Frozen" => return self.list(list(&layer["inner"]), input),
+            "Chain" => return self.list(list(&layer["layers"]), input),
             other => {
                 return Err(format!("the memory of the layer `{}` is not known", crate::printable::printable(other)));
             }
