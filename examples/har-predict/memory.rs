@@ -97,8 +97,25 @@ impl Pass {
                 self.add(input.steps.saturating_mul(4));
                 Shape { steps, features: setting("outputs") }
             }
-            "Tanh" | "Sigmoid" | "Relu" | "Dropout" => input,
+            "Tanh" | "Sigmoid" | "Relu" | "LeakyRelu" | "Gelu" | "Silu" | "Softplus" | "Elu" | "HardSigmoid"
+            | "HardTanh" | "HardSwish" | "Dropout" | "VariationalDropout" => input,
+            "LayerNorm" | "RmsNorm" => {
+                // The normalised input, and its scale at each step.
+                self.add(input.numbers().saturating_add(input.steps));
+                input
+            }
             "LastStep" | "MeanOverTime" => Shape { steps: 1, ..input },
+            "MaxOverTime" => {
+                // The step of each maximum.
+                self.add(input.features.saturating_mul(2));
+                Shape { steps: 1, ..input }
+            }
+            "AttentionPooling" => {
+                // The hidden layer and the weight of each step.
+                self.add(of_width(setting("units")).numbers());
+                self.add(of_width(1).numbers());
+                Shape { steps: 1, ..input }
+            }
             "Bidirectional" => {
                 let forward = self.inner(layer, "forward", input)?;
                 // The input in reverse.
@@ -107,6 +124,19 @@ impl Pass {
                 of_width(forward.features.saturating_add(backward.features))
             }
             "Residual" => self.inner(layer, "inner", input)?,
+            "Highway" => {
+                let inner = self.inner(layer, "inner", input)?;
+                // The gate, before and after the sigmoid.
+                self.add(inner.numbers().saturating_mul(2));
+                inner
+            }
+            "Stack" => {
+                let before = self.numbers;
+                let output = self.inner(layer, "layers", input)?;
+                // The output of each dropout, which is no larger than the buffers of the layer in front of it.
+                self.add(self.numbers - before);
+                output
+            }
             // These have no buffers of their own.
             "Frozen" => return self.list(list(&layer["inner"]), input),
             "Chain" => return self.list(list(&layer["layers"]), input),

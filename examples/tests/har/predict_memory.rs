@@ -85,12 +85,29 @@ fn a_model_of_every_layer_classifies() {
         layer("Tanh"),
         layer("Sigmoid"),
         layer("Relu"),
+        layer("LeakyRelu"),
+        layer("Elu"),
+        layer("Gelu"),
+        layer("Silu"),
+        layer("Softplus"),
+        layer("HardSigmoid"),
+        layer("HardTanh"),
+        layer("HardSwish"),
+        layer("LayerNorm"),
+        layer("RmsNorm"),
         layer("Dropout").with("probability", 0.5),
+        layer("VariationalDropout").with("probability", 0.5),
+        sized("CausalConvolution", "outputs", 5).with("kernel_size", 2).with("dilation", 3),
+        layer("Chain").with("layers", linear(5)),
+        layer("Stack").with("layers", json!([sized("Gru", "units", 5), sized("Gru", "units", 5)])),
+        layer("Highway").with("inner", linear(5)),
         layer("Bidirectional").with("forward", sized("Gru", "units", 2)).with("backward", sized("Gru", "units", 3)),
         layer("Residual").with("inner", linear(5)),
         layer("Frozen").with("inner", linear(6)),
         layer("MeanOverTime"),
         layer("LastStep"),
+        layer("MaxOverTime"),
+        sized("AttentionPooling", "units", 4),
         linear(2),
     ];
     save(&path, layers, 20);
@@ -113,8 +130,9 @@ fn the_memory_of_every_layer_is_known() {
     let unknown = ModelDescription::new(3).then(layer("?"));
     let error = Model::<f32>::build(&unknown, &mut ChaCha8Rng::seed_from_u64(1)).unwrap_err();
     let longhand_model::LayerError::Unknown { known } = error.error else { panic!("{error}") };
-    let expected = "Bidirectional CausalConvolution Dropout Elman Embedding Frozen Gru IndRnn LastStep Linear Lstm MeanOverTime \
-                    MinimalGatedUnit Relu Residual Sigmoid Tanh";
+    let expected = "AttentionPooling Bidirectional CausalConvolution Chain Dropout Elman Elu Embedding Frozen Gelu Gru HardSigmoid \
+                    HardSwish HardTanh Highway IndRnn LastStep LayerNorm LeakyRelu Linear Lstm MaxOverTime MeanOverTime \
+                    MinimalGatedUnit Relu Residual RmsNorm Sigmoid Silu Softplus Stack Tanh VariationalDropout";
     assert_eq!(known.join(" "), expected);
 }
 
