@@ -39,6 +39,12 @@ impl Described {
         size.ok_or_else(|| self.problem(format!("the description must have the setting `{setting}`, a whole number")))
     }
 
+    /// A setting that is a real number.
+    pub(crate) fn number(&self, setting: &str) -> Result<f64, OnnxError> {
+        let number = self.settings.get(setting).and_then(Value::as_f64);
+        number.ok_or_else(|| self.problem(format!("the description must have the setting `{setting}`, a number")))
+    }
+
     /// Whether the nonlinearity is the rectifier rather than the hyperbolic tangent.
     pub(crate) fn is_relu(&self) -> Result<bool, OnnxError> {
         match self.settings.get("nonlinearity").and_then(Value::as_str) {

@@ -31,7 +31,7 @@ pub enum OnnxError {
         place: String,
     },
 
-    /// A layer inside of a `Residual` or a `Bidirectional` changes the number of steps.
+    /// A layer inside of a `Residual`, a `Highway` or a `Bidirectional` changes the number of steps.
     #[error("{place}: the layers inside must have an output at every step of their input, but they have only one")]
     ChangesSteps {
         /// The place of the outer layer.

@@ -174,6 +174,16 @@ pub(crate) fn integer(size: usize) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }
 
+/// An attribute that is a real number.
+pub(crate) fn float_attribute(name: &str, value: f64) -> AttributeProto {
+    AttributeProto {
+        name: name.to_owned(),
+        f: Some(value as f32),
+        r#type: attribute_type::FLOAT,
+        ..AttributeProto::default()
+    }
+}
+
 /// An attribute that is an integer.
 pub(crate) fn int_attribute(name: &str, value: usize) -> AttributeProto {
     AttributeProto {

@@ -8,13 +8,16 @@
 //! | `Lstm`, `Gru`, `Elman` | `LSTM`, `GRU`, `RNN`, or `Scan` (see `recurrent.rs`) |
 //! | `MinimalGatedUnit`, `IndRnn` | `Scan` |
 //! | `Linear` | `MatMul` with the transposed weight, `Add` |
-//! | `Tanh`, `Sigmoid`, `Relu` | the operator of this name |
 //! | `CausalConvolution` without a stride | `Conv` on the earlier inputs and the input |
-//! | `Dropout`, `Frozen`, `Chain` | none |
+//! | nonlinearities, `LayerNorm`, `RmsNorm` | see `pointwise.rs` |
+//! | `Dropout`, `VariationalDropout`, `Frozen`, `Chain` | none |
 //! | `LastStep` | `Slice`, or `GatherND` at the last valid steps |
 //! | `MeanOverTime` | `ReduceMean`, or `Where`, `ReduceSum` and `Div` by the lengths |
+//! | `MaxOverTime`, `AttentionPooling` | see `pooling.rs` |
 //! | `Bidirectional` | both layers; `Slice` with a negative step, or `GatherND`, before and after the second; `Concat` |
 //! | `Residual` | `Add` |
+//! | `Highway` | a linear layer, `Sigmoid`, `Mul`, `Sub`, `Add` |
+//! | `Stack` | its layers |
 //! | `Embedding` | `Gather` |
 
 use crate::OnnxError;
@@ -37,7 +40,7 @@ pub(crate) struct Value {
 
 impl Value {
     /// The same features under another name.
-    fn renamed(self, name: String) -> Value {
+    pub(crate) fn renamed(self, name: String) -> Value {
         Value { name, ..self }
     }
 
@@ -72,20 +75,27 @@ impl Layers {
     }
 
     fn layer(&mut self, layer: &Described, x: Value) -> Result<Value, OnnxError> {
+        if let Some(y) = self.nonlinearity(layer, &x)? {
+            return Ok(y);
+        }
         match layer.name.as_str() {
             "Lstm" | "Gru" | "Elman" | "MinimalGatedUnit" | "IndRnn" => self.recurrent(layer, &x),
-            "Linear" => self.linear(layer, &x),
             "CausalConvolution" => self.causal_convolution(layer, &x),
-            activation @ ("Tanh" | "Sigmoid" | "Relu") => {
-                let y = self.graph.op(activation, &[&x.name], vec![]);
-                Ok(x.renamed(y))
+            "Linear" => {
+                let outputs = layer.size("outputs")?;
+                self.linear(layer, outputs, &x)
             }
-            "Dropout" => Ok(x),
+            "LayerNorm" => self.layer_norm(layer, x),
+            "RmsNorm" => self.rms_norm(layer, x),
+            "Dropout" | "VariationalDropout" => Ok(x),
             "Frozen" => self.chain(&layer.inner("inner")?, x),
-            "Chain" => self.chain(&layer.inner("layers")?, x),
             "LastStep" => Ok(self.last_step(x)),
             "MeanOverTime" => self.mean_over_time(layer, x),
+            "MaxOverTime" => self.max_over_time(layer, &x),
+            "AttentionPooling" => self.attention_pooling(layer, &x),
             "Bidirectional" => self.bidirectional(layer, x),
+            "Highway" => self.highway(layer, x),
+            "Chain" | "Stack" => self.chain(&layer.inner("layers")?, x),
             "Residual" => {
                 let f = self.inner(layer, "inner", x.clone())?;
                 let y = self.graph.op("Add", &[&x.name, &f.name], vec![]);
@@ -104,8 +114,7 @@ impl Layers {
     }
 
     /// `x W' + b` at each step.
-    fn linear(&mut self, layer: &Described, x: &Value) -> Result<Value, OnnxError> {
-        let outputs = layer.size("outputs")?;
+    fn linear(&mut self, layer: &Described, outputs: usize, x: &Value) -> Result<Value, OnnxError> {
         let weight = self.parameters.take(&layer.place, "weight", Some(outputs), x.features)?;
         let bias = self.parameters.take(&layer.place, "bias", Some(outputs), Some(1))?;
         let weight = self.graph.floats(&weight.name, &[weight.columns, weight.rows], &weight.values);
@@ -113,6 +122,21 @@ impl Layers {
         let product = self.graph.op("MatMul", &[&x.name, &weight], vec![]);
         let y = self.graph.op("Add", &[&product, &bias], vec![]);
         Ok(x.with_features(y, outputs))
+    }
+
+    /// `t f(x) + (1 - t) x`, with the gate `t`.
+    fn highway(&mut self, layer: &Described, x: Value) -> Result<Value, OnnxError> {
+        let features = x.features.ok_or_else(|| OnnxError::UnknownLayer { place: layer.place.clone() })?;
+        let z = self.linear(layer, features, &x)?;
+        let f = self.inner(layer, "inner", x.clone())?;
+        let graph = &mut self.graph;
+        let one = graph.floats("one", &[], &[1.0]);
+        let gate = graph.op("Sigmoid", &[&z.name], vec![]);
+        let closed = graph.op("Sub", &[&one, &gate], vec![]);
+        let inner = graph.op("Mul", &[&gate, &f.name], vec![]);
+        let outer = graph.op("Mul", &[&closed, &x.name], vec![]);
+        let y = graph.op("Add", &[&inner, &outer], vec![]);
+        Ok(x.renamed(y))
     }
 
     fn embedding(&mut self, layer: &Described, x: &Value) -> Result<Value, OnnxError> {
@@ -210,7 +234,7 @@ impl Layers {
     }
 
     /// Returns an error if the model has states: the output of this layer depends on later steps.
-    fn check_whole_sequences(&self, layer: &Described) -> Result<(), OnnxError> {
+    pub(crate) fn check_whole_sequences(&self, layer: &Described) -> Result<(), OnnxError> {
         if self.with_states { Err(OnnxError::CannotStream { place: layer.place.clone() }) } else { Ok(()) }
     }
 

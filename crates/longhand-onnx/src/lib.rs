@@ -24,7 +24,7 @@
 //! | `input` | float, or int64 for token ids | `batch x time x features`, or `batch x time` | always |
 //! | `lengths` | int64 | `batch` | [`with_lengths`](OnnxExport::with_lengths) |
 //! | `initial_state.0`, `initial_state.1`, ... | float | `batch x units`, or the earlier inputs of a convolution | [`with_states`](OnnxExport::with_states) |
-//! | `output` | float | `batch x time x features`; `time` is 1 after a `LastStep` or `MeanOverTime` | always |
+//! | `output` | float | `batch x time x features`; `time` is 1 after a layer that leaves one step, such as `LastStep` | always |
 //! | `final_state.0`, `final_state.1`, ... | float | `batch x units` | [`with_states`](OnnxExport::with_states) |
 //!
 //! `batch` and `time` are dynamic axes of these names. There must be at least one step.
@@ -37,8 +37,8 @@
 //!
 //! Sequence `b` is valid for its first `lengths[b]` steps; a length is between 0 and the number of steps. As in the library, an
 //! invalid step keeps the states and has an output of zero. The input at an invalid step never matters, not even NaN or an id that
-//! is not in the table. `LastStep` selects the last valid step, `MeanOverTime` averages the valid steps, and the backward layer of a
-//! `Bidirectional` runs over the valid steps in reverse. A sequence of length 0 has an output of zero.
+//! is not in the table. `LastStep` selects the last valid step, `MeanOverTime`, `MaxOverTime` and `AttentionPooling` reduce the valid steps,
+//! and the backward layer of a `Bidirectional` runs over the valid steps in reverse. A sequence of length 0 has an output of zero.
 //!
 //! # States
 //!
@@ -52,8 +52,8 @@
 //! | model | result |
 //! |---|---|
 //! | a layer of your own | [`OnnxError::UnknownLayer`] |
-//! | states of a model with a `Bidirectional` or a `MeanOverTime`, which need the whole sequence | [`OnnxError::CannotStream`] |
-//! | `LastStep` or `MeanOverTime` inside of a `Residual` or a `Bidirectional` | [`OnnxError::ChangesSteps`] |
+//! | states of a model with a `Bidirectional`, a `MeanOverTime`, a `MaxOverTime` or an `AttentionPooling`, which need the whole sequence | [`OnnxError::CannotStream`] |
+//! | a layer that leaves one step inside of a `Residual`, a `Highway` or a `Bidirectional` | [`OnnxError::ChangesSteps`] |
 //! | a `CausalConvolution` with a stride | [`OnnxError::Stride`] |
 //! | invalid steps before or between valid steps; resets | there is no input for them; to reset a sequence, pass states of zero |
 //!
@@ -94,6 +94,8 @@ mod export;
 mod graph;
 mod layers;
 mod parameters;
+mod pointwise;
+mod pooling;
 mod proto;
 mod recurrent;
 mod save;

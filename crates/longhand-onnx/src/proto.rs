@@ -79,6 +79,8 @@ pub(crate) struct NodeProto {
 pub(crate) struct AttributeProto {
     #[prost(string, tag = "1")]
     pub name: String,
+    #[prost(float, optional, tag = "2")]
+    pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
     #[prost(message, optional, tag = "6")]
@@ -91,6 +93,7 @@ pub(crate) struct AttributeProto {
 
 /// The types of attributes.
 pub(crate) mod attribute_type {
+    pub(crate) const FLOAT: i32 = 1;
     pub(crate) const INT: i32 = 2;
     pub(crate) const GRAPH: i32 = 5;
     pub(crate) const INTS: i32 = 7;

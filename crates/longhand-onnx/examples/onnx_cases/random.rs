@@ -9,6 +9,9 @@ use serde_json::Value;
 /// Layers may be inside of at most this many others.
 const DEPTH: usize = 2;
 
+const NONLINEARITIES: [&str; 11] =
+    ["Tanh", "Sigmoid", "Relu", "LeakyRelu", "Gelu", "Silu", "Softplus", "Elu", "HardSigmoid", "HardTanh", "HardSwish"];
+
 /// A random model; one that can stream if it is to have states.
 pub(crate) fn model(streams: bool, generator: &mut ChaCha8Rng) -> ModelDescription {
     let inputs = generator.random_range(1..=9);
@@ -59,16 +62,23 @@ impl Draw<'_> {
 
     fn layer(&mut self, features: usize, may_end_steps: bool) -> (LayerDescription, usize) {
         let new = LayerDescription::new;
-        match self.generator.random_range(0..11) {
+        match self.generator.random_range(0..13) {
             0 => (new("Dropout").with("probability", 0.5), features),
-            1 => (new(["Tanh", "Sigmoid", "Relu"][self.generator.random_range(0..3)]), features),
+            1 => (new(NONLINEARITIES[self.generator.random_range(0..NONLINEARITIES.len())]), features),
             2 => {
                 let outputs = self.size();
                 (new("Linear").with("outputs", outputs), outputs)
             }
             3 if may_end_steps => (new("LastStep"), features),
-            4 if may_end_steps && !self.streams => (new("MeanOverTime"), features),
-            5 if self.depth < DEPTH => (new("Residual").with("inner", self.inner(features, features)), features),
+            4 if may_end_steps && !self.streams => match self.generator.random_range(0..3) {
+                0 => (new("MeanOverTime"), features),
+                1 => (new("MaxOverTime"), features),
+                _ => (new("AttentionPooling").with("units", self.size()), features),
+            },
+            5 if self.depth < DEPTH => {
+                let around = ["Residual", "Highway"][self.generator.random_range(0..2)];
+                (new(around).with("inner", self.inner(features, features)), features)
+            }
             6 if self.depth < DEPTH => {
                 let outputs = self.size();
                 (new("Frozen").with("inner", self.inner(features, outputs)), outputs)
@@ -82,6 +92,17 @@ impl Draw<'_> {
                 let (outputs, kernel) = (self.size(), self.generator.random_range(1..=4));
                 let layer = new("CausalConvolution").with("outputs", outputs).with("kernel_size", kernel);
                 (layer.with("dilation", self.generator.random_range(1..=3)), outputs)
+            }
+            9 => match self.generator.random_range(0..3) {
+                0 => (new("LayerNorm"), features),
+                1 => (new("RmsNorm").with("epsilon", 1e-3), features),
+                _ => (new("VariationalDropout").with("probability", 0.5), features),
+            },
+            10 => {
+                let units = self.size();
+                let cell = RECURRENT[self.generator.random_range(0..RECURRENT.len())];
+                let layers: Value = [(); 3].map(|()| Value::from(recurrent(cell, units))).into_iter().collect();
+                (new("Stack").with("layers", layers).with("dropout", 0.3), units)
             }
             _ => {
                 let (cell, units) = (RECURRENT[self.generator.random_range(0..RECURRENT.len())], self.size());

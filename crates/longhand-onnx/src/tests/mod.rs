@@ -130,6 +130,62 @@ fn dropout_and_frozen_add_nothing() {
     assert_eq!(operators(&graph(OnnxExport::new(), &model)), operators(&graph(OnnxExport::new(), &linear)));
 }
 
+/// What an operator states in its attributes and constants, and the layers that are several operators.
+#[test]
+fn nonlinearities_are_operators_of_opset_17() {
+    let expected: [(Activation, &[&str]); 8] = [
+        (Activation::leaky_relu(0.2).expect("finite"), &["LeakyRelu"]),
+        (Activation::elu(0.7).expect("positive"), &["Elu"]),
+        (Activation::Softplus, &["Softplus"]),
+        (Activation::HardSigmoid, &["HardSigmoid"]),
+        (Activation::HardTanh, &["Clip"]),
+        (Activation::HardSwish, &["HardSigmoid", "Mul"]),
+        (Activation::Silu, &["Sigmoid", "Mul"]),
+        (Activation::Gelu, &["Mul", "Erf", "Add", "Mul", "Mul"]),
+    ];
+    for (activation, expected) in expected {
+        let graph = graph(OnnxExport::new(), &activation);
+        let found: Vec<&str> = operators(&graph).into_iter().filter(|&name| name != "Transpose").collect();
+        assert_eq!(found, expected, "{activation:?}");
+        let alpha = graph.node.iter().flat_map(|node| &node.attribute).find(|attribute| attribute.name == "alpha");
+        match activation {
+            Activation::LeakyRelu { .. } => assert_eq!(alpha.and_then(|alpha| alpha.f), Some(0.2)),
+            Activation::Elu { .. } => assert_eq!(alpha.and_then(|alpha| alpha.f), Some(0.7)),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_layers_around_recurrent_layers_are_exported() {
+    let g = &mut generator();
+    let stack = Stack::bidirectional::<f32>(3, 2, |inputs| Gru::new(inputs, 2, g)).expect("they fit");
+    let highway = Highway::new(4, Activation::Gelu, g).expect("any features");
+    let model = stack.with_dropout(0.3).expect("a probability").then(highway).expect("4 features");
+    let model = model.then(LayerNorm::new(4)).and_then(|model| model.then(RmsNorm::new(4))).expect("4 features");
+    let model = model.then(VariationalDropout::new(0.5).expect("a probability")).expect("any features");
+    let attended = model.clone().then(AttentionPooling::new(4, 3, g)).expect("4 features");
+    let maximum = model.then(MaxOverTime).expect("any features");
+    let count = |graph: &GraphProto, name: &str| operators(graph).into_iter().filter(|&found| found == name).count();
+    for export in [OnnxExport::new(), OnnxExport::new().with_lengths()] {
+        let of_attended = graph(export, &attended);
+        assert_eq!((count(&of_attended, "GRU"), count(&of_attended, "Softmax")), (4, 1));
+        assert_eq!(count(&of_attended, "LayerNormalization"), 1);
+        let of_maximum = graph(export, &maximum);
+        assert_eq!(
+            (count(&of_maximum, "ReduceMax"), shapes(&of_maximum.output)),
+            (1, vec!["output: 1 [batch, 1, 4]".into()])
+        );
+    }
+    for (error, layer) in [
+        (both().to_bytes::<f32, _>(&MaxOverTime), "MaxOverTime"),
+        (both().to_bytes(&AttentionPooling::<f32>::zeros(3, 2)), "AttentionPooling"),
+    ] {
+        let error = error.expect_err("the layer needs the whole sequence");
+        assert!(matches!(error, OnnxError::CannotStream { .. }) && error.to_string().contains(layer), "{error}");
+    }
+}
+
 #[test]
 fn names_of_values_are_unique_in_the_graph_and_in_its_loops() {
     let inner = vec![new("IndRnn").with("units", 3), new("MinimalGatedUnit").with("units", 3)];

@@ -7,7 +7,7 @@
 //! x[0] = x      x[k] = m[k - 1] * f[k - 1](x[k - 1])      y = f[n - 1](x[n - 1])
 //! ```
 //!
-//! The masks are those of [`Dropout`](crate::Dropout): drawn in training, one in inference. A stack computes the same as the
+//! The masks are those of [`Dropout`]: drawn in training, one in inference. A stack computes the same as the
 //! [`Chain`](crate::Chain) of its layers with a `Dropout` between any two. Padding, resets and the carry are those of the layers.
 //!
 //! # Derivation of the backward pass

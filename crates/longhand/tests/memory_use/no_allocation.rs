@@ -4,10 +4,11 @@ use crate::allocator_calls;
 use crate::bptt::{Bptt, UpdateEvery};
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, Adagrad, Adam, AdamW, ConnectionistTemporalClassification, Elman, ExponentialMovingAverage, Gradients,
-    Gru, LabelSequences, Labels, LastStep, Layer, Linear, Lion, Lookahead, LossAt, Lstm, MeanOverTime, Optimizer,
-    ParameterGroup, Pass, Reduction, RmsProp, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy,
-    StochasticWeightAverage, Stream, Streaming,
+    Activation, Adagrad, Adam, AdamW, AttentionPooling, ConnectionistTemporalClassification, Elman,
+    ExponentialMovingAverage, Gradients, Gru, Highway, LabelSequences, Labels, LastStep, Layer, LayerNorm, Linear,
+    Lion, Lookahead, LossAt, Lstm, MaxOverTime, MeanOverTime, Optimizer, ParameterGradients, ParameterGroup, Pass,
+    Reduction, RmsNorm, RmsProp, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stack,
+    StochasticWeightAverage, Stream, Streaming, VariationalDropout,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -59,6 +60,24 @@ fn gru_model() -> longhand::Chain<longhand::Chain<Gru<f32>, LastStep>, Linear<f3
 fn gru() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
     let g = &mut generator();
     Gru::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("the features match")
+}
+
+/// The layers around and between recurrent layers. Two models, because a reduction leaves one step.
+fn many_layers() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
+    let g = &mut generator();
+    let stack = Stack::bidirectional::<f32>(3, 2, |inputs| Gru::new(inputs, 8, g)).expect("the features match");
+    let highway = Highway::new(16, Elman::new(16, 16, g), g).expect("the features match");
+    let stack = stack.with_dropout(0.3).expect("a probability").then(highway).expect("the features match");
+    let attended = stack.then(LayerNorm::new(16)).and_then(|chain| chain.then(AttentionPooling::new(16, 9, g)));
+    attended.and_then(|chain| chain.then(Linear::new(16, 6, g))).expect("the features match")
+}
+
+fn with_maximum() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
+    let g = &mut generator();
+    let dropout = VariationalDropout::new(0.3).expect("a probability");
+    let elman = Elman::new(3, 17, g).then(dropout).and_then(|chain| chain.then(RmsNorm::new(17)));
+    let gelu = elman.and_then(|chain| chain.then(Activation::Gelu)).and_then(|chain| chain.then(MaxOverTime));
+    gelu.and_then(|chain| chain.then(Linear::new(17, 6, g))).expect("the features match")
 }
 
 fn waves(length: usize) -> DMatrix<f32> {
@@ -136,6 +155,30 @@ fn training_of_gated_layers_does_not_allocate() {
     check_training(&lstm(), Bptt::full(LossAt::LastValidStep));
     check_training(&gru(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
     check_training(&gru(), Bptt::full(LossAt::LastValidStep));
+}
+
+/// Passes without a trainer, with the random masks of training.
+#[test]
+fn passes_of_layers_around_recurrent_layers_do_not_allocate() {
+    fn check<M: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>>>(model: &M) {
+        for x in batches() {
+            let (mut carry, mut d_carry) = (model.carry(x.batch()), model.carry(x.batch()));
+            let (mut cache, mut gradients, mut d_x) = (M::Cache::default(), Gradients::zeros(model), x.clone());
+            let (mut generator, mut d_y) = (generator(), Sequences::default());
+            let mut passes = || {
+                let y = model.forward(&x, &mut carry, &mut cache, &mut Pass::Train(&mut generator));
+                d_y.reshape(y.features(), y.layout());
+                d_y.values_mut().fill(0.5);
+                for gradients in [gradients.replace(), ParameterGradients::Skip] {
+                    model.backward(&x, &mut cache, Some(&d_y), &mut d_carry, gradients, Some(&mut d_x));
+                }
+            };
+            passes();
+            assert_eq!(calls_during(passes), 0, "{} on {} sequences", model.name(), x.batch());
+        }
+    }
+    check(&many_layers());
+    check(&with_maximum());
 }
 
 #[test]
@@ -272,6 +315,10 @@ fn streaming_does_not_allocate() {
     );
     check(&Lstm::new(3, 33, g).then(Activation::Tanh).expect("the features match"));
     check(&Gru::new(3, 33, g).then(Linear::new(33, 6, g)).expect("the features match"));
+    let stack = Stack::new::<f32>(3, 2, |inputs| Gru::new(inputs, 9, g)).expect("the features match");
+    let highway = Highway::new(9, Elman::new(9, 9, g), g).expect("the features match");
+    let normalised = stack.then(highway).and_then(|chain| chain.then(LayerNorm::new(9))).expect("the features match");
+    check(&normalised.then(RmsNorm::new(9)).expect("the features match"));
 }
 
 #[test]
@@ -292,4 +339,6 @@ fn inference_does_not_allocate() {
     check(&at_every_step());
     check(&lstm());
     check(&gru());
+    check(&many_layers());
+    check(&with_maximum());
 }
