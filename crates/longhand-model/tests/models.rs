@@ -179,7 +179,7 @@ fn errors_name_the_place_and_what_is_right() {
         (
             r#"inputs = 1
             layers = [{ layer = "Tanh" }, { layer = "Lstmm", units = 3 }]"#,
-            "layers[1] (`Lstmm`): there is no layer of this name; there are Bidirectional, CausalConvolution, ",
+            "layers[1] (`Lstmm`): there is no layer of this name; there are AttentionPooling, Bidirectional, ",
         ),
         (
             r#"inputs = 1
