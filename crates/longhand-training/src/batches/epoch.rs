@@ -27,7 +27,7 @@ pub struct Epoch {
     finished: usize,
 }
 
-/// An [`Epoch`] as it comes from a file, which may have been changed.
+/// The fields of an [`Epoch`] in a file. They are checked when it is read, because the file may have been changed.
 #[derive(Deserialize)]
 #[serde(rename = "Epoch")]
 struct Stored {

@@ -38,7 +38,7 @@ pub struct Calibration {
     without_prediction: u64,
 }
 
-/// A [`Calibration`] as it comes from a file, which may have been changed.
+/// The fields of a [`Calibration`] in a file. They are checked when it is read, because the file may have been changed.
 #[derive(Deserialize)]
 #[serde(rename = "Calibration")]
 struct Stored {

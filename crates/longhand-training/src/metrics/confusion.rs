@@ -38,7 +38,7 @@ pub struct ConfusionMatrix {
     counts: Vec<Vec<u64>>,
 }
 
-/// A [`ConfusionMatrix`] as it comes from a file, which may have been changed.
+/// The fields of a [`ConfusionMatrix`] in a file. They are checked when it is read, because the file may have been changed.
 #[derive(Deserialize)]
 #[serde(rename = "ConfusionMatrix")]
 struct Stored {
