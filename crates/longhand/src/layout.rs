@@ -216,15 +216,17 @@ impl Layout {
         valid: impl Fn(usize, usize) -> bool,
         resets: impl Fn(usize, usize) -> bool,
     ) {
-        let columns = 0..sizes::columns(steps, batch);
+        sizes::columns(steps, batch);
         (self.steps, self.batch) = (steps, batch);
         self.valid.clear();
-        self.valid.extend(columns.clone().map(|column| valid(column / batch, column % batch)));
+        self.reset.clear();
+        for step in 0..steps {
+            self.valid.extend((0..batch).map(|sequence| valid(step, sequence)));
+            self.reset.extend((0..batch).map(|sequence| resets(step, sequence)));
+        }
         if !self.valid.contains(&false) {
             self.valid.clear();
         }
-        self.reset.clear();
-        self.reset.extend(columns.map(|column| resets(column / batch, column % batch)));
         if !self.reset.contains(&true) {
             self.reset.clear();
         }

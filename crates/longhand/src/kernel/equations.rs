@@ -283,8 +283,9 @@ where
         unsafe {
             for (read, changed) in self.columns() {
                 let zero = Lanes::<T, V>::new(V::splat(token, T::default()));
+                let whole = self.rows - self.rows % V::LANES;
                 let mut row = 0;
-                while row + V::LANES <= self.rows {
+                while row < whole {
                     let (mut from, mut before) = ([zero; READ], [zero; CHANGED]);
                     for i in 0..READ {
                         from[i].vector = V::load(token, read[i].add(row));
@@ -298,7 +299,7 @@ where
                     }
                     row += V::LANES;
                 }
-                let rest = self.rows - row;
+                let rest = self.rows - whole;
                 if rest > 0 {
                     let (mut from, mut before) = ([zero; READ], [zero; CHANGED]);
                     for i in 0..READ {

@@ -9,7 +9,7 @@ use core::cell::Cell;
 use nalgebra::ComplexField;
 
 /// Number of independent vector sums, which hide the latency of an addition.
-const SUMS: usize = 4;
+const SUMS: usize = 8;
 
 /// Returns whether no element is NaN or infinite.
 pub(crate) fn all_finite<T: Scalar>(values: &[T]) -> bool {

@@ -13,6 +13,9 @@
 //! z < 0:    loss =    - d  z + log(1 + e)          d_z = e / (1 + e) - d
 //! ```
 //!
+//! The sum of `log(1 + e)` over the features is one logarithm, that of the product of all `1 + e`. The product is kept less 1, as
+//! `q = q + e + q e`, which is accurate where all `e` are small.
+//!
 //! No two terms of a loss have opposite signs, so none cancels: a logit of 16 with target 1 has a loss of 1.1e-7, as one
 //! of -16 with target 0 has, in `f32` too.
 //!
@@ -29,6 +32,7 @@
 use super::weights::Weights;
 use super::{Loss, Reduction, check_features, check_label, compiled_scaled_sum};
 use crate::compensated_sum::CompensatedSum;
+use crate::scalar::real;
 use crate::{HyperparameterError, Scalar, Sequences};
 
 /// Binary cross-entropy of `sigmoid(logits)` against real targets in `[0, 1]`, element by element; see the equations
@@ -79,6 +83,9 @@ impl SigmoidCrossEntropy {
     }
 }
 
+/// A product of factors `1 + e`, less 1, is replaced by its logarithm when it exceeds this, long before it overflows.
+const MOST_GROWN: f64 = 1e6;
+
 impl<T: Scalar> Loss<T> for SigmoidCrossEntropy {
     type Target = Sequences<T>;
 
@@ -96,18 +103,30 @@ impl<T: Scalar> Loss<T> for SigmoidCrossEntropy {
         self.positive_weights.check_number(logits.len());
         let weighted = self.positive_weights.are_given();
         let (mut loss, mut d_logits, one) = (CompensatedSum::zero(), d_logits, T::one());
+        // The sum of all `ln(1 + e)` is the logarithm of their product, which is `1 + grown` here.
+        let (mut grown, most) = (T::zero(), real(MOST_GROWN));
         for (i, (&z, &d)) in logits.iter().zip(target).enumerate() {
             let positive = z >= T::zero();
             let e = if positive { -z } else { z }.exp();
             let weighted_d = self.positive_weights.of::<T>(i) * d;
             // Without weights the sum is 1; adding would round it.
             let both = if weighted { weighted_d + (one - d) } else { one };
-            loss.add(if positive { (one - d) * z } else { -weighted_d * z } + both * e.ln_1p());
+            loss.add(if positive { (one - d) * z } else { -weighted_d * z });
+            if weighted {
+                loss.add(both * e.ln_1p());
+            } else {
+                grown += e + grown * e;
+                if grown > most {
+                    loss.add(grown.ln_1p());
+                    grown = T::zero();
+                }
+            }
             if let Some(d_logits) = &mut d_logits {
                 let part = both * (e / (one + e));
                 d_logits[i] = if positive { (one - d) - part } else { part - weighted_d };
             }
         }
+        loss.add(grown.ln_1p());
         loss.value()
     }
 }
