@@ -243,19 +243,30 @@ where
     T: Scalar,
     E: Equations<T, READ, CHANGED>,
 {
-    /// The valid columns, as pointers to their first elements.
     #[inline(always)]
-    fn columns(&self) -> impl Iterator<Item = ([*const T; READ], [*mut T; CHANGED])> {
-        let valid = |&column: &usize| self.valid.is_empty() || self.valid[column];
-        (0..self.columns).filter(valid).map(|column| {
-            let read = self.read.map(|(first, stride)| first.wrapping_add(column * stride));
-            (read, self.changed.map(|(first, stride)| first.wrapping_add(column * stride)))
-        })
+    fn is_valid(&self, column: usize) -> bool {
+        self.valid.is_empty() || self.valid[column]
+    }
+
+    /// The first elements of a column.
+    #[inline(always)]
+    fn column(&self, column: usize) -> ([*const T; READ], [*mut T; CHANGED]) {
+        let (mut read, mut changed) = ([core::ptr::null(); READ], [core::ptr::null_mut(); CHANGED]);
+        for i in 0..READ {
+            let (first, stride) = self.read[i];
+            read[i] = first.wrapping_add(column * stride);
+        }
+        for i in 0..CHANGED {
+            let (first, stride) = self.changed[i];
+            changed[i] = first.wrapping_add(column * stride);
+        }
+        (read, changed)
     }
 
     /// Runs the pass on plain scalars of any type.
     fn one_at_a_time(&self) {
-        for (read, changed) in self.columns() {
+        for column in (0..self.columns).filter(|&column| self.is_valid(column)) {
+            let (read, changed) = self.column(column);
             for row in 0..self.rows {
                 // SAFETY: the row lies in each band.
                 unsafe {
@@ -281,7 +292,11 @@ where
         let equations = self.equations;
         // SAFETY: the rows of whole vectors lie in each band, and so do the first rows of the last vector.
         unsafe {
-            for (read, changed) in self.columns() {
+            for column in 0..self.columns {
+                if !self.is_valid(column) {
+                    continue;
+                }
+                let (read, changed) = self.column(column);
                 let zero = Lanes::<T, V>::new(V::splat(token, T::default()));
                 let whole = self.rows - self.rows % V::LANES;
                 let mut row = 0;

@@ -116,49 +116,72 @@ pub(crate) trait Kernel<S: Precision> {
 #[inline]
 pub(crate) fn run<S: Precision>(instruction_set: InstructionSet, kernel: &impl Kernel<S>) {
     match instruction_set {
-        InstructionSet::Plain(token) => plain(token, kernel),
+        InstructionSet::Plain(token) => plain::run(token, kernel),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the token proves that the processor has these instructions.
-        InstructionSet::Avx2(token) => unsafe { avx2(token, kernel) },
+        InstructionSet::Avx2(token) => unsafe { avx2::run(token, kernel) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the token proves that the processor has these instructions.
-        InstructionSet::Avx512(token) => unsafe { avx512(token, kernel) },
+        InstructionSet::Avx512(token) => unsafe { avx512::run(token, kernel) },
         #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-        InstructionSet::Neon(token) => neon(token, kernel),
+        InstructionSet::Neon(token) => neon::run(token, kernel),
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        InstructionSet::Simd128(token) => simd128(token, kernel),
+        InstructionSet::Simd128(token) => simd128::run(token, kernel),
     }
 }
 
-/// Not inlined: inlining makes the compiler spill registers before every call of the other functions (4 % of the
-/// study's loop).
-#[inline(never)]
-fn plain<S: Precision>(token: Plain, kernel: &impl Kernel<S>) {
-    kernel.run::<S::Plain>(token);
+// One module for each instruction set, because the compiler distributes modules over the processor's cores: in a single module,
+// nearly all vector code of the library would be compiled on one core.
+
+mod plain {
+    use super::{Kernel, Plain, Precision};
+
+    /// Not inlined: inlining makes the compiler spill registers before every call of the other functions (4 % of the
+    /// study's loop).
+    #[inline(never)]
+    pub(super) fn run<S: Precision>(token: Plain, kernel: &impl Kernel<S>) {
+        kernel.run::<S::Plain>(token);
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512dq")]
-fn avx512<S: Precision>(token: Avx512, kernel: &impl Kernel<S>) {
-    kernel.run::<S::Avx512>(token);
+mod avx512 {
+    use super::{Avx512, Kernel, Precision};
+
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq")]
+    pub(super) fn run<S: Precision>(token: Avx512, kernel: &impl Kernel<S>) {
+        kernel.run::<S::Avx512>(token);
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2<S: Precision>(token: Avx2, kernel: &impl Kernel<S>) {
-    kernel.run::<S::Avx2>(token);
+mod avx2 {
+    use super::{Avx2, Kernel, Precision};
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) fn run<S: Precision>(token: Avx2, kernel: &impl Kernel<S>) {
+        kernel.run::<S::Avx2>(token);
+    }
 }
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-#[inline(never)]
-fn neon<S: Precision>(token: Neon, kernel: &impl Kernel<S>) {
-    kernel.run::<S::Neon>(token);
+mod neon {
+    use super::{Kernel, Neon, Precision};
+
+    #[inline(never)]
+    pub(super) fn run<S: Precision>(token: Neon, kernel: &impl Kernel<S>) {
+        kernel.run::<S::Neon>(token);
+    }
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-#[inline(never)]
-fn simd128<S: Precision>(token: Simd128, kernel: &impl Kernel<S>) {
-    kernel.run::<S::Simd128>(token);
+mod simd128 {
+    use super::{Kernel, Precision, Simd128};
+
+    #[inline(never)]
+    pub(super) fn run<S: Precision>(token: Simd128, kernel: &impl Kernel<S>) {
+        kernel.run::<S::Simd128>(token);
+    }
 }
 
 /// A kernel over a generic scalar type, which may be `f32` or `f64`.
