@@ -1,12 +1,12 @@
 //! Time of a model that is built at run time relative to the same model built from types: `cargo bench --bench run_time`.
 //!
-//! The two alternate; the table shows medians.
+//! The two alternate, each time built anew; the table shows medians.
 
 #[path = "shared/alternating.rs"]
 mod alternating;
 mod shared;
 
-use alternating::compare;
+use alternating::compare_anew;
 use longhand::{
     Batch, Labels, Layer, LossAt, Optimizer, Reduction, Sequences, Sgd, SoftmaxCrossEntropy, Stream, Streaming,
     Trainer, TruncatedBptt,
@@ -21,7 +21,7 @@ fn main() {
     let (typed, built) = (shared::elman(50), described("Elman", 50));
     for window in [10, 30, STEPS] {
         let name = format!("{}, one sequence, an update per window of {window} steps", typed.name());
-        compare(&name, windows(&typed, window), windows(&built, window));
+        compare_anew(&name, || windows(&typed, window), || windows(&built, window));
     }
     training(&shared::elman(50), &described("Elman", 50), 32);
     training(&shared::lstm(64), &described("Lstm", 64), 32);
@@ -54,15 +54,16 @@ fn windows<M: SequenceLayer>(model: &M, window: usize) -> impl FnMut() + use<M> 
 
 /// Training on a batch with an update per batch.
 fn training<A: SequenceLayer, B: SequenceLayer>(typed: &A, built: &B, batch: usize) {
-    let (mut a, mut b) = (Training::new(typed.clone(), STEPS, batch), Training::new(built.clone(), STEPS, batch));
-    compare(
+    fn updates<M: SequenceLayer>(model: &M, batch: usize) -> impl FnMut() + use<M> {
+        let mut training = Training::new(model.clone(), STEPS, batch);
+        move || {
+            black_box(training.step());
+        }
+    }
+    compare_anew(
         &format!("{}, batch {batch}: one update", typed.name()),
-        || {
-            black_box(a.step());
-        },
-        || {
-            black_box(b.step());
-        },
+        || updates(typed, batch),
+        || updates(built, batch),
     );
 }
 
@@ -72,11 +73,11 @@ where
     A: SequenceLayer + Streaming<f32, Step = [f32]>,
     B: SequenceLayer + Streaming<f32, Step = [f32]>,
 {
-    fn steps<M: Streaming<f32, Step = [f32]>>(model: &M) -> impl FnMut() {
+    fn steps<M: Streaming<f32, Step = [f32]>>(model: &M) -> impl FnMut() + use<'_, M> {
         let (mut stream, mut carry) = (Stream::new(model), model.carry(1));
         move || {
             black_box(stream.step(&[0.1, 0.2, 0.3], &mut carry)[0]);
         }
     }
-    compare(&format!("{}: one step of a stream", typed.name()), steps(typed), steps(built));
+    compare_anew(&format!("{}: one step of a stream", typed.name()), || steps(typed), || steps(built));
 }

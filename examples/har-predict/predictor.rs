@@ -2,7 +2,7 @@
 
 use crate::printable::{printable, printable_list};
 use crate::{Failure, memory};
-use longhand::{BoxedCache, Features, Layer, Layout, Pass, Sequences};
+use longhand::{BoxedChainCache, Features, Layer, Layout, Pass, Sequences};
 use longhand_data::Normaliser;
 use longhand_examples::{ActivityModel, Outputs};
 use longhand_model::{Model, ModelFile};
@@ -63,7 +63,7 @@ pub struct Predictor {
     count: u64,
     /// The input of the network, and its buffers.
     x: Sequences<f32>,
-    cache: BoxedCache<f32>,
+    cache: BoxedChainCache<f32>,
 }
 
 impl Predictor {
@@ -82,7 +82,7 @@ impl Predictor {
             skip: 0,
             count: 0,
             x: Sequences::zeros(features, Layout::new(steps, 1)),
-            cache: BoxedCache::default(),
+            cache: BoxedChainCache::default(),
             normaliser,
             network,
             model,

@@ -8,9 +8,9 @@ use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::layers::lstm::LstmCell;
 use longhand::layers::minimal_gated_unit::MinimalGatedCell;
 use longhand::{
-    Activation, AttentionPooling, Bidirectional, BoxedLayer, CausalConvolution, Cell, Chain, Dropout, Elman, Embedding,
-    Features, Frozen, Gru, Highway, IndRnn, LastStep, Layer, LayerNorm, Linear, Lstm, MaxOverTime, MeanOverTime,
-    MinimalGatedUnit, Recurrent, Residual, RmsNorm, Scalar, Stack, VariationalDropout,
+    Activation, AttentionPooling, Bidirectional, BoxedChain, BoxedLayer, CausalConvolution, Cell, Chain, Dropout,
+    Elman, Embedding, Features, Frozen, Gru, Highway, IndRnn, LastStep, Layer, LayerNorm, Linear, Lstm, MaxOverTime,
+    MeanOverTime, MinimalGatedUnit, Recurrent, Residual, RmsNorm, Scalar, Stack, VariationalDropout,
 };
 use serde_json::Value;
 use thiserror::Error;
@@ -251,13 +251,27 @@ impl<T: Scalar, L: Describe<T>> Describe<T> for Frozen<L> {
 
 impl<T: Scalar, A: Describe<T>, B: Describe<T>> Describe<T> for Chain<A, B> {
     fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
-        let (mut layers, mut second) = (self.first().describe()?, self.second().describe()?);
-        // The names of the tensors have one place for a chain that stands second, so the description has one too.
-        if second.len() > 1 {
-            second = vec![LayerDescription::new("Chain").with("layers", LayerDescription::list_value(second))];
-        }
-        layers.extend(second);
+        let mut layers = self.first().describe()?;
+        layers.push(in_one_place(self.second().describe()?));
         Ok(layers)
+    }
+}
+
+impl<T: Scalar, X: ModelInput<T>> Describe<T> for BoxedChain<T, X> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        let mut layers = self.first().describe()?;
+        for layer in self.others() {
+            layers.push(in_one_place(layer.describe()?));
+        }
+        Ok(layers)
+    }
+}
+
+/// The names of the tensors have one place for a chain that does not stand first, so the description has one too.
+fn in_one_place(mut layers: Vec<LayerDescription>) -> LayerDescription {
+    match layers.len() {
+        1 => layers.remove(0),
+        _ => LayerDescription::new("Chain").with("layers", LayerDescription::list_value(layers)),
     }
 }
 
@@ -280,7 +294,7 @@ macro_rules! describe_any {
 impl<T: Scalar, X: ModelInput<T>> Describe<T> for BoxedLayer<T, X> {
     fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
         describe_any!(
-            self: Chain<BoxedLayer<T, X>, BoxedLayer<T>>, Model<T, X>, Bidirectional<BoxedLayer<T>>, Residual<BoxedLayer<T>>,
+            self: BoxedChain<T, X>, Chain<BoxedLayer<T, X>, BoxedLayer<T>>, Model<T, X>, Bidirectional<BoxedLayer<T>>, Residual<BoxedLayer<T>>,
             Frozen<BoxedLayer<T, X>>, Elman<T>, IndRnn<T>, Lstm<T>, Gru<T>,
             MinimalGatedUnit<T>, CausalConvolution<T>, Linear<T>, Embedding<T>, Activation, Dropout, LastStep, MeanOverTime, MaxOverTime,
             AttentionPooling<T>, LayerNorm<T>, RmsNorm<T>, VariationalDropout, Highway<T, BoxedLayer<T>>,

@@ -2,8 +2,8 @@
 
 use crate::{LayerError, LayerRequest, Layers, ModelDescription, ModelError};
 use longhand::{
-    BoxedCache, BoxedCarry, BoxedLayer, CannotStream, Features, Layer, ParameterGradients, Pass, Path, Scalar,
-    SequenceInput, Sequences, Shape, Streaming, Tensors, Tokens,
+    BoxedCarry, BoxedChain, BoxedChainCache, BoxedLayer, CannotStream, Features, Layer, ParameterGradients, Pass, Path,
+    Scalar, SequenceInput, Sequences, Shape, Streaming, Tensors, Tokens,
 };
 use rand::Rng;
 
@@ -14,7 +14,7 @@ use rand::Rng;
 #[derive(Debug, Clone)]
 pub struct Model<T: Scalar, X: SequenceInput + 'static = Sequences<T>> {
     description: ModelDescription,
-    layers: BoxedLayer<T, X>,
+    layers: BoxedChain<T, X>,
 }
 
 /// The input of a [`Model`]: [`Sequences`] or [`Tokens`].
@@ -51,7 +51,7 @@ impl<T: Scalar, X: ModelInput<T>> Model<T, X> {
     /// # Memory
     /// A description may come from a hostile file. The number of parameters is checked before memory is allocated for them.
     /// Besides the parameters, building takes at most 150 bytes of memory per byte of the description's text, plus 1 MiB.
-    /// (Parsing the text takes at most as much, with `toml` and `serde_json`.)
+    /// (Parsing the text takes at most 250 bytes per byte, plus 1 MiB, with `toml` and `serde_json`.)
     ///
     /// # Errors
     /// If a layer or a setting is unknown, missing or out of range, if the layers do not fit each other, or if the model is too
@@ -81,7 +81,10 @@ impl<T: Scalar, X: ModelInput<T>> Model<T, X> {
     ) -> Result<Self, ModelError> {
         let limit = limit.min(layers.limit);
         let (layers, full) = layers.build_model(&description.layers, description.inputs, limit, generator)?;
-        Ok(Model { description: ModelDescription { inputs: description.inputs, layers: full }, layers })
+        Ok(Model {
+            description: ModelDescription { inputs: description.inputs, layers: full },
+            layers: BoxedChain::new(layers),
+        })
     }
 
     /// The description from which the model was built, with the settings that it left out.
@@ -89,8 +92,8 @@ impl<T: Scalar, X: ModelInput<T>> Model<T, X> {
         &self.description
     }
 
-    /// The layers, as one layer.
-    pub fn layers(&self) -> &BoxedLayer<T, X> {
+    /// The layers.
+    pub fn layers(&self) -> &BoxedChain<T, X> {
         &self.layers
     }
 }
@@ -116,8 +119,8 @@ impl<T: Scalar, X: ModelInput<T>> Tensors<T> for Model<T, X> {
 impl<T: Scalar, X: ModelInput<T>> Layer<T> for Model<T, X> {
     type Input = X;
     type Output = Sequences<T>;
-    type Carry = BoxedCarry<T>;
-    type Cache = BoxedCache<T>;
+    type Carry = Vec<BoxedCarry<T>>;
+    type Cache = BoxedChainCache<T>;
 
     fn name(&self) -> String {
         self.layers.name()
@@ -127,30 +130,30 @@ impl<T: Scalar, X: ModelInput<T>> Layer<T> for Model<T, X> {
         self.layers.features()
     }
 
-    fn carry(&self, batch: usize) -> BoxedCarry<T> {
+    fn carry(&self, batch: usize) -> Vec<BoxedCarry<T>> {
         self.layers.carry(batch)
     }
 
     fn forward<'c>(
         &self,
         input: &X,
-        carry: &mut BoxedCarry<T>,
-        cache: &'c mut BoxedCache<T>,
+        carry: &mut Vec<BoxedCarry<T>>,
+        cache: &'c mut BoxedChainCache<T>,
         pass: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
         self.layers.forward(input, carry, cache, pass)
     }
 
-    fn output(cache: &BoxedCache<T>) -> &Sequences<T> {
-        BoxedLayer::<T, X>::output(cache)
+    fn output(cache: &BoxedChainCache<T>) -> &Sequences<T> {
+        BoxedChain::<T, X>::output(cache)
     }
 
     fn backward(
         &self,
         input: &X,
-        cache: &mut BoxedCache<T>,
+        cache: &mut BoxedChainCache<T>,
         d_output: Option<&Sequences<T>>,
-        d_carry: &mut BoxedCarry<T>,
+        d_carry: &mut Vec<BoxedCarry<T>>,
         gradients: ParameterGradients<'_, Self>,
         d_input: Option<&mut X>,
     ) {
@@ -161,7 +164,7 @@ impl<T: Scalar, X: ModelInput<T>> Layer<T> for Model<T, X> {
 
 impl<T: Scalar, X: ModelInput<T>> Streaming<T> for Model<T, X> {
     type Step = X::Step;
-    type Prepared = <BoxedLayer<T, X> as Streaming<T>>::Prepared;
+    type Prepared = <BoxedChain<T, X> as Streaming<T>>::Prepared;
 
     fn can_stream(&self) -> Result<(), CannotStream> {
         self.layers.can_stream()
@@ -171,7 +174,7 @@ impl<T: Scalar, X: ModelInput<T>> Streaming<T> for Model<T, X> {
         self.layers.prepare(inputs)
     }
 
-    fn step(prepared: &mut Self::Prepared, input: &X::Step, carry: &mut BoxedCarry<T>, output: &mut [T]) {
-        BoxedLayer::<T, X>::step(prepared, input, carry, output);
+    fn step(prepared: &mut Self::Prepared, input: &X::Step, carry: &mut Vec<BoxedCarry<T>>, output: &mut [T]) {
+        BoxedChain::<T, X>::step(prepared, input, carry, output);
     }
 }

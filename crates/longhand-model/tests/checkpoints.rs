@@ -297,7 +297,7 @@ fn the_carry_of_a_model_that_was_built_comes_back() {
     let read = Checkpoint::from_bytes(&bytes).unwrap();
     let mut copied = model.carry(2);
     read.copy_tensors("carry", &mut copied).unwrap();
-    let values = |carry: &longhand::BoxedCarry<f64>| {
+    let values = |carry: &Vec<longhand::BoxedCarry<f64>>| {
         let mut all = Vec::new();
         carry.visit(&longhand::Path::ROOT, &mut |_, _, values| all.extend_from_slice(values));
         all

@@ -27,7 +27,7 @@ where
     model.visit(&Path::ROOT, &mut |_, _, values| parameters.extend_from_slice(values));
     let mut parameters = parameters.into_iter();
     copy.visit_mut(&Path::ROOT, &mut |_, _, values| values.fill_with(|| parameters.next().expect("equal numbers")));
-    let (mut cache, mut model_cache) = (L::Cache::default(), BoxedCache::default());
+    let (mut cache, mut model_cache) = (L::Cache::default(), BoxedChainCache::default());
     let y = copy.forward(&x, &mut layer.carry(2), &mut cache, &mut Pass::Infer);
     assert_eq!(y, model.forward(&x, &mut model.carry(2), &mut model_cache, &mut Pass::Infer));
 }

@@ -333,7 +333,7 @@ fn registered_layers_are_found_inside_of_the_library_s_wrappers() {
         layers = [{ layer = "Residual", inner = { layer = "Diagonal", scale = 0.5 } }]"#;
     let model = Model::<f32>::build_with(&described(text), &layers(), &mut generator(1)).expect("the layers fit");
     let x = Sequences::from_fn(2, 1, 1, |feature, _, _| feature as f32 + 1.0);
-    let mut cache = BoxedCache::default();
+    let mut cache = BoxedChainCache::default();
     let y = model.forward(&x, &mut model.carry(1), &mut cache, &mut Pass::Infer);
     assert_eq!(y.at(0, 0), [1.5, 3.0]);
     assert!(failure(text).to_string().contains("`Residual`) > inner (`Diagonal`): there is no layer of this name"));
@@ -404,7 +404,7 @@ proptest! {
         let [a, b] = [(); 2].map(|()| Model::<f32>::build(&description, &mut generator(9)).expect("the layers fit"));
         prop_assert_eq!(bits(&a), bits(&b));
         let x = inputs(4, 5, 3);
-        let mut cache = BoxedCache::default();
+        let mut cache = BoxedChainCache::default();
         let y = bits(a.forward(&x, &mut a.carry(3), &mut cache, &mut Pass::Infer));
         prop_assert_eq!(y.len(), 4 * 15);
     }

@@ -83,7 +83,7 @@ pub mod vanishing;
 /// [`nalgebra`], a name that would be ambiguous in a crate that depends on it too.
 pub mod prelude {
     pub use crate::averaged_weights::{ExponentialMovingAverage, StochasticWeightAverage};
-    pub use crate::boxed::{BoxedCache, BoxedCarry, BoxedLayer};
+    pub use crate::boxed::{BoxedCache, BoxedCarry, BoxedChain, BoxedChainCache, BoxedLayer};
     pub use crate::chain::{Chain, ChainCache};
     pub use crate::clipping::{clip_by_global_norm, clip_by_value, global_norm};
     pub use crate::error::{HyperparameterError, ShapeError};

@@ -3,7 +3,7 @@
 
 use crate::memory::peak_of;
 use longhand::prelude::*;
-use longhand::{BoxedCache, SequenceInput};
+use longhand::{BoxedChainCache, SequenceInput};
 use longhand_model::{Checkpoint, Layers, Model, ModelFile, ModelInput, Precision, TensorNames};
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
 use serde::{Deserialize, Serialize};
@@ -140,7 +140,7 @@ fn built<T: Scalar, X: ModelInput<T> + AnyInput>(limit: usize, model: Option<Mod
         within(limit, "running", || {
             let input = X::any(inputs);
             // In parts of one step, because a residual connection around `LastStep` accepts no more.
-            let (mut carry, mut cache) = (model.carry(2), BoxedCache::default());
+            let (mut carry, mut cache) = (model.carry(2), BoxedChainCache::default());
             for _ in 0..2 {
                 let output = model.forward(&input, &mut carry, &mut cache, &mut Pass::Infer);
                 assert_eq!(output.layout().batch(), 2);

@@ -103,9 +103,15 @@ impl Case {
         add_names(TensorNames::new(), &self.parts, "", true)
     }
 
-    /// A tensor of states with zeros for the second directions, which the carry of a model does not have; any other as it is.
+    /// A tensor of states with zeros for the second directions, which the carry of a model with other layers does not have; any other
+    /// as it is.
     pub fn without_second_directions(&self, name: &str, tensor: &Tensor) -> Tensor {
         let mut tensor = tensor.clone();
+        if let [part] = &self.parts[..]
+            && part.bidirectional
+        {
+            return tensor;
+        }
         let is_state = |path: &str| name.trim_start_matches("d_").rsplit_once('/').is_some_and(|(of, _)| of == path);
         if self.recurrent_parts().iter().any(|part| part.bidirectional && is_state(&part.path)) {
             let size = tensor.shape[1] * tensor.shape[2];
@@ -128,7 +134,7 @@ impl Case {
     }
 
     /// The matrices of the model's carry in order, each as the state of a part and its index in PyTorch's tensor.
-    pub fn carries(&self) -> Vec<(String, usize)> {
+    pub fn carries(&self) -> Vec<Place> {
         let mut carries = Vec::new();
         for part in self.recurrent_parts() {
             let directions = if part.bidirectional { 2 } else { 1 };
@@ -140,7 +146,17 @@ impl Case {
         }
         carries
     }
+
+    /// The same for a module that is one recurrent module in both directions, each with its states.
+    pub fn carries_of_both(&self) -> Vec<Place> {
+        let part = &self.parts[0];
+        let of = |index| part.states().iter().map(move |state| (format!("{}/{state}", part.path), index));
+        (0..2 * part.layers).flat_map(of).collect()
+    }
 }
+
+/// The name of PyTorch's tensor of states, and the index of a matrix in it.
+pub type Place = (String, usize);
 
 fn layers(parts: &[Part]) -> Vec<LayerDescription> {
     parts.iter().flat_map(Part::layers).collect()

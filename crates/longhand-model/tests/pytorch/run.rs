@@ -1,10 +1,11 @@
 //! One run of a model here: what goes in and what comes out, as PyTorch names and orders it.
 
-use crate::case::Case;
+use crate::case::{Case, Place};
 use longhand::{nalgebra, prelude::*};
 use longhand_model::{Model, ModelFile, ModelInput};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use std::any::Any;
 use std::collections::BTreeMap;
 
 /// Tensors by name, see `nets.py`.
@@ -120,9 +121,10 @@ fn as_f64<T: Scalar>(x: T) -> f64 {
     nalgebra::try_convert(x).unwrap()
 }
 
-/// Fills the carry of a model from PyTorch's states, of which each has `layers * directions` matrices.
-fn fill_carry<T: Scalar, P: Tensors<T>>(case: &Case, carry: &mut P, state_of: impl Fn(&str) -> Tensor) {
-    let mut places = case.carries().into_iter();
+/// Fills a carry from PyTorch's states, of which each has `layers * directions` matrices; `places` has one of them for each matrix of
+/// the carry.
+fn fill_carry<T: Scalar, P: Tensors<T>>(places: Vec<Place>, carry: &mut P, state_of: impl Fn(&str) -> Tensor) {
+    let mut places = places.into_iter();
     carry.visit_mut(&Path::ROOT, &mut |_, _, values| {
         let (name, index) = places.next().unwrap();
         let state = &state_of(&name).values[index * values.len()..][..values.len()];
@@ -132,9 +134,9 @@ fn fill_carry<T: Scalar, P: Tensors<T>>(case: &Case, carry: &mut P, state_of: im
     assert!(places.next().is_none());
 }
 
-/// A carry as PyTorch's states, zero for the second directions, under the names that `name_of` returns.
-fn states<T: Scalar, P: Tensors<T>>(case: &Case, carry: &P, run: &Run, name_of: impl Fn(&str) -> String) -> Run {
-    let (mut places, mut states) = (case.carries().into_iter(), Run::new());
+/// A carry as PyTorch's states, zero where it has none, under the names that `name_of` returns.
+fn states<T: Scalar, P: Tensors<T>>(places: Vec<Place>, carry: &P, run: &Run, name_of: impl Fn(&str) -> String) -> Run {
+    let (mut places, mut states) = (places.into_iter(), Run::new());
     carry.visit(&Path::ROOT, &mut |_, _, values| {
         let (name, index) = places.next().unwrap();
         let shape = &run[&name].shape;
@@ -149,27 +151,93 @@ fn states<T: Scalar, P: Tensors<T>>(case: &Case, carry: &P, run: &Run, name_of: 
 /// The results of a run and its gradients, under PyTorch's names.
 pub fn results<T: Scalar, X: Input<T>>(case: &Case, model: &Model<T, X>, run: &Run) -> Run {
     let input = &X::of_run(case, run);
+    if let Some(layers) = directions(case, model) {
+        let input = (input as &dyn Any).downcast_ref().expect("a layer in both directions takes sequences");
+        return results_of_directions(case, &layers, input, run);
+    }
     let last = |name: &str| format!("{}_n", name.strip_suffix("_0").unwrap());
-    let (batch, mut cache) = (run["lengths"].values.len(), BoxedCache::default());
+    let (batch, mut cache) = (run["lengths"].values.len(), Default::default());
     let (mut carry, mut d_carry) = (model.carry(batch), model.carry(batch));
-    fill_carry(case, &mut carry, |name| run[name].clone());
+    fill_carry(case.carries(), &mut carry, |name| run[name].clone());
     let mut results = Run::new();
     let output = model.forward(input, &mut carry, &mut cache, &mut Pass::Infer);
     results.insert("output".into(), tensor(case, output));
-    results.append(&mut states(case, &carry, run, last));
+    results.append(&mut states(case.carries(), &carry, run, last));
 
     let d_output = sequences(case, &run["d_output"], run);
-    fill_carry(case, &mut d_carry, |name| run[&format!("d_{}", last(name))].clone());
+    fill_carry(case.carries(), &mut d_carry, |name| run[&format!("d_{}", last(name))].clone());
     let (mut gradients, mut d_input) = (Gradients::zeros(model), input.clone());
     model.backward(input, &mut cache, Some(&d_output), &mut d_carry, gradients.replace(), Some(&mut d_input));
-    results.append(&mut states(case, &d_carry, run, |name| format!("d_{name}")));
+    results.append(&mut states(case.carries(), &d_carry, run, |name| format!("d_{name}")));
     // With the biases that the module does not have.
     let gradients = ModelFile::of_tensors(gradients.values(), &case.names_with_biases()).unwrap().to_bytes().unwrap();
     for (name, view) in SafeTensors::deserialize(&gradients).unwrap().iter() {
         results.insert(format!("gradient/{name}"), Tensor::of(&view));
     }
-    if let Some(d_input) = (&d_input as &dyn std::any::Any).downcast_ref::<Sequences<T>>() {
+    if let Some(d_input) = (&d_input as &dyn Any).downcast_ref::<Sequences<T>>() {
         results.insert("d_input".into(), tensor(case, d_input));
+    }
+    results
+}
+
+/// The layers of a module that is one recurrent module in both directions.
+fn directions<T: Scalar, X: Input<T>>(case: &Case, model: &Model<T, X>) -> Option<Vec<Bidirectional<BoxedLayer<T>>>> {
+    let [part] = &case.parts[..] else { return None };
+    if !part.bidirectional {
+        return None;
+    }
+    let of = |layer: Option<&Bidirectional<BoxedLayer<T>>>| layer.expect("a layer in both directions").clone();
+    let mut layers = vec![of(model.layers().first().downcast_ref())];
+    layers.extend(model.layers().others().iter().map(|layer| of(layer.downcast_ref())));
+    Some(layers)
+}
+
+/// [`results`] of layers in both directions, one after the other, with the states of both directions.
+fn results_of_directions<T: Scalar>(
+    case: &Case,
+    layers: &[Bidirectional<BoxedLayer<T>>],
+    input: &Sequences<T>,
+    run: &Run,
+) -> Run {
+    let last = |name: &str| format!("{}_n", name.strip_suffix("_0").unwrap());
+    let zero = |layer: &Bidirectional<BoxedLayer<T>>| {
+        let (forward, backward) = layer.directions();
+        let batch = run["lengths"].values.len();
+        (forward.carry(batch), backward.carry(batch))
+    };
+    let mut caches: Vec<_> = layers.iter().map(|_| Default::default()).collect();
+    let mut carries: Vec<_> = layers.iter().map(zero).collect();
+    let (mut d_carries, mut inputs) = (carries.clone(), vec![input.clone()]);
+    fill_carry(case.carries_of_both(), &mut carries, |name| run[name].clone());
+    for (k, layer) in layers.iter().enumerate() {
+        let (forward, backward) = &mut carries[k];
+        let output = layer.forward_both(&inputs[k], [forward, backward], &mut caches[k], &mut Pass::Infer).clone();
+        inputs.push(output);
+    }
+    let mut results = states(case.carries_of_both(), &carries, run, last);
+    results.insert("output".into(), tensor(case, &inputs[layers.len()]));
+
+    fill_carry(case.carries_of_both(), &mut d_carries, |name| run[&format!("d_{}", last(name))].clone());
+    let mut d_y = sequences(case, &run["d_output"], run);
+    let mut gradients = Vec::new();
+    for (k, layer) in layers.iter().enumerate().rev() {
+        let (forward, backward) = &mut d_carries[k];
+        let (mut of_layer, mut d_x) = (Gradients::zeros(layer), inputs[k].clone());
+        let d_carries = [forward, backward];
+        layer.backward_both(&inputs[k], &mut caches[k], Some(&d_y), d_carries, of_layer.replace(), Some(&mut d_x));
+        gradients.insert(0, of_layer.values().clone());
+        d_y = d_x;
+    }
+    results.append(&mut states(case.carries_of_both(), &d_carries, run, |name| format!("d_{name}")));
+    results.insert("d_input".into(), tensor(case, &d_y));
+    let names = case.names_with_biases();
+    // One layer alone has no place in front of the names of its tensors.
+    let file = match &gradients[..] {
+        [alone] => ModelFile::of_tensors(alone, &names),
+        all => ModelFile::of_tensors(&all.to_vec(), &names),
+    };
+    for (name, view) in SafeTensors::deserialize(&file.unwrap().to_bytes().unwrap()).unwrap().iter() {
+        results.insert(format!("gradient/{name}"), Tensor::of(&view));
     }
     results
 }

@@ -138,8 +138,8 @@ def inputs_of_run(rng, net, case):
             state = torch.zeros(directions * part["layers"], batch, part["size"], dtype=dtype)
             if not zero_states:
                 state.normal_()
-                # In longhand the second direction starts from zero.
-                state[1::2] *= 0.0 if part["bidirectional"] else 1.0
+                # In a model with other layers the second direction starts from zero.
+                state[1::2] *= 0.0 if part["bidirectional"] and len(case["parts"]) > 1 else 1.0
             run[f"{part['path']}/{name}"] = state
     with torch.no_grad():
         results = net(run)
@@ -147,7 +147,7 @@ def inputs_of_run(rng, net, case):
         run[f"d_{name}"] = torch.randn(value.shape, dtype=dtype)
     for part in recurrent_parts(case["parts"]):
         for name in state_names(part):
-            if part["bidirectional"]:
+            if part["bidirectional"] and len(case["parts"]) > 1:
                 # And the last state of the second direction is not one of longhand's results.
                 run[f"d_{part['path']}/{name.replace('_0', '_n')}"][1::2] = 0.0
     if results["output"].shape[1 if case["batch_first"] else 0] > 1 or steps == 1:

@@ -5,9 +5,11 @@
 //! A call costs a few comparisons of types more than one of the layer itself, and computes the same bits.
 
 mod carry;
+mod chain;
 mod streaming;
 
 pub use carry::BoxedCarry;
+pub use chain::{BoxedChain, BoxedChainCache};
 
 use crate::{
     Features, Layer, ParameterGradients, Pass, Path, Scalar, SequenceInput, Sequences, Shape, ShapeError, Streaming,
@@ -17,7 +19,7 @@ use alloc::{boxed::Box, string::String};
 use carry::AnyTensors;
 use core::any::Any;
 use core::fmt;
-use streaming::StreamingCalls;
+use streaming::{BoxedPrepared, StreamingCalls};
 
 /// A layer whose type is known only at run time, with inputs `X` and outputs in [`Sequences`].
 ///
@@ -77,12 +79,26 @@ impl<T: Scalar, X: SequenceInput + Tensors<T> + 'static> BoxedLayer<T, X> {
         BoxedLayer { layer: Box::new(layer), streaming: None }
     }
 
-    /// Applies `next` to the output of this layer: [`Layer::then`], boxed again.
+    /// Applies `next` to the output of this layer: a [`BoxedChain`], boxed again.
     ///
     /// # Errors
     /// If the number of output features of this layer is not the number of input features of `next`.
     pub fn then_boxed(self, next: BoxedLayer<T>) -> Result<Self, ShapeError> {
-        self.then(next).map(BoxedLayer::new)
+        let mut chain = BoxedChain::new(self);
+        chain.push(next)?;
+        Ok(BoxedLayer::new(chain))
+    }
+
+    /// The layer itself, if it is an `L`; otherwise the box again.
+    ///
+    /// # Errors
+    /// If it is a layer of another type.
+    pub fn downcast<L: 'static>(self) -> Result<L, Self> {
+        if self.downcast_ref::<L>().is_none() {
+            return Err(self);
+        }
+        let layer: Box<dyn Any> = self.layer;
+        Ok(*layer.downcast().expect("the type was just checked"))
     }
 
     /// The layer itself, if it is an `L`.
@@ -177,11 +193,14 @@ where
     }
 
     fn forward(&self, input: &X, carry: &mut BoxedCarry<T>, cache: &mut BoxedCache<T>, pass: &mut Pass<'_>) {
-        if cache.of::<L>().is_none() {
-            cache.0 = Some(Box::new(CacheOf::<T, L>(L::Cache::default())));
+        let carry = carry.of(|| Layer::<T>::name(self));
+        if let Some(own) = cache.of::<L>() {
+            Layer::<T>::forward(self, input, carry, own, pass);
+            return;
         }
-        let own = cache.of::<L>().expect("the cache was just made");
-        Layer::<T>::forward(self, input, carry.of(|| Layer::<T>::name(self)), own, pass);
+        let mut own = Box::new(CacheOf::<T, L>(L::Cache::default()));
+        Layer::<T>::forward(self, input, carry, &mut own.0, pass);
+        cache.0 = Some(own);
     }
 
     fn backward(
@@ -198,9 +217,10 @@ where
             panic!("call `forward` with this input and cache before `backward` (layer `{}`)", name());
         };
         let gradients = gradients.part(|boxed| {
-            let fit = boxed.downcast_ref::<L>().is_some();
-            assert!(fit, "the gradients of `{}` cannot be those of `{}`", boxed.layer.name(), name());
-            boxed.downcast_mut().expect("the type was just checked")
+            let Some(own) = boxed.downcast_mut::<L>() else {
+                panic!("the gradients given to `{}` are those of another layer", name());
+            };
+            own
         });
         Layer::<T>::backward(self, input, own, d_output, d_carry.of(name), gradients, d_input);
     }

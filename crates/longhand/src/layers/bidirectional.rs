@@ -14,7 +14,8 @@
 //!
 //! The carry is that of `f`. `b` starts from zero at the last step of each truncation window, because the steps after the window
 //! are not known. So windows do not give what the whole sequence gives: train on whole sequences
-//! ([`TruncatedBptt::full`](crate::TruncatedBptt::full)).
+//! ([`TruncatedBptt::full`](crate::TruncatedBptt::full)). To give `b` another first state, and to have its last one, as the second
+//! directions of PyTorch's `h_0` and `h_n`, call [`Bidirectional::forward_both`] and [`Bidirectional::backward_both`].
 //!
 //! # Derivation of the backward pass
 //! `d_y` is split into its two parts, and the part of `b` is reversed. Each layer has its own backward pass. `x` is used by both,
@@ -105,6 +106,16 @@ impl<T: Scalar, L: Layer<T>> Default for BidirectionalCache<T, L> {
     }
 }
 
+impl<T: Scalar, L: Layer<T>> BidirectionalCache<T, L> {
+    /// The carry of the backward direction and its gradient, to be put back. Their values do not matter.
+    fn carries_of(&mut self, backward: &L, batch: usize) -> (L::Carry, L::Carry) {
+        match self.carries.take() {
+            Some((of, carry, d_carry)) if of == batch => (carry, d_carry),
+            _ => (backward.carry(batch), backward.carry(batch)),
+        }
+    }
+}
+
 /// Gives `to` the shape and the marks of `from` in reversed time.
 fn reshape_reversed<T: Scalar>(to: &mut Sequences<T>, features: usize, from: &Sequences<T>) {
     let (layout, steps) = (from.layout(), from.steps());
@@ -141,6 +152,96 @@ fn copy_any_rows<T: Scalar>(from: &Sequences<T>, first: usize, to: &mut Sequence
     }
 }
 
+/// Both passes with the carries of both directions. They are no part of [`Layer`], in which a carry goes from one window of steps
+/// to the next: that of the backward direction would have to go from the next window to the one before.
+impl<L> Bidirectional<L> {
+    /// [`Layer::forward`] with the carries of the forward and of the backward direction. The second one comes in before the last step
+    /// and goes out after the first one.
+    ///
+    /// ```
+    /// use longhand::{nalgebra::DMatrix, prelude::*};
+    ///
+    /// let layer = Bidirectional::new::<f32>(Lstm::zeros(3, 8), Lstm::zeros(3, 8))?;
+    /// let (forward, backward) = layer.directions();
+    /// let (mut first, mut second) = (forward.carry(2), backward.carry(2));
+    /// // PyTorch's h_0[1], for two sequences.
+    /// second.h = DMatrix::from_element(8, 2, 0.5);
+    /// let (x, mut cache) = (Sequences::from_fn(3, 5, 2, |_, _, _| 1.0), Default::default());
+    /// let y = layer.forward_both(&x, [&mut first, &mut second], &mut cache, &mut Pass::Infer);
+    /// // h_n of the second direction is the second half of the output of the first step. There is its c_n, too.
+    /// assert_eq!(second.h, y.step(0).rows(8, 8));
+    /// assert_eq!(second.c.shape(), (8, 2));
+    /// # Ok::<(), ShapeError>(())
+    /// ```
+    pub fn forward_both<'c, T: Scalar>(
+        &self,
+        input: &Sequences<T>,
+        [carry, backward_carry]: [&mut L::Carry; 2],
+        cache: &'c mut BidirectionalCache<T, L>,
+        pass: &mut Pass<'_>,
+    ) -> &'c Sequences<T>
+    where
+        L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>,
+    {
+        let BidirectionalCache { output, forward, backward, reversed, .. } = cache;
+        if let Features::Fixed { input: features, .. } = Layer::<T>::features(self) {
+            check_input(|| Layer::<T>::name(self), features, input);
+        }
+        reshape_reversed(reversed, input.features(), input);
+        copy_rows(input, 0, reversed, 0, true);
+        let f = self.forward.forward(input, carry, forward, pass);
+        let b = self.backward.forward(reversed, backward_carry, backward, pass);
+        for direction in [f, b] {
+            assert!(
+                direction.layout().has_size_of(input.layout()),
+                "both directions must give an output at every step (layer `{}`)",
+                Layer::<T>::name(self)
+            );
+        }
+        output.reshape(f.features() + b.features(), input.layout());
+        copy_rows(f, 0, output, 0, false);
+        copy_rows(b, 0, output, f.features(), true);
+        output
+    }
+
+    /// [`Layer::backward`] with the gradients of the carries of the forward and of the backward direction.
+    pub fn backward_both<T: Scalar>(
+        &self,
+        input: &Sequences<T>,
+        cache: &mut BidirectionalCache<T, L>,
+        d_output: Option<&Sequences<T>>,
+        [d_carry, d_backward_carry]: [&mut L::Carry; 2],
+        gradients: ParameterGradients<'_, Self>,
+        mut d_input: Option<&mut Sequences<T>>,
+    ) where
+        L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>,
+    {
+        let BidirectionalCache { output, forward, backward, reversed, d_forward, d_backward, d_reversed, .. } = cache;
+        let (features, others) = (L::output(forward).features(), L::output(backward).features());
+        check_backward(|| Layer::<T>::name(self), output, features + others, input.layout(), d_output);
+        let (of_forward, of_backward) = gradients.parts(|layers| (&mut layers.forward, &mut layers.backward));
+        if let Some(d_output) = d_output {
+            d_forward.reshape(features, input.layout());
+            copy_rows(d_output, 0, d_forward, 0, false);
+            reshape_reversed(d_backward, others, input);
+            copy_rows(d_output, features, d_backward, 0, true);
+        }
+        let d_b = d_output.is_some().then_some(&*d_backward);
+        let d_x = d_input.is_some().then_some(&mut *d_reversed);
+        self.backward.backward(reversed, backward, d_b, d_backward_carry, of_backward, d_x);
+        let d_f = d_output.is_some().then_some(&*d_forward);
+        self.forward.backward(input, forward, d_f, d_carry, of_forward, d_input.as_deref_mut());
+        let Some(d_input) = d_input else { return };
+        let steps = input.steps();
+        for step in 0..steps {
+            for b in 0..input.batch() {
+                let d_reversed = d_reversed.at(steps - 1 - step, b);
+                kernel::add(d_input.at_mut(step, b), d_reversed);
+            }
+        }
+    }
+}
+
 impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<T> for Bidirectional<L> {
     type Input = Sequences<T>;
     type Output = Sequences<T>;
@@ -171,31 +272,11 @@ impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<
         cache: &'c mut Self::Cache,
         pass: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
-        let BidirectionalCache { output, forward, backward, carries, reversed, .. } = cache;
-        if let Features::Fixed { input: features, .. } = self.features() {
-            check_input(|| self.name(), features, input);
-        }
-        reshape_reversed(reversed, input.features(), input);
-        copy_rows(input, 0, reversed, 0, true);
-        if carries.as_ref().is_none_or(|&(batch, ..)| batch != input.batch()) {
-            let zero = || self.backward.carry(input.batch());
-            *carries = Some((input.batch(), zero(), zero()));
-        }
-        let (_, backward_carry, _) = carries.as_mut().expect("set above");
-        backward_carry.set_zero();
-        let f = self.forward.forward(input, carry, forward, pass);
-        let b = self.backward.forward(reversed, backward_carry, backward, pass);
-        for direction in [f, b] {
-            assert!(
-                direction.layout().has_size_of(input.layout()),
-                "both directions must give an output at every step (layer `{}`)",
-                self.name()
-            );
-        }
-        output.reshape(f.features() + b.features(), input.layout());
-        copy_rows(f, 0, output, 0, false);
-        copy_rows(b, 0, output, f.features(), true);
-        output
+        let (mut of_backward, d_of_backward) = cache.carries_of(&self.backward, input.batch());
+        of_backward.set_zero();
+        self.forward_both(input, [carry, &mut of_backward], cache, pass);
+        cache.carries = Some((input.batch(), of_backward, d_of_backward));
+        &cache.output
     }
 
     fn output(cache: &Self::Cache) -> &Sequences<T> {
@@ -209,33 +290,11 @@ impl<T: Scalar, L: Layer<T, Input = Sequences<T>, Output = Sequences<T>>> Layer<
         d_output: Option<&Sequences<T>>,
         d_carry: &mut L::Carry,
         gradients: ParameterGradients<'_, Self>,
-        mut d_input: Option<&mut Sequences<T>>,
+        d_input: Option<&mut Sequences<T>>,
     ) {
-        let BidirectionalCache { output, forward, backward, carries, reversed, d_forward, d_backward, d_reversed } =
-            cache;
-        let (features, others) = (L::output(forward).features(), L::output(backward).features());
-        check_backward(|| self.name(), output, features + others, input.layout(), d_output);
-        let (of_forward, of_backward) = gradients.parts(|layers| (&mut layers.forward, &mut layers.backward));
-        if let Some(d_output) = d_output {
-            d_forward.reshape(features, input.layout());
-            copy_rows(d_output, 0, d_forward, 0, false);
-            reshape_reversed(d_backward, others, input);
-            copy_rows(d_output, features, d_backward, 0, true);
-        }
-        let (_, _, d_backward_carry) = carries.as_mut().expect("the forward pass has set it");
-        d_backward_carry.set_zero();
-        let d_b = d_output.is_some().then_some(&*d_backward);
-        let d_x = d_input.is_some().then_some(&mut *d_reversed);
-        self.backward.backward(reversed, backward, d_b, d_backward_carry, of_backward, d_x);
-        let d_f = d_output.is_some().then_some(&*d_forward);
-        self.forward.backward(input, forward, d_f, d_carry, of_forward, d_input.as_deref_mut());
-        let Some(d_input) = d_input else { return };
-        let steps = input.steps();
-        for step in 0..steps {
-            for b in 0..input.batch() {
-                let d_reversed = d_reversed.at(steps - 1 - step, b);
-                kernel::add(d_input.at_mut(step, b), d_reversed);
-            }
-        }
+        let (of_backward, mut d_of_backward) = cache.carries_of(&self.backward, input.batch());
+        d_of_backward.set_zero();
+        self.backward_both(input, cache, d_output, [d_carry, &mut d_of_backward], gradients, d_input);
+        cache.carries = Some((input.batch(), of_backward, d_of_backward));
     }
 }

@@ -126,7 +126,7 @@ fn backward_before_forward_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "the gradients of `Linear(3 -> 2)` cannot be those of `Elman(3 -> 4)`")]
+#[should_panic(expected = "the gradients given to `Elman(3 -> 4)` are those of another layer")]
 fn the_gradients_of_another_layer_are_refused() {
     let g = &mut generator(7);
     let (a, b) = (BoxedLayer::new(elman(3, 4, g)), BoxedLayer::new(linear(3, 2, g)));
