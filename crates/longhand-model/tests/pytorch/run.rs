@@ -1,7 +1,7 @@
 //! One run of a model here: what goes in and what comes out, as PyTorch names and orders it.
 
 use crate::case::{Case, Place};
-use longhand::{nalgebra, prelude::*};
+use longhand::{BoxedChainCache, nalgebra, prelude::*};
 use longhand_model::{Model, ModelFile, ModelInput};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -156,7 +156,7 @@ pub fn results<T: Scalar, X: Input<T>>(case: &Case, model: &Model<T, X>, run: &R
         return results_of_directions(case, &layers, input, run);
     }
     let last = |name: &str| format!("{}_n", name.strip_suffix("_0").unwrap());
-    let (batch, mut cache) = (run["lengths"].values.len(), Default::default());
+    let (batch, mut cache) = (run["lengths"].values.len(), BoxedChainCache::default());
     let (mut carry, mut d_carry) = (model.carry(batch), model.carry(batch));
     fill_carry(case.carries(), &mut carry, |name| run[name].clone());
     let mut results = Run::new();
@@ -205,7 +205,8 @@ fn results_of_directions<T: Scalar>(
         let batch = run["lengths"].values.len();
         (forward.carry(batch), backward.carry(batch))
     };
-    let mut caches: Vec<_> = layers.iter().map(|_| Default::default()).collect();
+    let mut caches = Vec::new();
+    caches.resize_with(layers.len(), Default::default);
     let mut carries: Vec<_> = layers.iter().map(zero).collect();
     let (mut d_carries, mut inputs) = (carries.clone(), vec![input.clone()]);
     fill_carry(case.carries_of_both(), &mut carries, |name| run[name].clone());

@@ -98,7 +98,10 @@ impl<T: Scalar, X: SequenceInput + Tensors<T> + 'static> BoxedLayer<T, X> {
             return Err(self);
         }
         let layer: Box<dyn Any> = self.layer;
-        Ok(*layer.downcast().expect("the type was just checked"))
+        match layer.downcast() {
+            Ok(layer) => Ok(*layer),
+            Err(_) => unreachable!("the type was just checked"),
+        }
     }
 
     /// The layer itself, if it is an `L`.

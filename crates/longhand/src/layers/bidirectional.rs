@@ -173,6 +173,9 @@ impl<L> Bidirectional<L> {
     /// assert_eq!(second.c.shape(), (8, 2));
     /// # Ok::<(), ShapeError>(())
     /// ```
+    ///
+    /// # Panics
+    /// As [`Layer::forward`], and if a direction gives no output at every step.
     pub fn forward_both<'c, T: Scalar>(
         &self,
         input: &Sequences<T>,
@@ -205,6 +208,9 @@ impl<L> Bidirectional<L> {
     }
 
     /// [`Layer::backward`] with the gradients of the carries of the forward and of the backward direction.
+    ///
+    /// # Panics
+    /// As [`Layer::backward`].
     pub fn backward_both<T: Scalar>(
         &self,
         input: &Sequences<T>,
