@@ -47,7 +47,8 @@ pub fn compare_anew<A: FnMut(), B: FnMut()>(workload: &str, first: impl Fn() -> 
             between = memory();
             a = first();
         }
-        (a(), b());
+        a();
+        b();
         let times = [time(repeats, &mut a), time(repeats, &mut b)];
         kept.push((a, b, before, between));
         times
