@@ -3,6 +3,7 @@
 import os
 
 import torch
+import torch_units
 import torch.nn.functional as F
 from torch import nn
 
@@ -15,6 +16,8 @@ BY_HAND = {"elman": ElmanByHand, "gru": GruByHand}
 
 def forms(workload):
     """Returns the forms of a workload by name."""
+    if workload.kind == "layer":
+        return {"": torch_units.job(workload)}
     use_compile = os.environ.get("PEER_COMPILE", "1") == "1"
     if workload.kind == "study":
         jobs = {"nn.RNN": Study(workload, Recurrent), "loop": Study(workload, ElmanLoop)}

@@ -32,7 +32,7 @@ class Workload:
     def checked_steps(self):
         """Number of first steps that are compared between frameworks. With more steps, rounding errors grow: training
         leaves the region in which the loss is smooth."""
-        return 1 if self.kind == "infer" else 15
+        return 1 if self.kind in ("infer", "layer") else 15
 
 
 WORKLOADS = [
@@ -52,6 +52,12 @@ WORKLOADS = [
     Workload("stream-gru-64", "stream", "gru", 64, 1, peers=("torch",)),
     Workload("stream-lstm-128", "stream", "lstm", 128, 1, peers=("torch",)),
 ]
+
+LAYERS = """conv conv-dilated layer_norm rms_norm max_over_time mean_over_time tanh sigmoid relu leaky_relu gelu silu softplus elu
+hard_sigmoid hard_tanh hard_swish""".split()
+LOSSES = "mse mae huber gaussian bce cross_entropy cross_entropy-weighted ctc".split()
+WORKLOADS += [Workload(f"layer-{name}", "layer", name, 64, 32, peers=("torch",)) for name in LAYERS]
+WORKLOADS += [Workload(f"loss-{name}", "layer", name, 20, 32, peers=("torch",)) for name in LOSSES]
 
 # Number of each tensor in the generator of initial values.
 INPUT, WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH, HEAD_WEIGHT, HEAD_BIAS = range(7)

@@ -1,6 +1,7 @@
 //! The workloads in longhand, as a user of the library would write them.
 
 use crate::generator::{Tensor, bound, uniform};
+use crate::layers;
 use crate::protocol::{CLASSES, FEATURES, Job, STEPS, Workload};
 use longhand::{
     Adam, Batch, Elman, Gradients, Gru, Labels, LastStep, Layer, Linear, Loss, LossAt, Lstm, Optimizer, Pass, Path,
@@ -10,6 +11,9 @@ use longhand::{
 
 /// Creates the job for a workload; returns `None` if the workload is not supported.
 pub fn make(workload: &Workload) -> Option<Box<dyn Job>> {
+    if workload.kind == "layer" {
+        return layers::make(workload);
+    }
     match workload.cell.as_str() {
         "elman" => with_layer(Elman::zeros(FEATURES, workload.units), workload),
         "lstm" => with_layer(Lstm::zeros(FEATURES, workload.units), workload),

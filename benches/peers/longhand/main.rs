@@ -3,6 +3,7 @@
 #[path = "../shared/generator.rs"]
 mod generator;
 mod jobs;
+mod layers;
 #[path = "../shared/protocol.rs"]
 mod protocol;
 
