@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p longhand-docs --example figures`
 
+#![allow(clippy::default_trait_access, reason = "the types of caches would distract")]
+
 mod activations;
 mod bidirectional;
 mod chart;
