@@ -1,4 +1,6 @@
-//! The pages as a book: each page has a place in the summary, and the links between pages lead somewhere.
+//! The pages as a book: each page has a place in the summary, its programs are compiled, and its links lead somewhere.
+//!
+//! `.ci/book` builds the book itself.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,14 +9,28 @@ fn docs() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The pages, without the summary itself.
+/// The pages by their paths in `docs`, without the summary itself.
 fn pages() -> BTreeSet<String> {
-    let names =
-        std::fs::read_dir(docs()).expect("the folder of the pages").map(|entry| entry.expect("a file").file_name());
-    names
-        .filter_map(|name| name.into_string().ok())
-        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md") && name != "SUMMARY.md")
-        .collect()
+    let mut pages = BTreeSet::new();
+    add_pages(&docs(), "", &mut pages);
+    pages.remove("SUMMARY.md");
+    pages
+}
+
+fn add_pages(folder: &Path, prefix: &str, pages: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder of pages") {
+        let entry = entry.expect("a file");
+        let name = format!("{prefix}{}", entry.file_name().to_str().expect("a name in UTF-8"));
+        if entry.file_type().expect("a type").is_dir() {
+            add_pages(&entry.path(), &format!("{name}/"), pages);
+        } else if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
+            pages.insert(name);
+        }
+    }
+}
+
+fn text_of(page: &str) -> String {
+    std::fs::read_to_string(docs().join(page)).expect("a page")
 }
 
 /// The targets of the links `[text](target)` of a page, outside of code.
@@ -37,21 +53,34 @@ fn anchors(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_page_is_in_the_summary() {
-    let summary = std::fs::read_to_string(docs().join("SUMMARY.md")).expect("the summary");
+    let summary = text_of("SUMMARY.md");
     let listed: BTreeSet<String> = links(&summary).into_iter().collect();
     assert_eq!(listed, pages(), "the summary must list exactly the pages");
 }
 
 #[test]
+fn every_page_with_a_program_is_compiled() {
+    let compiled = std::fs::read_to_string(docs().join("pages.rs")).expect("the list of pages");
+    for page in pages() {
+        let has_program = text_of(&page).lines().any(|line| line == "```rust");
+        assert!(
+            !has_program || compiled.contains(&format!("include_str!(\"{page}\")")),
+            "{page} has a program, so `pages.rs` must include the page"
+        );
+    }
+}
+
+#[test]
 fn links_lead_to_files_and_headings() {
     for page in pages() {
-        let text = std::fs::read_to_string(docs().join(&page)).expect("a page");
+        let text = text_of(&page);
         for link in links(&text) {
             if link.contains("://") {
                 continue;
             }
             let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
-            let path = if file.is_empty() { docs().join(&page) } else { docs().join(file) };
+            let path = docs().join(&page);
+            let path = if file.is_empty() { path } else { path.with_file_name(file) };
             assert!(path.exists(), "{page} links to {link}, which does not exist");
             let is_page = Path::new(file).extension().is_none_or(|extension| extension == "md");
             if !anchor.is_empty() && is_page {

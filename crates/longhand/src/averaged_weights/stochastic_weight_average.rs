@@ -4,8 +4,8 @@ use super::RunningAverage;
 use crate::scalar::real;
 use crate::{Scalar, Tensors};
 
-/// The equal average of a model's weights (Izmailov et al., 2018, "Averaging Weights Leads to Wider Optima and Better Generalization",
-/// algorithm 1):
+/// The equal average of a model's weights (Izmailov, Podoprikhin, Garipov, Vetrov and Wilson, "Averaging Weights Leads to Wider Optima
+/// and Better Generalization", 2018, algorithm 1):
 ///
 /// ```text
 /// average_t = (w_1 + ... + w_t) / t = average_(t-1) + (w_t - average_(t-1)) / t

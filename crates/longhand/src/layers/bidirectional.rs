@@ -1,4 +1,4 @@
-//! A layer and a second one that runs backwards in time (Schuster and Paliwal, 1997).
+//! A layer and a second one that runs backwards in time (Schuster and Paliwal, "Bidirectional Recurrent Neural Networks", 1997).
 //!
 //! # Equations
 //! ```text

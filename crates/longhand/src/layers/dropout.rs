@@ -1,4 +1,5 @@
-//! Dropout (Srivastava et al., 2014): in training, each element is zero with probability `p`.
+//! Dropout (Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014): in training, each element is
+//! zero with probability `p`.
 //!
 //! # Equations
 //! With a mask `m` of independent draws, `m = 0` with probability `p` and `m = 1 / (1 - p)` otherwise,

@@ -1,5 +1,5 @@
-//! The GRU layer (Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014), in the convention of
-//! PyTorch's `nn.GRU`: the reset gate acts after the recurrent product, which can then be one product for all gates.
+//! The GRU layer (Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation", 2014),
+//! in the convention of PyTorch's `nn.GRU`: the reset gate acts after the recurrent product, which can then be one product for all gates.
 //!
 //! # Equations
 //! For each step `t` of each sequence, with `h[-1]` the carry and `*` element-wise:

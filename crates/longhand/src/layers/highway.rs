@@ -1,4 +1,5 @@
-//! A highway around a layer (Srivastava et al., 2015, "Highway Networks", equation 3): a residual connection with a gate.
+//! A highway around a layer (Srivastava, Greff and Schmidhuber, "Highway Networks", 2015, equation 3): a residual connection with a
+//! gate.
 //!
 //! # Equations
 //! At each step,

@@ -1,5 +1,5 @@
-//! The independently recurrent layer, IndRNN (Li, Li, Cook, Zhu and Gao, "Independently Recurrent Neural Network", 2018):
-//! each unit has one recurrent weight, to itself.
+//! The independently recurrent layer, IndRNN (Li, Li, Cook, Zhu and Gao, "Independently Recurrent Neural Network (IndRNN): Building A
+//! Longer and Deeper RNN", 2018): each unit has one recurrent weight, to itself.
 //!
 //! # Equations
 //! For each step `t` of each sequence, with `h[-1]` the carry and `*` element-wise:

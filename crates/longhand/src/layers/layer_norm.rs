@@ -1,4 +1,5 @@
-//! Layer normalisation (Ba et al., 2016): each step of each sequence is normalised over its features.
+//! Layer normalisation (Ba, Kiros and Hinton, "Layer Normalization", 2016): each step of each sequence is normalised over its
+//! features.
 //!
 //! # Equations
 //! At each step, with `n` features and `mean` the mean over them,

@@ -1,5 +1,5 @@
 //! The LSTM layer (Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; with the forget gate of Gers,
-//! Schmidhuber and Cummins, 2000), in the convention of PyTorch's `nn.LSTM`.
+//! Schmidhuber and Cummins, "Learning to Forget: Continual Prediction with LSTM", 2000), in the convention of PyTorch's `nn.LSTM`.
 //!
 //! # Equations
 //! For each step `t` of each sequence, with `h[-1]` and `c[-1]` the carry and `*` element-wise:

@@ -1,4 +1,4 @@
-//! A residual connection around a layer (He et al., 2016).
+//! A residual connection around a layer (He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", 2016).
 //!
 //! # Equations
 //! ```text

@@ -1,5 +1,5 @@
-//! Root mean square normalisation (Zhang and Sennrich, 2019, equation 4): each step of each sequence is divided by the root mean
-//! square of its features.
+//! Root mean square normalisation (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019, equation 4): each step of each
+//! sequence is divided by the root mean square of its features.
 //!
 //! # Equations
 //! At each step, with `n` features and `mean` the mean over them,

@@ -1,4 +1,5 @@
-//! Variational dropout (Gal and Ghahramani, 2016): dropout with one mask per sequence, the same at every step.
+//! Variational dropout (Gal and Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks", 2016):
+//! dropout with one mask per sequence, the same at every step.
 //!
 //! # Equations
 //! With a mask `m[b]` for each sequence, whose elements are independent draws, 0 with probability `p` and `1 / (1 - p)` otherwise,

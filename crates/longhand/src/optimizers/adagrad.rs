@@ -1,4 +1,5 @@
-//! Adagrad (Duchi, Hazan and Singer, 2011, figure 1, with a diagonal matrix).
+//! Adagrad (Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", 2011, figure 1, with a
+//! diagonal matrix).
 
 use super::parameter_group::Groups;
 use super::{Optimizer, OptimizerState, ParameterGroup, check_epsilon, check_learning_rate, sized_with};

@@ -1,4 +1,5 @@
-//! Adam (Kingma and Ba, 2015, algorithm 1) and AdamW (Loshchilov and Hutter, 2019, algorithm 2).
+//! Adam (Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1) and AdamW (Loshchilov and Hutter,
+//! "Decoupled Weight Decay Regularization", 2019, algorithm 2).
 
 use super::parameter_group::Groups;
 use super::{Optimizer, OptimizerState, ParameterGroup, check_epsilon, check_learning_rate, sized};

@@ -1,4 +1,5 @@
-//! Lookahead (Zhang, Lucas, Hinton and Ba, 2019, algorithm 1): slow weights that follow those of another optimizer.
+//! Lookahead (Zhang, Lucas, Hinton and Ba, "Lookahead Optimizer: k Steps Forward, 1 Step Back", 2019, algorithm 1): slow weights that
+//! follow those of another optimizer.
 
 use super::{Optimizer, OptimizerState};
 use crate::hyperparameters::check_positive;

@@ -1,4 +1,5 @@
-//! RMSProp (Tieleman and Hinton, 2012, lecture 6.5), also centred and with momentum (Graves, 2013, equations 38 to 41).
+//! RMSProp (Tieleman and Hinton, "Lecture 6.5 - RMSProp: Divide the Gradient by a Running Average of Its Recent Magnitude", 2012), also
+//! centred and with momentum (Graves, "Generating Sequences With Recurrent Neural Networks", 2013, equations 38 to 41).
 
 use super::parameter_group::Groups;
 use super::{Optimizer, OptimizerState, ParameterGroup, check_epsilon, check_learning_rate, sized};

@@ -31,8 +31,10 @@
 //!
 //! Shapes: any `features x (steps * batch)`; output and gradient are zero at invalid steps.
 //!
-//! Sources: Maas et al. (2013) for the leaky rectifier, Hendrycks and Gimpel (2016) for `Gelu` and `Silu`, Clevert et al. (2016),
-//! equation 15, for `Elu`, Howard et al. (2019), section 5.2, for `HardSwish` and `HardSigmoid`.
+//! Sources: Maas, Hannun and Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models" (2013) for the leaky rectifier;
+//! Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)" (2016) for `Gelu` and `Silu`; Clevert, Unterthiner and Hochreiter, "Fast and
+//! Accurate Deep Network Learning by Exponential Linear Units (ELUs)" (2016), equation 15, for `Elu`; Howard et al., "Searching for
+//! MobileNetV3" (2019), section 5.2, for `HardSwish` and `HardSigmoid`.
 
 mod functions;
 

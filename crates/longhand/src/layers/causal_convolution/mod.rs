@@ -1,5 +1,8 @@
 //! A causal convolution over time, with dilation and stride: each output sees the current input and earlier ones.
 //!
+//! Sources: Waibel et al., "Phoneme Recognition Using Time-Delay Neural Networks" (1989); for dilation, van den Oord et al., "WaveNet: A
+//! Generative Model for Raw Audio" (2016).
+//!
 //! # Equations
 //! With `k` the kernel size, `d` the dilation, and `x~[n]` the `n`-th *valid* input of a sequence since its last reset (from the
 //! carry for the inputs before this window, and zero before the first one),
