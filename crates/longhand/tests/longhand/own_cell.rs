@@ -4,7 +4,7 @@
 
 use crate::common::{check_gradients, generator, ragged_layout, random_sequences};
 use longhand::nalgebra::DMatrix;
-use longhand::{Cell, Layer, Layout, Real, Recurrent, Scalar, Stream};
+use longhand::{Cell, Connections, Layer, Layout, Real, Recurrent, Scalar, Stream};
 
 /// `f = sigmoid(z_f)`, `g = tanh(z_g)`, `h[t] = f * h[t-1] + (1 - f) * g`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -12,7 +12,7 @@ struct LeakyCell;
 
 impl Cell for LeakyCell {
     const NAME: &'static str = "Leaky";
-    const DIAGONAL: bool = true;
+    const CONNECTIONS: Connections = Connections::Diagonal;
     type PreActivations<V: Copy> = [V; 2];
     type States<V: Copy> = [V; 1];
     type Kept<V: Copy> = [V; 2];
