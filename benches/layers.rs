@@ -4,8 +4,8 @@ mod shared;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use longhand::{
-    Activation, Bidirectional, Dropout, Elman, Gru, IndRnn, LastStep, Linear, Lstm, MeanOverTime, MinimalGatedUnit,
-    ParameterGradients, Pass, Residual, Tensors,
+    Activation, Bidirectional, Dropout, Elman, Gru, IndRnn, LastStep, Linear, Lstm, MeanOverTime, MinGru,
+    MinimalGatedUnit, ParameterGradients, Pass, Residual, Tensors,
 };
 use shared::{STEPS, SequenceLayer, generator, noise};
 use std::hint::black_box;
@@ -45,6 +45,7 @@ fn layers(criterion: &mut Criterion) {
     passes(criterion, &Elman::<f32>::new(UNITS, UNITS, g), UNITS);
     passes(criterion, &Lstm::<f32>::new(UNITS, UNITS, g), UNITS);
     passes(criterion, &Gru::<f32>::new(UNITS, UNITS, g), UNITS);
+    passes(criterion, &MinGru::<f32>::new(UNITS, UNITS, g), UNITS);
     passes(criterion, &MinimalGatedUnit::<f32>::new(UNITS, UNITS, g), UNITS);
     passes(criterion, &IndRnn::<f32>::new(UNITS, UNITS, g), UNITS);
     let both = Bidirectional::new::<f32>(Elman::new(UNITS, UNITS, g), Elman::new(UNITS, UNITS, g));

@@ -73,11 +73,12 @@ impl Pass {
         let name = layer["layer"].as_str().unwrap_or_default();
         let output = match name {
             "Linear" => of_width(setting("outputs")),
-            "Elman" | "IndRnn" | "Lstm" | "Gru" | "MinimalGatedUnit" => {
+            "Elman" | "IndRnn" | "Lstm" | "Gru" | "MinGru" | "MinimalGatedUnit" => {
                 // The states before each step, the gates, and the kept values that are not stored in place of the gates.
                 let others = match name {
                     "Lstm" => 2 + 4,
                     "Gru" => 1 + 3 + 1,
+                    "MinGru" => 1 + 2,
                     "MinimalGatedUnit" => 1 + 2 + 1,
                     _ => 1 + 1,
                 };

@@ -52,6 +52,7 @@ const PROVEN: &[(&str, &str)] = &[
     ("MeanAbsoluteError", "losses.rs"),
     ("MeanOverTime", "mod.rs"),
     ("MeanSquaredError", "mod.rs"),
+    ("MinGru", "mod.rs"),
     ("MinimalGatedUnit", "mod.rs"),
     ("Nonlinearity::Relu", "mod.rs"),
     ("Nonlinearity::Tanh", "mod.rs"),

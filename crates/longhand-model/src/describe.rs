@@ -6,11 +6,12 @@ use longhand::layers::elman::ElmanCell;
 use longhand::layers::gru::GruCell;
 use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::layers::lstm::LstmCell;
+use longhand::layers::min_gru::MinGruCell;
 use longhand::layers::minimal_gated_unit::MinimalGatedCell;
 use longhand::{
     Activation, AttentionPooling, Bidirectional, BoxedChain, BoxedLayer, CausalConvolution, Cell, Chain, Dropout,
     Elman, Embedding, Features, Frozen, Gru, Highway, IndRnn, LastStep, Layer, LayerNorm, Linear, Lstm, MaxOverTime,
-    MeanOverTime, MinimalGatedUnit, Recurrent, Residual, RmsNorm, Scalar, Stack, VariationalDropout,
+    MeanOverTime, MinGru, MinimalGatedUnit, Recurrent, Residual, RmsNorm, Scalar, Stack, VariationalDropout,
 };
 use serde_json::Value;
 use thiserror::Error;
@@ -109,6 +110,12 @@ impl DescribeCell for LstmCell {
 impl DescribeCell for GruCell {
     fn describe(&self) -> LayerDescription {
         LayerDescription::new("Gru")
+    }
+}
+
+impl DescribeCell for MinGruCell {
+    fn describe(&self) -> LayerDescription {
+        LayerDescription::new("MinGru")
     }
 }
 
@@ -296,7 +303,7 @@ impl<T: Scalar, X: ModelInput<T>> Describe<T> for BoxedLayer<T, X> {
         describe_any!(
             self: BoxedChain<T, X>, Chain<BoxedLayer<T, X>, BoxedLayer<T>>, Model<T, X>, Bidirectional<BoxedLayer<T>>, Residual<BoxedLayer<T>>,
             Frozen<BoxedLayer<T, X>>, Elman<T>, IndRnn<T>, Lstm<T>, Gru<T>,
-            MinimalGatedUnit<T>, CausalConvolution<T>, Linear<T>, Embedding<T>, Activation, Dropout, LastStep, MeanOverTime, MaxOverTime,
+            MinGru<T>, MinimalGatedUnit<T>, CausalConvolution<T>, Linear<T>, Embedding<T>, Activation, Dropout, LastStep, MeanOverTime, MaxOverTime,
             AttentionPooling<T>, LayerNorm<T>, RmsNorm<T>, VariationalDropout, Highway<T, BoxedLayer<T>>,
             Stack<BoxedLayer<T>>,
         );

@@ -38,7 +38,7 @@
 //! | `layer` | settings |
 //! |---|---|
 //! | `Elman` | `units`; `nonlinearity`: `"tanh"` (the default) or `"relu"` |
-//! | `Lstm`, `Gru`, `MinimalGatedUnit` | `units` |
+//! | `Lstm`, `Gru`, `MinGru`, `MinimalGatedUnit` | `units` |
 //! | `IndRnn` | `units`; `nonlinearity`: `"relu"` (the default) or `"tanh"` |
 //! | `CausalConvolution` | `outputs`, `kernel_size`; `dilation` and `stride`, 1 by default |
 //! | `Linear` | `outputs` |

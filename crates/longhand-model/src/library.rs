@@ -8,8 +8,8 @@ use crate::settings::{
 use crate::{LayerError, LayerRequest, Layers};
 use longhand::{
     Activation, AttentionPooling, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru,
-    Highway, IndRnn, LastStep, LayerNorm, Linear, Lstm, MaxOverTime, MeanOverTime, MinimalGatedUnit, Residual, RmsNorm,
-    Scalar, Stack, VariationalDropout,
+    Highway, IndRnn, LastStep, LayerNorm, Linear, Lstm, MaxOverTime, MeanOverTime, MinGru, MinimalGatedUnit, Residual,
+    RmsNorm, Scalar, Stack, VariationalDropout,
 };
 
 /// The inputs and units of a recurrent layer, whose number of parameters is checked.
@@ -44,6 +44,12 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
         let GatedSettings { units } = layer.settings_in_full()?;
         let [inputs, units] = sizes(layer, 3, units)?;
         Ok(BoxedLayer::new(Gru::new(inputs, units, layer.generator())))
+    });
+    layers.register("MinGru".into(), |layer| {
+        let GatedSettings { units } = layer.settings_in_full()?;
+        let (inputs, rows) = (layer.inputs()?, units.saturating_mul(2));
+        layer.check_size(&[[rows, inputs], [rows, 1]])?;
+        Ok(BoxedLayer::new(MinGru::new(inputs, units, layer.generator())))
     });
     layers.register("MinimalGatedUnit".into(), |layer| {
         let GatedSettings { units } = layer.settings_in_full()?;

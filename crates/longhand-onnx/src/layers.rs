@@ -6,7 +6,7 @@
 //! | layer | operators |
 //! |---|---|
 //! | `Lstm`, `Gru`, `Elman` | `LSTM`, `GRU`, `RNN`, or `Scan` (see `recurrent.rs`) |
-//! | `MinimalGatedUnit`, `IndRnn` | `Scan` |
+//! | `MinGru`, `MinimalGatedUnit`, `IndRnn` | `Scan` |
 //! | `Linear` | `MatMul` with the transposed weight, `Add` |
 //! | `CausalConvolution` without a stride | `Conv` on the earlier inputs and the input |
 //! | nonlinearities, `LayerNorm`, `RmsNorm` | see `pointwise.rs` |
@@ -79,7 +79,7 @@ impl Layers {
             return Ok(y);
         }
         match layer.name.as_str() {
-            "Lstm" | "Gru" | "Elman" | "MinimalGatedUnit" | "IndRnn" => self.recurrent(layer, &x),
+            "Lstm" | "Gru" | "Elman" | "MinGru" | "MinimalGatedUnit" | "IndRnn" => self.recurrent(layer, &x),
             "CausalConvolution" => self.causal_convolution(layer, &x),
             "Linear" => {
                 let outputs = layer.size("outputs")?;

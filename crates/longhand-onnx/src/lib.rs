@@ -81,7 +81,7 @@
 //! | `Lstm` | `LSTM`; `Scan` with both lengths and states | yes | yes | `LSTM` only |
 //! | `Gru` | `GRU` | yes | yes, but see below | yes |
 //! | `Elman` with tanh | `RNN` | yes | yes | no |
-//! | `Elman` with relu, `IndRnn`, `MinimalGatedUnit` | `Scan` | yes | yes | no |
+//! | `Elman` with relu, `IndRnn`, `MinGru`, `MinimalGatedUnit` | `Scan` | yes | yes | no |
 //! | all others | element-wise operators, products, indexing | yes | yes | yes |
 //!
 //! tract 0.23.9 stops with the error `xw not contiguous` at a `GRU` of one input feature over several steps.

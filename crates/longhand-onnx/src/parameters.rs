@@ -6,7 +6,7 @@ use longhand::{Path, Scalar, Tensors};
 use std::collections::VecDeque;
 
 /// A parameter in single precision.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Parameter {
     /// The name, such as `0.weight_ih_l0`.
     pub(crate) name: String,

@@ -15,7 +15,7 @@ use crate::OnnxError;
 use crate::described::Described;
 use crate::graph::{ABSENT, int_attribute};
 use crate::layers::{Layers, Value};
-use crate::parameters::Parameter;
+use crate::parameters::{Parameter, Parameters};
 use crate::scan::Cell;
 
 /// The parameters of a recurrent layer.
@@ -23,8 +23,10 @@ use crate::scan::Cell;
 pub(crate) struct Weights {
     pub(crate) units: usize,
     pub(crate) weight_ih: Parameter,
+    /// Empty if the cell has no product with the state.
     pub(crate) weight_hh: Parameter,
     pub(crate) bias_ih: Parameter,
+    /// Empty if the cell has no product with the state.
     pub(crate) bias_hh: Parameter,
 }
 
@@ -60,6 +62,7 @@ impl Layers {
             "Lstm" if needs_final_cell => Plan::Scan(Cell::Lstm),
             "Lstm" => operator("LSTM", &[0, 3, 1, 2], true),
             "Gru" => operator("GRU", &[1, 0, 2], false),
+            "MinGru" => Plan::Scan(Cell::MinGru),
             "MinimalGatedUnit" => Plan::Scan(Cell::MinimalGatedUnit),
             "IndRnn" => Plan::Scan(Cell::IndRnn { is_relu: layer.is_relu()? }),
             _ if layer.is_relu()? => Plan::Scan(Cell::Elman),
@@ -74,13 +77,22 @@ impl Layers {
             Plan::Scan(cell) => cell.gates(),
         };
         let rows = Some(units.saturating_mul(gates));
-        let of_state = Some(if matches!(plan, Plan::Scan(Cell::IndRnn { .. })) { 1 } else { units });
+        let of_state = match plan {
+            Plan::Scan(Cell::IndRnn { .. }) => Some(1),
+            Plan::Scan(Cell::MinGru) => None,
+            _ => Some(units),
+        };
+        let parameters = &mut self.parameters;
+        let take_of_state = |parameters: &mut Parameters, field, columns: Option<usize>| match columns {
+            Some(columns) => parameters.take(place, field, rows, Some(columns)),
+            None => Ok(Parameter::default()),
+        };
         Ok(Weights {
             units,
-            weight_ih: self.parameters.take(place, "weight_ih_l0", rows, inputs)?,
-            weight_hh: self.parameters.take(place, "weight_hh_l0", rows, of_state)?,
-            bias_ih: self.parameters.take(place, "bias_ih_l0", rows, Some(1))?,
-            bias_hh: self.parameters.take(place, "bias_hh_l0", rows, Some(1))?,
+            weight_ih: parameters.take(place, "weight_ih_l0", rows, inputs)?,
+            weight_hh: take_of_state(parameters, "weight_hh_l0", of_state)?,
+            bias_ih: parameters.take(place, "bias_ih_l0", rows, Some(1))?,
+            bias_hh: take_of_state(parameters, "bias_hh_l0", of_state.and(Some(1)))?,
         })
     }
 

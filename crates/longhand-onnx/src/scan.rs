@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `Elman` | `h = relu(a + u)` |
 //! | `IndRnn` | `h = relu(a + u)` or `tanh(a + u)` |
+//! | `MinGru` | `h = h + sigmoid(a_z) * (a_c - h)`, without `u` |
 //! | `Lstm` | `i f g o = a + u`, `c = sigmoid(f) * c + sigmoid(i) * tanh(g)`, `h = sigmoid(o) * tanh(c)` |
 //! | `MinimalGatedUnit` | `f = sigmoid(a_f + u_f + b_hh_f)`, `n = tanh(a_n + f * (u_n + b_hh_n))`, `h = h + f * (n - h)` |
 //!
@@ -27,6 +28,7 @@ pub(crate) enum Cell {
         is_relu: bool,
     },
     Lstm,
+    MinGru,
     MinimalGatedUnit,
 }
 
@@ -34,7 +36,7 @@ impl Cell {
     pub(crate) fn gates(self) -> usize {
         match self {
             Cell::Elman | Cell::IndRnn { .. } => 1,
-            Cell::MinimalGatedUnit => 2,
+            Cell::MinGru | Cell::MinimalGatedUnit => 2,
             Cell::Lstm => 4,
         }
     }
@@ -48,10 +50,9 @@ impl Layers {
     pub(crate) fn scan(&mut self, cell: Cell, weights: &Weights, x: &Value) -> Value {
         let (units, rows) = (weights.units, weights.units * cell.gates());
         // A gate multiplies the state's part of a minimal gated unit, and `b_hh` with it.
-        let bias = if cell == Cell::MinimalGatedUnit {
-            weights.bias_ih.values.clone()
-        } else {
-            weights.bias_ih.values.iter().zip(&weights.bias_hh.values).map(|(a, b)| a + b).collect()
+        let bias = match cell {
+            Cell::MinGru | Cell::MinimalGatedUnit => weights.bias_ih.values.clone(),
+            _ => weights.bias_ih.values.iter().zip(&weights.bias_hh.values).map(|(a, b)| a + b).collect(),
         };
         let weight_ih = &weights.weight_ih;
         let weight_ih = self.graph.floats(&weight_ih.name, &[weight_ih.columns, rows], &weight_ih.values);
@@ -100,19 +101,23 @@ fn body(scope: &str, cell: Cell, weights: &Weights, has_mask: bool) -> Graph {
         body.input(&valid, data_type::BOOL, &[batch, Axis::Size(1)], "");
     }
 
-    let weight = &weights.weight_hh;
-    let u = if let Cell::IndRnn { .. } = cell {
-        let weight = body.floats(&weight.name, &[units], &weight.values);
-        body.op("Mul", &[&h, &weight], vec![])
-    } else {
-        let weight = body.floats(&weight.name, &[units, rows], &weight.values);
-        body.op("MatMul", &[&h, &weight], vec![])
-    };
     let after = match cell {
-        Cell::Elman | Cell::IndRnn { is_relu: true } => vec![nonlinearity(&mut body, "Relu", [&a, &u])],
-        Cell::IndRnn { is_relu: false } => vec![nonlinearity(&mut body, "Tanh", [&a, &u])],
-        Cell::Lstm => lstm(&mut body, units, [&a, &u], &c),
+        Cell::Elman => {
+            let u = state_product(&mut body, weights, rows, &h);
+            vec![nonlinearity(&mut body, "Relu", [&a, &u])]
+        }
+        Cell::IndRnn { is_relu } => {
+            let weight = body.floats(&weights.weight_hh.name, &[units], &weights.weight_hh.values);
+            let u = body.op("Mul", &[&h, &weight], vec![]);
+            vec![nonlinearity(&mut body, if is_relu { "Relu" } else { "Tanh" }, [&a, &u])]
+        }
+        Cell::Lstm => {
+            let u = state_product(&mut body, weights, rows, &h);
+            lstm(&mut body, units, [&a, &u], &c)
+        }
+        Cell::MinGru => vec![min_gru(&mut body, units, &a, &h)],
         Cell::MinimalGatedUnit => {
+            let u = state_product(&mut body, weights, rows, &h);
             let bias = body.floats(&weights.bias_hh.name, &[rows], &weights.bias_hh.values);
             let u = body.op("Add", &[&u, &bias], vec![]);
             vec![minimal_gated_unit(&mut body, units, [&a, &u], &h)]
@@ -132,6 +137,13 @@ fn body(scope: &str, cell: Cell, weights: &Weights, has_mask: bool) -> Graph {
     body.op_to(&y, "Identity", &[&after[0]], vec![]);
     body.output(&y, data_type::FLOAT, &state_axes, "");
     body
+}
+
+/// `h W_hh'`.
+fn state_product(body: &mut Graph, weights: &Weights, rows: usize, h: &str) -> String {
+    let weight = &weights.weight_hh;
+    let weight = body.floats(&weight.name, &[weights.units, rows], &weight.values);
+    body.op("MatMul", &[h, &weight], vec![])
 }
 
 fn nonlinearity(body: &mut Graph, function: &str, [a, u]: [&str; 2]) -> String {
@@ -157,6 +169,19 @@ fn lstm(body: &mut Graph, units: usize, [a, u]: [&str; 2], c: &str) -> Vec<Strin
     vec![body.op("Mul", &[&o, &tanh_c], vec![]), c]
 }
 
+fn min_gru(body: &mut Graph, units: usize, a: &str, h: &str) -> String {
+    let [a_z, c] = split(body, units, a);
+    let z = body.op("Sigmoid", &[&a_z], vec![]);
+    towards(body, &z, &c, h)
+}
+
+/// `h + gate * (candidate - h)`.
+fn towards(body: &mut Graph, gate: &str, candidate: &str, h: &str) -> String {
+    let change = body.op("Sub", &[candidate, h], vec![]);
+    let change = body.op("Mul", &[gate, &change], vec![]);
+    body.op("Add", &[h, &change], vec![])
+}
+
 fn minimal_gated_unit(body: &mut Graph, units: usize, [a, u]: [&str; 2], h: &str) -> String {
     let [a_f, a_n] = split(body, units, a);
     let [u_f, u_n] = split(body, units, u);
@@ -165,7 +190,5 @@ fn minimal_gated_unit(body: &mut Graph, units: usize, [a, u]: [&str; 2], h: &str
     let gated = body.op("Mul", &[&f, &u_n], vec![]);
     let n = body.op("Add", &[&a_n, &gated], vec![]);
     let n = body.op("Tanh", &[&n], vec![]);
-    let change = body.op("Sub", &[&n, h], vec![]);
-    let change = body.op("Mul", &[&f, &change], vec![]);
-    body.op("Add", &[h, &change], vec![])
+    towards(body, &f, &n, h)
 }

@@ -107,8 +107,9 @@ pub mod prelude {
     pub use crate::layers::lstm::{Lstm, LstmCarry};
     pub use crate::layers::max_over_time::MaxOverTime;
     pub use crate::layers::mean_over_time::MeanOverTime;
+    pub use crate::layers::min_gru::MinGru;
     pub use crate::layers::minimal_gated_unit::MinimalGatedUnit;
-    pub use crate::layers::recurrent::{Apart, Carry, Cell, Recurrent};
+    pub use crate::layers::recurrent::{Apart, Carry, Cell, Connections, Recurrent};
     pub use crate::layers::residual::Residual;
     pub use crate::layers::rms_norm::RmsNorm;
     pub use crate::layers::stack::Stack;

@@ -81,6 +81,7 @@ fn a_model_of_every_layer_classifies() {
         sized("IndRnn", "units", 5),
         sized("Lstm", "units", 5),
         sized("Gru", "units", 5),
+        sized("MinGru", "units", 5),
         sized("MinimalGatedUnit", "units", 5),
         layer("Tanh"),
         layer("Sigmoid"),
@@ -132,7 +133,7 @@ fn the_memory_of_every_layer_is_known() {
     let longhand_model::LayerError::Unknown { known } = error.error else { panic!("{error}") };
     let expected = "AttentionPooling Bidirectional CausalConvolution Chain Dropout Elman Elu Embedding Frozen Gelu Gru HardSigmoid \
                     HardSwish HardTanh Highway IndRnn LastStep LayerNorm LeakyRelu Linear Lstm MaxOverTime MeanOverTime \
-                    MinimalGatedUnit Relu Residual RmsNorm Sigmoid Silu Softplus Stack Tanh VariationalDropout";
+                    MinGru MinimalGatedUnit Relu Residual RmsNorm Sigmoid Silu Softplus Stack Tanh VariationalDropout";
     assert_eq!(known.join(" "), expected);
 }
 

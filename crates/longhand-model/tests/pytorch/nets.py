@@ -28,6 +28,8 @@ class StepByStep(nn.Module):
         shapes = {"weight_ih_l0": (rows, inputs), "weight_hh_l0": (rows, columns)}
         if bias:
             shapes |= {"bias_ih_l0": (rows,), "bias_hh_l0": (rows,)}
+        if kind == "MinGru":
+            shapes = {name: shape for name, shape in shapes.items() if "_ih_" in name}
         for name, shape in shapes.items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape).uniform_(-(units**-0.5), units**-0.5)))
         if not bias:
@@ -38,6 +40,10 @@ class StepByStep(nn.Module):
         if self.kind == "IndRnn":
             z = a + self.weight_hh_l0[:, 0] * h + self.bias_hh_l0
             return torch.tanh(z) if self.nonlinearity == "tanh" else torch.relu(z)
+        if self.kind == "MinGru":
+            a_z, c = a.chunk(2, 1)
+            z = torch.sigmoid(a_z)
+            return (1 - z) * h + z * c
         u = h @ self.weight_hh_l0.T + self.bias_hh_l0
         (a_f, a_n), (u_f, u_n) = a.chunk(2, 1), u.chunk(2, 1)
         f = torch.sigmoid(a_f + u_f)
@@ -64,7 +70,7 @@ def module_of(part, inputs):
             inputs, size, num_layers=part["layers"], bidirectional=part["bidirectional"], bias=bias, **extra
         )
         return module, directions * size
-    if kind in ("IndRnn", "MinimalGatedUnit"):
+    if kind in ("IndRnn", "MinGru", "MinimalGatedUnit"):
         return StepByStep(kind, inputs, size, bias, part.get("nonlinearity")), size
     if kind == "Linear":
         return nn.Linear(inputs, size, bias=bias), size
@@ -78,7 +84,7 @@ def module_of(part, inputs):
 
 
 def is_recurrent(part):
-    return part["kind"] in ("RNN", "LSTM", "GRU", "IndRnn", "MinimalGatedUnit")
+    return part["kind"] in ("RNN", "LSTM", "GRU", "IndRnn", "MinGru", "MinimalGatedUnit")
 
 
 def recurrent_parts(parts):

@@ -24,7 +24,7 @@ PREFIXES = ["", "model.", "module.", "_orig_mod.", "net.encoder.", "layers.0.", 
 
 
 def recurrent(rng, kind, path, layers=None, bidirectional=None, size=None):
-    by_hand = kind in ("IndRnn", "MinimalGatedUnit")
+    by_hand = kind in ("IndRnn", "MinGru", "MinimalGatedUnit")
     layers = 1 if by_hand else layers or rng.randint(1, 3)
     part = {
         "kind": kind,
@@ -106,6 +106,9 @@ def repository_cases(rng):
     for number in range(12):
         inputs, parts = nested(rng)
         cases[f"net-{number}"] = case(inputs, parts, "f64" if number % 4 == 3 else "f32", rng.random() < 0.5)
+    for precision in ("f32", "f64"):
+        parts = [recurrent(rng, "MinGru", f"rnns.{place}") for place in (0, 1)]
+        cases[f"mingru-{precision}"] = case(3, parts, precision)
     return cases
 
 

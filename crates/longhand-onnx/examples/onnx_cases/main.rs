@@ -21,9 +21,10 @@ use std::error::Error;
 const RANDOM_MODELS: usize = 150;
 
 /// The recurrent layers, with their nonlinearity where they have the choice.
-const RECURRENT: [(&str, Option<&str>); 7] = [
+const RECURRENT: [(&str, Option<&str>); 8] = [
     ("Lstm", None),
     ("Gru", None),
+    ("MinGru", None),
     ("MinimalGatedUnit", None),
     ("Elman", Some("tanh")),
     ("Elman", Some("relu")),

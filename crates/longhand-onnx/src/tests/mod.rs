@@ -188,7 +188,7 @@ fn the_layers_around_recurrent_layers_are_exported() {
 
 #[test]
 fn names_of_values_are_unique_in_the_graph_and_in_its_loops() {
-    let inner = vec![new("IndRnn").with("units", 3), new("MinimalGatedUnit").with("units", 3)];
+    let inner = ["IndRnn", "MinGru", "MinimalGatedUnit"].map(|layer| new(layer).with("units", 3));
     let inner: serde_json::Value = inner.into_iter().map(serde_json::Value::from).collect();
     let model = built(
         &ModelDescription::new(3)

@@ -26,7 +26,7 @@
 //! `[-1/sqrt(units), 1/sqrt(units)]` like all parameters; for long sequences set `weight_hh_l0` to numbers near 1.
 
 use super::elman::Nonlinearity;
-use super::recurrent::{Cell, Recurrent, compiled_passes};
+use super::recurrent::{Cell, Connections, Recurrent, compiled_passes};
 use crate::Scalar;
 use crate::kernel::Real;
 use nalgebra::DMatrix;
@@ -59,7 +59,7 @@ impl Default for IndRnnCell {
 
 impl Cell for IndRnnCell {
     const NAME: &'static str = "IndRnn";
-    const DIAGONAL: bool = true;
+    const CONNECTIONS: Connections = Connections::Diagonal;
     const KEEPS_OUTPUT: bool = true;
     type PreActivations<V: Copy> = [V; 1];
     type States<V: Copy> = [V; 1];

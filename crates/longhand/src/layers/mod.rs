@@ -17,6 +17,7 @@ pub mod linear;
 pub mod lstm;
 pub mod max_over_time;
 pub mod mean_over_time;
+pub mod min_gru;
 pub mod minimal_gated_unit;
 mod moments;
 pub mod recurrent;

@@ -3,6 +3,7 @@
 //! Each message names the layer, the tensor, its shape and the expected shape. A check costs a few comparisons of numbers; names
 //! are formatted only for a message.
 
+use super::recurrent::Connections;
 use crate::{Layout, Scalar, Sequences};
 use alloc::{format, string::String};
 
@@ -32,28 +33,46 @@ pub(crate) fn check_tensor(layer: impl FnOnce() -> String, tensor: &str, given: 
 }
 
 /// Panics unless the parameters of a recurrent layer with `gates` gates, given by their shapes in order, agree with one
-/// another; a diagonal recurrence has a `weight_hh_l0` of one column. The message names a tensor that disagrees with the majority.
+/// another; the shapes of `weight_hh_l0` and `bias_hh_l0` depend on the connections. The message names a tensor that disagrees with the majority.
 #[track_caller]
-pub(crate) fn check_recurrent(kind: &str, (gates, diagonal): (usize, bool), given: [Shape; 4]) {
-    let units = if diagonal { given[1].0 / gates } else { given[1].1 };
-    let rows = gates.checked_mul(units);
-    let agree = given.iter().all(|shape| Some(shape.0) == rows) && given[2].1 == 1 && given[3].1 == 1;
-    if !agree || (diagonal && given[1].1 != 1) {
-        disagree(kind, (gates, diagonal), given);
+pub(crate) fn check_recurrent(kind: &str, (gates, connections): (usize, Connections), given: [Shape; 4]) {
+    let units = units_of_weight_hh((gates, connections), given);
+    let agree = gates.checked_mul(units).is_some_and(|rows| given == recurrent(connections, (given[0].1, units), rows));
+    if !agree {
+        disagree(kind, (gates, connections), given);
     }
+}
+
+/// The number of units that `weight_hh_l0` has; that of `weight_ih_l0` if there is none.
+fn units_of_weight_hh((gates, connections): (usize, Connections), given: [Shape; 4]) -> usize {
+    match connections {
+        Connections::Full => given[1].1,
+        Connections::Diagonal => given[1].0 / gates,
+        Connections::None => given[0].0 / gates,
+    }
+}
+
+/// The shapes of the parameters of a recurrent layer, with `rows` rows in all gates.
+fn recurrent(connections: Connections, (inputs, units): (usize, usize), rows: usize) -> [Shape; 4] {
+    let (weight_hh, bias_hh) = (connections.weight_hh_shape(rows, units), connections.bias_hh_length(rows));
+    [(rows, inputs), weight_hh, vector(rows), vector(bias_hh)]
 }
 
 #[cold]
 #[track_caller]
-fn disagree(kind: &str, (gates, diagonal): (usize, bool), given: [Shape; 4]) -> ! {
-    let of_columns = if diagonal { given[1].0 / gates } else { given[1].1 };
-    let votes = [of_columns, given[0].0 / gates, given[1].0 / gates, given[2].0 / gates, given[3].0 / gates];
+fn disagree(kind: &str, (gates, connections): (usize, Connections), given: [Shape; 4]) -> ! {
+    let of_columns = units_of_weight_hh((gates, connections), given);
+    let mut votes = [of_columns, given[0].0 / gates, given[1].0 / gates, given[2].0 / gates, given[3].0 / gates];
+    if connections == Connections::None {
+        // The tensors that must be empty have no vote.
+        votes = [given[0].0 / gates, given[0].0 / gates, given[0].0 / gates, given[2].0 / gates, given[2].0 / gates];
+    }
     let count = |units: usize| votes.iter().filter(|&&vote| vote == units).count();
     // The first of the most frequent: `max_by_key` would take the last.
     let units = votes.into_iter().reduce(|best, vote| if count(vote) > count(best) { vote } else { best });
     let (units, inputs) = (units.unwrap_or(0), given[0].1);
     let rows = gates.saturating_mul(units);
-    let expected = [(rows, inputs), (rows, if diagonal { 1 } else { units }), vector(rows), vector(rows)];
+    let expected = recurrent(connections, (inputs, units), rows);
     for ((tensor, given), expected) in RECURRENT.into_iter().zip(given).zip(expected) {
         check_tensor(|| format!("{kind}({inputs} -> {units})"), tensor, given, expected);
     }

@@ -4,8 +4,8 @@
 use crate::common::bptt::{Bptt, UpdateEvery};
 use crate::common::{elements, generator, ragged_layout, random_sequences};
 use longhand::{
-    Adam, Batch, Elman, Gradients, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, Optimizer, Reduction, Sequences,
-    Sgd, ShapeError, SoftmaxCrossEntropy, Trainer, TrainingError, TruncatedBptt,
+    Adam, Batch, Elman, Gradients, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, MinGru, Optimizer, Reduction,
+    Sequences, Sgd, ShapeError, SoftmaxCrossEntropy, Trainer, TrainingError, TruncatedBptt,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -74,6 +74,8 @@ fn results_are_bit_identical_for_any_number_of_threads() {
     let head = |g: &mut _| Linear::<f64>::new(9, 4, g);
     check_bits(&Elman::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(head(g))).expect("the features match"));
     check_bits(&Lstm::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(head(g))).expect("the features match"));
+    let min_gru = MinGru::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(head(g)));
+    check_bits(&min_gru.expect("the features match"));
     let dropout = longhand::Dropout::new(0.3).expect("the probability is valid");
     let dropped = Gru::new(3, 9, g).then(dropout).and_then(|chain| chain.then(LastStep));
     check_bits(&dropped.and_then(|chain| chain.then(head(g))).expect("the features match"));

@@ -6,8 +6,8 @@ use longhand::nalgebra::DMatrix;
 use longhand::{
     Activation, Adagrad, Adam, AdamW, AttentionPooling, ConnectionistTemporalClassification, Elman,
     ExponentialMovingAverage, Gradients, Gru, Highway, LabelSequences, Labels, LastStep, Layer, LayerNorm, Linear,
-    Lion, Lookahead, LossAt, Lstm, MaxOverTime, MeanOverTime, Optimizer, ParameterGradients, ParameterGroup, Pass,
-    Reduction, RmsNorm, RmsProp, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stack,
+    Lion, Lookahead, LossAt, Lstm, MaxOverTime, MeanOverTime, MinGru, Optimizer, ParameterGradients, ParameterGroup,
+    Pass, Reduction, RmsNorm, RmsProp, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stack,
     StochasticWeightAverage, Stream, Streaming, VariationalDropout,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -68,6 +68,7 @@ fn many_layers() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f
     let stack = Stack::bidirectional::<f32>(3, 2, |inputs| Gru::new(inputs, 8, g)).expect("the features match");
     let highway = Highway::new(16, Elman::new(16, 16, g), g).expect("the features match");
     let stack = stack.with_dropout(0.3).expect("a probability").then(highway).expect("the features match");
+    let stack = stack.then(MinGru::new(16, 16, g)).expect("the features match");
     let attended = stack.then(LayerNorm::new(16)).and_then(|chain| chain.then(AttentionPooling::new(16, 9, g)));
     attended.and_then(|chain| chain.then(Linear::new(16, 6, g))).expect("the features match")
 }
@@ -315,6 +316,7 @@ fn streaming_does_not_allocate() {
     );
     check(&Lstm::new(3, 33, g).then(Activation::Tanh).expect("the features match"));
     check(&Gru::new(3, 33, g).then(Linear::new(33, 6, g)).expect("the features match"));
+    check(&MinGru::new(3, 33, g).then(MinGru::new(33, 9, g)).expect("the features match"));
     let stack = Stack::new::<f32>(3, 2, |inputs| Gru::new(inputs, 9, g)).expect("the features match");
     let highway = Highway::new(9, Elman::new(9, 9, g), g).expect("the features match");
     let normalised = stack.then(highway).and_then(|chain| chain.then(LayerNorm::new(9))).expect("the features match");

@@ -11,7 +11,7 @@ mod truncation;
 use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::{
     Activation, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep,
-    Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinimalGatedUnit, Nonlinearity, Recurrent, Reduction,
+    Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinGru, MinimalGatedUnit, Nonlinearity, Recurrent, Reduction,
     Residual, Scalar, ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
 };
 use longhand_gradcheck::laws::{self, Doubling, Side};
@@ -54,6 +54,12 @@ fn gru_is_right() {
 #[test]
 fn minimal_gated_unit_is_right() {
     prove_flushing(|case| MinimalGatedUnit::zeros(case.inputs, case.hidden));
+}
+
+#[test]
+fn min_gru_is_right() {
+    prove_flushing(|case| MinGru::zeros(case.inputs, case.hidden));
+    prove_chain(|case| MinGru::zeros(case.inputs, case.hidden).then(MinGru::zeros(case.hidden, case.outputs)));
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod elman;
 mod elman_mistake;
 mod gated;
 mod losses;
+mod min_gru;
 mod pointwise;
 mod pointwise_losses;
 mod pool;
@@ -19,9 +20,10 @@ mod zeros;
 use alignments::Alignments;
 use elman::Wrong;
 use gated::Gated;
-use longhand::{Elman, LastStep, Layer, Linear, Reduction};
+use longhand::{Elman, LastStep, Layer, Linear, Recurrent, Reduction};
 use longhand_gradcheck::{Agreement, Case, Checker, Failure, Setting, check, check_loss, prove, prove_loss};
 use losses::{Classes, Real};
+use min_gru::MinGruCell;
 use pointwise_losses::{Regression, Weighted, WeightedClasses};
 use stateless::Normalise;
 use std::fmt::Debug;
@@ -88,6 +90,20 @@ const GATED: &[(gated::Mistake, &str)] = {
         (M::StateMissingInGate, "gated.bias_g"),
         (M::SigmoidSlope, "gated.weight_g"),
         (M::CandidateForState, "gated.recurrent_c"),
+    ]
+};
+
+const MIN_GRU: &[(min_gru::Mistake, &str)] = {
+    use min_gru::Mistake as M;
+    &[
+        (M::SigmoidSlope, "weight_ih_l0"),
+        (M::StateMissingInGate, "bias_ih_l0"),
+        (M::StateAfterTheStep, "bias_ih_l0"),
+        (M::KeepAndUpdateSwapped, "carry"),
+        (M::DroppedBetweenSteps, "carry"),
+        (M::CandidateNotGated, "weight_ih_l0"),
+        (M::SlopeOfTanh, "bias_ih_l0"),
+        (M::RowsSwapped, "input"),
     ]
 };
 
@@ -197,10 +213,15 @@ fn assert_each_rejected_on<M: Copy + Debug>(
     }
 }
 
+fn min_gru(case: &Case, mistake: min_gru::Mistake) -> Recurrent<f64, MinGruCell> {
+    Recurrent::zeros_with_cell(MinGruCell { mistake }, case.inputs, case.hidden)
+}
+
 #[test]
 fn layers_and_losses_without_mistakes_are_accepted() {
     prove(|case| Wrong::zeros(case.inputs, case.hidden, elman::Mistake::None));
     prove(|case| Gated::zeros(case.inputs, case.hidden, gated::Mistake::None));
+    prove(|case| min_gru(case, min_gru::Mistake::None));
     prove(|case| Normalise::zeros(case.inputs, stateless::Mistake::None));
     for reduction in REDUCTIONS {
         prove_loss(&Real(losses::Mistake::None, reduction));
@@ -238,6 +259,7 @@ fn wrong_elman_layers_are_rejected() {
 #[test]
 fn wrong_gated_layers_are_rejected() {
     assert_each_rejected(GATED, |mistake, case| check(&Gated::zeros(case.inputs, case.hidden, mistake), case));
+    assert_each_rejected(MIN_GRU, |mistake, case| check(&min_gru(case, mistake), case));
 }
 
 #[test]
@@ -324,6 +346,6 @@ fn only_the_law_of_flushing_rejects_a_layer_that_does_not_flush() {
 
 #[test]
 fn the_lists_have_at_least_60_mistakes() {
-    let count = ELMAN.len() + GATED.len() + STATELESS.len() + REAL.len() + CLASSES.len();
+    let count = ELMAN.len() + GATED.len() + MIN_GRU.len() + STATELESS.len() + REAL.len() + CLASSES.len();
     assert!(count >= 60, "{count} mistakes");
 }

@@ -37,8 +37,8 @@ use nalgebra::DMatrix;
 pub trait Cell: Copy + Debug + PartialEq + Send + Sync + 'static {
     /// The layer's name in messages, such as `Lstm`.
     const NAME: &'static str;
-    /// Whether each unit has one recurrent weight of its own: `u = w_hh * h`, element-wise, with a `weight_hh_l0` of one column.
-    const DIAGONAL: bool = false;
+    /// The units of the state before the step that `u` depends on.
+    const CONNECTIONS: Connections = Connections::Full;
     /// Whether `backward` needs only the output, which is then not stored twice. `Kept` must be `[V; 1]`.
     const KEEPS_OUTPUT: bool = false;
 
@@ -76,6 +76,34 @@ pub trait Cell: Copy + Debug + PartialEq + Send + Sync + 'static {
     /// The passes for `f64`.
     #[doc(hidden)]
     const DOUBLE: Passes<f64, Self> = Passes::GENERIC;
+}
+
+/// The connections from the units of the state before a step to the pre-activations of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connections {
+    /// From every unit: `u = W_hh h + b_hh`.
+    Full,
+    /// From the unit itself: `u = w_hh * h + b_hh`, element-wise, with a `weight_hh_l0` of one column.
+    Diagonal,
+    /// None: `u = 0`, with neither `weight_hh_l0` nor `bias_hh_l0`. The pre-activations of all steps are then a product that depends
+    /// on no other step, and the loop over the steps is element-wise.
+    None,
+}
+
+impl Connections {
+    /// Rows and columns of `weight_hh_l0`, with `rows` rows in all gates.
+    pub(crate) fn weight_hh_shape(self, rows: usize, units: usize) -> (usize, usize) {
+        match self {
+            Connections::Full => (rows, units),
+            Connections::Diagonal => (rows, 1),
+            Connections::None => (0, 0),
+        }
+    }
+
+    /// Length of `bias_hh_l0`, with `rows` rows in all gates.
+    pub(crate) fn bias_hh_length(self, rows: usize) -> usize {
+        if self == Connections::None { 0 } else { rows }
+    }
 }
 
 /// The pre-activations of the gates of a cell: an array for `a + u`, or [`Apart`] for the two. Implemented by the library

@@ -14,7 +14,7 @@ pub(crate) mod recurrence;
 mod recurrent_weight;
 pub(crate) mod streaming;
 
-pub use cell::{Apart, Carry, Cell, PreActivations};
+pub use cell::{Apart, Carry, Cell, Connections, PreActivations};
 #[doc(hidden)]
 pub use passes::Passes;
 pub use streaming::RecurrentPrepared;
@@ -40,11 +40,12 @@ use recurrence::{Recurrence, States};
 pub struct Recurrent<T: Scalar, C> {
     /// `W_ih`, `gates * units x inputs`.
     pub weight_ih_l0: DMatrix<T>,
-    /// `W_hh`, `gates * units x units`; `gates * units x 1` for a diagonal recurrence.
+    /// `W_hh`, `gates * units x units`; `gates * units x 1` for diagonal [`Connections`]; empty, and not among the tensors, without
+    /// connections.
     pub weight_hh_l0: DMatrix<T>,
     /// `b_ih`, `gates * units`.
     pub bias_ih_l0: DVector<T>,
-    /// `b_hh`, `gates * units`.
+    /// `b_hh`, `gates * units`; empty, and not among the tensors, without [`Connections`].
     pub bias_hh_l0: DVector<T>,
     /// The equations, with their settings.
     pub cell: C,
@@ -57,6 +58,8 @@ impl<T: Scalar, C: Cell> Recurrent<T, C> {
     const EXTRA: usize = <C::Kept<T> as Group<T>>::COUNT.saturating_sub(Self::GATES);
     /// The number of states.
     const STATES: usize = <C::States<T> as Group<T>>::COUNT;
+    /// Whether the pre-activations depend on the state before the step.
+    const HAS_STATE_PART: bool = !matches!(C::CONNECTIONS, Connections::None);
     /// Whether the parts of the input and of the state are apart.
     const APART: bool = <C::PreActivations<T> as PreActivations<T>>::APART;
 
@@ -78,11 +81,12 @@ impl<T: Scalar, C: Cell> Recurrent<T, C> {
     #[track_caller]
     pub fn zeros_with_cell(cell: C, inputs: usize, units: usize) -> Self {
         let rows = sizes::gate_rows(Self::GATES, units);
+        let (state_rows, state_columns) = C::CONNECTIONS.weight_hh_shape(rows, units);
         Recurrent {
             weight_ih_l0: sizes::zero_matrix(rows, inputs),
-            weight_hh_l0: sizes::zero_matrix(rows, if C::DIAGONAL { 1 } else { units }),
+            weight_hh_l0: sizes::zero_matrix(state_rows, state_columns),
             bias_ih_l0: sizes::zero_vector(rows),
-            bias_hh_l0: sizes::zero_vector(rows),
+            bias_hh_l0: sizes::zero_vector(C::CONNECTIONS.bias_hh_length(rows)),
             cell,
         }
     }
@@ -90,7 +94,7 @@ impl<T: Scalar, C: Cell> Recurrent<T, C> {
     /// Panics unless the parameters agree with one another in shape.
     #[track_caller]
     pub(crate) fn check_parameters(&self) {
-        shapes::check_recurrent(C::NAME, (Self::GATES, C::DIAGONAL), self.shapes());
+        shapes::check_recurrent(C::NAME, (Self::GATES, C::CONNECTIONS), self.shapes());
     }
 
     fn shapes(&self) -> [(usize, usize); 4] {
@@ -108,7 +112,11 @@ impl<T: Scalar, C: Cell> Recurrent<T, C> {
 
     /// Number of hidden units.
     pub fn units(&self) -> usize {
-        if C::DIAGONAL { self.weight_hh_l0.nrows() / Self::GATES } else { self.weight_hh_l0.ncols() }
+        match C::CONNECTIONS {
+            Connections::Full => self.weight_hh_l0.ncols(),
+            Connections::Diagonal => self.weight_hh_l0.nrows() / Self::GATES,
+            Connections::None => self.weight_ih_l0.nrows() / Self::GATES,
+        }
     }
 }
 
@@ -222,23 +230,35 @@ impl<T: Scalar, C: Cell> Layer<T> for Recurrent<T, C> {
 impl<T: Scalar, C: Cell> Tensors<T> for Recurrent<T, C> {
     fn visit(&self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &[T])) {
         self.weight_ih_l0.visit(&path.field("weight_ih_l0"), visitor);
-        self.weight_hh_l0.visit(&path.field("weight_hh_l0"), visitor);
+        if Self::HAS_STATE_PART {
+            self.weight_hh_l0.visit(&path.field("weight_hh_l0"), visitor);
+        }
         self.bias_ih_l0.visit(&path.field("bias_ih_l0"), visitor);
-        self.bias_hh_l0.visit(&path.field("bias_hh_l0"), visitor);
+        if Self::HAS_STATE_PART {
+            self.bias_hh_l0.visit(&path.field("bias_hh_l0"), visitor);
+        }
     }
 
     fn visit_mut(&mut self, path: &Path<'_>, visitor: &mut dyn FnMut(&Path<'_>, Shape, &mut [T])) {
         self.weight_ih_l0.visit_mut(&path.field("weight_ih_l0"), visitor);
-        self.weight_hh_l0.visit_mut(&path.field("weight_hh_l0"), visitor);
+        if Self::HAS_STATE_PART {
+            self.weight_hh_l0.visit_mut(&path.field("weight_hh_l0"), visitor);
+        }
         self.bias_ih_l0.visit_mut(&path.field("bias_ih_l0"), visitor);
-        self.bias_hh_l0.visit_mut(&path.field("bias_hh_l0"), visitor);
+        if Self::HAS_STATE_PART {
+            self.bias_hh_l0.visit_mut(&path.field("bias_hh_l0"), visitor);
+        }
     }
 
     fn visit_pair(&mut self, path: &Path<'_>, other: &Self, visitor: &mut dyn FnMut(&Path<'_>, &mut [T], &[T])) {
         self.weight_ih_l0.visit_pair(&path.field("weight_ih_l0"), &other.weight_ih_l0, visitor);
-        self.weight_hh_l0.visit_pair(&path.field("weight_hh_l0"), &other.weight_hh_l0, visitor);
+        if Self::HAS_STATE_PART {
+            self.weight_hh_l0.visit_pair(&path.field("weight_hh_l0"), &other.weight_hh_l0, visitor);
+        }
         self.bias_ih_l0.visit_pair(&path.field("bias_ih_l0"), &other.bias_ih_l0, visitor);
-        self.bias_hh_l0.visit_pair(&path.field("bias_hh_l0"), &other.bias_hh_l0, visitor);
+        if Self::HAS_STATE_PART {
+            self.bias_hh_l0.visit_pair(&path.field("bias_hh_l0"), &other.bias_hh_l0, visitor);
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use super::cell::{Carry, Cell};
 use super::recurrence::{self, Recurrence, States, step_of};
 use super::{Recurrent, RecurrentCache, RecurrentPrepared, streaming};
-use crate::kernel::{Accumulate, BackwardStep, ForwardStep};
+use crate::kernel::{self, Accumulate, BackwardStep, ForwardStep};
 use crate::layers::shapes;
 use crate::scalar::compiled;
 use crate::sequences::reshape;
 use crate::{Layer, ParameterGradients, Path, Scalar, Sequences, Tensors};
-use alloc::format;
+use alloc::{format, vec::Vec};
 
 type Forward<T, C> = fn(&Recurrent<T, C>, &Sequences<T>, &mut <C as Cell>::Carry<T>, &mut RecurrentCache<T>);
 
@@ -102,6 +102,17 @@ fn check_carry<T: Scalar, C: Cell>(layer: &Recurrent<T, C>, what: &str, carry: &
     });
 }
 
+impl<T: Scalar, C: Cell> Recurrent<T, C> {
+    /// The bias of the product with the input: `b_ih`, or `b_ih + b_hh` if the product with the state is added to it.
+    pub(super) fn bias_of_products(&self, bias: &mut Vec<T>) {
+        bias.clear();
+        bias.extend_from_slice(self.bias_ih_l0.as_slice());
+        if Self::HAS_STATE_PART && !Self::APART {
+            kernel::add(bias, self.bias_hh_l0.as_slice());
+        }
+    }
+}
+
 /// The forward pass. It stores the output in the cache.
 pub(crate) fn forward<T: Scalar, C: Cell>(
     layer: &Recurrent<T, C>,
@@ -115,19 +126,16 @@ pub(crate) fn forward<T: Scalar, C: Cell>(
     let RecurrentCache { recurrence, states, bias, gates, state_part, extra, .. } = cache;
     layer.check_parameters();
     check_carry(layer, "the carry", carry, batch);
-    recurrence.begin(layer, [&layer.weight_ih_l0, &layer.weight_hh_l0], C::DIAGONAL, input, units);
+    recurrence.begin(layer, [&layer.weight_ih_l0, &layer.weight_hh_l0], C::CONNECTIONS, input, units);
     states.resize_with(Recurrent::<T, C>::STATES, States::default);
     let mut index = 0;
     carry.each_state(|state| {
         states[index].begin(state, layout);
         index += 1;
     });
+    layer.bias_of_products(bias);
     if Recurrent::<T, C>::APART {
-        bias.clear();
-        bias.extend_from_slice(layer.bias_ih_l0.as_slice());
         reshape(state_part, gates_per_unit * units, batch);
-    } else {
-        recurrence::add_biases(bias, [&layer.bias_ih_l0, &layer.bias_hh_l0]);
     }
     if !C::KEEPS_OUTPUT {
         reshape(gates, gates_per_unit * units, layout.columns());

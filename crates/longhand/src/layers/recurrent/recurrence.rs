@@ -5,6 +5,7 @@
 //! [`BLOCK_COLUMNS`] columns together. A block is large enough for a fast matrix product, even with one sequence, and small enough to
 //! stay in the processor's cache until its steps are computed. The gradients `d_z` of the pre-activations are kept for one block only.
 
+use super::Connections;
 use super::recurrent_weight::{self, RecurrentWeight};
 use crate::kernel::{self, Accumulate, Operand, Packed};
 use crate::layers::shapes::{check_backward, check_input};
@@ -12,7 +13,7 @@ use crate::sequences::{reshape, without_padding};
 use crate::{Layer, Layout, Scalar, Sequences};
 use alloc::vec::Vec;
 use core::ops::Range;
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DMatrix;
 
 /// Number of columns in a block of steps, unless a single step has more.
 const BLOCK_COLUMNS: usize = 128;
@@ -148,13 +149,6 @@ impl<T: Scalar> States<T> {
     }
 }
 
-/// `bias = b_ih + b_hh`.
-pub(crate) fn add_biases<T: Scalar>(bias: &mut Vec<T>, [bias_ih, bias_hh]: [&DVector<T>; 2]) {
-    bias.clear();
-    bias.extend_from_slice(bias_ih.as_slice());
-    kernel::add(bias, bias_hh.as_slice());
-}
-
 /// Sets the columns of invalid steps to zero: outputs in the forward pass, gradients in the backward pass.
 pub(crate) fn zero_invalid_steps<T: Scalar>(values: &mut [T], layout: &Layout, step: usize) {
     if !layout.has_padding() {
@@ -186,7 +180,7 @@ impl<T: Scalar> Recurrence<T> {
         &mut self,
         layer: &L,
         [weight_ih, weight_hh]: [&DMatrix<T>; 2],
-        diagonal: bool,
+        connections: Connections,
         input: &Sequences<T>,
         units: usize,
     ) {
@@ -194,7 +188,7 @@ impl<T: Scalar> Recurrence<T> {
         check_input(|| layer.name(), weight_ih.ncols(), input);
         self.hidden.reshape(units, layout);
         self.weight_ih.pack(weight_ih.into());
-        self.weight_hh.pack(weight_hh, diagonal, layout.batch());
+        self.weight_hh.pack(weight_hh, connections, layout.batch());
     }
 
     /// Checks the shapes of a backward pass, reshapes `d_input` and packs the transposed weights.
@@ -227,7 +221,7 @@ impl<T: Scalar> Recurrence<T> {
     /// ```
     ///
     /// over the steps of the block, where `D_ih` and `D_hh` are the gradients of `W_ih x + b_ih` and of
-    /// `W_hh h + b_hh`, zero at invalid steps, and `1` is a column of ones. `d_parts` are `D_ih`, and `D_hh` unless the two are one.
+    /// `W_hh h + b_hh` (if the cell has [`Connections`]), zero at invalid steps, and `1` is a column of ones. `d_parts` are `D_ih`, and `D_hh` unless the two are one.
     /// `gradients` are `d_W_ih`, `d_W_hh`, `d_b_ih` and `d_b_hh`, if they are wanted.
     pub(crate) fn block_backward(
         &mut self,
@@ -266,7 +260,7 @@ impl<T: Scalar> Recurrence<T> {
         let (x, previous) = (Operand::from(x.values()), Operand::from(state.values()));
         let (packed, one) = (&mut self.packed, [T::one()]);
         let (apart, d_hh) = (d_hh.is_some(), d_hh.unwrap_or(d_ih));
-        let diagonal = self.weight_hh.is_diagonal().then(|| self.hidden.features());
+        let (connections, units) = (self.weight_hh.connections(), self.hidden.features());
         let mut sum_up =
             |[weight_ih, weight_hh, bias_ih, bias_hh]: [&mut [T]; 4], columns: Range<usize>, accumulate| {
                 let count = columns.len();
@@ -279,16 +273,18 @@ impl<T: Scalar> Recurrence<T> {
                 if apart {
                     packed.pack(of_hh);
                 }
-                if let Some(units) = diagonal {
-                    let (d_hh, states) = (of_hh.whole_columns(), previous.transposed().whole_columns());
-                    recurrent_weight::diagonal_gradient(weight_hh, accumulate, d_hh, states, units);
-                } else {
-                    packed.product_with(weight_hh, accumulate, previous);
+                match connections {
+                    Connections::Full => packed.product_with(weight_hh, accumulate, previous),
+                    Connections::Diagonal => {
+                        let (d_hh, states) = (of_hh.whole_columns(), previous.transposed().whole_columns());
+                        recurrent_weight::diagonal_gradient(weight_hh, accumulate, d_hh, states, units);
+                    }
+                    Connections::None => return,
                 }
                 packed.product_with(bias_hh, accumulate, ones);
             };
         // The sum over all blocks replaces the gradients, or has one term: it can be computed in place.
-        let one_term = block.len() == layout.steps() && end <= BLOCK_COLUMNS && diagonal.is_none();
+        let one_term = block.len() == layout.steps() && end <= BLOCK_COLUMNS && connections != Connections::Diagonal;
         let in_place = accumulate == Accumulate::Replace || one_term;
         let (mut gradients, mut sums) = (gradients, self.sums.each_mut());
         if !in_place {

@@ -1,5 +1,6 @@
 //! `W_hh`, packed for the kernels once per window and used at each of its steps.
 
+use super::Connections;
 use crate::Scalar;
 use crate::kernel::{
     Accumulate, Equations, Operand, Packed, PackedForColumn, Real, band, band_mut, compiled_here, each, each_row,
@@ -10,7 +11,7 @@ use nalgebra::DMatrix;
 
 /// `W_hh`, for one sequence or for a batch. For a batch, the backward pass uses a packed transpose. For one sequence, packing the
 /// transpose costs more than it saves, so the backward pass reads the packed weight of the forward pass. A diagonal `W_hh` is one
-/// vector per gate.
+/// vector per gate. Without connections, the products are zero.
 #[derive(Debug)]
 pub(crate) struct RecurrentWeight<T> {
     kind: Kind,
@@ -37,12 +38,15 @@ enum Kind {
     OneSequence,
     Batch,
     Diagonal,
+    None,
 }
 
 impl<T: Scalar> RecurrentWeight<T> {
     /// Before the steps of a forward pass.
-    pub(crate) fn pack(&mut self, weight: &DMatrix<T>, diagonal: bool, batch: usize) {
-        if diagonal {
+    pub(crate) fn pack(&mut self, weight: &DMatrix<T>, connections: Connections, batch: usize) {
+        if connections == Connections::None {
+            self.kind = Kind::None;
+        } else if connections == Connections::Diagonal {
             self.kind = Kind::Diagonal;
             self.diagonal.clear();
             self.diagonal.extend_from_slice(weight.as_slice());
@@ -68,6 +72,8 @@ impl<T: Scalar> RecurrentWeight<T> {
             Kind::OneSequence => self.for_column.product(out, accumulate, states),
             Kind::Batch => self.packed.product(out, accumulate, states),
             Kind::Diagonal => self.diagonal_product(out, accumulate, states),
+            Kind::None if accumulate == Accumulate::Add => {}
+            Kind::None => out.fill(T::zero()),
         }
     }
 
@@ -77,6 +83,7 @@ impl<T: Scalar> RecurrentWeight<T> {
             Kind::OneSequence => self.for_column.add_transposed_product(d_states, d_hh),
             Kind::Batch => self.transposed.product(d_states, Accumulate::Add, d_hh),
             Kind::Diagonal => self.add_diagonal_transposed(d_states, d_hh),
+            Kind::None => {}
         }
     }
 
@@ -114,9 +121,13 @@ impl<T: Scalar> RecurrentWeight<T> {
         }
     }
 
-    /// Whether each unit has one recurrent weight of its own.
-    pub(crate) fn is_diagonal(&self) -> bool {
-        self.kind == Kind::Diagonal
+    /// The connections of the packed weight.
+    pub(crate) fn connections(&self) -> Connections {
+        match self.kind {
+            Kind::OneSequence | Kind::Batch => Connections::Full,
+            Kind::Diagonal => Connections::Diagonal,
+            Kind::None => Connections::None,
+        }
     }
 }
 

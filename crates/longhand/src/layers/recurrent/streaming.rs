@@ -1,9 +1,9 @@
 //! Recurrent layers, one step at a time.
 
-use super::cell::{Carry, Cell};
+use super::Recurrent;
+use super::cell::{Carry, Cell, Connections};
 use super::passes::passes;
 use super::recurrent_weight::RecurrentWeight;
-use super::{Recurrent, recurrence};
 use crate::Scalar;
 use crate::kernel::{Accumulate, ForwardStep, Operand, PackedForColumn};
 use crate::streaming::Streaming;
@@ -42,10 +42,11 @@ impl<T: Scalar, C: Cell> Streaming<T> for Recurrent<T, C> {
         let (units, rows) = (self.units(), self.weight_ih_l0.nrows());
         let zeros = |length| vec![T::zero(); length];
         let mut bias = Vec::new();
-        let weights = if Self::APART || C::DIAGONAL {
+        self.bias_of_products(&mut bias);
+        let weights = if Self::APART || C::CONNECTIONS != Connections::Full {
             let (mut weight_ih, mut weight_hh) = (PackedForColumn::default(), RecurrentWeight::default());
             weight_ih.pack((&self.weight_ih_l0).into());
-            weight_hh.pack(&self.weight_hh_l0, C::DIAGONAL, 1);
+            weight_hh.pack(&self.weight_hh_l0, C::CONNECTIONS, 1);
             Weights::Two { weight_ih, weight_hh, bias_hh: self.bias_hh_l0.as_slice().to_vec() }
         } else {
             let side_by_side = [self.weight_ih_l0.as_slice(), self.weight_hh_l0.as_slice()].concat();
@@ -54,11 +55,6 @@ impl<T: Scalar, C: Cell> Streaming<T> for Recurrent<T, C> {
             weights.pack(Operand::new(&side_by_side, rows, columns));
             Weights::Joined { weights, input_and_state: zeros(columns) }
         };
-        if Self::APART {
-            bias.extend_from_slice(self.bias_ih_l0.as_slice());
-        } else {
-            recurrence::add_biases(&mut bias, [&self.bias_ih_l0, &self.bias_hh_l0]);
-        }
         RecurrentPrepared {
             cell: self.cell,
             units,

@@ -11,7 +11,7 @@ use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::nalgebra::DMatrix;
 use longhand::{
     Activation, BoxedCache, BoxedCarry, BoxedLayer, CausalConvolution, Elman, Gru, LastStep, Layer, Layout, Linear,
-    Lstm, LstmCarry, MeanOverTime, MinimalGatedUnit, Nonlinearity, ParameterGradients, Pass, Path, Recurrent,
+    Lstm, LstmCarry, MeanOverTime, MinGru, MinimalGatedUnit, Nonlinearity, ParameterGradients, Pass, Path, Recurrent,
     Sequences, Tensors, initialise,
 };
 use proptest::prelude::ProptestConfig;
@@ -284,6 +284,7 @@ pub fn every_smooth_layer() -> Vec<BoxedLayer<f64>> {
         boxed(&elman(3, 4, g)),
         boxed(&lstm(3, 4, g)),
         boxed(&gru(3, 4, g)),
+        boxed(&MinGru::new(3, 4, g)),
         boxed(&MinimalGatedUnit::new(3, 4, g)),
         boxed(&Recurrent::with_cell(IndRnnCell { nonlinearity: Nonlinearity::Tanh }, 3, 4, g)),
         boxed(&linear(3, 5, g)),

@@ -6,8 +6,8 @@ use longhand::layers::linear::LinearCache;
 use longhand::layers::recurrent::RecurrentCache;
 use longhand::nalgebra::{DMatrix, DVector};
 use longhand::{
-    Activation, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, MeanOverTime, ParameterGradients, Pass, Sequences,
-    Stream, Streaming, Tensors,
+    Activation, Elman, Gru, LastStep, Layer, Layout, Linear, Lstm, MeanOverTime, MinGru, ParameterGradients, Pass,
+    Sequences, Stream, Streaming, Tensors,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -82,6 +82,17 @@ fn parameters_with_a_wrong_shape_are_rejected_by_name() {
         &good,
         &Elman { weight_hh_l0: DMatrix::zeros(5, 4), ..good.clone() },
         "Elman(3 -> 4): weight_hh_l0 is 5 x 4, but it must be 4 x 4",
+    );
+    let good = MinGru::new(3, 4, g);
+    check_bad_parameters(
+        &good,
+        &MinGru { weight_hh_l0: DMatrix::zeros(8, 4), ..good.clone() },
+        "MinGru(3 -> 4): weight_hh_l0 is 8 x 4, but it must be 0 x 0",
+    );
+    check_bad_parameters(
+        &good,
+        &MinGru { bias_ih_l0: DVector::zeros(10), ..good.clone() },
+        "MinGru(3 -> 4): bias_ih_l0 is 10 x 1, but it must be 8 x 1",
     );
     let good = linear(3, 4, g);
     check_bad_parameters(
