@@ -37,8 +37,8 @@ fn only_the_posture_with_the_longest_horizontal_means_counts() {
 
 #[test]
 fn the_vertical_axis_does_not_count() {
-    // Upside down, with z to the same side.
-    let windows = windows(&[(1, [0.0, 0.4, 0.9]), (2, [0.0, -0.4, 0.9])]);
+    // Sitting, y has either sign and z the same. The values of y are larger than those of standing.
+    let windows = windows(&[(1, [0.0, 1.6, 0.9]), (2, [0.0, -1.4, 0.9])]);
     assert!(!both_ways_round(&windows, 1));
     assert!(both_ways_round(&windows, 2));
 }
