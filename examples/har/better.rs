@@ -6,10 +6,12 @@
 //!   and cosine decay, and clipping by the *global* norm.
 //! - *Data*: normalised, and augmented at random each time a window is trained on ([`Preparation`]).
 //!
-//! Layer, initialisation and hyperparameters are in [`elman`] (the study's cell) and in [`gated`] (LSTM and GRU). They
-//! were chosen on windows held out of the training part and by cross-validation over people;
-//! `docs/the-study-rebuilt.md` lists the variants that were tried.
+//! Layer, initialisation and hyperparameters are in [`elman`] (the study's cell), in [`gated`] (LSTM and GRU) and in
+//! [`convolved`] (a GRU after a convolution). They were chosen on windows held out of the training part and by
+//! cross-validation over people; `docs/the-study-rebuilt.md` and `docs/better-recipe.md` list the variants that were
+//! tried.
 
+mod convolved;
 mod elman;
 mod gated;
 mod preparation;
@@ -97,6 +99,10 @@ pub fn train(
             let model = gated::gru(features, classes, &mut generator)?;
             fit(model, &gated::HYPERPARAMETERS, updates, windows, generator, (checkpoints, reporter))
         }
+        Recurrent::ConvGru => {
+            let model = convolved::gru(features, classes, &mut generator)?;
+            fit(model, &gated::HYPERPARAMETERS, updates, windows, generator, (checkpoints, reporter))
+        }
     }
 }
 
@@ -108,6 +114,7 @@ pub fn parameters(recurrent: Recurrent, windows: &Windows) -> Result<usize, Fail
         Recurrent::Elman => elman::model(features, classes, &mut generator)?.count(),
         Recurrent::Lstm => gated::lstm(features, classes, &mut generator)?.count(),
         Recurrent::Gru => gated::gru(features, classes, &mut generator)?.count(),
+        Recurrent::ConvGru => convolved::gru(features, classes, &mut generator)?.count(),
     })
 }
 
@@ -116,7 +123,7 @@ pub fn cost_per_sequence(recurrent: Recurrent) -> u64 {
     let (gates, units) = match recurrent {
         Recurrent::Elman => (1, elman::UNITS),
         Recurrent::Lstm => (4, gated::UNITS),
-        Recurrent::Gru => (3, gated::UNITS),
+        Recurrent::Gru | Recurrent::ConvGru => (3, gated::UNITS),
     };
     (gates * units * units / preparation::SAMPLES_PER_STEP) as u64
 }

@@ -29,6 +29,7 @@ mod summary;
 mod tables;
 mod terms;
 mod text;
+mod wearing;
 
 use arguments::{Arguments, Part};
 use checkpoints::RunCheckpoints;

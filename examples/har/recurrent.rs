@@ -11,6 +11,8 @@ pub enum Recurrent {
     Lstm,
     /// A GRU of 48 units
     Gru,
+    /// A GRU of 48 units after a convolution over time
+    ConvGru,
 }
 
 impl Recurrent {
@@ -20,6 +22,7 @@ impl Recurrent {
             Recurrent::Elman => "elman",
             Recurrent::Lstm => "lstm",
             Recurrent::Gru => "gru",
+            Recurrent::ConvGru => "conv-gru",
         }
     }
 
@@ -29,6 +32,7 @@ impl Recurrent {
             Recurrent::Elman => "the same cell",
             Recurrent::Lstm => "an LSTM",
             Recurrent::Gru => "a GRU",
+            Recurrent::ConvGru => "a convolution and a GRU",
         }
     }
 
@@ -38,6 +42,7 @@ impl Recurrent {
             Recurrent::Elman => "better recipe",
             Recurrent::Lstm => "better recipe with an LSTM",
             Recurrent::Gru => "better recipe with a GRU",
+            Recurrent::ConvGru => "better recipe with a convolution and a GRU",
         }
     }
 }

@@ -7,8 +7,11 @@
 //! - a *small rotation* about any axis. Its rotation vector (axis times angle, in radians) is normal. The standard
 //!   deviations are given by [`Spread`]: one for the axis nearest to the vertical, another for the two other axes;
 //! - with probability one half, a *half turn* about the axis nearest to the vertical. It corresponds to a phone with
-//!   its other side towards the leg, and negates the two other axes.
+//!   its other side towards the leg, and negates the two other axes. Half turns are drawn only if the training people
+//!   wore the phone both ways round ([`wearing`](crate::wearing)): on a belt, the sign of these axes is all that
+//!   distinguishes sitting from standing.
 
+use crate::wearing;
 use longhand::nalgebra::{Rotation3, Vector3};
 use longhand_data::{DataError, Normaliser, Windows};
 use rand::{Rng, RngExt};
@@ -31,10 +34,12 @@ pub struct RandomRotation {
     spread: Spread,
     /// The axis nearest to the vertical: the axis of the first sensor with the largest absolute mean.
     vertical: usize,
+    /// Whether half turns are drawn.
+    half_turns: bool,
 }
 
 impl RandomRotation {
-    /// Finds the vertical axis in the training windows.
+    /// Finds the vertical axis in the training windows, and whether people wore the phone both ways round.
     ///
     /// Returns `None` if the channels are not the axes x, y and z of one or more sensors, because a rotation is not
     /// defined for them.
@@ -48,11 +53,14 @@ impl RandomRotation {
         let normaliser = Normaliser::fit(training);
         let absolute_mean = |&axis: &usize| normaliser.mean()[axis].abs();
         let vertical = (0..3).max_by(|a, b| absolute_mean(a).total_cmp(&absolute_mean(b)))?;
-        Some(RandomRotation { spread, vertical })
+        Some(RandomRotation { spread, vertical, half_turns: wearing::both_ways_round(training, vertical) })
     }
 
-    /// Fits a normaliser to the training windows and to their copies after a half turn, because the network sees both.
+    /// Fits a normaliser to what the network sees: the training windows and, with half turns, their copies after one.
     pub fn normaliser(self, training: &Windows) -> Result<Normaliser, DataError> {
+        if !self.half_turns {
+            return Ok(Normaliser::fit(training));
+        }
         let mut values = training.values().to_vec();
         values.extend_from_slice(training.values());
         let half_turn = self.half_turn();
@@ -78,7 +86,7 @@ impl RandomRotation {
             deviation * <StandardNormal as Distribution<f32>>::sample(&StandardNormal, generator)
         };
         let small = Rotation3::new(Vector3::new(component(0), component(1), component(2)));
-        if generator.random_bool(HALF_TURN_PROBABILITY) { self.half_turn() * small } else { small }
+        if self.half_turns && generator.random_bool(HALF_TURN_PROBABILITY) { self.half_turn() * small } else { small }
     }
 
     fn half_turn(self) -> Rotation3<f32> {

@@ -56,7 +56,7 @@ fn unknown_or_contradictory_options_are_rejected() {
     assert_rejected(&Options::small().set("parts", "a"), &["--parts", "better"]);
     assert_rejected(&Options::small().set("split", "odd"), &["--split", "people"]);
     for model in ["rnn", "GRU", "", "elman,gru"] {
-        assert_rejected(&Options::small().set("model", model), &["--model", "elman", "lstm", "gru"]);
+        assert_rejected(&Options::small().set("model", model), &["--model", "elman", "lstm", "gru", "conv-gru"]);
     }
     assert_rejected(&Options::small().set("split", "people"), &["--test-people"]);
     assert_rejected(&Options::small().set("split", "people").set("test-people", "3"), &["--train-per-class"]);

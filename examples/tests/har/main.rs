@@ -21,4 +21,5 @@ mod repeatability;
 mod study_program;
 mod summary;
 mod terms;
+mod wearing;
 mod written;

@@ -1,8 +1,9 @@
-//! The better recipe with an LSTM or a GRU.
+//! The better recipe with an LSTM or a GRU, or with a GRU after a convolution.
 
 use crate::bad_data::SmallDataSet;
 use crate::common::{Options, Results, numbers, tables_and_figures};
 use crate::full_run::{FIGURES, TABLES, expected};
+use crate::predict::{lines, predict, samples};
 
 fn options(model: &str) -> Options {
     Options::small().set("parts", "better").set("model", model)
@@ -41,18 +42,38 @@ fn a_gru_can_be_trained() {
     assert_eq!(parameter_count("gru", "GRU"), 3 * 48 * (9 + 48 + 2) + 6 * 48 + 6);
 }
 
+/// The convolution has 24 outputs, and reads three steps of nine features.
+#[test]
+fn a_gru_after_a_convolution_can_be_trained() {
+    let expected = 24 * (3 * 9 + 1) + 3 * 48 * (24 + 48 + 2) + 6 * 48 + 6;
+    assert_eq!(parameter_count("conv-gru", "convolution and a GRU"), expected);
+}
+
+#[test]
+fn har_predict_uses_a_gru_after_a_convolution() {
+    let results = Results::of(&options("conv-gru"));
+    let run = predict(&[], &results.path().join("models/better-1.safetensors"), &samples(300));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let ends: Vec<u64> = lines(&run).iter().map(|line| line["sample"].as_u64().unwrap()).collect();
+    assert_eq!(ends, [150, 300]);
+}
+
 /// A window with fewer than three samples has one step. Samples that do not fill a step are dropped.
 #[test]
 fn windows_of_any_length_can_be_trained_on() {
     let small = SmallDataSet::new();
-    for (model, gates, units) in [("elman", 1, 50), ("gru", 3, 48)] {
+    for model in ["elman", "gru", "conv-gru"] {
         for steps in ["1", "2", "4", "5", "20"] {
             let options = small.options().set("parts", "better").set("model", model).set("steps", steps);
             // A recording of 45 samples has two windows of 20.
             let options = options.set("train-per-class", "2").set("test-per-class", "2");
             let better = &Results::of(&options).summary()["better"];
             let inputs = 3 * steps.parse::<u64>().unwrap().min(3);
-            let parameters = gates * units * (inputs + units + 2) + 6 * units + 6;
+            let parameters = match model {
+                "elman" => 50 * (inputs + 50 + 2) + 6 * 50 + 6,
+                "gru" => 3 * 48 * (inputs + 48 + 2) + 6 * 48 + 6,
+                _ => 24 * (3 * inputs + 1) + 3 * 48 * (24 + 48 + 2) + 6 * 48 + 6,
+            };
             assert_eq!(better["parameters"], parameters, "{model}, {steps} steps");
             assert!(
                 numbers(&better["seeds"][0]["training_loss"]).iter().all(|loss| loss.is_finite()),
@@ -75,9 +96,11 @@ fn gru_results_depend_on_the_seed_but_not_on_threads() {
 
 /// Trains on synthetic recordings, with few updates.
 #[test]
-fn the_gru_learns_in_a_quick_run() {
-    let options = Options::small().set("parts", "better").set("model", "gru").set("better-updates", "200");
-    let options = options.set("train-per-class", "60").set("test-per-class", "20");
-    let top1 = Results::of(&options).summary()["better"]["top1"]["mean"].as_f64().unwrap();
-    assert!(top1 > 0.5, "the mean top-1 score is {top1}, expected more than 0.5 (chance: 0.167)");
+fn gated_models_learn_in_a_quick_run() {
+    for model in ["gru", "conv-gru"] {
+        let options = options(model).set("better-updates", "200");
+        let options = options.set("train-per-class", "60").set("test-per-class", "20");
+        let top1 = Results::of(&options).summary()["better"]["top1"]["mean"].as_f64().unwrap();
+        assert!(top1 > 0.5, "{model}: the mean top-1 score is {top1}, expected more than 0.5 (chance: 0.167)");
+    }
 }
