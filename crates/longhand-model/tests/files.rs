@@ -46,6 +46,7 @@ fn every_layer() -> impl Describe<f32> + Layer<f32, Input = Sequences<f32>, Outp
     let residual = Residual::new::<f32>(elman.then(Dropout::new(0.25).unwrap()).unwrap()).unwrap();
     let model = both.then(chains.unwrap()).unwrap().then(residual).unwrap().then(frozen).unwrap();
     let model = model.then(MinimalGatedUnit::new(4, 5, &mut g)).unwrap().then(Activation::Relu).unwrap();
+    let model = model.then(ProjectedLstm::new(5, 6, 5, &mut g)).unwrap();
     model.then(MeanOverTime).unwrap().then(LastStep).unwrap().then(Linear::new(5, 2, &mut g)).unwrap()
 }
 
@@ -398,7 +399,7 @@ fn a_small_file_cannot_ask_for_a_large_model() {
 }
 
 #[test]
-fn a_projection_is_refused_by_name() {
+fn a_projection_is_refused_by_name_where_an_lstm_is_expected() {
     let projection = Linear::<f32>::zeros(4, 2);
     let names = TensorNames::new().with_tensor("rnn.weight_hr_l0", "weight").with_tensor("rnn.bias_ih_l0", "bias");
     let file = ModelFile::of_tensors(&projection, &names).unwrap();
@@ -407,7 +408,7 @@ fn a_projection_is_refused_by_name() {
     assert!(
         error
             .to_string()
-            .contains("LSTM with projection (`proj_size`), which longhand does not have: `rnn.weight_hr_l0`")
+            .contains("LSTM with projection (`proj_size`), which is a `ProjectedLstm` in longhand: `rnn.weight_hr_l0`")
     );
 }
 

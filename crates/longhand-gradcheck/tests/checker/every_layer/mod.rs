@@ -11,8 +11,8 @@ mod truncation;
 use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::{
     Activation, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep,
-    Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinGru, MinimalGatedUnit, Nonlinearity, ProjectedLstm, Recurrent, Reduction,
-    Residual, Scalar, ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
+    Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinGru, MinimalGatedUnit, Nonlinearity, ProjectedLstm,
+    Recurrent, Reduction, Residual, Scalar, ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
 };
 use longhand_gradcheck::laws::{self, Doubling, Side};
 use longhand_gradcheck::{BuildLayer, Case, Checker, DualLayer, Law, SequenceLayer, Setting, SingleLayer, prove_loss};

@@ -1,8 +1,10 @@
 //! An LSTM with projection, one step at a time.
 
-use super::{GATES, LstmCarry, LstmCell, Output, ProjectedLstm, recurrence};
+use super::passes::Output;
+use super::{GATES, ProjectedLstm};
 use crate::Scalar;
 use crate::kernel::{Accumulate, ForwardStep, Operand, PackedForColumn, each};
+use crate::layers::lstm::{LstmCarry, LstmCell};
 use crate::scalar::compiled;
 use crate::streaming::Streaming;
 use alloc::{vec, vec::Vec};
@@ -37,7 +39,7 @@ impl<T: Scalar> Streaming<T> for ProjectedLstm<T> {
         weights.pack(Operand::new(&side_by_side, rows, columns));
         weight_hr.pack((&self.weight_hr_l0).into());
         let mut bias = Vec::new();
-        recurrence::add_biases(&mut bias, [&self.bias_ih_l0, &self.bias_hh_l0]);
+        self.add_biases(&mut bias);
         let zeros = |length| vec![T::zero(); length];
         ProjectedLstmPrepared {
             units,
