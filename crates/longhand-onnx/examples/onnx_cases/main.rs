@@ -21,7 +21,7 @@ use std::error::Error;
 const RANDOM_MODELS: usize = 150;
 
 /// The recurrent layers, with their nonlinearity where they have the choice.
-const RECURRENT: [(&str, Option<&str>); 8] = [
+const RECURRENT: [(&str, Option<&str>); 9] = [
     ("Lstm", None),
     ("ProjectedLstm", None),
     ("Gru", None),
