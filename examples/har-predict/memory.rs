@@ -86,6 +86,12 @@ impl Pass {
                 self.add(input.steps.saturating_mul(units.saturating_mul(others)));
                 of_width(units)
             }
+            "ProjectedLstm" => {
+                // The cell before each step, the gates, and the hidden state before and after the projection.
+                let (units, outputs) = (setting("units"), setting("outputs"));
+                self.add(input.steps.saturating_mul(units.saturating_mul(1 + 4 + 1).saturating_add(outputs)));
+                of_width(outputs)
+            }
             "CausalConvolution" => {
                 let (kernel_size, stride) = (setting("kernel_size"), setting("stride").max(1));
                 let steps = input.steps.div_ceil(stride);

@@ -2,7 +2,7 @@
 //! one allocator.
 
 use longhand::nalgebra::DVector;
-use longhand::{Elman, Features, Gru, LastStep, Layer, Linear, Lstm, Pass, Scalar, Sequences};
+use longhand::{Elman, Features, Gru, LastStep, Layer, Linear, Lstm, Pass, ProjectedLstm, Scalar, Sequences};
 use longhand_gradcheck::{Case, SequenceLayer, Setting, laws};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -41,6 +41,7 @@ fn layers_of_longhand_allocate_nothing_after_the_first_call() -> Result<(), Box<
     check(&Elman::zeros(4, 6))?;
     check(&Gru::zeros(4, 6))?;
     check(&Lstm::zeros(4, 6))?;
+    check(&ProjectedLstm::zeros(4, 6, 3))?;
     check(&Elman::zeros(4, 6).then(LastStep)?.then(Linear::zeros(6, 3))?)?;
     Ok(())
 }

@@ -56,6 +56,7 @@ const PROVEN: &[(&str, &str)] = &[
     ("MinimalGatedUnit", "mod.rs"),
     ("Nonlinearity::Relu", "mod.rs"),
     ("Nonlinearity::Tanh", "mod.rs"),
+    ("ProjectedLstm", "mod.rs"),
     ("QuantileLoss", "losses.rs"),
     ("Residual", "mod.rs"),
     ("RmsNorm", "pointwise.rs"),

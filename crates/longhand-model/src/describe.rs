@@ -11,7 +11,8 @@ use longhand::layers::minimal_gated_unit::MinimalGatedCell;
 use longhand::{
     Activation, AttentionPooling, Bidirectional, BoxedChain, BoxedLayer, CausalConvolution, Cell, Chain, Dropout,
     Elman, Embedding, Features, Frozen, Gru, Highway, IndRnn, LastStep, Layer, LayerNorm, Linear, Lstm, MaxOverTime,
-    MeanOverTime, MinGru, MinimalGatedUnit, Recurrent, Residual, RmsNorm, Scalar, Stack, VariationalDropout,
+    MeanOverTime, MinGru, MinimalGatedUnit, ProjectedLstm, Recurrent, Residual, RmsNorm, Scalar, Stack,
+    VariationalDropout,
 };
 use serde_json::Value;
 use thiserror::Error;
@@ -128,6 +129,13 @@ impl DescribeCell for MinimalGatedCell {
 impl<T: Scalar, C: DescribeCell> Describe<T> for Recurrent<T, C> {
     fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
         Ok(vec![self.cell.describe().with("units", self.units())])
+    }
+}
+
+impl<T: Scalar> Describe<T> for ProjectedLstm<T> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        let layer = LayerDescription::new("ProjectedLstm").with("units", self.units());
+        Ok(vec![layer.with("outputs", self.outputs())])
     }
 }
 
@@ -302,7 +310,7 @@ impl<T: Scalar, X: ModelInput<T>> Describe<T> for BoxedLayer<T, X> {
     fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
         describe_any!(
             self: BoxedChain<T, X>, Chain<BoxedLayer<T, X>, BoxedLayer<T>>, Model<T, X>, Bidirectional<BoxedLayer<T>>, Residual<BoxedLayer<T>>,
-            Frozen<BoxedLayer<T, X>>, Elman<T>, IndRnn<T>, Lstm<T>, Gru<T>,
+            Frozen<BoxedLayer<T, X>>, Elman<T>, IndRnn<T>, Lstm<T>, ProjectedLstm<T>, Gru<T>,
             MinGru<T>, MinimalGatedUnit<T>, CausalConvolution<T>, Linear<T>, Embedding<T>, Activation, Dropout, LastStep, MeanOverTime, MaxOverTime,
             AttentionPooling<T>, LayerNorm<T>, RmsNorm<T>, VariationalDropout, Highway<T, BoxedLayer<T>>,
             Stack<BoxedLayer<T>>,

@@ -39,6 +39,7 @@
 //! |---|---|
 //! | `Elman` | `units`; `nonlinearity`: `"tanh"` (the default) or `"relu"` |
 //! | `Lstm`, `Gru`, `MinGru`, `MinimalGatedUnit` | `units` |
+//! | `ProjectedLstm` | `units`, `outputs` |
 //! | `IndRnn` | `units`; `nonlinearity`: `"relu"` (the default) or `"tanh"` |
 //! | `CausalConvolution` | `outputs`, `kernel_size`; `dilation` and `stride`, 1 by default |
 //! | `Linear` | `outputs` |

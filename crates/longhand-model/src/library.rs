@@ -3,13 +3,13 @@
 use crate::settings::{
     AttentionPoolingSettings, CausalConvolutionSettings, DropoutSettings, ElmanSettings, EluSettings,
     EmbeddingSettings, GatedSettings, IndRnnSettings, LayerNormSettings, LeakyReluSettings, LinearSettings, NoSettings,
-    RmsNormSettings, StackSettings,
+    ProjectedLstmSettings, RmsNormSettings, StackSettings,
 };
 use crate::{LayerError, LayerRequest, Layers};
 use longhand::{
     Activation, AttentionPooling, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru,
-    Highway, IndRnn, LastStep, LayerNorm, Linear, Lstm, MaxOverTime, MeanOverTime, MinGru, MinimalGatedUnit, Residual,
-    RmsNorm, Scalar, Stack, VariationalDropout,
+    Highway, IndRnn, LastStep, LayerNorm, Linear, Lstm, MaxOverTime, MeanOverTime, MinGru, MinimalGatedUnit,
+    ProjectedLstm, Residual, RmsNorm, Scalar, Stack, VariationalDropout,
 };
 
 /// The inputs and units of a recurrent layer, whose number of parameters is checked.
@@ -39,6 +39,12 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
         let GatedSettings { units } = layer.settings_in_full()?;
         let [inputs, units] = sizes(layer, 4, units)?;
         Ok(BoxedLayer::new(Lstm::new(inputs, units, layer.generator())))
+    });
+    layers.register("ProjectedLstm".into(), |layer| {
+        let ProjectedLstmSettings { units, outputs } = layer.settings_in_full()?;
+        let (inputs, rows) = (layer.inputs()?, units.saturating_mul(4));
+        layer.check_size(&[[rows, inputs], [rows, outputs], [rows, 2], [outputs, units]])?;
+        Ok(BoxedLayer::new(ProjectedLstm::new(inputs, units, outputs, layer.generator())))
     });
     layers.register("Gru".into(), |layer| {
         let GatedSettings { units } = layer.settings_in_full()?;

@@ -16,6 +16,13 @@ pub(crate) struct GatedSettings {
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct ProjectedLstmSettings {
+    pub(crate) units: usize,
+    pub(crate) outputs: usize,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ElmanSettings {
     pub(crate) units: usize,
     #[serde(default = "tanh")]

@@ -89,6 +89,10 @@ fn a_described_model_computes_the_bits_of_the_typed_one() {
         layer = "MinGru"
         units = 4
         [[layers]]
+        layer = "ProjectedLstm"
+        units = 6
+        outputs = 4
+        [[layers]]
         layer = "CausalConvolution"
         outputs = 4
         kernel_size = 3
@@ -103,11 +107,12 @@ fn a_described_model_computes_the_bits_of_the_typed_one() {
         let (lstm, gru) = (Lstm::<f32>::new(3, 9, &mut g), Gru::new(9, 9, &mut g));
         let elman = Elman::new(9, 5, &mut g).with_nonlinearity(Nonlinearity::Relu);
         let (mgu, ind_rnn) = (MinimalGatedUnit::new(5, 4, &mut g), IndRnn::new(4, 4, &mut g));
-        let min_gru = MinGru::new(4, 4, &mut g);
+        let (min_gru, projected) = (MinGru::new(4, 4, &mut g), ProjectedLstm::new(4, 6, 4, &mut g));
         let convolution = CausalConvolution::new(4, 4, 3, &mut g)?.with_dilation(2)?;
         let linear = Linear::new(4, 2, &mut g);
         let lower = lstm.then(Dropout::new(0.25)?)?.then(Residual::new(gru.then(Activation::Tanh)?)?)?;
-        Ok(lower.then(Frozen::new(elman))?.then(mgu)?.then(ind_rnn)?.then(min_gru)?.then(convolution)?.then(linear)?)
+        let upper = lower.then(Frozen::new(elman))?.then(mgu)?.then(ind_rnn)?.then(min_gru)?.then(projected)?;
+        Ok(upper.then(convolution)?.then(linear)?)
     };
     let typed = { typed }().expect("the layers fit");
     let model = Model::<f32>::build(&description, &mut generator(3)).expect("the layers fit");
@@ -382,6 +387,7 @@ fn any_layers(units: usize) -> impl Strategy<Value = Vec<LayerDescription>> {
     let leaf = prop_oneof![
         Just(sized("Elman")),
         Just(sized("Lstm")),
+        Just(sized("ProjectedLstm").with("outputs", units)),
         Just(sized("Gru")),
         Just(sized("MinGru")),
         Just(sized("IndRnn").with("nonlinearity", "tanh")),

@@ -170,14 +170,16 @@ fn pickles_are_refused_with_the_command_that_converts_them() {
 }
 
 #[test]
-fn an_lstm_with_a_projection_is_refused_by_name() {
+fn an_lstm_with_a_projection_is_refused_by_name_where_an_lstm_is_expected() {
     let file = ModelFile::open(format!("{HERE}/refused/projection.safetensors")).unwrap();
     let mut stack = Lstm::<f32>::zeros(3, 4).then(Lstm::zeros(4, 4)).unwrap();
     let error = file.load_tensors(&mut stack, &TensorNames::new().with_stack("", ["0", "1"])).unwrap_err().to_string();
     assert!(
-        error.contains("(`proj_size`), which longhand does not have: `weight_hr_l0` [2, 4], `weight_hr_l1`"),
+        error.contains("(`proj_size`), which is a `ProjectedLstm` in longhand: `weight_hr_l0` [2, 4], `weight_hr_l1`"),
         "{error}"
     );
+    let mut right = ProjectedLstm::<f32>::zeros(3, 4, 2).then(ProjectedLstm::zeros(2, 4, 2)).unwrap();
+    file.load_tensors(&mut right, &TensorNames::new().with_stack("", ["0", "1"])).unwrap();
 }
 
 /// A head that uses the table of the embedding has the same parameters, in one tensor.

@@ -6,7 +6,7 @@
 //! | layer | operators |
 //! |---|---|
 //! | `Lstm`, `Gru`, `Elman` | `LSTM`, `GRU`, `RNN`, or `Scan` (see `recurrent.rs`) |
-//! | `MinGru`, `MinimalGatedUnit`, `IndRnn` | `Scan` |
+//! | `ProjectedLstm`, `MinGru`, `MinimalGatedUnit`, `IndRnn` | `Scan` |
 //! | `Linear` | `MatMul` with the transposed weight, `Add` |
 //! | `CausalConvolution` without a stride | `Conv` on the earlier inputs and the input |
 //! | nonlinearities, `LayerNorm`, `RmsNorm` | see `pointwise.rs` |
@@ -79,7 +79,9 @@ impl Layers {
             return Ok(y);
         }
         match layer.name.as_str() {
-            "Lstm" | "Gru" | "Elman" | "MinGru" | "MinimalGatedUnit" | "IndRnn" => self.recurrent(layer, &x),
+            "Lstm" | "ProjectedLstm" | "Gru" | "Elman" | "MinGru" | "MinimalGatedUnit" | "IndRnn" => {
+                self.recurrent(layer, &x)
+            }
             "CausalConvolution" => self.causal_convolution(layer, &x),
             "Linear" => {
                 let outputs = layer.size("outputs")?;

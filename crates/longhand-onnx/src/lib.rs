@@ -43,7 +43,7 @@
 //! # States
 //!
 //! The states are those of [`Layer::carry`](longhand::Layer::carry), in the same order: one per recurrent layer, from the input to
-//! the output, and two per `Lstm`, `h` and then `c`. To run a sequence in parts, or one step at a time, pass zeros for the first
+//! the output, and two per `Lstm` or `ProjectedLstm`, `h` and then `c`. To run a sequence in parts, or one step at a time, pass zeros for the first
 //! part. Then pass the final states of each part as the initial states of the next part. As in a [`Stream`](longhand::Stream),
 //! `LastStep` selects the last step of each part.
 //!
@@ -81,7 +81,7 @@
 //! | `Lstm` | `LSTM`; `Scan` with both lengths and states | yes | yes | `LSTM` only |
 //! | `Gru` | `GRU` | yes | yes, but see below | yes |
 //! | `Elman` with tanh | `RNN` | yes | yes | no |
-//! | `Elman` with relu, `IndRnn`, `MinGru`, `MinimalGatedUnit` | `Scan` | yes | yes | no |
+//! | `Elman` with relu, `IndRnn`, `MinGru`, `MinimalGatedUnit`, `ProjectedLstm` | `Scan` | yes | yes | no |
 //! | all others | element-wise operators, products, indexing | yes | yes | yes |
 //!
 //! tract 0.23.9 stops with the error `xw not contiguous` at a `GRU` of one input feature over several steps.

@@ -22,12 +22,16 @@ use crate::scan::Cell;
 #[derive(Debug)]
 pub(crate) struct Weights {
     pub(crate) units: usize,
+    /// The number of features of the hidden state.
+    pub(crate) outputs: usize,
     pub(crate) weight_ih: Parameter,
     /// Empty if the cell has no product with the state.
     pub(crate) weight_hh: Parameter,
     pub(crate) bias_ih: Parameter,
     /// Empty if the cell has no product with the state.
     pub(crate) bias_hh: Parameter,
+    /// The projection of the hidden state, if there is one.
+    pub(crate) weight_hr: Option<Parameter>,
 }
 
 /// An ONNX operator and its gates, as positions in the library's order.
@@ -61,6 +65,7 @@ impl Layers {
         Ok(match layer.name.as_str() {
             "Lstm" if needs_final_cell => Plan::Scan(Cell::Lstm),
             "Lstm" => operator("LSTM", &[0, 3, 1, 2], true),
+            "ProjectedLstm" => Plan::Scan(Cell::ProjectedLstm),
             "Gru" => operator("GRU", &[1, 0, 2], false),
             "MinGru" => Plan::Scan(Cell::MinGru),
             "MinimalGatedUnit" => Plan::Scan(Cell::MinimalGatedUnit),
@@ -77,10 +82,12 @@ impl Layers {
             Plan::Scan(cell) => cell.gates(),
         };
         let rows = Some(units.saturating_mul(gates));
+        let is_projected = matches!(plan, Plan::Scan(Cell::ProjectedLstm));
+        let outputs = if is_projected { layer.size("outputs")? } else { units };
         let of_state = match plan {
             Plan::Scan(Cell::IndRnn { .. }) => Some(1),
             Plan::Scan(Cell::MinGru) => None,
-            _ => Some(units),
+            _ => Some(outputs),
         };
         let parameters = &mut self.parameters;
         let take_of_state = |parameters: &mut Parameters, field, columns: Option<usize>| match columns {
@@ -89,10 +96,16 @@ impl Layers {
         };
         Ok(Weights {
             units,
+            outputs,
             weight_ih: parameters.take(place, "weight_ih_l0", rows, inputs)?,
             weight_hh: take_of_state(parameters, "weight_hh_l0", of_state)?,
             bias_ih: parameters.take(place, "bias_ih_l0", rows, Some(1))?,
             bias_hh: take_of_state(parameters, "bias_hh_l0", of_state.and(Some(1)))?,
+            weight_hr: if is_projected {
+                Some(parameters.take(place, "weight_hr_l0", Some(outputs), Some(units))?)
+            } else {
+                None
+            },
         })
     }
 

@@ -9,6 +9,7 @@
 //! | `IndRnn` | `h = relu(a + u)` or `tanh(a + u)` |
 //! | `MinGru` | `h = h + sigmoid(a_z) * (a_c - h)`, without `u` |
 //! | `Lstm` | `i f g o = a + u`, `c = sigmoid(f) * c + sigmoid(i) * tanh(g)`, `h = sigmoid(o) * tanh(c)` |
+//! | `ProjectedLstm` | the same with `h = (sigmoid(o) * tanh(c)) W_hr'` |
 //! | `MinimalGatedUnit` | `f = sigmoid(a_f + u_f + b_hh_f)`, `n = tanh(a_n + f * (u_n + b_hh_n))`, `h = h + f * (n - h)` |
 //!
 //! With lengths and states, an invalid step keeps the states: `h = Where(valid, new, old)`. Without states this is not necessary,
@@ -28,6 +29,7 @@ pub(crate) enum Cell {
         is_relu: bool,
     },
     Lstm,
+    ProjectedLstm,
     MinGru,
     MinimalGatedUnit,
 }
@@ -37,18 +39,20 @@ impl Cell {
         match self {
             Cell::Elman | Cell::IndRnn { .. } => 1,
             Cell::MinGru | Cell::MinimalGatedUnit => 2,
-            Cell::Lstm => 4,
+            Cell::Lstm | Cell::ProjectedLstm => 4,
         }
     }
 
     fn states(self) -> usize {
-        if self == Cell::Lstm { 2 } else { 1 }
+        if matches!(self, Cell::Lstm | Cell::ProjectedLstm) { 2 } else { 1 }
     }
 }
 
 impl Layers {
     pub(crate) fn scan(&mut self, cell: Cell, weights: &Weights, x: &Value) -> Value {
-        let (units, rows) = (weights.units, weights.units * cell.gates());
+        let rows = weights.units * cell.gates();
+        // The hidden state, and the cell.
+        let sizes = [weights.outputs, weights.units];
         // A gate multiplies the state's part of a minimal gated unit, and `b_hh` with it.
         let bias = match cell {
             Cell::MinGru | Cell::MinimalGatedUnit => weights.bias_ih.values.clone(),
@@ -61,7 +65,8 @@ impl Layers {
         let a = self.graph.op("Add", &[&product, &bias], vec![]);
 
         let mask = if self.with_states { self.steps.mask(&mut self.graph, x.span) } else { None };
-        let mut arguments: Vec<String> = (0..cell.states()).map(|_| self.initial_state(units)).collect();
+        let mut arguments: Vec<String> =
+            sizes.into_iter().take(cell.states()).map(|size| self.initial_state(size)).collect();
         arguments.push(a);
         arguments.extend(mask.clone());
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -69,7 +74,7 @@ impl Layers {
             int_attribute("num_scan_inputs", arguments.len() - cell.states()),
             graph_attribute("body", body(self.graph.scope(), cell, weights, mask.is_some()).finish()),
         ];
-        let (states, y) = if cell == Cell::Lstm {
+        let (states, y) = if cell.states() == 2 {
             let [h, c, y] = self.graph.ops("Scan", &arguments, attributes);
             (vec![h, c], y)
         } else {
@@ -77,9 +82,9 @@ impl Layers {
             (vec![h], y)
         };
         if self.with_states {
-            self.final_states.extend(states.into_iter().map(|state| (state, units)));
+            self.final_states.extend(states.into_iter().zip(sizes));
         }
-        x.with_features(y, units)
+        x.with_features(y, weights.outputs)
     }
 }
 
@@ -91,10 +96,10 @@ fn body(scope: &str, cell: Cell, weights: &Weights, has_mask: bool) -> Graph {
     let name = |value: &str| format!("{scope}/{value}");
     let [h, c, a, valid] = ["h", "c", "a", "valid"].map(name);
     let mut body = Graph::body(scope.clone());
-    let state_axes = [batch, Axis::Size(units)];
-    let before: Vec<&str> = [h.as_str(), c.as_str()].into_iter().take(cell.states()).collect();
-    for &state in &before {
-        body.input(state, data_type::FLOAT, &state_axes, "");
+    let [h_axes, c_axes] = [weights.outputs, units].map(|size| [batch, Axis::Size(size)]);
+    let before: Vec<(&str, _)> = [(h.as_str(), h_axes), (c.as_str(), c_axes)].into_iter().take(cell.states()).collect();
+    for (state, axes) in &before {
+        body.input(state, data_type::FLOAT, axes, "");
     }
     body.input(&a, data_type::FLOAT, &[batch, Axis::Size(rows)], "");
     if has_mask {
@@ -111,9 +116,9 @@ fn body(scope: &str, cell: Cell, weights: &Weights, has_mask: bool) -> Graph {
             let u = body.op("Mul", &[&h, &weight], vec![]);
             vec![nonlinearity(&mut body, if is_relu { "Relu" } else { "Tanh" }, [&a, &u])]
         }
-        Cell::Lstm => {
+        Cell::Lstm | Cell::ProjectedLstm => {
             let u = state_product(&mut body, weights, rows, &h);
-            lstm(&mut body, units, [&a, &u], &c)
+            lstm(&mut body, weights, [&a, &u], &c)
         }
         Cell::MinGru => vec![min_gru(&mut body, units, &a, &h)],
         Cell::MinimalGatedUnit => {
@@ -124,25 +129,25 @@ fn body(scope: &str, cell: Cell, weights: &Weights, has_mask: bool) -> Graph {
         }
     };
 
-    for (index, (before, after)) in before.iter().zip(&after).enumerate() {
+    for (index, ((before, axes), after)) in before.iter().zip(&after).enumerate() {
         let state = name(&format!("state.{index}"));
         if has_mask {
             body.op_to(&state, "Where", &[&valid, after, before], vec![]);
         } else {
             body.op_to(&state, "Identity", &[after], vec![]);
         }
-        body.output(&state, data_type::FLOAT, &state_axes, "");
+        body.output(&state, data_type::FLOAT, axes, "");
     }
     let y = name("y");
     body.op_to(&y, "Identity", &[&after[0]], vec![]);
-    body.output(&y, data_type::FLOAT, &state_axes, "");
+    body.output(&y, data_type::FLOAT, &h_axes, "");
     body
 }
 
 /// `h W_hh'`.
 fn state_product(body: &mut Graph, weights: &Weights, rows: usize, h: &str) -> String {
     let weight = &weights.weight_hh;
-    let weight = body.floats(&weight.name, &[weights.units, rows], &weight.values);
+    let weight = body.floats(&weight.name, &[weights.outputs, rows], &weight.values);
     body.op("MatMul", &[h, &weight], vec![])
 }
 
@@ -157,16 +162,21 @@ fn split<const GATES: usize>(body: &mut Graph, units: usize, value: &str) -> [St
     body.ops("Split", &[value, &sizes], vec![int_attribute("axis", 1)])
 }
 
-fn lstm(body: &mut Graph, units: usize, [a, u]: [&str; 2], c: &str) -> Vec<String> {
+fn lstm(body: &mut Graph, weights: &Weights, [a, u]: [&str; 2], c: &str) -> Vec<String> {
     let z = body.op("Add", &[a, u], vec![]);
-    let [i, f, g, o] = split(body, units, &z);
+    let [i, f, g, o] = split(body, weights.units, &z);
     let [i, f, o] = [i, f, o].map(|gate| body.op("Sigmoid", &[&gate], vec![]));
     let g = body.op("Tanh", &[&g], vec![]);
     let kept = body.op("Mul", &[&f, c], vec![]);
     let new = body.op("Mul", &[&i, &g], vec![]);
     let c = body.op("Add", &[&kept, &new], vec![]);
     let tanh_c = body.op("Tanh", &[&c], vec![]);
-    vec![body.op("Mul", &[&o, &tanh_c], vec![]), c]
+    let mut h = body.op("Mul", &[&o, &tanh_c], vec![]);
+    if let Some(weight) = &weights.weight_hr {
+        let weight = body.floats(&weight.name, &[weight.columns, weight.rows], &weight.values);
+        h = body.op("MatMul", &[&h, &weight], vec![]);
+    }
+    vec![h, c]
 }
 
 fn min_gru(body: &mut Graph, units: usize, a: &str, h: &str) -> String {

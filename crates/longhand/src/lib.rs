@@ -109,6 +109,7 @@ pub mod prelude {
     pub use crate::layers::mean_over_time::MeanOverTime;
     pub use crate::layers::min_gru::MinGru;
     pub use crate::layers::minimal_gated_unit::MinimalGatedUnit;
+    pub use crate::layers::projected_lstm::ProjectedLstm;
     pub use crate::layers::recurrent::{Apart, Carry, Cell, Connections, Recurrent};
     pub use crate::layers::residual::Residual;
     pub use crate::layers::rms_norm::RmsNorm;

@@ -80,6 +80,7 @@ fn a_model_of_every_layer_classifies() {
         sized("Elman", "units", 5),
         sized("IndRnn", "units", 5),
         sized("Lstm", "units", 5),
+        sized("ProjectedLstm", "units", 7).with("outputs", 5),
         sized("Gru", "units", 5),
         sized("MinGru", "units", 5),
         sized("MinimalGatedUnit", "units", 5),
@@ -133,7 +134,7 @@ fn the_memory_of_every_layer_is_known() {
     let longhand_model::LayerError::Unknown { known } = error.error else { panic!("{error}") };
     let expected = "AttentionPooling Bidirectional CausalConvolution Chain Dropout Elman Elu Embedding Frozen Gelu Gru HardSigmoid \
                     HardSwish HardTanh Highway IndRnn LastStep LayerNorm LeakyRelu Linear Lstm MaxOverTime MeanOverTime \
-                    MinGru MinimalGatedUnit Relu Residual RmsNorm Sigmoid Silu Softplus Stack Tanh VariationalDropout";
+                    MinGru MinimalGatedUnit ProjectedLstm Relu Residual RmsNorm Sigmoid Silu Softplus Stack Tanh VariationalDropout";
     assert_eq!(known.join(" "), expected);
 }
 

@@ -177,7 +177,7 @@ impl fmt::Display for TensorProblems {
             self.unexpected.iter().cloned().partition(|(name, _)| is_projection(name));
         add("unexpected tensors", with_dimensions(&unexpected));
         add(
-            "tensors of an LSTM with projection (`proj_size`), which longhand does not have",
+            "tensors of an LSTM with projection (`proj_size`), which is a `ProjectedLstm` in longhand",
             with_dimensions(&projections),
         );
         let misshapen = self.misshapen.iter();

@@ -122,7 +122,7 @@ fn as_in_pytorch(name: &str) -> String {
     let renamed = || {
         let (mut within, tensor) = name.rsplit_once('.')?;
         let kind = tensor.strip_suffix("_l0")?;
-        if !["weight_ih", "weight_hh", "bias_ih", "bias_hh"].contains(&kind) {
+        if !["weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"].contains(&kind) {
             return None;
         }
         let (around, direction) = last_part(within);
@@ -186,6 +186,7 @@ mod tests {
         assert_eq!(names.in_file("layers.0.bias_hh_l0"), "bias_hh_l0");
         assert_eq!(names.in_file("2.layers.1.backward.weight_hh_l0"), "2.weight_hh_l1_reverse");
         assert_eq!(names.in_file("2.layers.1.forward.weight_hh_l0"), "2.weight_hh_l1");
+        assert_eq!(names.in_file("layers.1.backward.weight_hr_l0"), "weight_hr_l1_reverse");
         // A chain in a stack, a stack of other layers, or a field of another name.
         assert_eq!(names.in_file("0.layers.1.0.weight_ih_l0"), "0.layers.1.0.weight_ih_l0");
         assert_eq!(names.in_file("0.layers.1.weight"), "0.layers.1.weight");

@@ -18,7 +18,7 @@ fn every_layer() -> impl Describe<f32> + Layer<f32, Input = Sequences<f32>, Outp
     let residual = Residual::new::<f32>(elman.then(Dropout::new(0.25).unwrap()).unwrap()).unwrap();
     let model = both.then(chains.unwrap()).unwrap().then(residual).unwrap().then(frozen).unwrap();
     let model = model.then(MinimalGatedUnit::new(4, 5, &mut g)).unwrap().then(Activation::Relu).unwrap();
-    let model = model.then(MinGru::new(5, 5, &mut g)).unwrap();
+    let model = model.then(MinGru::new(5, 5, &mut g)).unwrap().then(ProjectedLstm::new(5, 6, 5, &mut g)).unwrap();
     model.then(MeanOverTime).unwrap().then(LastStep).unwrap().then(Linear::new(5, 2, &mut g)).unwrap()
 }
 

@@ -129,7 +129,7 @@ fn integers_are_kept_but_not_loaded() {
 }
 
 #[test]
-fn a_projection_is_refused_by_name() {
+fn a_projection_is_refused_by_name_where_an_lstm_is_expected() {
     let projection = Linear::<f32>::zeros(4, 2);
     let names = TensorNames::new().with_tensor("rnn.weight_hr_l0", "weight").with_tensor("rnn.bias_ih_l0", "bias");
     let file = ModelFile::of_tensors(&projection, &names).unwrap();
@@ -138,7 +138,7 @@ fn a_projection_is_refused_by_name() {
     assert!(
         error
             .to_string()
-            .contains("LSTM with projection (`proj_size`), which longhand does not have: `rnn.weight_hr_l0`")
+            .contains("LSTM with projection (`proj_size`), which is a `ProjectedLstm` in longhand: `rnn.weight_hr_l0`")
     );
 }
 

@@ -24,6 +24,9 @@ pub struct Part {
     pub path: String,
     /// Units, outputs or features.
     pub size: usize,
+    /// The features of the hidden state, if it is projected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub projection: Option<usize>,
     pub layers: usize,
     pub bidirectional: bool,
     pub bias: bool,
@@ -61,11 +64,15 @@ impl Part {
         }
         let name = match self.kind.as_str() {
             "RNN" => "Elman",
+            "LSTM" if self.projection.is_some() => "ProjectedLstm",
             "LSTM" => "Lstm",
             "GRU" => "Gru",
             kind => kind,
         };
         let mut layer = LayerDescription::new(name).with("units", self.size);
+        if let Some(outputs) = self.projection {
+            layer = layer.with("outputs", outputs);
+        }
         if !self.nonlinearity.is_empty() {
             layer = layer.with("nonlinearity", self.nonlinearity.as_str());
         }

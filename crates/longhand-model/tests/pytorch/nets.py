@@ -65,11 +65,13 @@ def module_of(part, inputs):
     kind, size, bias = part["kind"], part.get("size"), part.get("bias", True)
     if kind in ("RNN", "LSTM", "GRU"):
         extra = {"nonlinearity": part["nonlinearity"]} if kind == "RNN" else {}
+        if part.get("projection"):
+            extra = {"proj_size": part["projection"]}
         directions = 2 if part["bidirectional"] else 1
         module = getattr(nn, kind)(
             inputs, size, num_layers=part["layers"], bidirectional=part["bidirectional"], bias=bias, **extra
         )
-        return module, directions * size
+        return module, directions * state_size(part, "h_0")
     if kind in ("IndRnn", "MinGru", "MinimalGatedUnit"):
         return StepByStep(kind, inputs, size, bias, part.get("nonlinearity")), size
     if kind == "Linear":
@@ -178,6 +180,11 @@ class Net(nn.Module):
 
 def state_names(part):
     return ("h_0", "c_0") if part["kind"] == "LSTM" else ("h_0",)
+
+
+def state_size(part, name):
+    """The number of features of a state."""
+    return part.get("projection") or part["size"] if name == "h_0" else part["size"]
 
 
 def mask(steps, lengths, dtype):

@@ -16,7 +16,7 @@ import random
 import torch
 from safetensors.torch import save_file
 
-from nets import PRECISIONS, Net, recurrent_parts, run_with_gradients, state_names
+from nets import PRECISIONS, Net, recurrent_parts, run_with_gradients, state_names, state_size
 from torch import nn
 
 HERE = pathlib.Path(__file__).parent
@@ -109,6 +109,12 @@ def repository_cases(rng):
     for precision in ("f32", "f64"):
         parts = [recurrent(rng, "MinGru", f"rnns.{place}") for place in (0, 1)]
         cases[f"mingru-{precision}"] = case(3, parts, precision)
+    # Drawn apart, so that the other cases stay the same.
+    rng = random.Random(2)
+    for layers, bidirectional in ((1, False), (2, False), (2, True)):
+        part = recurrent(rng, "LSTM", "rnn", layers=layers, bidirectional=bidirectional, size=5) | {"projection": 3}
+        name = f"lstm-projected-{layers}{'-bidirectional' if bidirectional else ''}"
+        cases[name] = case(2, [part, linear(rng, "head")], "f32" if layers == 1 else "f64")
     return cases
 
 
@@ -138,7 +144,7 @@ def inputs_of_run(rng, net, case):
     for part in recurrent_parts(case["parts"]):
         directions = 2 if part["bidirectional"] else 1
         for name in state_names(part):
-            state = torch.zeros(directions * part["layers"], batch, part["size"], dtype=dtype)
+            state = torch.zeros(directions * part["layers"], batch, state_size(part, name), dtype=dtype)
             if not zero_states:
                 state.normal_()
                 # In a model with other layers the second direction starts from zero.

@@ -21,8 +21,9 @@ use std::error::Error;
 const RANDOM_MODELS: usize = 150;
 
 /// The recurrent layers, with their nonlinearity where they have the choice.
-const RECURRENT: [(&str, Option<&str>); 8] = [
+const RECURRENT: [(&str, Option<&str>); 9] = [
     ("Lstm", None),
+    ("ProjectedLstm", None),
     ("Gru", None),
     ("MinGru", None),
     ("MinimalGatedUnit", None),
@@ -32,7 +33,11 @@ const RECURRENT: [(&str, Option<&str>); 8] = [
     ("IndRnn", Some("tanh")),
 ];
 
+/// A recurrent layer with `units` output features.
 fn recurrent((layer, nonlinearity): (&str, Option<&str>), units: usize) -> LayerDescription {
+    if layer == "ProjectedLstm" {
+        return LayerDescription::new(layer).with("units", units + 2).with("outputs", units);
+    }
     let description = LayerDescription::new(layer).with("units", units);
     match nonlinearity {
         Some(nonlinearity) => description.with("nonlinearity", nonlinearity),

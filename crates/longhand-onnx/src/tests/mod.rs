@@ -123,6 +123,22 @@ fn gates_are_in_the_order_of_the_operators() {
     assert_eq!(values(&graph(OnnxExport::new(), &gru), "weight_hh_l0"), [2.0, 1.0, 3.0]);
 }
 
+/// The hidden state has the features of the projection, the cell those of the units.
+#[test]
+fn a_projected_lstm_is_a_loop_with_a_product() {
+    let model = ProjectedLstm::<f32>::new(3, 5, 2, &mut generator());
+    let graph = graph(both(), &model);
+    assert_eq!(shapes(&graph.output)[0], "output: 1 [batch, time, 2]");
+    let states = ["initial_state.0: 1 [batch, 2]", "initial_state.1: 1 [batch, 5]"];
+    assert_eq!(shapes(&graph.input)[2..], states);
+    assert_eq!(shapes(&graph.output)[1..], states.map(|state| state.replace("initial", "final")));
+    let attributes = graph.node.iter().flat_map(|node| &node.attribute);
+    let bodies: Vec<&GraphProto> = attributes.filter_map(|attribute| attribute.g.as_ref()).collect();
+    assert_eq!(bodies.len(), 1);
+    assert_eq!(operators(bodies[0]).into_iter().filter(|&name| name == "MatMul").count(), 2);
+    assert_eq!(values(bodies[0], "weight_hr_l0"), model.weight_hr_l0.as_slice());
+}
+
 #[test]
 fn dropout_and_frozen_add_nothing() {
     let linear = Linear::<f32>::new(2, 2, &mut generator());

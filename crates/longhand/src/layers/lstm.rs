@@ -81,10 +81,10 @@ pub type Lstm<T> = Recurrent<T, LstmCell>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LstmCell;
 
-/// The states of an [`Lstm`] between two windows.
+/// The states of an [`Lstm`], or of a [`ProjectedLstm`](super::projected_lstm::ProjectedLstm), between two windows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LstmCarry<T: Scalar> {
-    /// The hidden state, `units x batch`.
+    /// The hidden state, `units x batch`; `outputs x batch` if it is projected.
     pub h: DMatrix<T>,
     /// The cell, `units x batch`.
     pub c: DMatrix<T>,

@@ -20,6 +20,7 @@ pub mod mean_over_time;
 pub mod min_gru;
 pub mod minimal_gated_unit;
 mod moments;
+pub mod projected_lstm;
 pub mod recurrent;
 pub mod residual;
 pub mod rms_norm;

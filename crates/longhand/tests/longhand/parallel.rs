@@ -4,8 +4,8 @@
 use crate::common::bptt::{Bptt, UpdateEvery};
 use crate::common::{elements, generator, ragged_layout, random_sequences};
 use longhand::{
-    Adam, Batch, Elman, Gradients, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, MinGru, Optimizer, Reduction,
-    Sequences, Sgd, ShapeError, SoftmaxCrossEntropy, Trainer, TrainingError, TruncatedBptt,
+    Adam, Batch, Elman, Gradients, Gru, Labels, LastStep, Layer, Linear, LossAt, Lstm, MinGru, Optimizer,
+    ProjectedLstm, Reduction, Sequences, Sgd, ShapeError, SoftmaxCrossEntropy, Trainer, TrainingError, TruncatedBptt,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -80,6 +80,8 @@ fn results_are_bit_identical_for_any_number_of_threads() {
     let dropped = Gru::new(3, 9, g).then(dropout).and_then(|chain| chain.then(LastStep));
     check_bits(&dropped.and_then(|chain| chain.then(head(g))).expect("the features match"));
     check_bits(&Gru::new(3, 9, g).then(LastStep).and_then(|chain| chain.then(head(g))).expect("the features match"));
+    let projected = ProjectedLstm::new(3, 11, 9, g).then(LastStep).and_then(|chain| chain.then(head(g)));
+    check_bits(&projected.expect("the features match"));
 }
 
 /// With one shard, results must be those of a trainer without shards, bit for bit. With more shards, they may differ by

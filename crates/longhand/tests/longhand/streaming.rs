@@ -3,7 +3,8 @@
 use longhand::nalgebra::DMatrix;
 use longhand::{
     Activation, CausalConvolution, ChainCache, Elman, Gru, Highway, LastStep, Layer, LayerNorm, Linear, Lstm,
-    Nonlinearity, Pass, Path, RmsNorm, Scalar, Sequences, Stack, Stream, Streaming, Tensors, VariationalDropout,
+    Nonlinearity, Pass, Path, ProjectedLstm, RmsNorm, Scalar, Sequences, Stack, Stream, Streaming, Tensors,
+    VariationalDropout,
 };
 use proptest::prelude::*;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -46,6 +47,7 @@ fn check_all<T: Scalar>(inputs: usize, units: usize, steps: usize, seed: u64, to
     let relu = Elman::<T>::new(inputs, units, g).with_nonlinearity(Nonlinearity::Relu);
     check(&relu.then(Linear::new(units, 4, g)).expect("the features match"), inputs, steps, tolerance);
     check(&Lstm::<T>::new(inputs, units, g), inputs, steps, tolerance);
+    check(&ProjectedLstm::<T>::new(inputs, units, 3, g), inputs, steps, tolerance);
     let stacked = Gru::<T>::new(inputs, units, g).then(Lstm::new(units, 5, g)).expect("the features match");
     let stacked = stacked
         .then(Activation::Sigmoid)

@@ -7,7 +7,7 @@ use longhand::{
     Activation, Adagrad, Adam, AdamW, AttentionPooling, ConnectionistTemporalClassification, Elman,
     ExponentialMovingAverage, Gradients, Gru, Highway, LabelSequences, Labels, LastStep, Layer, LayerNorm, Linear,
     Lion, Lookahead, LossAt, Lstm, MaxOverTime, MeanOverTime, MinGru, Optimizer, ParameterGradients, ParameterGroup,
-    Pass, Reduction, RmsNorm, RmsProp, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stack,
+    Pass, ProjectedLstm, Reduction, RmsNorm, RmsProp, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stack,
     StochasticWeightAverage, Stream, Streaming, VariationalDropout,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -49,6 +49,12 @@ fn at_every_step() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences
 fn lstm() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
     let g = &mut generator();
     Lstm::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("the features match")
+}
+
+fn projected_lstm() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> + Streaming<f32, Step = [f32]> {
+    let g = &mut generator();
+    let lstm = ProjectedLstm::new(3, 33, 9, g).then(LastStep);
+    lstm.and_then(|chain| chain.then(Linear::new(9, 6, g))).expect("the features match")
 }
 
 #[cfg(feature = "rayon")]
@@ -154,6 +160,8 @@ fn training_with_the_mean_over_time_does_not_allocate() {
 fn training_of_gated_layers_does_not_allocate() {
     check_training(&lstm(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
     check_training(&lstm(), Bptt::full(LossAt::LastValidStep));
+    check_training(&projected_lstm(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
+    check_training(&projected_lstm(), Bptt::full(LossAt::LastValidStep));
     check_training(&gru(), bptt(10, LossAt::WindowEnd, UpdateEvery::Window));
     check_training(&gru(), Bptt::full(LossAt::LastValidStep));
 }
@@ -315,6 +323,7 @@ fn streaming_does_not_allocate() {
             .expect("the features match"),
     );
     check(&Lstm::new(3, 33, g).then(Activation::Tanh).expect("the features match"));
+    check(&projected_lstm());
     check(&Gru::new(3, 33, g).then(Linear::new(33, 6, g)).expect("the features match"));
     check(&MinGru::new(3, 33, g).then(MinGru::new(33, 9, g)).expect("the features match"));
     let stack = Stack::new::<f32>(3, 2, |inputs| Gru::new(inputs, 9, g)).expect("the features match");
@@ -340,6 +349,7 @@ fn inference_does_not_allocate() {
     check(&with_mean_over_time());
     check(&at_every_step());
     check(&lstm());
+    check(&projected_lstm());
     check(&gru());
     check(&many_layers());
     check(&with_maximum());

@@ -11,8 +11,8 @@ mod truncation;
 use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::{
     Activation, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep,
-    Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinGru, MinimalGatedUnit, Nonlinearity, Recurrent, Reduction,
-    Residual, Scalar, ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
+    Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinGru, MinimalGatedUnit, Nonlinearity, ProjectedLstm,
+    Recurrent, Reduction, Residual, Scalar, ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
 };
 use longhand_gradcheck::laws::{self, Doubling, Side};
 use longhand_gradcheck::{BuildLayer, Case, Checker, DualLayer, Law, SequenceLayer, Setting, SingleLayer, prove_loss};
@@ -44,6 +44,18 @@ fn elman_with_tanh_is_right() {
 #[test]
 fn lstm_is_right() {
     prove_flushing(|case| Lstm::zeros(case.inputs, case.hidden));
+}
+
+#[test]
+fn projected_lstm_is_right() {
+    prove_flushing(|case| ProjectedLstm::zeros(case.inputs, case.hidden, case.outputs));
+    // A hidden state that is larger than the cell, and one of a single feature.
+    prove_flushing(|case| ProjectedLstm::zeros(case.inputs, case.hidden, case.hidden + 3));
+    prove_flushing(|case| ProjectedLstm::zeros(case.inputs, case.hidden, 1));
+    prove_chain(|case| {
+        let first = ProjectedLstm::zeros(case.inputs, case.hidden, case.outputs);
+        first.then(ProjectedLstm::zeros(case.outputs, case.hidden, case.inputs))
+    });
 }
 
 #[test]

@@ -1,9 +1,11 @@
-//! Compares outputs, final states and all gradients of LSTM and GRU with PyTorch in double precision.
+//! Compares outputs, final states and all gradients of LSTM, LSTM with projection and GRU with PyTorch in double precision.
 //!
 //! `reference.py` computed `reference.json` with `nn.LSTM`, `nn.GRU` and `nn.Linear`.
 
 use longhand::nalgebra::DMatrix;
-use longhand::{ChainCache, Gru, Layer, Linear, Lstm, ParameterGradients, Pass, Path, Sequences, Tensors};
+use longhand::{
+    ChainCache, Gru, Layer, Linear, Lstm, ParameterGradients, Pass, Path, ProjectedLstm, Sequences, Tensors,
+};
 use serde_json::Value;
 
 fn list(value: &Value) -> &Vec<Value> {
@@ -61,12 +63,13 @@ fn state_name(path: &Path<'_>) -> String {
     if name.ends_with('c') { "c".to_owned() } else { "h".to_owned() }
 }
 
-fn check<L>(layer: L, case: &Value)
+/// `features` is the number of features of the hidden state.
+fn check<L>(layer: L, features: usize, case: &Value)
 where
     L: Layer<f64, Input = Sequences<f64>, Output = Sequences<f64>>,
 {
-    let [units, outputs] = ["units", "outputs"].map(|name| count(&case[name]));
-    let mut model = layer.then(Linear::zeros(units, outputs)).expect("the features match");
+    let (tensors, outputs) = (layer.names().len(), count(&case["outputs"]));
+    let mut model = layer.then(Linear::zeros(features, outputs)).expect("the features match");
     model.visit_mut(&Path::ROOT, &mut |path, _, values| {
         values.copy_from_slice(&by_column(&case["parameters"][path.to_string()]));
     });
@@ -98,7 +101,8 @@ where
         ParameterGradients::Add(&mut gradients),
         Some(&mut d_x),
     );
-    assert_eq!(gradients.names().len(), 6, "expected three weights and three biases");
+    let in_pytorch = case["gradients"].as_object().expect("the gradients by name").len();
+    assert_eq!((gradients.names().len(), in_pytorch), (tensors + 2, tensors + 2));
     gradients.visit(&Path::ROOT, &mut |path, _, values| {
         assert_close(&format!("{about}: {path}"), values, &by_column(&case["gradients"][path.to_string()]));
     });
@@ -113,12 +117,16 @@ where
 fn gated_layers_agree_with_pytorch() {
     let reference: Value = serde_json::from_str(include_str!("reference.json")).expect("JSON");
     let cases = list(&reference["gated"]);
-    assert_eq!(cases.len(), 10);
+    assert_eq!(cases.len(), 14);
     for case in cases {
         let [inputs, units] = ["inputs", "units"].map(|name| count(&case[name]));
         match case["layer"].as_str() {
-            Some("lstm") => check(Lstm::zeros(inputs, units), case),
-            _ => check(Gru::zeros(inputs, units), case),
+            Some("lstm") => check(Lstm::zeros(inputs, units), units, case),
+            Some("gru") => check(Gru::zeros(inputs, units), units, case),
+            _ => {
+                let projection = count(&case["projection"]);
+                check(ProjectedLstm::zeros(inputs, units, projection), projection, case);
+            }
         }
     }
 }

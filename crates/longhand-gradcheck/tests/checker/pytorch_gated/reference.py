@@ -1,4 +1,4 @@
-"""Computes the reference values of LSTM and GRU for mod.rs with PyTorch in double precision.
+"""Computes the reference values of LSTM, LSTM with projection and GRU for mod.rs with PyTorch in double precision.
 
     python -m venv venv && venv/bin/pip install torch numpy
     venv/bin/python reference.py > reference.json
@@ -17,32 +17,36 @@ torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 
 
-def gated(kind, inputs, units, outputs, lengths, seed):
+def gated(kind, inputs, units, outputs, lengths, seed, projection=0):
     """Runs nn.LSTM or nn.GRU, and nn.Linear, with cotangents on the output of every step and on the final state.
 
-    The state is a dictionary of tensors: h and c of an LSTM, h of a GRU.
+    The state is a dictionary of tensors: h and c of an LSTM, h of a GRU. The h of an LSTM with projection has `projection` features.
     """
     torch.manual_seed(seed)
-    layer = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[kind](inputs, units)
-    linear = torch.nn.Linear(units, outputs)
+    if kind == "gru":
+        layer = torch.nn.GRU(inputs, units)
+    else:
+        layer = torch.nn.LSTM(inputs, units, proj_size=projection)
+    features = projection or units
+    linear = torch.nn.Linear(features, outputs)
     with torch.no_grad():
         for p in [*layer.parameters(), *linear.parameters()]:
             p.normal_(0, 0.7)
-    names = ["h", "c"] if kind == "lstm" else ["h"]
+    sizes = {"h": features} if kind == "gru" else {"h": features, "c": units}
     x = [torch.randn(n, inputs, requires_grad=True) for n in lengths]
-    first = {name: [torch.randn(1, units, requires_grad=True) for _ in lengths] for name in names}
+    first = {name: [torch.randn(1, size, requires_grad=True) for _ in lengths] for name, size in sizes.items()}
     d_y = [torch.randn(n, outputs) for n in lengths]
-    d_last = {name: [torch.randn(1, units) for _ in lengths] for name in names}
-    y, last = [], {name: [] for name in names}
+    d_last = {name: [torch.randn(1, size) for _ in lengths] for name, size in sizes.items()}
+    y, last = [], {name: [] for name in sizes}
     for b in range(len(lengths)):
-        if kind == "lstm":
+        if kind != "gru":
             hidden, state = layer(x[b], (first["h"][b], first["c"][b]))
         else:
             hidden, state = layer(x[b], first["h"][b])
             state = (state,)
         y.append(linear(hidden))
         loss = (d_y[b] * y[b]).sum()
-        for name, tensor in zip(names, state):
+        for name, tensor in zip(sizes, state):
             last[name].append(tensor)
             loss = loss + (d_last[name][b] * tensor).sum()
         loss.backward()
@@ -56,6 +60,7 @@ def gated(kind, inputs, units, outputs, lengths, seed):
         "layer": kind,
         "inputs": inputs,
         "units": units,
+        **({"projection": projection} if projection else {}),
         "outputs": outputs,
         "lengths": lengths,
         "parameters": {name: p.tolist() for name, p in parameters.items()},
@@ -78,10 +83,18 @@ shapes = [
     (1, 1, 1, [3], 4),
     (4, 17, 3, [2, 7], 5),
 ]
+# The same shapes with a hidden state of fewer features.
+projected = [
+    (2, 3, 4, [5, 5], 6, 2),
+    (5, 7, 2, [6, 3, 1], 7, 1),
+    (3, 17, 6, [11, 4, 8, 2], 8, 9),
+    (4, 9, 3, [2, 7], 9, 8),
+]
 json.dump(
     {
         "torch": torch.__version__,
-        "gated": [gated(kind, *shape) for kind in ["lstm", "gru"] for shape in shapes],
+        "gated": [gated(kind, *shape) for kind in ["lstm", "gru"] for shape in shapes]
+        + [gated("projected lstm", *shape) for shape in projected],
     },
     sys.stdout,
     separators=(",", ":"),

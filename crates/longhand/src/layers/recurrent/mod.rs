@@ -11,7 +11,7 @@
 mod cell;
 pub(crate) mod passes;
 pub(crate) mod recurrence;
-mod recurrent_weight;
+pub(crate) mod recurrent_weight;
 pub(crate) mod streaming;
 
 pub use cell::{Apart, Carry, Cell, Connections, PreActivations};

@@ -11,8 +11,8 @@ use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::nalgebra::DMatrix;
 use longhand::{
     Activation, BoxedCache, BoxedCarry, BoxedLayer, CausalConvolution, Elman, Gru, LastStep, Layer, Layout, Linear,
-    Lstm, LstmCarry, MeanOverTime, MinGru, MinimalGatedUnit, Nonlinearity, ParameterGradients, Pass, Path, Recurrent,
-    Sequences, Tensors, initialise,
+    Lstm, LstmCarry, MeanOverTime, MinGru, MinimalGatedUnit, Nonlinearity, ParameterGradients, Pass, Path,
+    ProjectedLstm, Recurrent, Sequences, Tensors, initialise,
 };
 use proptest::prelude::ProptestConfig;
 use rand_chacha::ChaCha8Rng;
@@ -283,6 +283,7 @@ pub fn every_smooth_layer() -> Vec<BoxedLayer<f64>> {
     let mut layers = vec![
         boxed(&elman(3, 4, g)),
         boxed(&lstm(3, 4, g)),
+        boxed(&ProjectedLstm::new(3, 5, 4, g)),
         boxed(&gru(3, 4, g)),
         boxed(&MinGru::new(3, 4, g)),
         boxed(&MinimalGatedUnit::new(3, 4, g)),
