@@ -179,11 +179,11 @@ impl<T: Scalar> ProjectedLstm<T> {
         kernel::add(bias, self.bias_hh_l0.as_slice());
     }
 
-    /// Panics unless a carry is that of `batch` sequences.
+    /// Panics unless a carry is that of `batch` sequences; `names` are those of its two states.
     #[track_caller]
-    fn check_carry(&self, what: &str, carry: &LstmCarry<T>, batch: usize) {
-        check_tensor(|| self.name(), &format!("{what}'s h"), carry.h.shape(), (self.outputs(), batch));
-        check_tensor(|| self.name(), &format!("{what}'s c"), carry.c.shape(), (self.units(), batch));
+    fn check_carry(&self, names: [&str; 2], carry: &LstmCarry<T>, batch: usize) {
+        check_tensor(|| self.name(), names[0], carry.h.shape(), (self.outputs(), batch));
+        check_tensor(|| self.name(), names[1], carry.c.shape(), (self.units(), batch));
     }
 }
 
@@ -268,7 +268,7 @@ impl<T: Scalar> Layer<T> for ProjectedLstm<T> {
         _: &mut Pass<'_>,
     ) -> &'c Sequences<T> {
         self.check_parameters();
-        self.check_carry("the carry", carry, input.batch());
+        self.check_carry(["the carry's h", "the carry's c"], carry, input.batch());
         let pass = compiled([&(forward_f32 as Forward<f32>), &(forward_f64 as Forward<f64>)], forward as Forward<T>);
         pass(self, input, carry, cache);
         &cache.recurrence.hidden

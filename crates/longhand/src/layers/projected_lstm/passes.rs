@@ -181,7 +181,7 @@ pub(super) fn backward<T: Scalar>(
     } = cache;
     let weights = [&layer.weight_ih_l0, &layer.weight_hh_l0];
     recurrence.begin_backward(layer, weights, input, d_output, outputs, d_input.as_deref_mut());
-    layer.check_carry("d_carry", d_carry, batch);
+    layer.check_carry(["d_carry's h", "d_carry's c"], d_carry, batch);
     weight_hr.pack_transposed(&layer.weight_hr_l0);
     let block_columns = recurrence::block_steps(layout) * batch;
     reshape(d_z, GATES * units, block_columns);
