@@ -32,7 +32,7 @@ impl Recurrent {
             Recurrent::Elman => "the same cell",
             Recurrent::Lstm => "an LSTM",
             Recurrent::Gru => "a GRU",
-            Recurrent::ConvGru => "a convolution and a GRU",
+            Recurrent::ConvGru => "a conv-GRU",
         }
     }
 
@@ -42,7 +42,7 @@ impl Recurrent {
             Recurrent::Elman => "better recipe",
             Recurrent::Lstm => "better recipe with an LSTM",
             Recurrent::Gru => "better recipe with a GRU",
-            Recurrent::ConvGru => "better recipe with a convolution and a GRU",
+            Recurrent::ConvGru => "better recipe with a conv-GRU",
         }
     }
 }
