@@ -32,6 +32,7 @@ const PROVEN: &[(&str, &str)] = &[
     ("Bidirectional", "mod.rs"),
     ("BoxedLayer", "mod.rs"),
     ("CausalConvolution", "mod.rs"),
+    ("CausalSelfAttention", "attention.rs"),
     ("Chain", "mod.rs"),
     ("ConnectionistTemporalClassification", "losses.rs"),
     ("Dropout", "mod.rs"),

@@ -2,6 +2,7 @@
 //! here.
 
 mod around_layers;
+mod attention;
 mod losses;
 mod optimizer_side;
 mod pointwise;
@@ -10,9 +11,9 @@ mod truncation;
 
 use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::{
-    Activation, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep,
-    Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinimalGatedUnit, Nonlinearity, Recurrent, Reduction,
-    Residual, Scalar, ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
+    Activation, Bidirectional, BoxedLayer, CausalConvolution, CausalSelfAttention, Dropout, Elman, Embedding, Frozen,
+    Gru, IndRnn, LastStep, Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinimalGatedUnit, Nonlinearity,
+    Recurrent, Reduction, Residual, Scalar, ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
 };
 use longhand_gradcheck::laws::{self, Doubling, Side};
 use longhand_gradcheck::{BuildLayer, Case, Checker, DualLayer, Law, SequenceLayer, Setting, SingleLayer, prove_loss};
@@ -170,6 +171,7 @@ fn wrong_shapes_panic() -> Result<(), Box<dyn std::error::Error>> {
     panics_on_wrong_shapes(&Lstm::zeros(4, 5))?;
     panics_on_wrong_shapes(&Linear::zeros(4, 5))?;
     panics_on_wrong_shapes(&CausalConvolution::zeros(4, 5, 3)?)?;
+    panics_on_wrong_shapes(&CausalSelfAttention::zeros(4, 5, 3, 2)?)?;
     panics_on_wrong_shapes(&LastStep)?;
     panics_on_wrong_shapes(&MeanOverTime)?;
     panics_on_wrong_shapes(&Activation::Tanh)?;
