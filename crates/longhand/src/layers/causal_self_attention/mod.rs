@@ -253,7 +253,9 @@ impl<T: Scalar> Layer<T> for CausalSelfAttention<T> {
         kernel::product(z, bias, (&self.in_proj_weight).into(), input.values().into(), workspace);
         let scale = self.scale();
         for column in 0..layout.columns() {
-            projected.column_mut(column)[..slot.key].iter_mut().for_each(|q| *q *= scale);
+            for q in &mut projected.column_mut(column)[..slot.key] {
+                *q *= scale;
+            }
         }
 
         slots.fill(slot, self.window, layout, carry, projected);
@@ -336,7 +338,9 @@ impl<T: Scalar> Layer<T> for CausalSelfAttention<T> {
             let steps = slots.window(column);
             if let Some(own) = steps.last() {
                 let (d_q, d_kv) = d_projected.column_mut(column).split_at_mut(slot.key);
-                d_q.iter_mut().for_each(|d_q| *d_q *= scale);
+                for d_q in d_q {
+                    *d_q *= scale;
+                }
                 d_kv.copy_from_slice(&d_slots.as_slice()[own * slot.size()..][..slot.key + slot.value]);
             }
         }

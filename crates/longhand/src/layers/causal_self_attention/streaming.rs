@@ -55,7 +55,9 @@ impl<T: Scalar> Streaming<T> for CausalSelfAttention<T> {
         );
         weight.product(projected, Accumulate::Bias(bias), input);
         let (q, kv) = projected.split_at_mut(slot.key);
-        q.iter_mut().for_each(|q| *q *= *scale);
+        for q in q.iter_mut() {
+            *q *= *scale;
+        }
         of_carry.copy_from_slice(carry.as_slice());
         own[..size - 1].copy_from_slice(kv);
         own[size - 1] = T::one();
