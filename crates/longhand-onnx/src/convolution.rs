@@ -35,7 +35,7 @@ impl Layers {
     }
 
     /// The earlier inputs and the input, one after the other. The last ones are the final state.
-    fn with_earlier_inputs(&mut self, x: &Value, memory: usize, inputs: usize) -> String {
+    pub(crate) fn with_earlier_inputs(&mut self, x: &Value, memory: usize, inputs: usize) -> String {
         let state = self.initial_state(memory * inputs);
         let sizes = self.graph.ints(&[-1, integer(memory), integer(inputs)]);
         let state = self.graph.op("Reshape", &[&state, &sizes], vec![]);

@@ -9,6 +9,7 @@
 //! | `MinimalGatedUnit`, `IndRnn` | `Scan` |
 //! | `Linear` | `MatMul` with the transposed weight, `Add` |
 //! | `CausalConvolution` without a stride | `Conv` on the earlier inputs and the input |
+//! | `CausalSelfAttention` | see `attention.rs` |
 //! | nonlinearities, `LayerNorm`, `RmsNorm` | see `pointwise.rs` |
 //! | `Dropout`, `VariationalDropout`, `Frozen`, `Chain` | none |
 //! | `LastStep` | `Slice`, or `GatherND` at the last valid steps |
@@ -81,6 +82,7 @@ impl Layers {
         match layer.name.as_str() {
             "Lstm" | "Gru" | "Elman" | "MinimalGatedUnit" | "IndRnn" => self.recurrent(layer, &x),
             "CausalConvolution" => self.causal_convolution(layer, &x),
+            "CausalSelfAttention" => self.causal_self_attention(layer, &x),
             "Linear" => {
                 let outputs = layer.size("outputs")?;
                 self.linear(layer, outputs, &x)
