@@ -104,6 +104,17 @@ impl Pass {
                 self.add(input.steps.saturating_mul(4));
                 Shape { steps, features: setting("outputs") }
             }
+            "CausalSelfAttention" => {
+                let (outputs, key_size, window) = (setting("outputs"), setting("key_size"), setting("window"));
+                let slot = key_size.saturating_add(outputs).saturating_add(1);
+                let slots = input.steps.saturating_add(window);
+                // The queries, keys and values. The carry, and a copy of it with the keys and values of the steps.
+                self.add(input.steps.saturating_mul(key_size.saturating_add(slot)));
+                self.add(slots.saturating_add(window).saturating_mul(slot));
+                // The weights of each step, and its window: two words, as large as four numbers.
+                self.add(input.steps.saturating_mul(window.min(slots).saturating_add(4)));
+                of_width(outputs)
+            }
             "Tanh" | "Sigmoid" | "Relu" | "LeakyRelu" | "Gelu" | "Silu" | "Softplus" | "Elu" | "HardSigmoid"
             | "HardTanh" | "HardSwish" | "Dropout" | "VariationalDropout" => input,
             "LayerNorm" | "RmsNorm" => {

@@ -9,9 +9,9 @@ use longhand::layers::lstm::LstmCell;
 use longhand::layers::min_gru::MinGruCell;
 use longhand::layers::minimal_gated_unit::MinimalGatedCell;
 use longhand::{
-    Activation, AttentionPooling, Bidirectional, BoxedChain, BoxedLayer, CausalConvolution, Cell, Chain, Dropout,
-    Elman, Embedding, Features, Frozen, Gru, Highway, IndRnn, LastStep, Layer, LayerNorm, Linear, Lstm, MaxOverTime,
-    MeanOverTime, MinGru, MinimalGatedUnit, ProjectedLstm, Recurrent, Residual, RmsNorm, Scalar, Stack,
+    Activation, AttentionPooling, Bidirectional, BoxedChain, BoxedLayer, CausalConvolution, CausalSelfAttention, Cell,
+    Chain, Dropout, Elman, Embedding, Features, Frozen, Gru, Highway, IndRnn, LastStep, Layer, LayerNorm, Linear, Lstm,
+    MaxOverTime, MeanOverTime, MinGru, MinimalGatedUnit, ProjectedLstm, Recurrent, Residual, RmsNorm, Scalar, Stack,
     VariationalDropout,
 };
 use serde_json::Value;
@@ -150,6 +150,13 @@ impl<T: Scalar> Describe<T> for CausalConvolution<T> {
         let layer = LayerDescription::new("CausalConvolution").with("outputs", self.outputs());
         let layer = layer.with("kernel_size", self.kernel_size()).with("dilation", self.dilation());
         Ok(vec![layer.with("stride", self.stride())])
+    }
+}
+
+impl<T: Scalar> Describe<T> for CausalSelfAttention<T> {
+    fn describe(&self) -> Result<Vec<LayerDescription>, NotDescribed> {
+        let layer = LayerDescription::new("CausalSelfAttention").with("outputs", self.outputs());
+        Ok(vec![layer.with("key_size", self.key_size()).with("window", self.window())])
     }
 }
 
@@ -311,7 +318,7 @@ impl<T: Scalar, X: ModelInput<T>> Describe<T> for BoxedLayer<T, X> {
         describe_any!(
             self: BoxedChain<T, X>, Chain<BoxedLayer<T, X>, BoxedLayer<T>>, Model<T, X>, Bidirectional<BoxedLayer<T>>, Residual<BoxedLayer<T>>,
             Frozen<BoxedLayer<T, X>>, Elman<T>, IndRnn<T>, Lstm<T>, ProjectedLstm<T>, Gru<T>,
-            MinGru<T>, MinimalGatedUnit<T>, CausalConvolution<T>, Linear<T>, Embedding<T>, Activation, Dropout, LastStep, MeanOverTime, MaxOverTime,
+            MinGru<T>, MinimalGatedUnit<T>, CausalConvolution<T>, CausalSelfAttention<T>, Linear<T>, Embedding<T>, Activation, Dropout, LastStep, MeanOverTime, MaxOverTime,
             AttentionPooling<T>, LayerNorm<T>, RmsNorm<T>, VariationalDropout, Highway<T, BoxedLayer<T>>,
             Stack<BoxedLayer<T>>,
         );

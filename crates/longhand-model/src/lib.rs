@@ -42,6 +42,7 @@
 //! | `ProjectedLstm` | `units`, `outputs` |
 //! | `IndRnn` | `units`; `nonlinearity`: `"relu"` (the default) or `"tanh"` |
 //! | `CausalConvolution` | `outputs`, `kernel_size`; `dilation` and `stride`, 1 by default |
+//! | `CausalSelfAttention` | `outputs`, `key_size`, `window` |
 //! | `Linear` | `outputs` |
 //! | `Tanh`, `Sigmoid`, `Relu`, `Gelu`, `Silu`, `Softplus`, `HardSigmoid`, `HardTanh`, `HardSwish` | |
 //! | `LeakyRelu`, `Elu` | `slope` (0.01 by default), `alpha` (1 by default) |

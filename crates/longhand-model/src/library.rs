@@ -1,15 +1,15 @@
 //! The builders of the library's layers.
 
 use crate::settings::{
-    AttentionPoolingSettings, CausalConvolutionSettings, DropoutSettings, ElmanSettings, EluSettings,
-    EmbeddingSettings, GatedSettings, IndRnnSettings, LayerNormSettings, LeakyReluSettings, LinearSettings, NoSettings,
-    ProjectedLstmSettings, RmsNormSettings, StackSettings,
+    AttentionPoolingSettings, CausalConvolutionSettings, CausalSelfAttentionSettings, DropoutSettings, ElmanSettings,
+    EluSettings, EmbeddingSettings, GatedSettings, IndRnnSettings, LayerNormSettings, LeakyReluSettings,
+    LinearSettings, NoSettings, ProjectedLstmSettings, RmsNormSettings, StackSettings,
 };
 use crate::{LayerError, LayerRequest, Layers};
 use longhand::{
-    Activation, AttentionPooling, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru,
-    Highway, IndRnn, LastStep, LayerNorm, Linear, Lstm, MaxOverTime, MeanOverTime, MinGru, MinimalGatedUnit,
-    ProjectedLstm, Residual, RmsNorm, Scalar, Stack, VariationalDropout,
+    Activation, AttentionPooling, Bidirectional, BoxedLayer, CausalConvolution, CausalSelfAttention, Dropout, Elman,
+    Embedding, Frozen, Gru, Highway, IndRnn, LastStep, LayerNorm, Linear, Lstm, MaxOverTime, MeanOverTime, MinGru,
+    MinimalGatedUnit, ProjectedLstm, Residual, RmsNorm, Scalar, Stack, VariationalDropout,
 };
 
 /// The inputs and units of a recurrent layer, whose number of parameters is checked.
@@ -75,6 +75,16 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
         layer.check_carry(kernel_size.saturating_sub(1).saturating_mul(dilation).saturating_mul(inputs))?;
         let convolution = CausalConvolution::new(inputs, outputs, kernel_size, layer.generator())?;
         Ok(BoxedLayer::new(convolution.with_dilation(dilation)?.with_stride(stride)?))
+    });
+    layers.register("CausalSelfAttention".into(), |layer| {
+        let CausalSelfAttentionSettings { outputs, key_size, window } = layer.settings_in_full()?;
+        let inputs = layer.inputs()?;
+        let key_and_value = key_size.saturating_add(outputs);
+        let rows = key_and_value.saturating_add(key_size);
+        layer.check_size(&[[rows, inputs], [rows, 1]])?;
+        layer.check_carry(window.saturating_sub(1).saturating_mul(key_and_value.saturating_add(1)))?;
+        let attention = CausalSelfAttention::new(inputs, outputs, key_size, window, layer.generator())?;
+        Ok(BoxedLayer::new(attention))
     });
     register_activations(layers);
     layers.register("LayerNorm".into(), |layer| {

@@ -86,6 +86,14 @@ pub(crate) struct CausalConvolutionSettings {
     pub(crate) stride: usize,
 }
 
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CausalSelfAttentionSettings {
+    pub(crate) outputs: usize,
+    pub(crate) key_size: usize,
+    pub(crate) window: usize,
+}
+
 fn one() -> usize {
     1
 }

@@ -52,6 +52,7 @@ fn descriptions_of_typed_layers_build_these_layers() -> Result<(), Box<dyn Error
     check(&RmsNorm::new(3), 3);
     check(&MaxOverTime, 3);
     check(&AttentionPooling::new(3, 4, g), 3);
+    check(&CausalSelfAttention::new(3, 4, 2, 5, g)?, 3);
     check(&VariationalDropout::new(0.25)?, 3);
     check(&Highway::new(3, Gru::new(3, 3, g), g)?, 3);
     check(&Stack::new::<f32>(3, 2, |inputs| Gru::new(inputs, 4, g))?.with_dropout(0.25)?, 3);

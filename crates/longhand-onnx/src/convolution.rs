@@ -29,13 +29,15 @@ impl Layers {
         let seen = if memory == 0 { x.name.clone() } else { self.with_earlier_inputs(x, memory, inputs) };
         let batch_first = self.graph.op("Transpose", &[&seen], vec![ints_attribute("perm", &[1, 2, 0])]);
         let dilations = ints_attribute("dilations", &[integer(dilation)]);
-        let y = self.graph.op("Conv", &[&batch_first, &kernel, &bias], vec![dilations]);
+        // No padding is the default, but rten needs to be told.
+        let pads = ints_attribute("pads", &[0, 0]);
+        let y = self.graph.op("Conv", &[&batch_first, &kernel, &bias], vec![dilations, pads]);
         let y = self.graph.op("Transpose", &[&y], vec![ints_attribute("perm", &[2, 0, 1])]);
         Ok(x.with_features(y, outputs))
     }
 
     /// The earlier inputs and the input, one after the other. The last ones are the final state.
-    fn with_earlier_inputs(&mut self, x: &Value, memory: usize, inputs: usize) -> String {
+    pub(crate) fn with_earlier_inputs(&mut self, x: &Value, memory: usize, inputs: usize) -> String {
         let state = self.initial_state(memory * inputs);
         let sizes = self.graph.ints(&[-1, integer(memory), integer(inputs)]);
         let state = self.graph.op("Reshape", &[&state, &sizes], vec![]);

@@ -9,6 +9,7 @@
 //! | `ProjectedLstm`, `MinGru`, `MinimalGatedUnit`, `IndRnn` | `Scan` |
 //! | `Linear` | `MatMul` with the transposed weight, `Add` |
 //! | `CausalConvolution` without a stride | `Conv` on the earlier inputs and the input |
+//! | `CausalSelfAttention` | see `attention.rs` |
 //! | nonlinearities, `LayerNorm`, `RmsNorm` | see `pointwise.rs` |
 //! | `Dropout`, `VariationalDropout`, `Frozen`, `Chain` | none |
 //! | `LastStep` | `Slice`, or `GatherND` at the last valid steps |
@@ -83,6 +84,7 @@ impl Layers {
                 self.recurrent(layer, &x)
             }
             "CausalConvolution" => self.causal_convolution(layer, &x),
+            "CausalSelfAttention" => self.causal_self_attention(layer, &x),
             "Linear" => {
                 let outputs = layer.size("outputs")?;
                 self.linear(layer, outputs, &x)

@@ -23,7 +23,7 @@
 //! |---|---|---|---|
 //! | `input` | float, or int64 for token ids | `batch x time x features`, or `batch x time` | always |
 //! | `lengths` | int64 | `batch` | [`with_lengths`](OnnxExport::with_lengths) |
-//! | `initial_state.0`, `initial_state.1`, ... | float | `batch x units`, or the earlier inputs of a convolution | [`with_states`](OnnxExport::with_states) |
+//! | `initial_state.0`, `initial_state.1`, ... | float | `batch x units`, or the earlier inputs of a convolution, or the earlier slots of causal self-attention | [`with_states`](OnnxExport::with_states) |
 //! | `output` | float | `batch x time x features`; `time` is 1 after a layer that leaves one step, such as `LastStep` | always |
 //! | `final_state.0`, `final_state.1`, ... | float | `batch x units` | [`with_states`](OnnxExport::with_states) |
 //!
@@ -87,6 +87,7 @@
 //! tract 0.23.9 stops with the error `xw not contiguous` at a `GRU` of one input feature over several steps.
 #![deny(missing_docs)]
 
+mod attention;
 mod convolution;
 mod described;
 mod error;

@@ -21,6 +21,11 @@ pub(crate) fn largest<T: Scalar>() -> f64 {
     normal_numbers::<T>().1
 }
 
+/// A size that must not be 0.
+pub(crate) fn at_least_one(name: &'static str, value: usize) -> Result<(), HyperparameterError> {
+    HyperparameterError::unless(value > 0, name, value as f64, "at least 1")
+}
+
 /// A hyperparameter in `[0, 1)`, before and after the conversion.
 pub(crate) fn check_fraction<T: Scalar>(name: &'static str, value: f64) -> Result<(), HyperparameterError> {
     let below_one = (0.0..1.0).contains(&value);

@@ -94,6 +94,7 @@ pub mod prelude {
     pub use crate::layers::attention_pooling::AttentionPooling;
     pub use crate::layers::bidirectional::Bidirectional;
     pub use crate::layers::causal_convolution::CausalConvolution;
+    pub use crate::layers::causal_self_attention::CausalSelfAttention;
     pub use crate::layers::dropout::Dropout;
     pub use crate::layers::elman::{Elman, Nonlinearity};
     pub use crate::layers::embedding::Embedding;

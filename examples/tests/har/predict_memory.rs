@@ -100,6 +100,7 @@ fn a_model_of_every_layer_classifies() {
         layer("Dropout").with("probability", 0.5),
         layer("VariationalDropout").with("probability", 0.5),
         sized("CausalConvolution", "outputs", 5).with("kernel_size", 2).with("dilation", 3),
+        sized("CausalSelfAttention", "outputs", 5).with("key_size", 2).with("window", 4),
         layer("Chain").with("layers", linear(5)),
         layer("Stack").with("layers", json!([sized("Gru", "units", 5), sized("Gru", "units", 5)])),
         layer("Highway").with("inner", linear(5)),
@@ -132,8 +133,8 @@ fn the_memory_of_every_layer_is_known() {
     let unknown = ModelDescription::new(3).then(layer("?"));
     let error = Model::<f32>::build(&unknown, &mut ChaCha8Rng::seed_from_u64(1)).unwrap_err();
     let longhand_model::LayerError::Unknown { known } = error.error else { panic!("{error}") };
-    let expected = "AttentionPooling Bidirectional CausalConvolution Chain Dropout Elman Elu Embedding Frozen Gelu Gru HardSigmoid \
-                    HardSwish HardTanh Highway IndRnn LastStep LayerNorm LeakyRelu Linear Lstm MaxOverTime MeanOverTime \
+    let expected = "AttentionPooling Bidirectional CausalConvolution CausalSelfAttention Chain Dropout Elman Elu Embedding Frozen Gelu Gru \
+                    HardSigmoid HardSwish HardTanh Highway IndRnn LastStep LayerNorm LeakyRelu Linear Lstm MaxOverTime MeanOverTime \
                     MinGru MinimalGatedUnit ProjectedLstm Relu Residual RmsNorm Sigmoid Silu Softplus Stack Tanh VariationalDropout";
     assert_eq!(known.join(" "), expected);
 }

@@ -6,6 +6,7 @@ mod cases;
 mod every_layer;
 mod oracle_errors;
 mod pytorch;
+mod pytorch_attention;
 mod pytorch_convolution;
 mod pytorch_gated;
 mod pytorch_layers;

@@ -122,6 +122,12 @@ fn chains_inside_of_chains_come_back() {
     let greedy = bytes(&convolution(2, 100_000).unwrap());
     let error = ModelFile::from_bytes(&greedy).unwrap().build::<f32>().unwrap_err().to_string();
     assert!(error.contains("the carry of a sequence would have 200000 numbers; at most 65536"), "{error}");
+    let attention = |window| CausalSelfAttention::<f32>::new(2, 3, 4, window, &mut generator(2)).unwrap();
+    check_that_the_file_builds(&attention(1).then(LastStep).unwrap());
+    check_that_the_file_builds(&attention(5));
+    let greedy = bytes(&attention(100_001));
+    let error = ModelFile::from_bytes(&greedy).unwrap().build::<f32>().unwrap_err().to_string();
+    assert!(error.contains("the carry of a sequence would have 800000 numbers; at most 65536"), "{error}");
     let tokens = Embedding::<f32>::new(7, 3, g).then(right).unwrap();
     let built = ModelFile::from_bytes(&bytes(&tokens)).unwrap().build_on_tokens::<f32>().unwrap();
     assert_eq!((built.names(), bits(&built)), (tokens.names(), bits(&tokens)));

@@ -62,7 +62,7 @@ impl Draw<'_> {
 
     fn layer(&mut self, features: usize, may_end_steps: bool) -> (LayerDescription, usize) {
         let new = LayerDescription::new;
-        match self.generator.random_range(0..13) {
+        match self.generator.random_range(0..14) {
             0 => (new("Dropout").with("probability", 0.5), features),
             1 => (new(NONLINEARITIES[self.generator.random_range(0..NONLINEARITIES.len())]), features),
             2 => {
@@ -93,12 +93,17 @@ impl Draw<'_> {
                 let layer = new("CausalConvolution").with("outputs", outputs).with("kernel_size", kernel);
                 (layer.with("dilation", self.generator.random_range(1..=3)), outputs)
             }
-            9 => match self.generator.random_range(0..3) {
+            9 => {
+                let (outputs, key_size, window) = (self.size(), self.size(), self.size());
+                let layer = new("CausalSelfAttention").with("outputs", outputs).with("key_size", key_size);
+                (layer.with("window", window), outputs)
+            }
+            10 => match self.generator.random_range(0..3) {
                 0 => (new("LayerNorm"), features),
                 1 => (new("RmsNorm").with("epsilon", 1e-3), features),
                 _ => (new("VariationalDropout").with("probability", 0.5), features),
             },
-            10 => {
+            11 => {
                 let units = self.size();
                 let cell = RECURRENT[self.generator.random_range(0..RECURRENT.len())];
                 let layers: Value = [(); 3].map(|()| Value::from(recurrent(cell, units))).into_iter().collect();

@@ -173,6 +173,21 @@ fn nonlinearities_are_operators_of_opset_17() {
 }
 
 #[test]
+fn causal_self_attention_is_exported() {
+    let model = CausalSelfAttention::<f32>::new(3, 5, 2, 4, &mut generator()).expect("settings in range");
+    let of_whole = graph(OnnxExport::new(), &model);
+    assert_eq!(shapes(&of_whole.output), ["output: 1 [batch, time, 5]"]);
+    assert_eq!(operators(&of_whole).into_iter().filter(|&operator| operator == "MatMul").count(), 3);
+    let with_states = graph(both(), &model);
+    // Three earlier slots of a key, a value and a presence.
+    assert!(shapes(&with_states.input).contains(&"initial_state.0: 1 [batch, 24]".to_owned()));
+    assert!(shapes(&with_states.output).contains(&"final_state.0: 1 [batch, 24]".to_owned()));
+    // A window of one step has no state.
+    let model = CausalSelfAttention::<f32>::new(3, 5, 2, 1, &mut generator()).expect("settings in range");
+    assert_eq!(shapes(&graph(both(), &model).output), ["output: 1 [batch, time, 5]"]);
+}
+
+#[test]
 fn the_layers_around_recurrent_layers_are_exported() {
     let g = &mut generator();
     let stack = Stack::bidirectional::<f32>(3, 2, |inputs| Gru::new(inputs, 2, g)).expect("they fit");
@@ -222,7 +237,7 @@ fn names_of_values_are_unique_in_the_graph_and_in_its_loops() {
     add(&graph);
     let attributes = graph.node.iter().flat_map(|node| &node.attribute);
     let bodies: Vec<_> = attributes.filter(|attribute| attribute.r#type == attribute_type::GRAPH).collect();
-    assert_eq!(bodies.len(), 5);
+    assert_eq!(bodies.len(), 7);
     bodies.iter().filter_map(|body| body.g.as_ref()).for_each(&mut add);
     let count = names.len();
     names.sort();

@@ -4,6 +4,7 @@ pub mod activation;
 pub mod attention_pooling;
 pub mod bidirectional;
 pub mod causal_convolution;
+pub mod causal_self_attention;
 pub mod dropout;
 pub mod elman;
 pub mod embedding;

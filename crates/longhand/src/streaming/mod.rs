@@ -14,7 +14,9 @@ use thiserror::Error;
 /// A layer that can run one step of one sequence at a time: its output at a step depends on its input at that step and on its
 /// carry.
 ///
-/// All recurrent layers, [`CausalConvolution`](crate::CausalConvolution) without a stride, [`Linear`](crate::Linear), [`Activation`](crate::Activation), [`LayerNorm`](crate::LayerNorm),
+/// All recurrent layers, [`CausalConvolution`](crate::CausalConvolution) without a stride,
+/// [`CausalSelfAttention`](crate::CausalSelfAttention), [`Linear`](crate::Linear), [`Activation`](crate::Activation),
+/// [`LayerNorm`](crate::LayerNorm),
 /// [`RmsNorm`](crate::RmsNorm), [`Dropout`](crate::Dropout), [`VariationalDropout`](crate::VariationalDropout),
 /// [`Embedding`](crate::Embedding), [`LastStep`](crate::LastStep) (which passes the current step through), and chains, stacks,
 /// highways and residual connections of these can be streamed. [`MeanOverTime`](crate::MeanOverTime),

@@ -2,6 +2,7 @@
 //! The files are one test program, because separate programs would each compile the layers again.
 
 mod accumulation;
+mod attention;
 mod averaged_weights;
 mod batches;
 mod boxed;

@@ -2,9 +2,9 @@
 
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, CausalConvolution, ChainCache, Elman, Gru, Highway, LastStep, Layer, LayerNorm, Linear, Lstm,
-    Nonlinearity, Pass, Path, ProjectedLstm, RmsNorm, Scalar, Sequences, Stack, Stream, Streaming, Tensors,
-    VariationalDropout,
+    Activation, CausalConvolution, CausalSelfAttention, ChainCache, Elman, Gru, Highway, LastStep, Layer, LayerNorm,
+    Linear, Lstm, Nonlinearity, Pass, Path, ProjectedLstm, RmsNorm, Scalar, Sequences, Stack, Stream, Streaming,
+    Tensors, VariationalDropout,
 };
 use proptest::prelude::*;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -56,6 +56,10 @@ fn check_all<T: Scalar>(inputs: usize, units: usize, steps: usize, seed: u64, to
     check(&stacked, inputs, steps, tolerance);
     for (kernel_size, dilation) in [(1, 1), (2, 1), (3, 2)] {
         let layer = CausalConvolution::<T>::new(inputs, units, kernel_size, g).and_then(|l| l.with_dilation(dilation));
+        check(&layer.expect("settings in range"), inputs, steps, tolerance);
+    }
+    for (key_size, window) in [(1, 1), (3, 2), (8, 5)] {
+        let layer = CausalSelfAttention::<T>::new(inputs, units, key_size, window, g);
         check(&layer.expect("settings in range"), inputs, steps, tolerance);
     }
     let stack = Stack::new::<T>(inputs, 2, |inputs| Gru::new(inputs, units, g)).expect("the features match");

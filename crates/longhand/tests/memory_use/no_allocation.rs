@@ -4,11 +4,11 @@ use crate::allocator_calls;
 use crate::bptt::{Bptt, UpdateEvery};
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, Adagrad, Adam, AdamW, AttentionPooling, ConnectionistTemporalClassification, Elman,
-    ExponentialMovingAverage, Gradients, Gru, Highway, LabelSequences, Labels, LastStep, Layer, LayerNorm, Linear,
-    Lion, Lookahead, LossAt, Lstm, MaxOverTime, MeanOverTime, MinGru, Optimizer, ParameterGradients, ParameterGroup,
-    Pass, ProjectedLstm, Reduction, RmsNorm, RmsProp, Sequences, Sgd, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stack,
-    StochasticWeightAverage, Stream, Streaming, VariationalDropout,
+    Activation, Adagrad, Adam, AdamW, AttentionPooling, CausalSelfAttention, ConnectionistTemporalClassification,
+    Elman, ExponentialMovingAverage, Gradients, Gru, Highway, LabelSequences, Labels, LastStep, Layer, LayerNorm,
+    Linear, Lion, Lookahead, LossAt, Lstm, MaxOverTime, MeanOverTime, MinGru, Optimizer, ParameterGradients,
+    ParameterGroup, Pass, ProjectedLstm, Reduction, RmsNorm, RmsProp, Sequences, Sgd, SigmoidCrossEntropy,
+    SoftmaxCrossEntropy, Stack, StochasticWeightAverage, Stream, Streaming, VariationalDropout,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -75,7 +75,9 @@ fn many_layers() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f
     let highway = Highway::new(16, Elman::new(16, 16, g), g).expect("the features match");
     let stack = stack.with_dropout(0.3).expect("a probability").then(highway).expect("the features match");
     let stack = stack.then(MinGru::new(16, 16, g)).expect("the features match");
-    let attended = stack.then(LayerNorm::new(16)).and_then(|chain| chain.then(AttentionPooling::new(16, 9, g)));
+    let attention = CausalSelfAttention::new(16, 16, 8, 20, g).expect("settings in range");
+    let stack = stack.then(LayerNorm::new(16)).and_then(|chain| chain.then(attention)).expect("the features match");
+    let attended = stack.then(AttentionPooling::new(16, 9, g));
     attended.and_then(|chain| chain.then(Linear::new(16, 6, g))).expect("the features match")
 }
 

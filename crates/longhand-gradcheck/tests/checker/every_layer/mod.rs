@@ -2,6 +2,7 @@
 //! here.
 
 mod around_layers;
+mod attention;
 mod losses;
 mod optimizer_side;
 mod pointwise;
@@ -10,9 +11,10 @@ mod truncation;
 
 use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::{
-    Activation, Bidirectional, BoxedLayer, CausalConvolution, Dropout, Elman, Embedding, Frozen, Gru, IndRnn, LastStep,
-    Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinGru, MinimalGatedUnit, Nonlinearity, ProjectedLstm,
-    Recurrent, Reduction, Residual, Scalar, ShapeError, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
+    Activation, Bidirectional, BoxedChain, BoxedLayer, CausalConvolution, CausalSelfAttention, Dropout, Elman,
+    Embedding, Frozen, Gru, IndRnn, LastStep, Layer, Linear, Lstm, MeanOverTime, MeanSquaredError, MinGru,
+    MinimalGatedUnit, Nonlinearity, ProjectedLstm, Recurrent, Reduction, Residual, Scalar, ShapeError,
+    SigmoidCrossEntropy, SoftmaxCrossEntropy, Tokens,
 };
 use longhand_gradcheck::laws::{self, Doubling, Side};
 use longhand_gradcheck::{BuildLayer, Case, Checker, DualLayer, Law, SequenceLayer, Setting, SingleLayer, prove_loss};
@@ -188,6 +190,7 @@ fn wrong_shapes_panic() -> Result<(), Box<dyn std::error::Error>> {
     panics_on_wrong_shapes(&Lstm::zeros(4, 5))?;
     panics_on_wrong_shapes(&Linear::zeros(4, 5))?;
     panics_on_wrong_shapes(&CausalConvolution::zeros(4, 5, 3)?)?;
+    panics_on_wrong_shapes(&CausalSelfAttention::zeros(4, 5, 3, 2)?)?;
     panics_on_wrong_shapes(&LastStep)?;
     panics_on_wrong_shapes(&MeanOverTime)?;
     panics_on_wrong_shapes(&Activation::Tanh)?;
@@ -275,14 +278,14 @@ fn embedding_is_right() {
 struct InBoxes;
 
 impl BuildLayer for InBoxes {
-    type Layer<T: Scalar> = BoxedLayer<T>;
+    type Layer<T: Scalar> = BoxedChain<T>;
 
-    fn build<T: Scalar>(&self, case: &Case) -> BoxedLayer<T> {
+    fn build<T: Scalar>(&self, case: &Case) -> BoxedChain<T> {
         let (inputs, hidden, outputs) = (case.inputs, case.hidden, case.outputs);
         let dropout = Dropout::new(0.4).expect("in range");
         let layers = [BoxedLayer::new(dropout), BoxedLayer::new(Linear::zeros(hidden, outputs))];
         let lstm = BoxedLayer::new(Lstm::zeros(inputs, hidden));
-        layers.into_iter().try_fold(lstm, BoxedLayer::then_boxed).expect("the features match")
+        BoxedChain::new(layers.into_iter().try_fold(lstm, BoxedLayer::then_boxed).expect("the features match"))
     }
 }
 

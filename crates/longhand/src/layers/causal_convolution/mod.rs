@@ -44,6 +44,7 @@ mod streaming;
 pub use streaming::CausalConvolutionPrepared;
 
 use super::shapes::{check_backward, check_gradients, check_input, check_tensor};
+use crate::hyperparameters::at_least_one;
 use crate::kernel::{self, Accumulate, Operand, Workspace};
 use crate::sequences::without_padding;
 use crate::{
@@ -208,10 +209,6 @@ impl<T: Scalar> CausalConvolution<T> {
         let weight = (self.bias.nrows(), self.kernel_size * self.inputs());
         check_tensor(|| self.name(), "weight", self.weight.shape(), weight);
     }
-}
-
-fn at_least_one(name: &'static str, value: usize) -> Result<(), HyperparameterError> {
-    HyperparameterError::unless(value > 0, name, value as f64, "at least 1")
 }
 
 /// The output of [`CausalConvolution`], the copies of its inputs, and the buffers of both passes.

@@ -10,9 +10,9 @@ pub mod windows;
 use longhand::layers::ind_rnn::IndRnnCell;
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, BoxedCache, BoxedCarry, BoxedLayer, CausalConvolution, Elman, Gru, LastStep, Layer, Layout, Linear,
-    Lstm, LstmCarry, MeanOverTime, MinGru, MinimalGatedUnit, Nonlinearity, ParameterGradients, Pass, Path,
-    ProjectedLstm, Recurrent, Sequences, Tensors, initialise,
+    Activation, BoxedCache, BoxedCarry, BoxedLayer, CausalConvolution, CausalSelfAttention, Elman, Gru, LastStep,
+    Layer, Layout, Linear, Lstm, LstmCarry, MeanOverTime, MinGru, MinimalGatedUnit, Nonlinearity, ParameterGradients,
+    Pass, Path, ProjectedLstm, Recurrent, Sequences, Tensors, initialise,
 };
 use proptest::prelude::ProptestConfig;
 use rand_chacha::ChaCha8Rng;
@@ -290,6 +290,7 @@ pub fn every_smooth_layer() -> Vec<BoxedLayer<f64>> {
         boxed(&Recurrent::with_cell(IndRnnCell { nonlinearity: Nonlinearity::Tanh }, 3, 4, g)),
         boxed(&linear(3, 5, g)),
         boxed(&CausalConvolution::new(3, 5, 3, g).and_then(|layer| layer.with_dilation(2)).expect("settings in range")),
+        boxed(&CausalSelfAttention::new(3, 5, 2, 3, g).expect("settings in range")),
         boxed(&Activation::Tanh),
         boxed(&Activation::Sigmoid),
         boxed(&LastStep),
