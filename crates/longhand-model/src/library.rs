@@ -20,48 +20,7 @@ fn sizes<T: Scalar>(layer: &mut LayerRequest<'_, T>, gates: usize, units: usize)
 }
 
 pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
-    layers.register("Elman".into(), |layer| {
-        let ElmanSettings { units, nonlinearity } = layer.settings_in_full()?;
-        let [inputs, units] = sizes(layer, 1, units)?;
-        let mut elman = Elman::new(inputs, units, layer.generator());
-        elman.cell.nonlinearity = nonlinearity.into();
-        Ok(BoxedLayer::new(elman))
-    });
-    layers.register("IndRnn".into(), |layer| {
-        let IndRnnSettings { units, nonlinearity } = layer.settings_in_full()?;
-        let inputs = layer.inputs()?;
-        layer.check_size(&[[units, inputs], [units, 3]])?;
-        let mut ind_rnn = IndRnn::new(inputs, units, layer.generator());
-        ind_rnn.cell.nonlinearity = nonlinearity.into();
-        Ok(BoxedLayer::new(ind_rnn))
-    });
-    layers.register("Lstm".into(), |layer| {
-        let GatedSettings { units } = layer.settings_in_full()?;
-        let [inputs, units] = sizes(layer, 4, units)?;
-        Ok(BoxedLayer::new(Lstm::new(inputs, units, layer.generator())))
-    });
-    layers.register("ProjectedLstm".into(), |layer| {
-        let ProjectedLstmSettings { units, outputs } = layer.settings_in_full()?;
-        let (inputs, rows) = (layer.inputs()?, units.saturating_mul(4));
-        layer.check_size(&[[rows, inputs], [rows, outputs], [rows, 2], [outputs, units]])?;
-        Ok(BoxedLayer::new(ProjectedLstm::new(inputs, units, outputs, layer.generator())))
-    });
-    layers.register("Gru".into(), |layer| {
-        let GatedSettings { units } = layer.settings_in_full()?;
-        let [inputs, units] = sizes(layer, 3, units)?;
-        Ok(BoxedLayer::new(Gru::new(inputs, units, layer.generator())))
-    });
-    layers.register("MinGru".into(), |layer| {
-        let GatedSettings { units } = layer.settings_in_full()?;
-        let (inputs, rows) = (layer.inputs()?, units.saturating_mul(2));
-        layer.check_size(&[[rows, inputs], [rows, 1]])?;
-        Ok(BoxedLayer::new(MinGru::new(inputs, units, layer.generator())))
-    });
-    layers.register("MinimalGatedUnit".into(), |layer| {
-        let GatedSettings { units } = layer.settings_in_full()?;
-        let [inputs, units] = sizes(layer, 2, units)?;
-        Ok(BoxedLayer::new(MinimalGatedUnit::new(inputs, units, layer.generator())))
-    });
+    register_recurrent(layers);
     layers.register("Linear".into(), |layer| {
         let LinearSettings { outputs } = layer.settings_in_full()?;
         let inputs = layer.inputs()?;
@@ -124,6 +83,51 @@ pub(crate) fn register<T: Scalar>(layers: &mut Layers<T>) {
         }))
     });
     layers.register_on_tokens("Frozen".into(), |layer| Ok(BoxedLayer::new(Frozen::new(layer.inner_on("inner")?))));
+}
+
+fn register_recurrent<T: Scalar>(layers: &mut Layers<T>) {
+    layers.register("Elman".into(), |layer| {
+        let ElmanSettings { units, nonlinearity } = layer.settings_in_full()?;
+        let [inputs, units] = sizes(layer, 1, units)?;
+        let mut elman = Elman::new(inputs, units, layer.generator());
+        elman.cell.nonlinearity = nonlinearity.into();
+        Ok(BoxedLayer::new(elman))
+    });
+    layers.register("IndRnn".into(), |layer| {
+        let IndRnnSettings { units, nonlinearity } = layer.settings_in_full()?;
+        let inputs = layer.inputs()?;
+        layer.check_size(&[[units, inputs], [units, 3]])?;
+        let mut ind_rnn = IndRnn::new(inputs, units, layer.generator());
+        ind_rnn.cell.nonlinearity = nonlinearity.into();
+        Ok(BoxedLayer::new(ind_rnn))
+    });
+    layers.register("Lstm".into(), |layer| {
+        let GatedSettings { units } = layer.settings_in_full()?;
+        let [inputs, units] = sizes(layer, 4, units)?;
+        Ok(BoxedLayer::new(Lstm::new(inputs, units, layer.generator())))
+    });
+    layers.register("ProjectedLstm".into(), |layer| {
+        let ProjectedLstmSettings { units, outputs } = layer.settings_in_full()?;
+        let (inputs, rows) = (layer.inputs()?, units.saturating_mul(4));
+        layer.check_size(&[[rows, inputs], [rows, outputs], [rows, 2], [outputs, units]])?;
+        Ok(BoxedLayer::new(ProjectedLstm::new(inputs, units, outputs, layer.generator())))
+    });
+    layers.register("Gru".into(), |layer| {
+        let GatedSettings { units } = layer.settings_in_full()?;
+        let [inputs, units] = sizes(layer, 3, units)?;
+        Ok(BoxedLayer::new(Gru::new(inputs, units, layer.generator())))
+    });
+    layers.register("MinGru".into(), |layer| {
+        let GatedSettings { units } = layer.settings_in_full()?;
+        let (inputs, rows) = (layer.inputs()?, units.saturating_mul(2));
+        layer.check_size(&[[rows, inputs], [rows, 1]])?;
+        Ok(BoxedLayer::new(MinGru::new(inputs, units, layer.generator())))
+    });
+    layers.register("MinimalGatedUnit".into(), |layer| {
+        let GatedSettings { units } = layer.settings_in_full()?;
+        let [inputs, units] = sizes(layer, 2, units)?;
+        Ok(BoxedLayer::new(MinimalGatedUnit::new(inputs, units, layer.generator())))
+    });
 }
 
 fn register_activations<T: Scalar>(layers: &mut Layers<T>) {

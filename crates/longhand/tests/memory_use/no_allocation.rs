@@ -51,7 +51,7 @@ fn lstm() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> {
     Lstm::new(3, 33, g).then(LastStep).and_then(|chain| chain.then(Linear::new(33, 6, g))).expect("the features match")
 }
 
-fn projected_lstm() -> impl Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> + Streaming<f32, Step = [f32]> {
+fn projected_lstm() -> impl Streaming<f32, Step = [f32], Input = Sequences<f32>, Output = Sequences<f32>> {
     let g = &mut generator();
     let lstm = ProjectedLstm::new(3, 33, 9, g).then(LastStep);
     lstm.and_then(|chain| chain.then(Linear::new(9, 6, g))).expect("the features match")
