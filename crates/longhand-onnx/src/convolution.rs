@@ -29,9 +29,9 @@ impl Layers {
         let seen = if memory == 0 { x.name.clone() } else { self.with_earlier_inputs(x, memory, inputs) };
         let batch_first = self.graph.op("Transpose", &[&seen], vec![ints_attribute("perm", &[1, 2, 0])]);
         let dilations = ints_attribute("dilations", &[integer(dilation)]);
-        // No padding is the default, but rten needs to be told.
-        let pads = ints_attribute("pads", &[0, 0]);
-        let y = self.graph.op("Conv", &[&batch_first, &kernel, &bias], vec![dilations, pads]);
+        // The defaults, but rten needs to be told.
+        let (pads, strides) = (ints_attribute("pads", &[0, 0]), ints_attribute("strides", &[1]));
+        let y = self.graph.op("Conv", &[&batch_first, &kernel, &bias], vec![dilations, pads, strides]);
         let y = self.graph.op("Transpose", &[&y], vec![ints_attribute("perm", &[2, 0, 1])]);
         Ok(x.with_features(y, outputs))
     }
