@@ -138,6 +138,9 @@ fn draw(out: &PathBuf, before: &[f32], truth: &[f32], mean: &[f32], band: &[f32]
         .configure_mesh()
         .x_desc("steps from the last value that was read")
         .y_desc("value")
+        .x_label_formatter(&|steps| format!("{steps:.0}"))
+        // Without a sign in front of zero.
+        .y_label_formatter(&|value| format!("{:.1}", (10.0 * value).round() / 10.0 + 0.0))
         .light_line_style(WHITE)
         .draw()?;
     let ahead = |values: Vec<f32>| (1..).map(|step| step as f32).zip(values);
