@@ -18,7 +18,9 @@ mod layer_norm;
 mod max_pool;
 mod minimal_gated_unit;
 mod projected_lstm;
+mod recurrent_layers;
 mod residual;
+mod self_attention;
 mod tied_weights;
 mod variational_dropout;
 
@@ -27,15 +29,12 @@ use attention_pooling::AttentionPooling;
 use batch_norm::BatchNorm;
 use bidirectional::Bidirectional;
 use causal_convolution::CausalConvolution;
-use causal_self_attention::CausalSelfAttention;
 use coupled_lstm::CoupledLstm;
 use dropout::Dropout;
 use layer_norm::LayerNorm;
 use longhand::{Activation, Elman, LastStep, Layer, Linear, Lstm};
-use longhand_gradcheck::{Agreement, Case, Checker, Failure, Law, Setting, check, prove};
+use longhand_gradcheck::{Agreement, Case, Checker, Failure, Law, check, prove};
 use max_pool::MaxPool;
-use minimal_gated_unit::MinimalGatedUnit;
-use projected_lstm::ProjectedLstm;
 use residual::Residual;
 use std::fmt::Debug;
 use tied_weights::TiedWeights;
@@ -242,66 +241,6 @@ fn wrong_causal_convolutions_are_rejected() {
 }
 
 #[test]
-fn causal_self_attentions_are_accepted() {
-    for key_and_window in [[3, 3], [2, 1]] {
-        prove(|case| {
-            let mistake = causal_self_attention::Mistake::None;
-            CausalSelfAttention::zeros(case.inputs, case.outputs, key_and_window, mistake)
-        });
-    }
-}
-
-#[test]
-fn wrong_causal_self_attentions_are_rejected() {
-    use causal_self_attention::Mistake as M;
-    let mistakes = [
-        M::DiagonalSoftmax,
-        M::WeightsConstant,
-        M::ScaleForgotten,
-        M::KeyForQuery,
-        M::PresenceConstant,
-        M::PresenceOnce,
-        M::OldestForgotten,
-        M::OnlyThisWindow,
-        M::InvalidStepMoves,
-        M::ResetKeepsPresence,
-        M::ReversedWeights,
-    ];
-    assert_rejected(M::None, &mistakes, |mistake, case| {
-        check(&CausalSelfAttention::zeros(case.inputs, case.outputs, [3, 3], mistake), case)
-    });
-}
-
-/// Two implementations, one by windows and one step by step, must agree, also with carries that are not 0 or 1.
-#[test]
-fn the_librarys_causal_self_attention_agrees_with_the_recurrence() {
-    for seed in 0..SEEDS {
-        let case = Case::from_seed(seed);
-        let (key, window) = (1 + seed as usize % 4, 1 + seed as usize % 5);
-        let none = causal_self_attention::Mistake::None;
-        let expected = CausalSelfAttention::<f64>::zeros(case.inputs, case.outputs, [key, window], none);
-        let expected = Setting::of_case(&expected, &case);
-        let layer = longhand::CausalSelfAttention::zeros(case.inputs, case.outputs, key, window);
-        let mut layer = layer.expect("settings in range");
-        layer.in_proj_weight.copy_from(&expected.layer.weight);
-        layer.in_proj_bias.copy_from(&expected.layer.bias);
-        let passes = Setting::of_case_as_it_is(&layer, &case).passes();
-        let expected = expected.passes();
-        let close = |what: &str, a: &[f64], b: &[f64]| {
-            assert_eq!(a.len(), b.len());
-            let distance = a.iter().zip(b).fold(0.0_f64, |largest, (a, b)| largest.max((a - b).abs()));
-            assert!(distance < 1e-11, "{case}: {what} differs by {distance}");
-        };
-        close("output", passes.output.values().as_slice(), expected.output.values().as_slice());
-        close("carry", passes.carry.as_slice(), expected.carry.as_slice());
-        close("weight", passes.gradients.in_proj_weight.as_slice(), expected.gradients.weight.as_slice());
-        close("bias", passes.gradients.in_proj_bias.as_slice(), expected.gradients.bias.as_slice());
-        close("input", passes.d_input.values().as_slice(), expected.d_input.values().as_slice());
-        close("gradient of the carry", passes.d_carry.as_slice(), expected.d_carry.as_slice());
-    }
-}
-
-#[test]
 fn dropouts_are_accepted() {
     for inverted in [false, true] {
         prove(|_| Dropout { kept: 0.6, inverted, mistake: dropout::Mistake::None });
@@ -421,73 +360,4 @@ fn wrong_bidirectional_layers_are_rejected() {
     assert_rejected(M::None, &mistakes, |mistake, case| {
         reading_later_steps().layer(&Bidirectional::of(Elman::zeros(case.inputs, case.hidden), mistake), case)
     });
-}
-
-#[test]
-fn minimal_gated_units_are_accepted() {
-    prove(|case| MinimalGatedUnit::zeros(case.inputs, case.hidden, minimal_gated_unit::Mistake::None));
-}
-
-#[test]
-fn wrong_minimal_gated_units_are_rejected() {
-    use minimal_gated_unit::Mistake as M;
-    let mistakes = [M::GateOfTheCandidateForgotten, M::StateNotGated, M::PathNotGated];
-    assert_rejected(M::None, &mistakes, |mistake, case| {
-        check(&MinimalGatedUnit::zeros(case.inputs, case.hidden, mistake), case)
-    });
-}
-
-#[test]
-fn coupled_lstms_are_accepted() {
-    prove(|case| CoupledLstm::zeros(case.inputs, case.hidden, coupled_lstm::Mistake::None));
-}
-
-#[test]
-fn wrong_coupled_lstms_are_rejected() {
-    use coupled_lstm::Mistake as M;
-    let mistakes = [M::CouplingForgotten, M::CellNotReset, M::CellGradientIgnored, M::PaddingStopsTheCell];
-    assert_rejected(M::None, &mistakes, |mistake, case| {
-        check(&CoupledLstm::zeros(case.inputs, case.hidden, mistake), case)
-    });
-}
-
-#[test]
-fn projected_lstms_are_accepted() {
-    prove(|case| ProjectedLstm::zeros(case.inputs, case.hidden, case.outputs, projected_lstm::Mistake::None));
-}
-
-#[test]
-fn wrong_projected_lstms_are_rejected() {
-    use projected_lstm::Mistake as M;
-    let mistakes =
-        [M::OutputOnly, M::GateForgotten, M::NextStepNotProjected, M::PaddingStopsTheState, M::BeforeTheGate];
-    assert_rejected(M::None, &mistakes, |mistake, case| {
-        check(&ProjectedLstm::zeros(case.inputs, case.hidden, case.outputs, mistake), case)
-    });
-}
-
-/// The library's layer against the plain loops of the other one: outputs, final states and all gradients.
-#[test]
-fn the_projected_lstm_of_the_library_computes_the_same() {
-    for seed in 0..SEEDS {
-        let case = Case::from_seed(seed);
-        let plain = ProjectedLstm::<f64>::zeros(case.inputs, case.hidden, case.outputs, projected_lstm::Mistake::None);
-        let fast = longhand::ProjectedLstm::<f64>::zeros(case.inputs, case.hidden, case.outputs);
-        let (plain, fast) = (Setting::of_case(&plain, &case).passes(), Setting::of_case(&fast, &case).passes());
-        let close = |what: &str, fast: &[f64], plain: &[f64]| {
-            let size = plain.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
-            assert_eq!(fast.len(), plain.len(), "{what}");
-            for (fast, plain) in fast.iter().zip(plain) {
-                assert!((fast - plain).abs() <= 1e-12 * size, "{case}: {what}: {fast} and {plain}");
-            }
-        };
-        close("output", fast.output.values().as_slice(), plain.output.values().as_slice());
-        close("d_input", fast.d_input.values().as_slice(), plain.d_input.values().as_slice());
-        close("d_carry.h", fast.d_carry.h.as_slice(), plain.d_carry.h.as_slice());
-        close("d_carry.c", fast.d_carry.c.as_slice(), plain.d_carry.c.as_slice());
-        close("weight_hr", fast.gradients.weight_hr_l0.as_slice(), plain.gradients.projection.as_slice());
-        close("weight_hh", fast.gradients.weight_hh_l0.as_slice(), plain.gradients.recurrent.as_slice());
-        close("weight_ih", fast.gradients.weight_ih_l0.as_slice(), plain.gradients.weight.as_slice());
-        close("bias_hh", fast.gradients.bias_hh_l0.as_slice(), plain.gradients.bias_hh.as_slice());
-    }
 }
