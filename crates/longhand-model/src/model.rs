@@ -51,7 +51,7 @@ impl<T: Scalar, X: ModelInput<T>> Model<T, X> {
     /// # Memory
     /// A description may come from a hostile file. The number of parameters is checked before memory is allocated for them.
     /// Besides the parameters, building takes at most 150 bytes of memory per byte of the description's text, plus 1 MiB.
-    /// (Parsing the text takes at most 250 bytes per byte, plus 1 MiB, with `toml` and `serde_json`.)
+    /// (Parsing the text comes before. The parser of TOML states no bound; 325 bytes per byte have been seen for hostile text.)
     ///
     /// # Errors
     /// If a layer or a setting is unknown, missing or out of range, if the layers do not fit each other, or if the model is too
