@@ -39,6 +39,37 @@ fn checkpoint_corpus() {
     replay("tests/hostile/corpus/checkpoint", file_targets::checkpoint);
 }
 
+/// The texts that take the most memory per byte, for each part of the parser of TOML, in JSON as well.
+#[test]
+fn the_memory_of_parsing_a_description_is_bounded() {
+    let dotted = format!("a{}=1", ".a".repeat(78)); // One part more exceeds the parser's limit of depth.
+    let lines = |line: fn(usize, &str) -> String| (0..300).map(|i| line(i, &dotted)).collect::<String>();
+    let list = |item: &str, count: usize| format!("layers=[{}]", format!("{item},").repeat(count));
+    for text in [
+        lines(|i, dotted| format!("{i}.{}\n", &dotted[2..])),
+        lines(|i, dotted| format!("[a{i}.{}]\n{dotted}\n", &dotted[4..dotted.len() - 2])),
+        list(&format!("{{{dotted}}}"), 300),
+        list("{a=1}", 5_000),
+        list("[1]", 10_000),
+        list("[]", 10_000),
+        list("1", 20_000),
+        (0..5_000).map(|i| format!("{i:x}.a=1\n")).collect(),
+        "[[a]]\na=1\n".repeat(5_000),
+        format!("a={}", "{a=".repeat(10_000)),
+        ["{", "[", ".", "a.", "=", "\"", "\"\\x", "'", ",", "#", "\u{1}", "\n"].map(|part| part.repeat(20_000)).join("\n"),
+        format!("{{{}}}", r#""a":{"a":1},"#.repeat(5_000)),
+        format!(r#"{{"layers":[{}]}}"#, r#"{"type":"Tanh","a":1},"#.repeat(5_000)),
+        format!(r#"{{"layers":[{}"#, r#"{"type":{"a":"#.repeat(5_000)),
+    ] {
+        targets::description(text.as_bytes());
+    }
+    for mark in ["{", "[", ".", "a.", "=", "\"", "\"\\x", "'", ",", "#", "\u{1}", "\n", "[]", "[a]", "a=", "\r"] {
+        for start in ["", "layers=", "layers=[", "[", "[[", "{", r#"{"layers":["#] {
+            targets::description(format!("{start}{}", mark.repeat(20_000)).as_bytes());
+        }
+    }
+}
+
 /// A safetensors file of this header, without tensors' bytes.
 fn of_header(header: &str) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat()
