@@ -52,7 +52,7 @@ impl<T: Scalar, X: ModelInput<T>> Model<T, X> {
     /// A description may come from a hostile file. The number of parameters is checked before memory is allocated for them.
     /// Besides the parameters, building takes at most 150 bytes of memory per byte of the description's text, plus 1 MiB.
     ///
-    /// The text is parsed before. From a hostile text the parser of the `toml` crate takes at most 700 bytes of memory per byte, plus
+    /// The text is parsed before. From a hostile text the parser of the `toml` crate takes at most 1,300 bytes of memory per byte, plus
     /// 16 KiB: for each part of a dotted key `a.a.a` it allocates a table. A limit on the size of the text limits both: 64 kB
     /// of text are enough for hundreds of layers.
     ///

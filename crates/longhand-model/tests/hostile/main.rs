@@ -47,6 +47,7 @@ fn the_memory_of_parsing_a_description_is_bounded() {
     let list = |item: &str, count: usize| format!("layers=[{}]", format!("{item},").repeat(count));
     for text in [
         lines(|i, dotted| format!("{i}.{}\n", &dotted[2..])),
+        lines(|i, _| format!("[{i}{}\n", ".".repeat(78))),
         lines(|i, dotted| format!("[a{i}.{}]\n{dotted}\n", &dotted[4..dotted.len() - 2])),
         list(&format!("{{{dotted}}}"), 300),
         list("{a=1}", 5_000),
