@@ -39,6 +39,34 @@ impl<T: Scalar> CompensatedSum<T> {
     }
 }
 
+/// The sum of `term(i)` for `i` below `count`, in eight compensated sums, which the compiler keeps in vectors. Adding these is
+/// not compensated: for terms of one sign.
+#[inline(always)]
+pub(crate) fn compensated_sum<T: Scalar>(count: usize, term: impl Fn(usize) -> T) -> T {
+    const SUMS: usize = 8;
+    let (mut sums, mut rounded_away) = ([T::zero(); SUMS], [T::zero(); SUMS]);
+    let mut add = |place: usize, term: T| {
+        let total = sums[place] + term;
+        // The rounding error of the addition (Knuth, "The Art of Computer Programming", volume 2, section 4.2.2, theorem B).
+        let of_term = total - sums[place];
+        rounded_away[place] += (sums[place] - (total - of_term)) + (term - of_term);
+        sums[place] = total;
+    };
+    let whole = count - count % SUMS;
+    for first in (0..whole).step_by(SUMS) {
+        for place in 0..SUMS {
+            add(place, term(first + place));
+        }
+    }
+    for i in whole..count {
+        add(i - whole, term(i));
+    }
+    let sum = sums.iter().fold(T::zero(), |sum, &term| sum + term);
+    let total = rounded_away.iter().fold(sum, |sum, &term| sum + term);
+    // An infinite sum has no rounding error.
+    if total.is_finite() { total } else { sum }
+}
+
 impl<T: Scalar> FromIterator<T> for CompensatedSum<T> {
     fn from_iter<I: IntoIterator<Item = T>>(terms: I) -> Self {
         let mut sum = CompensatedSum::zero();

@@ -73,20 +73,20 @@ pub(crate) use compiled_here;
 /// A band of adjacent rows of a matrix that is stored column by column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows<'a, T> {
-    first: *const T,
-    height: usize,
-    columns: usize,
-    column_stride: usize,
+    pub(super) first: *const T,
+    pub(super) height: usize,
+    pub(super) columns: usize,
+    pub(super) column_stride: usize,
     matrix: PhantomData<&'a [T]>,
 }
 
 /// A mutable band of rows.
 #[derive(Debug)]
 pub(crate) struct RowsMut<'a, T> {
-    first: *mut T,
-    height: usize,
-    columns: usize,
-    column_stride: usize,
+    pub(super) first: *mut T,
+    pub(super) height: usize,
+    pub(super) columns: usize,
+    pub(super) column_stride: usize,
     matrix: PhantomData<&'a mut [T]>,
 }
 

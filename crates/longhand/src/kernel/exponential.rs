@@ -10,9 +10,10 @@
 //!
 //! `exp(x) - 1 = 2^n p + (2^n - 1)` loses no precision near zero.
 //!
-//! `softplus(x) = ln(1 + exp(x)) = max(x, 0) + ln(1 + e)` with `e = exp(-|x|)`, which cannot overflow. The logarithm needs no
-//! reduction of its argument, because `ln(1 + e) = 2 atanh(s)` with `s = e / (e + 2)`, which is at most 1/3. The Taylor series of
-//! `atanh` in `s^2`, at most 1/9, needs 8 terms at f32 and 16 at f64.
+//! `ln(1 + e)` for `e` between 0 and 1 needs no reduction of its argument, because `ln(1 + e) = 2 atanh(s)` with `s = e / (e + 2)`,
+//! which is at most 1/3. The Taylor series of `atanh` in `s^2`, at most 1/9, needs 8 terms at f32 and 16 at f64.
+//!
+//! `softplus(x) = ln(1 + exp(x)) = max(x, 0) + ln(1 + e)` with `e = exp(-|x|)`, which cannot overflow.
 
 use super::precision::Precision;
 use super::vector::Vector;
@@ -63,6 +64,18 @@ pub(super) fn exponential_vector<T: Precision, V: Vector<T>>(x: V) -> V {
     scaled.mul_add(p, scaled).mul(x.constant(T::UNSCALE))
 }
 
+/// The exponential of each lane, for `x <= 0`. Results below the smallest normal number are zero, because the computed power of two
+/// is zero there; close to it they may be subnormal.
+#[inline(always)]
+pub(super) fn exponential_of_negative_vector<T: Precision, V: Vector<T>>(x: V) -> V {
+    let t = x.constant(T::EXPONENTIAL_LOWEST).max(x);
+    let shifted = t.mul_add(x.constant(T::LOG2_E), x.constant(T::ROUNDING));
+    let n = shifted.sub(x.constant(T::ROUNDING));
+    let p = exponential_of_rest::<T, V>(t, n);
+    let power = shifted.power_of_two();
+    power.mul_add(p, power)
+}
+
 /// `exp(x) - 1` of each lane.
 #[inline(always)]
 pub(super) fn exponential_minus_one_vector<T: Precision, V: Vector<T>>(x: V) -> V {
@@ -81,17 +94,23 @@ pub(super) fn softplus_of<T: Scalar>(x: T) -> T {
     if x > T::zero() { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() }
 }
 
+/// `ln(1 + e)` of each lane, for `e` between 0 and 1.
+#[inline(always)]
+pub(super) fn ln_1p_of_fraction_vector<T: Precision, V: Vector<T>>(e: V) -> V {
+    let s = e.div(e.add(e.constant(T::TWO)));
+    let s_squared = s.mul(s);
+    let mut series = e.constant(T::ATANH_SERIES[0]);
+    for &coefficient in &T::ATANH_SERIES[1..] {
+        series = series.mul_add(s_squared, e.constant(coefficient));
+    }
+    let atanh = series.mul_add(s_squared.mul(s), s);
+    atanh.add(atanh)
+}
+
 /// `ln(1 + exp(x))` of each lane.
 #[inline(always)]
 pub(super) fn softplus_vector<T: Precision, V: Vector<T>>(x: V) -> V {
     let zero = x.constant(T::default());
     let e = exponential_vector::<T, V>(zero.sub(x.abs()));
-    let s = e.div(e.add(x.constant(T::TWO)));
-    let s_squared = s.mul(s);
-    let mut series = x.constant(T::ATANH_SERIES[0]);
-    for &coefficient in &T::ATANH_SERIES[1..] {
-        series = series.mul_add(s_squared, x.constant(coefficient));
-    }
-    let atanh = series.mul_add(s_squared.mul(s), s);
-    zero.max(x).add(atanh.add(atanh))
+    zero.max(x).add(ln_1p_of_fraction_vector(e))
 }

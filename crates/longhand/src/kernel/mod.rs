@@ -42,22 +42,30 @@ mod product;
 mod real;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
+mod softmax;
 mod sums;
+mod terms;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub(crate) use cell::{BackwardStep, ForwardStep};
 pub(crate) use column::PackedForColumn;
-pub(crate) use equations::{CompiledHere, Equations, Pass, band, band_mut, compiled_here, each, each_row, repeated};
+pub(crate) use equations::{
+    CompiledHere, Equations, Pass, band, band_mut, bands, bands_mut, compiled_here, each, each_row, repeated,
+};
 pub(crate) use finite::all_finite;
 pub use group::Group;
-pub(crate) use instruction_set::{InstructionSet, run};
+pub(crate) use instruction_set::{InstructionSet, Kernel, run};
 pub use pack::Operand;
 pub(crate) use pack::Packed;
 pub use product::{Accumulate, Workspace, product};
 pub use real::Real;
+pub(crate) use precision::Precision;
+pub(crate) use softmax::{Exponentials, SoftmaxGradient, exponentials, exponentials_on, gradient_on, logs_on};
 pub(crate) use sums::{add, set_zero, sum_of_squares};
+pub(crate) use terms::{LaneSums, Terms, add_terms, term};
+pub(crate) use vector::{MOST_LANES, Vector};
 
 #[cfg(test)]
 mod tests;

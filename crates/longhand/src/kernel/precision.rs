@@ -9,10 +9,11 @@ use super::simd128::Simd128;
 use super::vector::{Lanes, Plain, ROUNDING_F32, ROUNDING_F64, Vector};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512, F32x8, F32x16, F64x4, F64x8};
+use super::vector::MOST_LANES;
 use core::ops::Add;
 
 /// The vectors and constants of a scalar type.
-pub(crate) trait Precision: Copy + Default + Add<Output = Self> + 'static {
+pub(crate) trait Precision: Copy + Default + PartialOrd + Add<Output = Self> + 'static {
     /// The vector for processors without a supported instruction set.
     type Plain: Vector<Self, Token = Plain>;
     #[cfg(target_arch = "x86_64")]
@@ -51,6 +52,8 @@ pub(crate) trait Precision: Copy + Default + Add<Output = Self> + 'static {
     const TWO: Self;
     /// The coefficients `1/k!`, from the highest `k` down to `1/2!`.
     const SERIES: &'static [Self];
+    /// `ln` of the power of two whose exponent field is zero.
+    const EXPONENTIAL_LOWEST: Self;
     /// From this argument on, the exponential is infinite.
     const EXPONENTIAL_LIMIT: Self;
     /// `ROUNDING - 1`. It makes the computed power of two too small by a factor of 2.
@@ -58,6 +61,8 @@ pub(crate) trait Precision: Copy + Default + Add<Output = Self> + 'static {
     /// From this argument on, `exp(x) - 1` of negative numbers is -1.
     const MINUS_ONE_LIMIT: Self;
     const HALF: Self;
+    /// The number of each lane.
+    const LANE_NUMBERS: [Self; MOST_LANES];
     /// The coefficients `1/(2k + 1)` of `atanh`, from the highest `k` down to 1.
     const ATANH_SERIES: &'static [Self];
     /// The polynomial of the tail of the normal distribution, its parameter `a`, and the largest argument.
@@ -65,6 +70,8 @@ pub(crate) trait Precision: Copy + Default + Add<Output = Self> + 'static {
     const NORMAL_TAIL_SHIFT: Self;
     const NORMAL_TAIL_LIMIT: Self;
 
+    /// The exponent `k` of a normal number in `[2^k, 2^(k + 1))`, and `2^-k`.
+    fn exponent(self) -> (Self, Self);
     /// The hyperbolic tangent of each lane, by the faster method for this scalar type.
     fn tanh<V: Vector<Self>>(x: V) -> V;
 }
@@ -95,16 +102,24 @@ impl Precision for f32 {
     const ONE: f32 = 1.0;
     const TWO: f32 = 2.0;
     const SERIES: &'static [f32] = &[1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
+    const EXPONENTIAL_LOWEST: f32 = -127.0 * core::f32::consts::LN_2;
     const EXPONENTIAL_LIMIT: f32 = 89.0;
     const ROUNDING_HALVED: f32 = ROUNDING_F32 - 1.0;
     const MINUS_ONE_LIMIT: f32 = -20.0;
     const HALF: f32 = 0.5;
+    const LANE_NUMBERS: [f32; MOST_LANES] =
+        [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
     const ATANH_SERIES: &'static [f32] =
         &[1.0 / 15.0, 1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0];
     const NORMAL_TAIL: &'static [f32] = &normal_distribution::TAIL_F32;
     const NORMAL_TAIL_SHIFT: f32 = normal_distribution::SHIFT_F32;
     const NORMAL_TAIL_LIMIT: f32 = 10.0;
 
+    #[inline(always)]
+    fn exponent(self) -> (f32, f32) {
+        let field = self.to_bits() >> 23;
+        (field as f32 - 127.0, f32::from_bits((254_u32.wrapping_sub(field)) << 23))
+    }
     #[inline(always)]
     fn tanh<V: Vector<f32>>(x: V) -> V {
         by_fraction(x)
@@ -151,10 +166,13 @@ impl Precision for f64 {
         1.0 / 6.0,
         0.5,
     ];
+    const EXPONENTIAL_LOWEST: f64 = -1023.0 * core::f64::consts::LN_2;
     const EXPONENTIAL_LIMIT: f64 = 710.0;
     const ROUNDING_HALVED: f64 = ROUNDING_F64 - 1.0;
     const MINUS_ONE_LIMIT: f64 = -40.0;
     const HALF: f64 = 0.5;
+    const LANE_NUMBERS: [f64; MOST_LANES] =
+        [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
     const ATANH_SERIES: &'static [f64] = &[
         1.0 / 31.0,
         1.0 / 29.0,
@@ -176,6 +194,11 @@ impl Precision for f64 {
     const NORMAL_TAIL_SHIFT: f64 = normal_distribution::SHIFT_F64;
     const NORMAL_TAIL_LIMIT: f64 = 27.0;
 
+    #[inline(always)]
+    fn exponent(self) -> (f64, f64) {
+        let field = self.to_bits() >> 52;
+        (field as f64 - 1023.0, f64::from_bits((2046_u64.wrapping_sub(field)) << 52))
+    }
     #[inline(always)]
     fn tanh<V: Vector<f64>>(x: V) -> V {
         by_exponential(x)

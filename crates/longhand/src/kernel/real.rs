@@ -1,7 +1,8 @@
 //! The type that equations are written for: a scalar of any type, or a SIMD vector of scalars.
 
 use super::exponential::{
-    exponential_minus_one_vector, exponential_vector, sigmoid_of, sigmoid_vector, softplus_of, softplus_vector,
+    exponential_minus_one_vector, exponential_of_negative_vector, exponential_vector, ln_1p_of_fraction_vector, sigmoid_of, sigmoid_vector, softplus_of,
+    softplus_vector,
 };
 use super::normal_distribution::{normal_distribution_of, normal_distribution_vector};
 use super::precision::Precision;
@@ -24,6 +25,8 @@ pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Se
     fn number(self, value: f64) -> Self {
         self.constant(real(value))
     }
+    /// The absolute value.
+    fn abs(self) -> Self;
     /// The square root.
     fn sqrt(self) -> Self;
     /// The hyperbolic tangent.
@@ -32,8 +35,12 @@ pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Se
     fn sigmoid(self) -> Self;
     /// The exponential. At f32 and f64, results below the threshold of [`flush_to_zero`](Self::flush_to_zero) are zero.
     fn exp(self) -> Self;
+    /// The exponential of a number that is not positive. At f32 and f64, results below the smallest normal number are zero.
+    fn exp_of_negative(self) -> Self;
     /// `exp(self) - 1`, without loss of digits near zero.
     fn exp_m1(self) -> Self;
+    /// `ln(1 + self)` for `self` between 0 and 1, without loss of digits near zero.
+    fn ln_1p_of_fraction(self) -> Self;
     /// `ln(1 + exp(self))`, without overflow.
     fn softplus(self) -> Self;
     /// The distribution function of the standard normal distribution, `(1 + erf(self / sqrt(2))) / 2`. It keeps its relative
@@ -111,6 +118,9 @@ impl<T: Scalar> Real for Single<T> {
     fn constant(self, value: T) -> Self {
         Single(value)
     }
+    fn abs(self) -> Self {
+        Single(self.0.abs())
+    }
     fn sqrt(self) -> Self {
         Single(self.0.sqrt())
     }
@@ -123,8 +133,14 @@ impl<T: Scalar> Real for Single<T> {
     fn exp(self) -> Self {
         Single(self.0.exp())
     }
+    fn exp_of_negative(self) -> Self {
+        Single(self.0.exp())
+    }
     fn exp_m1(self) -> Self {
         Single(self.0.exp_m1())
+    }
+    fn ln_1p_of_fraction(self) -> Self {
+        Single(self.0.ln_1p())
     }
     fn softplus(self) -> Self {
         Single(softplus_of(self.0))
@@ -160,6 +176,10 @@ impl<T: Scalar + Precision, V: Vector<T>> Real for Lanes<T, V> {
         Lanes::new(self.vector.constant(value))
     }
     #[inline(always)]
+    fn abs(self) -> Self {
+        Lanes::new(self.vector.abs())
+    }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         Lanes::new(self.vector.sqrt())
     }
@@ -176,8 +196,16 @@ impl<T: Scalar + Precision, V: Vector<T>> Real for Lanes<T, V> {
         Lanes::new(exponential_vector(self.vector))
     }
     #[inline(always)]
+    fn exp_of_negative(self) -> Self {
+        Lanes::new(exponential_of_negative_vector(self.vector))
+    }
+    #[inline(always)]
     fn exp_m1(self) -> Self {
         Lanes::new(exponential_minus_one_vector(self.vector))
+    }
+    #[inline(always)]
+    fn ln_1p_of_fraction(self) -> Self {
+        Lanes::new(ln_1p_of_fraction_vector(self.vector))
     }
     #[inline(always)]
     fn softplus(self) -> Self {

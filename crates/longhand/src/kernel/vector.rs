@@ -106,6 +106,21 @@ pub(crate) trait Vector<T: Precision>: Copy {
             unsafe { *to.add(vector) = start.map_or(sum, |start| *start.add(vector) + sum) };
         }
     }
+    /// The largest lane; any value if a lane is NaN.
+    #[inline(always)]
+    fn largest_lane(self) -> T {
+        let lanes = self.lanes();
+        let mut largest = lanes[0];
+        for lane in 1..Self::LANES {
+            largest = if lanes[lane] > largest { lanes[lane] } else { largest };
+        }
+        largest
+    }
+    /// The sum of the lanes, in any order.
+    #[inline(always)]
+    fn sum_of_lanes(self) -> T {
+        sum_of_lanes(self)
+    }
     /// The sums of the lanes of the first `LANES` vectors. Lane `i` has the sum of vector `i`.
     fn sums(vectors: [Self; MOST_LANES]) -> Self;
 

@@ -27,12 +27,13 @@
 //!
 //! so no digits cancel. With `gamma = 0` loss and gradient are those of the cross-entropy.
 
+use super::softmax::{self, SoftmaxLoss};
 use super::weights::Weights;
 use super::{Labels, Loss, Reduction, Target, check_label, compiled_scaled_sum};
-use crate::compensated_sum::CompensatedSum;
 use crate::hyperparameters::check_not_negative;
+use crate::kernel::{Exponentials, Precision, SoftmaxGradient};
 use crate::scalar::real;
-use crate::{HyperparameterError, Scalar};
+use crate::{HyperparameterError, Scalar, Sequences};
 
 /// `-(1 - p)^gamma log p` for the probability `p = softmax(logits)[label]`, from logits and class [`Labels`]; see the
 /// equations above. For classes of very different frequency, where many easy steps would dominate the loss.
@@ -66,32 +67,29 @@ impl FocalLoss {
     }
 }
 
-impl<T: Scalar> Loss<T> for FocalLoss {
-    type Target = Labels;
-
-    compiled_scaled_sum!(FocalLoss);
-
-    fn reduction(&self) -> Reduction {
-        self.reduction
+impl SoftmaxLoss for FocalLoss {
+    #[inline(always)]
+    fn label<T: Scalar>(&self, logits: &[T], labels: &Labels, index: usize) -> Option<usize> {
+        let class = labels.class(index)?;
+        check_label(class, logits.len(), index, labels.batch());
+        self.alpha.check_number(logits.len());
+        Some(class)
     }
 
-    /// # Panics
-    /// If the label is not one of the classes, or there are factors `alpha` for another number of classes.
-    fn column(&self, logits: &[T], labels: &Labels, index: usize, d_logits: Option<&mut [T]>) -> T {
-        let Some(class) = labels.class(index) else { return T::zero() };
-        check_label(class, logits.len(), index / labels.batch(), index % labels.batch());
-        self.alpha.check_number(logits.len());
+    #[inline(always)]
+    fn of_exponentials<T: Scalar>(
+        &self,
+        logits: &[T],
+        class: usize,
+        exponentials: Exponentials<T>,
+        log_sum: T,
+    ) -> (T, SoftmaxGradient<T>) {
         let (alpha, gamma) = (self.alpha.of::<T>(class), real::<T>(self.gamma));
         let (zero, one) = (T::zero(), T::one());
-        let largest = (0..logits.len()).fold(class, |largest, j| if logits[j] > logits[largest] { j } else { largest });
-        let exponential = |j: usize| (logits[j] - logits[largest]).exp();
-        let others =
-            (0..logits.len()).filter(|&j| j != largest).map(exponential).collect::<CompensatedSum<T>>().value();
-        // The first term is 1, or NaN where the largest logit is NaN or infinite.
-        let sum = exponential(largest) + others;
-        let p = exponential(class) / sum;
-        let q = if largest == class { others / sum } else { one - p };
-        let cross_entropy = others.ln_1p() + (logits[largest] - logits[class]);
+        let Exponentials { largest, is_of_label, others, sum } = exponentials;
+        let p = (logits[class] - largest).exp() / sum;
+        let q = if is_of_label { others / sum } else { one - p };
+        let cross_entropy = log_sum + (largest - logits[class]);
         // A power of 0 has no derivative on dual numbers if `gamma` is below 1.
         let focus = if self.gamma == 0.0 {
             one
@@ -100,16 +98,42 @@ impl<T: Scalar> Loss<T> for FocalLoss {
         } else {
             q.powf(gamma)
         };
-        if let Some(d_logits) = d_logits {
-            let ratio = if q > zero { cross_entropy / q } else { one };
-            // Where `p` underflows, the product is 0 even if the cross-entropy is infinite.
-            let slope = if p > zero { gamma * (p * ratio) } else { zero };
-            let factor = alpha * focus * (one + slope);
-            for (j, d_z) in d_logits.iter_mut().enumerate() {
-                *d_z = factor * (exponential(j) / sum);
-            }
-            d_logits[class] = -factor * q;
-        }
-        alpha * focus * cross_entropy
+        let ratio = if q > zero { cross_entropy / q } else { one };
+        // Where `p` underflows, the product is 0 even if the cross-entropy is infinite.
+        let slope = if p > zero { gamma * (p * ratio) } else { zero };
+        let factor = alpha * focus * (one + slope);
+        let gradient =
+            SoftmaxGradient { factor: factor / sum, spread: zero, keeps_label: false, of_label: factor * q };
+        (alpha * focus * cross_entropy, gradient)
+    }
+
+    fn weights(&self) -> &Weights {
+        &self.alpha
+    }
+}
+
+fn sum<S: Scalar + Precision>(
+    loss: &FocalLoss,
+    logits: &Sequences<S>,
+    labels: &Labels,
+    scale: S,
+    d_logits: Option<&mut Sequences<S>>,
+) -> S {
+    softmax::scaled_sum(loss, logits, labels, scale, d_logits)
+}
+
+impl<T: Scalar> Loss<T> for FocalLoss {
+    type Target = Labels;
+
+    compiled_scaled_sum!(FocalLoss, sum);
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    /// # Panics
+    /// If the label is not one of the classes, or there are factors `alpha` for another number of classes.
+    fn column(&self, logits: &[T], labels: &Labels, index: usize, d_logits: Option<&mut [T]>) -> T {
+        softmax::column(self, logits, labels, index, d_logits)
     }
 }

@@ -27,9 +27,9 @@
 //! so neither a large nor a small `s` overflows, and `r` is at most `|y - d| / sqrt(v)`. Without a smallest variance the
 //! loss has no lower bound: where an output reproduces a target exactly, `s` falls without end.
 
-use super::{Loss, Reduction, compiled_scaled_sum};
-use crate::compensated_sum::CompensatedSum;
+use super::{Loss, Reduction, compiled_scaled_sum, element_wise};
 use crate::hyperparameters::check_not_negative;
+use crate::kernel::{Precision, Real, Terms};
 use crate::scalar::real;
 use crate::{HyperparameterError, Scalar, Sequences};
 
@@ -86,21 +86,63 @@ impl GaussianNegativeLogLikelihood {
         log_variance.exp() + real(self.smallest_variance)
     }
 
-    /// The logarithm of the variance, and its derivative, for an output `s`.
-    fn log_variance<T: Scalar>(&self, s: T) -> (T, T) {
+    fn terms(&self) -> Gaussian {
         // Without a smallest variance its logarithm is minus infinity, and `e` is 0.
-        let least = real::<T>(num_traits::Float::ln(self.smallest_variance));
-        let (one, above) = (T::one(), s - least);
-        let is_above = above >= T::zero();
-        let e = if is_above { -above } else { above }.exp();
-        if is_above { (s + e.ln_1p(), one / (one + e)) } else { (least + e.ln_1p(), e / (one + e)) }
+        Gaussian { least: num_traits::Float::ln(self.smallest_variance), constant: self.constant }
     }
+}
+
+/// The equations. `least` is `log v`.
+#[derive(Clone, Copy)]
+struct Gaussian {
+    least: f64,
+    constant: f64,
+}
+
+impl Terms<2, 0> for Gaussian {
+    #[inline(always)]
+    fn term<V: Real>(self, [y, s]: [V; 2], d: V, []: [V; 0]) -> (V, [V; 2]) {
+        let (zero, half, one, least) = (y.number(0.0), y.number(0.5), y.number(1.0), y.number(self.least));
+        let u = s - least;
+        // The magnitude of `u`, whose derivative at zero is 1.
+        let magnitude = zero.max(u) + (zero - u).where_positive(zero - u);
+        let e = (zero - magnitude).exp_of_negative();
+        let log_variance = least.max(s) + e.ln_1p_of_fraction();
+        let (above, below) = (one / (one + e), e / (one + e));
+        let share = u.where_positive(above) + (below - u.where_positive(below));
+        // 1 / sqrt(variance). The product with the difference is squared, which overflows later than its square.
+        let precision = (zero - half * log_variance).exp();
+        let r = (y - d) * precision;
+        let loss = half * log_variance + half * r * r + y.number(self.constant);
+        (loss, [r * precision, half * (one - r * r) * share])
+    }
+}
+
+/// Panics unless there are two outputs for each target.
+#[track_caller]
+fn check_outputs(outputs: usize, targets: usize) {
+    assert!(
+        outputs == 2 * targets,
+        "the output has {outputs} features; the means and log variances of {targets} targets need {}",
+        2 * targets
+    );
+}
+
+fn sum<S: Scalar + Precision>(
+    loss: &GaussianNegativeLogLikelihood,
+    output: &Sequences<S>,
+    target: &Sequences<S>,
+    scale: S,
+    d_output: Option<&mut Sequences<S>>,
+) -> S {
+    check_outputs(output.features(), target.features());
+    element_wise::scaled_sum(loss.terms(), [output, target], [], scale, d_output)
 }
 
 impl<T: Scalar> Loss<T> for GaussianNegativeLogLikelihood {
     type Target = Sequences<T>;
 
-    compiled_scaled_sum!(GaussianNegativeLogLikelihood);
+    compiled_scaled_sum!(GaussianNegativeLogLikelihood, sum);
 
     fn reduction(&self) -> Reduction {
         self.reduction
@@ -114,31 +156,7 @@ impl<T: Scalar> Loss<T> for GaussianNegativeLogLikelihood {
     /// # Panics
     /// If there are not two outputs for each target.
     fn column(&self, output: &[T], target: &Sequences<T>, index: usize, d_output: Option<&mut [T]>) -> T {
-        let target = target.column(index);
-        assert!(
-            output.len() == 2 * target.len(),
-            "the output has {} features; the means and log variances of {} targets need {}",
-            output.len(),
-            target.len(),
-            2 * target.len()
-        );
-        let (means, log_variances) = output.split_at(target.len());
-        let mut gradients = d_output.map(|d_output| d_output.split_at_mut(target.len()));
-        let (half, one, constant) = (real::<T>(0.5), T::one(), real::<T>(self.constant));
-        let mut loss = CompensatedSum::zero();
-        for (i, ((&y, &s), &d)) in means.iter().zip(log_variances).zip(target).enumerate() {
-            let (log_variance, share) = self.log_variance(s);
-            // 1 / sqrt(variance). The product with the difference is squared, which overflows later than its square.
-            let precision = (-half * log_variance).exp();
-            let r = (y - d) * precision;
-            loss.add(half * log_variance);
-            loss.add(half * r * r);
-            loss.add(constant);
-            if let Some((d_means, d_log_variances)) = &mut gradients {
-                d_means[i] = r * precision;
-                d_log_variances[i] = half * (one - r * r) * share;
-            }
-        }
-        loss.value()
+        check_outputs(output.len(), target.features());
+        element_wise::column(self.terms(), output, target.column(index), |_| [], d_output)
     }
 }

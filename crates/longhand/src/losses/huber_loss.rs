@@ -11,11 +11,9 @@
 //! Loss and gradient are continuous at `|r| = delta`. The square is taken of small differences only, so it does not
 //! overflow for large ones.
 
-use super::mean_absolute_error::sign;
-use super::{Loss, Reduction, check_features, compiled_scaled_sum};
-use crate::compensated_sum::CompensatedSum;
+use super::{Loss, Reduction, compiled_scaled_sum, element_wise};
 use crate::hyperparameters::check_positive;
-use crate::scalar::real;
+use crate::kernel::{Precision, Real, Terms};
 use crate::{HyperparameterError, Scalar, Sequences};
 
 /// Half the squared difference to real targets up to `delta`, and linear beyond it, element-wise: see the equations
@@ -37,10 +35,36 @@ impl HuberLoss {
     }
 }
 
+/// The equations, with `near`, the part of `|r|` up to `delta`: `loss = near^2 / 2 + delta (|r| - near)`.
+#[derive(Clone, Copy)]
+struct Huber {
+    delta: f64,
+}
+
+impl Terms<1, 0> for Huber {
+    #[inline(always)]
+    fn term<V: Real>(self, [y]: [V; 1], d: V, []: [V; 0]) -> (V, [V; 1]) {
+        let (r, delta) = (y - d, y.number(self.delta));
+        let near = delta.min(r.abs());
+        let loss = y.number(0.5) * near * near + delta * (r.abs() - near);
+        (loss, [y.number(-self.delta).max(delta.min(r))])
+    }
+}
+
+fn sum<S: Scalar + Precision>(
+    loss: &HuberLoss,
+    output: &Sequences<S>,
+    target: &Sequences<S>,
+    scale: S,
+    d_output: Option<&mut Sequences<S>>,
+) -> S {
+    element_wise::scaled_sum(Huber { delta: loss.delta }, [output, target], [], scale, d_output)
+}
+
 impl<T: Scalar> Loss<T> for HuberLoss {
     type Target = Sequences<T>;
 
-    compiled_scaled_sum!(HuberLoss);
+    compiled_scaled_sum!(HuberLoss, sum);
 
     fn reduction(&self) -> Reduction {
         self.reduction
@@ -49,19 +73,6 @@ impl<T: Scalar> Loss<T> for HuberLoss {
     /// # Panics
     /// If the target has another number of features.
     fn column(&self, output: &[T], target: &Sequences<T>, index: usize, d_output: Option<&mut [T]>) -> T {
-        let target = target.column(index);
-        check_features(target.len(), output.len());
-        let (delta, half) = (real::<T>(self.delta), real::<T>(0.5));
-        if let Some(d_output) = d_output {
-            for ((d_y, &y), &d) in d_output.iter_mut().zip(output).zip(target) {
-                let r = y - d;
-                *d_y = if r.abs() > delta { delta * sign(r) } else { r };
-            }
-        }
-        let loss = |(&y, &d): (&T, &T)| {
-            let r = (y - d).abs();
-            if r > delta { delta * (r - half * delta) } else { half * r * r }
-        };
-        output.iter().zip(target).map(loss).collect::<CompensatedSum<T>>().value()
+        element_wise::column(Huber { delta: self.delta }, output, target.column(index), |_| [], d_output)
     }
 }

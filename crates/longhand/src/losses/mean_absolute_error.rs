@@ -8,8 +8,8 @@
 //!
 //! The derivative at the kink, `y = d`, is 0, as in PyTorch.
 
-use super::{Loss, Reduction, check_features, compiled_scaled_sum};
-use crate::compensated_sum::CompensatedSum;
+use super::{Loss, Reduction, compiled_scaled_sum, element_wise};
+use crate::kernel::{Precision, Real, Terms};
 use crate::{Scalar, Sequences};
 
 /// The absolute difference to real targets, element-wise; the mean absolute error with [`Reduction::MeanOverElements`].
@@ -28,21 +28,34 @@ impl MeanAbsoluteError {
     }
 }
 
-/// -1, 0 or 1; NaN stays NaN.
-pub(super) fn sign<T: Scalar>(value: T) -> T {
-    if value > T::zero() {
-        T::one()
-    } else if value < T::zero() {
-        -T::one()
-    } else {
-        value
+/// The equations.
+#[derive(Clone, Copy)]
+struct AbsoluteError;
+
+impl Terms<1, 0> for AbsoluteError {
+    #[inline(always)]
+    fn term<V: Real>(self, [y]: [V; 1], d: V, []: [V; 0]) -> (V, [V; 1]) {
+        let (r, zero, one) = (y - d, y.number(0.0), y.number(1.0));
+        // Zero, or NaN if the difference is NaN.
+        let nothing = zero * y.number(-1.0).max(one.min(r));
+        (r.abs(), [r.where_positive(one) - (zero - r).where_positive(one) + nothing])
     }
+}
+
+fn sum<S: Scalar + Precision>(
+    _: &MeanAbsoluteError,
+    output: &Sequences<S>,
+    target: &Sequences<S>,
+    scale: S,
+    d_output: Option<&mut Sequences<S>>,
+) -> S {
+    element_wise::scaled_sum(AbsoluteError, [output, target], [], scale, d_output)
 }
 
 impl<T: Scalar> Loss<T> for MeanAbsoluteError {
     type Target = Sequences<T>;
 
-    compiled_scaled_sum!(MeanAbsoluteError);
+    compiled_scaled_sum!(MeanAbsoluteError, sum);
 
     fn reduction(&self) -> Reduction {
         self.reduction
@@ -51,13 +64,6 @@ impl<T: Scalar> Loss<T> for MeanAbsoluteError {
     /// # Panics
     /// If the target has another number of features.
     fn column(&self, output: &[T], target: &Sequences<T>, index: usize, d_output: Option<&mut [T]>) -> T {
-        let target = target.column(index);
-        check_features(target.len(), output.len());
-        if let Some(d_output) = d_output {
-            for ((d_y, &y), &d) in d_output.iter_mut().zip(output).zip(target) {
-                *d_y = sign(y - d);
-            }
-        }
-        output.iter().zip(target).map(|(&y, &d)| (y - d).abs()).collect::<CompensatedSum<T>>().value()
+        element_wise::column(AbsoluteError, output, target.column(index), |_| [], d_output)
     }
 }

@@ -6,8 +6,8 @@
 //! loss = (y - d)^2          d_y = 2 (y - d)
 //! ```
 
-use super::{Loss, Reduction, check_features, compiled_scaled_sum};
-use crate::compensated_sum::CompensatedSum;
+use super::{Loss, Reduction, compiled_scaled_sum, element_wise};
+use crate::kernel::{Precision, Real, Terms};
 use crate::{Scalar, Sequences};
 
 /// The squared difference to real targets, element-wise; the mean squared error with [`Reduction::MeanOverElements`].
@@ -23,10 +23,32 @@ impl MeanSquaredError {
     }
 }
 
+/// The equations.
+#[derive(Clone, Copy)]
+struct SquaredError;
+
+impl Terms<1, 0> for SquaredError {
+    #[inline(always)]
+    fn term<V: Real>(self, [y]: [V; 1], d: V, []: [V; 0]) -> (V, [V; 1]) {
+        let r = y - d;
+        (r * r, [r + r])
+    }
+}
+
+fn sum<S: Scalar + Precision>(
+    _: &MeanSquaredError,
+    output: &Sequences<S>,
+    target: &Sequences<S>,
+    scale: S,
+    d_output: Option<&mut Sequences<S>>,
+) -> S {
+    element_wise::scaled_sum(SquaredError, [output, target], [], scale, d_output)
+}
+
 impl<T: Scalar> Loss<T> for MeanSquaredError {
     type Target = Sequences<T>;
 
-    compiled_scaled_sum!(MeanSquaredError);
+    compiled_scaled_sum!(MeanSquaredError, sum);
 
     fn reduction(&self) -> Reduction {
         self.reduction
@@ -35,13 +57,6 @@ impl<T: Scalar> Loss<T> for MeanSquaredError {
     /// # Panics
     /// If the target has another number of features.
     fn column(&self, output: &[T], target: &Sequences<T>, index: usize, d_output: Option<&mut [T]>) -> T {
-        let target = target.column(index);
-        check_features(target.len(), output.len());
-        if let Some(d_output) = d_output {
-            for ((d_y, &y), &d) in d_output.iter_mut().zip(output).zip(target) {
-                *d_y = (y - d) + (y - d);
-            }
-        }
-        output.iter().zip(target).map(|(&y, &d)| (y - d) * (y - d)).collect::<CompensatedSum<T>>().value()
+        element_wise::column(SquaredError, output, target.column(index), |_| [], d_output)
     }
 }

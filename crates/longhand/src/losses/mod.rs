@@ -1,6 +1,7 @@
 //! Losses, each with one code path for the loss and its gradient. Those of classes read logits.
 
 mod connectionist_temporal_classification;
+mod element_wise;
 mod focal_loss;
 mod gaussian_negative_log_likelihood;
 mod huber_loss;
@@ -9,6 +10,7 @@ mod mean_absolute_error;
 mod mean_squared_error;
 mod quantile_loss;
 mod sigmoid_cross_entropy;
+mod softmax;
 mod softmax_cross_entropy;
 mod target;
 mod weights;
@@ -175,13 +177,24 @@ fn scaled_sum<T: Scalar, L: Loss<T> + ?Sized>(
 }
 
 /// Compiles [`Loss::scaled_sum`] for `f32` and `f64` in this crate, and not again in every crate that uses the loss:
-/// `compiled_scaled_sum!(MeanSquaredError);` inside of `impl Loss`. A loss that is no sum over columns names the function
-/// that checks its targets and the function that computes its sum.
+/// `compiled_scaled_sum!(QuantileLoss);` inside of `impl Loss`.
+///
+/// An element-wise loss names the function that computes its sum for `f32` and `f64`: `compiled_scaled_sum!(HuberLoss, sum)`. A
+/// loss that is no sum over columns names the function that checks its targets and the function that computes its sum for
+/// all scalar types.
 macro_rules! compiled_scaled_sum {
     ($loss:ty) => {
-        $crate::losses::compiled_scaled_sum!($loss, $crate::losses::check_targets, $crate::losses::scaled_sum);
+        $crate::losses::compiled_scaled_sum!($loss, $crate::losses::scaled_sum);
+    };
+    ($loss:ty, $sum:path) => {
+        $crate::losses::compiled_scaled_sum!(
+            $loss, $crate::losses::check_targets, $sum, $crate::losses::scaled_sum
+        );
     };
     ($loss:ty, $check:path, $sum:path) => {
+        $crate::losses::compiled_scaled_sum!($loss, $check, $sum, $sum);
+    };
+    ($loss:ty, $check:path, $sum:path, $generic:path) => {
         #[track_caller]
         fn scaled_sum(
             &self,
@@ -196,7 +209,7 @@ macro_rules! compiled_scaled_sum {
             $crate::losses::compiled_scaled_sum!(@ double, $loss, f64, $sum);
             $check(output, target);
             let functions: [&dyn core::any::Any; 2] = [&(single as Sum<f32>), &(double as Sum<f64>)];
-            let generic: Sum<T> = $sum;
+            let generic: Sum<T> = $generic;
             let sum: Sum<T> = $crate::scalar::compiled(functions, generic);
             sum(self, output, target, scale, d_output)
         }
@@ -239,12 +252,15 @@ fn check_features(target: usize, output: usize) {
     assert!(target == output, "the target has {target} features, the output {output}; they must be equal");
 }
 
-/// Panics unless a label is one of the classes.
+/// Panics unless the label of a column is one of the classes.
 #[track_caller]
-fn check_label(label: usize, classes: usize, step: usize, sequence: usize) {
+#[inline(always)]
+fn check_label(label: usize, classes: usize, column: usize, batch: usize) {
     assert!(
         label < classes,
-        "label {label} of sequence {sequence} at step {step} is not one of {classes} classes; expected 0 to {}",
+        "label {label} of sequence {} at step {} is not one of {classes} classes; expected 0 to {}",
+        column % batch,
+        column / batch,
         classes.saturating_sub(1)
     );
 }

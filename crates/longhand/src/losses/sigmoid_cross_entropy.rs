@@ -13,9 +13,6 @@
 //! z < 0:    loss =    - d  z + log(1 + e)          d_z = e / (1 + e) - d
 //! ```
 //!
-//! The sum of `log(1 + e)` over the features is one logarithm, that of the product of all `1 + e`. The product is kept less 1, as
-//! `q = q + e + q e`, which is accurate where all `e` are small.
-//!
 //! No two terms of a loss have opposite signs, so none cancels: a logit of 16 with target 1 has a loss of 1.1e-7, as one
 //! of -16 with target 0 has, in `f32` too.
 //!
@@ -30,9 +27,8 @@
 //! ```
 
 use super::weights::Weights;
-use super::{Loss, Reduction, check_features, check_label, compiled_scaled_sum};
-use crate::compensated_sum::CompensatedSum;
-use crate::scalar::real;
+use super::{Loss, Reduction, check_label, compiled_scaled_sum, element_wise};
+use crate::kernel::{Precision, Real, Terms};
 use crate::{HyperparameterError, Scalar, Sequences};
 
 /// Binary cross-entropy of `sigmoid(logits)` against real targets in `[0, 1]`, element by element; see the equations
@@ -76,20 +72,73 @@ impl SigmoidCrossEntropy {
     pub fn one_hot<T: Scalar>(classes: usize, labels: &[usize]) -> Sequences<T> {
         let mut target = Sequences::from_fn(classes, 1, labels.len(), |_, _, _| T::zero());
         for (sequence, &label) in labels.iter().enumerate() {
-            check_label(label, classes, 0, sequence);
+            check_label(label, classes, sequence, labels.len());
             target.at_mut(0, sequence)[label] = T::one();
         }
         target
     }
 }
 
-/// A product of factors `1 + e`, less 1, is replaced by its logarithm when it exceeds this, long before it overflows.
-const MOST_GROWN: f64 = 1e6;
+/// The equations without weights, and with a positive weight for each feature.
+#[derive(Clone, Copy)]
+struct SigmoidTerms;
+
+/// The parts of the terms of the loss: `max(z, 0)`, `max(-z, 0)` and `e = exp(-|z|)`.
+#[inline(always)]
+fn parts<V: Real>(z: V) -> [V; 3] {
+    let zero = z.number(0.0);
+    // The derivatives of both parts at zero must differ by 1, as those of the loss's terms do.
+    let (positive, negative) = (zero.max(z), (zero - z).where_positive(zero - z));
+    [positive, negative, (zero - (positive + negative)).exp_of_negative()]
+}
+
+/// `above` where `z` is above zero, and `below` elsewhere.
+#[inline(always)]
+fn choose<V: Real>(z: V, above: V, below: V) -> V {
+    z.where_positive(above) + (below - z.where_positive(below))
+}
+
+impl Terms<1, 0> for SigmoidTerms {
+    #[inline(always)]
+    fn term<V: Real>(self, [z]: [V; 1], d: V, []: [V; 0]) -> (V, [V; 1]) {
+        let (one, [positive, negative, e]) = (z.number(1.0), parts(z));
+        let loss = (one - d) * positive + d * negative + e.ln_1p_of_fraction();
+        let part = e / (one + e);
+        (loss, [choose(z, (one - d) - part, part - d)])
+    }
+}
+
+impl Terms<1, 1> for SigmoidTerms {
+    #[inline(always)]
+    fn term<V: Real>(self, [z]: [V; 1], d: V, [weight]: [V; 1]) -> (V, [V; 1]) {
+        let (one, [positive, negative, e]) = (z.number(1.0), parts(z));
+        let weighted_d = weight * d;
+        let both = weighted_d + (one - d);
+        let loss = (one - d) * positive + weighted_d * negative + both * e.ln_1p_of_fraction();
+        let part = both * (e / (one + e));
+        (loss, [choose(z, (one - d) - part, part - weighted_d)])
+    }
+}
+
+fn sum<S: Scalar + Precision>(
+    loss: &SigmoidCrossEntropy,
+    output: &Sequences<S>,
+    target: &Sequences<S>,
+    scale: S,
+    d_output: Option<&mut Sequences<S>>,
+) -> S {
+    let both = [output, target];
+    loss.positive_weights.check_number(output.features());
+    match loss.positive_weights.values() {
+        Some(weights) => element_wise::scaled_sum(SigmoidTerms, both, [weights], scale, d_output),
+        None => element_wise::scaled_sum(SigmoidTerms, both, [], scale, d_output),
+    }
+}
 
 impl<T: Scalar> Loss<T> for SigmoidCrossEntropy {
     type Target = Sequences<T>;
 
-    compiled_scaled_sum!(SigmoidCrossEntropy);
+    compiled_scaled_sum!(SigmoidCrossEntropy, sum);
 
     fn reduction(&self) -> Reduction {
         self.reduction
@@ -98,35 +147,12 @@ impl<T: Scalar> Loss<T> for SigmoidCrossEntropy {
     /// # Panics
     /// If the target has another number of features, or there are weights for another number of features.
     fn column(&self, logits: &[T], target: &Sequences<T>, index: usize, d_logits: Option<&mut [T]>) -> T {
-        let target = target.column(index);
-        check_features(target.len(), logits.len());
-        self.positive_weights.check_number(logits.len());
-        let weighted = self.positive_weights.are_given();
-        let (mut loss, mut d_logits, one) = (CompensatedSum::zero(), d_logits, T::one());
-        // The sum of all `ln(1 + e)` is the logarithm of their product, which is `1 + grown` here.
-        let (mut grown, most) = (T::zero(), real(MOST_GROWN));
-        for (i, (&z, &d)) in logits.iter().zip(target).enumerate() {
-            let positive = z >= T::zero();
-            let e = if positive { -z } else { z }.exp();
-            let weighted_d = self.positive_weights.of::<T>(i) * d;
-            // Without weights the sum is 1; adding would round it.
-            let both = if weighted { weighted_d + (one - d) } else { one };
-            loss.add(if positive { (one - d) * z } else { -weighted_d * z });
-            if weighted {
-                loss.add(both * e.ln_1p());
-            } else {
-                grown += e + grown * e;
-                if grown > most {
-                    loss.add(grown.ln_1p());
-                    grown = T::zero();
-                }
-            }
-            if let Some(d_logits) = &mut d_logits {
-                let part = both * (e / (one + e));
-                d_logits[i] = if positive { (one - d) - part } else { part - weighted_d };
-            }
+        let (target, weights) = (target.column(index), &self.positive_weights);
+        weights.check_number(logits.len());
+        if weights.are_given() {
+            element_wise::column(SigmoidTerms, logits, target, |feature| [weights.of(feature)], d_logits)
+        } else {
+            element_wise::column(SigmoidTerms, logits, target, |_| [], d_logits)
         }
-        loss.add(grown.ln_1p());
-        loss.value()
     }
 }

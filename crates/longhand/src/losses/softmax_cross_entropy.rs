@@ -33,11 +33,13 @@
 //! smoothing the divisor is the same, so a smoothed term of another class has the weight of that class in the loss, and
 //! none in the divisor. That is PyTorch's convention too.
 
+use super::softmax::{self, SoftmaxLoss};
 use super::weights::Weights;
 use super::{Labels, Loss, Reduction, Target, check_label, compiled_scaled_sum};
-use crate::compensated_sum::CompensatedSum;
+use crate::compensated_sum::compensated_sum;
+use crate::kernel::{Exponentials, Precision, SoftmaxGradient};
 use crate::scalar::{count, real};
-use crate::{HyperparameterError, Scalar};
+use crate::{HyperparameterError, Scalar, Sequences};
 
 /// `-log softmax(logits)[label]`, from logits and class [`Labels`]; see the equations above.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,10 +90,67 @@ impl SoftmaxCrossEntropy {
     }
 }
 
+impl SoftmaxLoss for SoftmaxCrossEntropy {
+    #[inline(always)]
+    fn label<T: Scalar>(&self, logits: &[T], labels: &Labels, index: usize) -> Option<usize> {
+        let class = labels.class(index)?;
+        check_label(class, logits.len(), index, labels.batch());
+        self.weights.check_number(logits.len());
+        Some(class)
+    }
+
+    #[inline(always)]
+    fn of_exponentials<T: Scalar>(
+        &self,
+        logits: &[T],
+        class: usize,
+        exponentials: Exponentials<T>,
+        log_sum: T,
+    ) -> (T, SoftmaxGradient<T>) {
+        let (smoothing, one) = (real::<T>(self.smoothing), T::one());
+        // The target of each class but the label's, before the weights.
+        let spread = smoothing / count(logits.len());
+        let weight = |j: usize| self.weights.of::<T>(j);
+        let of_label = weight(class) * (one - smoothing + spread);
+        // Q and R of the equations.
+        let (all, rest) = if !self.weights.are_given() {
+            (one, smoothing - spread)
+        } else {
+            let rest = spread * self.weights.of_others(class);
+            (rest + of_label, rest)
+        };
+        let Exponentials { largest, is_of_label, others, sum } = exponentials;
+        let mut loss = all * log_sum + weight(class) * (one - smoothing) * (largest - logits[class]);
+        if self.smoothing > 0.0 {
+            loss += spread
+                * match self.weights.values::<T>() {
+                    Some(weights) => compensated_sum(logits.len(), |j| weights[j] * (largest - logits[j])),
+                    None => compensated_sum(logits.len(), |j| weight(j) * (largest - logits[j])),
+                };
+        }
+        let label = if is_of_label { all * (others / sum) - rest } else { of_label };
+        (loss, SoftmaxGradient { factor: all / sum, spread, keeps_label: !is_of_label, of_label: label })
+    }
+
+    fn weights(&self) -> &Weights {
+        &self.weights
+    }
+}
+
+fn sum<S: Scalar + Precision>(
+    loss: &SoftmaxCrossEntropy,
+    logits: &Sequences<S>,
+    labels: &Labels,
+    scale: S,
+    d_logits: Option<&mut Sequences<S>>,
+) -> S {
+    softmax::scaled_sum(loss, logits, labels, scale, d_logits)
+}
+
 impl<T: Scalar> Loss<T> for SoftmaxCrossEntropy {
     type Target = Labels;
 
-    compiled_scaled_sum!(SoftmaxCrossEntropy);
+    compiled_scaled_sum!(SoftmaxCrossEntropy, sum);
 
     fn reduction(&self) -> Reduction {
         self.reduction
@@ -104,42 +163,7 @@ impl<T: Scalar> Loss<T> for SoftmaxCrossEntropy {
     /// # Panics
     /// If the label is not one of the classes, or there are weights for another number of classes.
     fn column(&self, logits: &[T], labels: &Labels, index: usize, d_logits: Option<&mut [T]>) -> T {
-        let Some(class) = labels.class(index) else { return T::zero() };
-        check_label(class, logits.len(), index / labels.batch(), index % labels.batch());
-        self.weights.check_number(logits.len());
-        let (smoothing, classes, one) = (real::<T>(self.smoothing), count::<T>(logits.len()), T::one());
-        let target = |j: usize| {
-            let spread = smoothing / classes;
-            self.weights.of::<T>(j) * if j == class { one - smoothing + spread } else { spread }
-        };
-        // Q and R of the equations.
-        let (all, rest) = if self.weights.are_given() {
-            let rest = (0..logits.len()).filter(|&j| j != class).map(target).collect::<CompensatedSum<T>>().value();
-            (rest + target(class), rest)
-        } else {
-            (one, smoothing - smoothing / classes)
-        };
-        let largest = (0..logits.len()).fold(class, |largest, j| if logits[j] > logits[largest] { j } else { largest });
-        let exponential = |j: usize| (logits[j] - logits[largest]).exp();
-        let others =
-            (0..logits.len()).filter(|&j| j != largest).map(exponential).collect::<CompensatedSum<T>>().value();
-        // The first term is 1, or NaN where the largest logit is NaN or infinite.
-        let sum = exponential(largest) + others;
-        if let Some(d_logits) = d_logits {
-            for (j, d_z) in d_logits.iter_mut().enumerate() {
-                *d_z = all * (exponential(j) / sum) - target(j);
-            }
-            if largest == class {
-                d_logits[class] = rest - all * (others / sum);
-            }
-        }
-        let distance = |j: usize| logits[largest] - logits[j];
-        if self.smoothing > 0.0 {
-            let terms = (0..logits.len()).map(|j| target(j) * distance(j));
-            all * others.ln_1p() + terms.collect::<CompensatedSum<T>>().value()
-        } else {
-            all * others.ln_1p() + target(class) * distance(class)
-        }
+        softmax::column(self, logits, labels, index, d_logits)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod columns;
 mod first;
+mod lanes;
 mod memory;
 mod sums;
 
@@ -15,6 +16,10 @@ use core::mem::transmute;
 use first::{
     load_first_256, load_first_256d, load_first_512, load_first_512d, store_first_256, store_first_256d,
     store_first_512, store_first_512d,
+};
+use lanes::{
+    largest_lane_256, largest_lane_256d, largest_lane_512, largest_lane_512d, sum_of_lanes_256, sum_of_lanes_256d,
+    sum_of_lanes_512, sum_of_lanes_512d,
 };
 use memory::{load_256, load_256d, load_512, load_512d, store_256, store_256d, store_512, store_512d};
 use sums::{put_sums_256, put_sums_256d, put_sums_512, put_sums_512d, sums_256, sums_256d, sums_512, sums_512d};
@@ -69,7 +74,7 @@ macro_rules! x86_vector {
         $to_int:ident $from_int:ident $and:ident $andnot:ident $or:ident $int_add:ident
         $shift:ident $mantissa:literal,
         $load_first:ident $store_first:ident $where_positive:ident $where_bits:ident $load_columns:ident $put_sums:ident
-        $sums:ident
+        $sums:ident $largest_lane:ident $sum_of_lanes:ident
     ) => {
         #[doc = $about]
         #[derive(Clone, Copy)]
@@ -130,6 +135,16 @@ macro_rules! x86_vector {
                 // SAFETY: vectors prove their instruction set. Both types have the same layout.
                 $name(unsafe { $sums(transmute::<[Self; MOST_LANES], [$vector; MOST_LANES]>(vectors)) })
             }
+            #[inline(always)]
+            fn largest_lane(self) -> $scalar {
+                // SAFETY: a vector proves its instruction set.
+                unsafe { $largest_lane(self.0) }
+            }
+            #[inline(always)]
+            fn sum_of_lanes(self) -> $scalar {
+                // SAFETY: a vector proves its instruction set.
+                unsafe { $sum_of_lanes(self.0) }
+            }
             elementwise!($name:
                 add(x other) $add(x, other);
                 sub(x other) $sub(x, other);
@@ -157,6 +172,7 @@ x86_vector!(
     _mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi32 _mm512_slli_epi32 23,
     load_first_512 store_first_512 positive_512 bits_512 columns_512 put_sums_512 sums_512
+    largest_lane_512 sum_of_lanes_512
 );
 x86_vector!(
     F64x8(__m512d), Avx512, "8 lanes of `f64`.",
@@ -166,6 +182,7 @@ x86_vector!(
     _mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi64 _mm512_slli_epi64 52,
     load_first_512d store_first_512d positive_512d bits_512d columns_512d put_sums_512d sums_512d
+    largest_lane_512d sum_of_lanes_512d
 );
 x86_vector!(
     F32x8(__m256), Avx2, "8 lanes of `f32`.",
@@ -175,6 +192,7 @@ x86_vector!(
     _mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi32 _mm256_slli_epi32 23,
     load_first_256 store_first_256 positive_256 bits_256 columns_256 put_sums_256 sums_256
+    largest_lane_256 sum_of_lanes_256
 );
 x86_vector!(
     F64x4(__m256d), Avx2, "4 lanes of `f64`.",
@@ -184,6 +202,7 @@ x86_vector!(
     _mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi64 _mm256_slli_epi64 52,
     load_first_256d store_first_256d positive_256d bits_256d columns_256d put_sums_256d sums_256d
+    largest_lane_256d sum_of_lanes_256d
 );
 
 macro_rules! selections {
