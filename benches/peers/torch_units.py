@@ -1,6 +1,8 @@
 """One layer or one loss in PyTorch, forward and backward; `longhand/layers.rs` has the same. Layers read `steps x batch x features`,
 except for the convolution, which reads PyTorch's own order."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -47,6 +49,12 @@ def job(workload):
     return LayerJob(workload) if workload.cell in LAYERS else LossJob(workload)
 
 
+def scaled_product(a, b):
+    """The sum of the products of all elements, divided by the square root of their number: if the elements have random
+    signs, of the order of one product."""
+    return ((a.double() * b).sum() / math.sqrt(a.numel())).item()
+
+
 class LayerJob(Job):
     """Forward and backward, with the gradients of the input and of the parameters."""
 
@@ -56,8 +64,11 @@ class LayerJob(Job):
         self.parameters = list(self.layer.parameters()) if isinstance(self.layer, nn.Module) else []
         with torch.no_grad():
             for number, parameter in enumerate(self.parameters):
-                rows = uniform(WEIGHT_HH, (1_000 * number + len(parameter),))[1_000 * number :]
-                parameter.copy_(0.25 * tensor(rows).reshape(-1, *[1] * (parameter.dim() - 1)).expand_as(parameter))
+                is_kernel = parameter.dim() == 3
+                shape = (len(parameter), 1, 1) if is_kernel else tuple(parameter.shape)
+                elements = uniform(WEIGHT_HH, (100_000 * number + math.prod(shape),))[100_000 * number :]
+                # A value for each row, because the order of the columns of a kernel is no part of the comparison.
+                parameter.copy_(0.25 * tensor(elements).reshape(shape).expand_as(parameter))
         x = 2.0 * tensor(uniform(INPUT, (STEPS, batch, n)))
         is_convolution = workload.cell.startswith("conv")
         self.x = (x.permute(1, 2, 0).contiguous() if is_convolution else x).requires_grad_()
@@ -73,8 +84,8 @@ class LayerJob(Job):
 
     def values(self):
         d_x, *gradients = self.gradients
-        products = [(self.y.double() * self.d_y).mean(), (d_x.double() * self.x).mean()]
-        return [value.item() for value in products + [g.double().sum() / self.x.numel() for g in gradients]]
+        sums = [g.double().sum() / math.sqrt(self.x.numel()) for g in gradients]
+        return [scaled_product(self.y, self.d_y), scaled_product(d_x, self.x), *(value.item() for value in sums)]
 
 
 class LossJob(Job):
