@@ -3,12 +3,14 @@
 
 use crate::generator::{Tensor, uniform};
 use crate::protocol::{Job, STEPS, Workload};
+use crate::{dropout, embedding};
 use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, CausalConvolution, ConnectionistTemporalClassification, GaussianNegativeLogLikelihood, Gradients,
-    HuberLoss, LabelSequences, Labels, Layer, LayerNorm, Loss, MaxOverTime, MeanAbsoluteError, MeanOverTime,
-    MeanSquaredError, Pass, Path, Reduction, RmsNorm, Sequences, SigmoidCrossEntropy, SoftmaxCrossEntropy, Stored,
-    Tensors,
+    Activation, AttentionPooling, Bidirectional, CausalConvolution, CausalSelfAttention,
+    ConnectionistTemporalClassification, Dropout, GaussianNegativeLogLikelihood, Gradients, Gru, Highway, HuberLoss,
+    LabelSequences, Labels, Layer, LayerNorm, Linear, Loss, Lstm, MaxOverTime, MeanAbsoluteError, MeanOverTime,
+    MeanSquaredError, Pass, Path, ProjectedLstm, Reduction, Residual, RmsNorm, Sequences, SigmoidCrossEntropy,
+    SoftmaxCrossEntropy, Stack, Stored, Tensors, VariationalDropout,
 };
 
 /// Creates the job for a layer or a loss; returns `None` if there is none of this name.
@@ -18,6 +20,10 @@ pub fn make(workload: &Workload) -> Option<Box<dyn Job>> {
         let layer = CausalConvolution::zeros(features, features, 5).and_then(|layer| layer.with_dilation(dilation));
         layer.expect("the settings are in range")
     };
+    let attention =
+        |window| CausalSelfAttention::zeros(features, features, features, window).expect("the settings are in range");
+    let (lstm, gru) = (|| Lstm::zeros(features, features), || Gru::zeros(features, features));
+    let inner = || Linear::zeros(features, features).then(Activation::Relu).expect("equal features");
     Some(match workload.cell.as_str() {
         "conv" => layer(convolution(1), workload),
         "conv-dilated" => layer(convolution(4), workload),
@@ -36,6 +42,22 @@ pub fn make(workload: &Workload) -> Option<Box<dyn Job>> {
         "hard_sigmoid" => layer(Activation::HardSigmoid, workload),
         "hard_tanh" => layer(Activation::HardTanh, workload),
         "hard_swish" => layer(Activation::HardSwish, workload),
+        "linear" => layer(Linear::zeros(features, features), workload),
+        "residual" => layer(Residual::new::<f32>(inner()).expect("equal features"), workload),
+        "highway" => layer(Highway::zeros(features, inner()).expect("equal features"), workload),
+        "attention_pooling" => layer(AttentionPooling::zeros(features, features), workload),
+        "self_attention-32" => layer(attention(32), workload),
+        "self_attention-150" => layer(attention(150), workload),
+        "projected_lstm" => layer(ProjectedLstm::zeros(features, features, features / 2), workload),
+        "bidirectional-lstm" => layer(Bidirectional::new::<f32>(lstm(), lstm()).expect("equal features"), workload),
+        "bidirectional-gru" => layer(Bidirectional::new::<f32>(gru(), gru()).expect("equal features"), workload),
+        "stack-lstm" => layer(Stack::of::<f32>(vec![lstm(), lstm()]).expect("equal features"), workload),
+        "stack-gru" => layer(Stack::of::<f32>(vec![gru(), gru()]).expect("equal features"), workload),
+        "embedding" => embedding::job(workload),
+        "dropout" => dropout::job(Dropout::new(dropout::PROBABILITY).expect("a probability"), workload),
+        "variational_dropout" => {
+            dropout::job(VariationalDropout::new(dropout::PROBABILITY).expect("a probability"), workload)
+        }
         _ => return loss(workload),
     })
 }
