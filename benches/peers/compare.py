@@ -96,7 +96,8 @@ def start(framework, environment):
     if framework in ("jax", "torch"):
         command = [sys.executable, str(HERE / f"peer_{framework}.py")]
     elif framework == "longhand":
-        command = [str(ROOT / "target" / "release" / "peer")]
+        target = os.environ.get("CARGO_TARGET_DIR", "target")
+        command = [str(ROOT / target / "release" / "peer")]
     else:
         command = [str(ROOT / "target" / "peers" / "release" / "longhand-peers"), framework]
     if cores := environment["PEER_CORES"]:

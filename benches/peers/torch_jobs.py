@@ -17,7 +17,7 @@ BY_HAND = {"elman": ElmanByHand, "gru": GruByHand}
 def forms(workload):
     """Returns the forms of a workload by name."""
     if workload.kind == "layer":
-        return {"": torch_units.job(workload)}
+        return torch_units.forms(workload)
     use_compile = os.environ.get("PEER_COMPILE", "1") == "1"
     if workload.kind == "study":
         jobs = {"nn.RNN": Study(workload, Recurrent), "loop": Study(workload, ElmanLoop)}

@@ -1,26 +1,34 @@
 """One layer or one loss in PyTorch, forward and backward; `longhand/layers.rs` has the same. Layers read `steps x batch x features`,
-except for the convolution, which reads PyTorch's own order."""
+except for those that are faster in another order."""
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from torch_layers import tensor
+from torch_modules import (
+    Causal,
+    GruByHand,
+    Highway,
+    Output,
+    PoolingByProduct,
+    PoolingBySum,
+    ProjectedLstmByHand,
+    Residual,
+    SelfAttention,
+    SelfAttentionByProducts,
+    SelfAttentionInBlocks,
+)
 from workloads import INPUT, STEPS, WEIGHT_HH, WEIGHT_IH, uniform
 from worker import Job
 
 
-class Causal(nn.Module):
-    """A convolution that sees no later step; `batch x features x steps`."""
+TOKENS = 1_000
+PROBABILITY = 0.5
 
-    def __init__(self, features, dilation):
-        super().__init__()
-        self.padding, self.inner = 4 * dilation, nn.Conv1d(features, features, 5, dilation=dilation)
-
-    def forward(self, x):
-        return self.inner(F.pad(x, (self.padding, 0)))
-
-
+# What makes a layer from the number of features, or several forms of one, by name.
 LAYERS = {
     "conv": lambda n: Causal(n, 1),
     "conv-dilated": lambda n: Causal(n, 4),
@@ -39,32 +47,82 @@ LAYERS = {
     "hard_sigmoid": lambda n: F.hardsigmoid,
     "hard_tanh": lambda n: F.hardtanh,
     "hard_swish": lambda n: F.hardswish,
+    "linear": lambda n: nn.Linear(n, n),
+    "residual": Residual,
+    "highway": Highway,
+    "attention_pooling": {"sum": PoolingBySum, "matrix product": PoolingByProduct},
+    "self_attention-32": {
+        "all keys": lambda n: SelfAttention(n, 32),
+        "all keys, by products": lambda n: SelfAttentionByProducts(n, 32),
+        "in blocks, by products": lambda n: SelfAttentionInBlocks(n, 32),
+    },
+    "self_attention-150": {
+        "scaled_dot_product_attention": lambda n: SelfAttention(n, 150),
+        "by products": lambda n: SelfAttentionByProducts(n, 150),
+    },
+    "projected_lstm": {
+        "nn.LSTM": lambda n: Output(nn.LSTM(n, n, proj_size=n // 2)),
+        "backward by hand": lambda n: ProjectedLstmByHand(nn.LSTM(n, n, proj_size=n // 2)),
+    },
+    "bidirectional-lstm": lambda n: Output(nn.LSTM(n, n, bidirectional=True)),
+    "bidirectional-gru": {
+        "nn.GRU": lambda n: Output(nn.GRU(n, n, bidirectional=True)),
+        "backward by hand": lambda n: GruByHand(nn.GRU(n, n, bidirectional=True)),
+    },
+    "stack-lstm": lambda n: Output(nn.LSTM(n, n, num_layers=2)),
+    "stack-gru": {
+        "nn.GRU": lambda n: Output(nn.GRU(n, n, num_layers=2)),
+        "backward by hand": lambda n: GruByHand(nn.GRU(n, n, num_layers=2)),
+    },
 }
 
 
-def job(workload):
-    """Returns the job of a layer or of a loss."""
-    return LayerJob(workload) if workload.cell in LAYERS else LossJob(workload)
+def forms(workload):
+    """Returns the forms of a layer or of a loss by name."""
+    n, name = workload.units, workload.cell
+    if name == "embedding":
+        return {"": EmbeddingJob(workload, nn.Embedding(TOKENS, n))}
+    if name == "dropout":
+        return {"": DropoutJob(workload, lambda x: F.dropout(x, PROBABILITY))}
+    if name == "variational_dropout":
+        mask = torch.ones(1, workload.batch, n)
+        return {"": DropoutJob(workload, lambda x: x * F.dropout(mask, PROBABILITY))}
+    if name not in LAYERS:
+        return {"": LossJob(workload)}
+    made = LAYERS[name] if isinstance(LAYERS[name], dict) else {"": LAYERS[name]}
+    return {form: LayerJob(workload, make(n)) for form, make in made.items()}
+
+
+def scaled_product(a, b):
+    """The sum of the products of all elements, divided by the square root of their number: if the elements have random
+    signs, of the order of one product."""
+    return ((a.double() * b).sum() / math.sqrt(a.numel())).item()
 
 
 class LayerJob(Job):
     """Forward and backward, with the gradients of the input and of the parameters."""
 
-    def __init__(self, workload):
-        n, batch = workload.units, workload.batch
-        self.layer = LAYERS[workload.cell](n)
-        self.parameters = list(self.layer.parameters()) if isinstance(self.layer, nn.Module) else []
+    def __init__(self, workload, layer):
+        self.layer = layer
+        self.parameters = list(layer.parameters()) if isinstance(layer, nn.Module) else []
         with torch.no_grad():
             for number, parameter in enumerate(self.parameters):
-                rows = uniform(WEIGHT_HH, (1_000 * number + len(parameter),))[1_000 * number :]
-                parameter.copy_(0.25 * tensor(rows).reshape(-1, *[1] * (parameter.dim() - 1)).expand_as(parameter))
-        x = 2.0 * tensor(uniform(INPUT, (STEPS, batch, n)))
-        is_convolution = workload.cell.startswith("conv")
-        self.x = (x.permute(1, 2, 0).contiguous() if is_convolution else x).requires_grad_()
+                is_kernel = parameter.dim() == 3
+                shape = (len(parameter), 1, 1) if is_kernel else tuple(parameter.shape)
+                elements = uniform(WEIGHT_HH, (100_000 * number + math.prod(shape),))[100_000 * number :]
+                # A value for each row, because the order of the columns of a kernel is no part of the comparison.
+                parameter.copy_(0.25 * tensor(elements).reshape(shape).expand_as(parameter))
+        order = getattr(layer, "order", (0, 1, 2))
+        self.x = self.input(workload, order)
+        # The shape of the output in the order steps, sequences, features.
         shape = self.layer(self.x).shape
-        steps = shape[2] if is_convolution else shape[0]
-        d_y = tensor(uniform(WEIGHT_IH, (steps, batch, n)))
-        self.d_y = d_y.permute(1, 2, 0).contiguous() if is_convolution else d_y
+        shape = [shape[order.index(dimension)] for dimension in range(3)]
+        self.d_y = tensor(uniform(WEIGHT_IH, shape)).permute(order).contiguous()
+
+    def input(self, workload, order):
+        """Returns the input of the layer, in this order."""
+        x = 2.0 * tensor(uniform(INPUT, (STEPS, workload.batch, workload.units)))
+        return x.permute(order).contiguous().requires_grad_()
 
     def run(self, steps):
         for _ in range(steps):
@@ -73,8 +131,36 @@ class LayerJob(Job):
 
     def values(self):
         d_x, *gradients = self.gradients
-        products = [(self.y.double() * self.d_y).mean(), (d_x.double() * self.x).mean()]
-        return [value.item() for value in products + [g.double().sum() / self.x.numel() for g in gradients]]
+        sums = [g.double().sum() / math.sqrt(self.x.numel()) for g in gradients]
+        return [scaled_product(self.y, self.d_y), scaled_product(d_x, self.x), *(value.item() for value in sums)]
+
+
+class EmbeddingJob(LayerJob):
+    """An embedding, whose input has no gradient."""
+
+    def input(self, workload, order):
+        return (7_919 * torch.arange(STEPS * workload.batch) % TOKENS).view(STEPS, workload.batch)
+
+    def run(self, steps):
+        for _ in range(steps):
+            self.y = self.layer(self.x)
+            self.gradients = torch.autograd.grad(self.y, self.parameters, self.d_y)
+
+    def values(self):
+        # The sum of the gradients alone would not depend on the ids.
+        return [scaled_product(self.y, self.d_y), scaled_product(self.gradients[0], self.parameters[0])]
+
+
+class DropoutJob(LayerJob):
+    """Dropout in training."""
+
+    def values(self):
+        """Frameworks draw different masks, so these do not depend on the mask: the share of dropped elements to one
+        digit, the largest error of an element that is kept, and the difference between the masks of the two passes."""
+        dropped = self.y == 0.0
+        errors = (self.y - self.x / (1.0 - PROBABILITY)).abs().masked_fill(dropped, 0.0)
+        difference = scaled_product(self.y, self.d_y) - scaled_product(self.gradients[0], self.x)
+        return [round(dropped.double().mean().item(), 1), errors.max().item(), difference]
 
 
 class LossJob(Job):

@@ -54,7 +54,8 @@ WORKLOADS = [
 ]
 
 LAYERS = """conv conv-dilated layer_norm rms_norm max_over_time mean_over_time tanh sigmoid relu leaky_relu gelu silu softplus elu
-hard_sigmoid hard_tanh hard_swish""".split()
+hard_sigmoid hard_tanh hard_swish linear residual highway embedding dropout variational_dropout attention_pooling
+self_attention-32 self_attention-150 projected_lstm bidirectional-lstm bidirectional-gru stack-lstm stack-gru""".split()
 LOSSES = "mse mae huber gaussian bce cross_entropy cross_entropy-weighted ctc".split()
 WORKLOADS += [Workload(f"layer-{name}", "layer", name, 64, 32, peers=("torch",)) for name in LAYERS]
 WORKLOADS += [Workload(f"loss-{name}", "layer", name, 20, 32, peers=("torch",)) for name in LOSSES]

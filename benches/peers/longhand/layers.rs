@@ -3,10 +3,14 @@
 
 use crate::generator::{Tensor, uniform};
 use crate::protocol::{Job, STEPS, Workload};
+use crate::{dropout, embedding};
+use longhand::nalgebra::DMatrix;
 use longhand::{
-    Activation, CausalConvolution, ConnectionistTemporalClassification, GaussianNegativeLogLikelihood, Gradients,
-    HuberLoss, LabelSequences, Labels, Layer, LayerNorm, Loss, MaxOverTime, MeanAbsoluteError, MeanOverTime,
-    MeanSquaredError, Pass, Path, Reduction, RmsNorm, Sequences, SigmoidCrossEntropy, SoftmaxCrossEntropy, Tensors,
+    Activation, AttentionPooling, Bidirectional, CausalConvolution, CausalSelfAttention,
+    ConnectionistTemporalClassification, Dropout, GaussianNegativeLogLikelihood, Gradients, Gru, Highway, HuberLoss,
+    LabelSequences, Labels, Layer, LayerNorm, Linear, Loss, Lstm, MaxOverTime, MeanAbsoluteError, MeanOverTime,
+    MeanSquaredError, Pass, Path, ProjectedLstm, Reduction, Residual, RmsNorm, Sequences, SigmoidCrossEntropy,
+    SoftmaxCrossEntropy, Stack, Stored, Tensors, VariationalDropout,
 };
 
 /// Creates the job for a layer or a loss; returns `None` if there is none of this name.
@@ -16,6 +20,10 @@ pub fn make(workload: &Workload) -> Option<Box<dyn Job>> {
         let layer = CausalConvolution::zeros(features, features, 5).and_then(|layer| layer.with_dilation(dilation));
         layer.expect("the settings are in range")
     };
+    let attention =
+        |window| CausalSelfAttention::zeros(features, features, features, window).expect("the settings are in range");
+    let (lstm, gru) = (|| Lstm::zeros(features, features), || Gru::zeros(features, features));
+    let inner = || Linear::zeros(features, features).then(Activation::Relu).expect("equal features");
     Some(match workload.cell.as_str() {
         "conv" => layer(convolution(1), workload),
         "conv-dilated" => layer(convolution(4), workload),
@@ -34,6 +42,22 @@ pub fn make(workload: &Workload) -> Option<Box<dyn Job>> {
         "hard_sigmoid" => layer(Activation::HardSigmoid, workload),
         "hard_tanh" => layer(Activation::HardTanh, workload),
         "hard_swish" => layer(Activation::HardSwish, workload),
+        "linear" => layer(Linear::zeros(features, features), workload),
+        "residual" => layer(Residual::new::<f32>(inner()).expect("equal features"), workload),
+        "highway" => layer(Highway::zeros(features, inner()).expect("equal features"), workload),
+        "attention_pooling" => layer(AttentionPooling::zeros(features, features), workload),
+        "self_attention-32" => layer(attention(32), workload),
+        "self_attention-150" => layer(attention(150), workload),
+        "projected_lstm" => layer(ProjectedLstm::zeros(features, features, features / 2), workload),
+        "bidirectional-lstm" => layer(Bidirectional::new::<f32>(lstm(), lstm()).expect("equal features"), workload),
+        "bidirectional-gru" => layer(Bidirectional::new::<f32>(gru(), gru()).expect("equal features"), workload),
+        "stack-lstm" => layer(Stack::of::<f32>(vec![lstm(), lstm()]).expect("equal features"), workload),
+        "stack-gru" => layer(Stack::of::<f32>(vec![gru(), gru()]).expect("equal features"), workload),
+        "embedding" => embedding::job(workload),
+        "dropout" => dropout::job(Dropout::new(dropout::PROBABILITY).expect("a probability"), workload),
+        "variational_dropout" => {
+            dropout::job(VariationalDropout::new(dropout::PROBABILITY).expect("a probability"), workload)
+        }
         _ => return loss(workload),
     })
 }
@@ -77,16 +101,51 @@ fn loss(workload: &Workload) -> Option<Box<dyn Job>> {
     })
 }
 
-fn sequences(tensor: Tensor, features: usize, batch: usize) -> Sequences<f32> {
+/// Elements in [-2, 2).
+pub fn sequences(tensor: Tensor, features: usize, batch: usize) -> Sequences<f32> {
     Sequences::from_fn(features, STEPS, batch, |feature, step, sequence| {
         2.0 * uniform(tensor, (step * batch + sequence) * features + feature)
     })
 }
 
-/// The sum of the products of all elements, divided by their number.
-fn mean_product(a: &Sequences<f32>, b: &Sequences<f32>) -> f32 {
-    let sum: f64 = a.values().iter().zip(b.values()).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-    (sum / a.values().len() as f64) as f32
+fn sum_of_products<'a>(a: impl IntoIterator<Item = &'a f32>, b: impl IntoIterator<Item = &'a f32>) -> f64 {
+    a.into_iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+}
+
+/// The sum of the products of all elements, divided by the square root of their number: if the elements have random signs,
+/// of the order of one product.
+pub fn scaled_product(a: &DMatrix<f32>, b: &DMatrix<f32>) -> f32 {
+    (sum_of_products(a, b) / (a.len() as f64).sqrt()) as f32
+}
+
+/// Sets the parameters of a layer.
+pub fn fill(layer: &mut impl Tensors<f32>) {
+    let mut tensor = 0;
+    layer.visit_mut(&Path::ROOT, &mut |_, shape, values| {
+        for (index, value) in values.iter_mut().enumerate() {
+            let (row, column) = (index % shape.rows, index / shape.rows);
+            let element = match shape.stored {
+                // A value for each row, because the order of the columns of a kernel is no part of the comparison.
+                Stored::Kernel(_) => row,
+                Stored::Transposed => index,
+                Stored::Vector | Stored::Matrix => row * shape.columns + column,
+            };
+            *value = 0.25 * uniform(Tensor::WeightHh, 100_000 * tensor + element);
+        }
+        tensor += 1;
+    });
+}
+
+/// Sets the gradient of an output to elements in [-1, 1).
+pub fn fill_d_output(d_y: &mut Sequences<f32>) {
+    let (features, batch) = (d_y.features(), d_y.batch());
+    for step in 0..d_y.steps() {
+        for b in 0..batch {
+            for (feature, d) in d_y.at_mut(step, b).iter_mut().enumerate() {
+                *d = uniform(Tensor::WeightIh, (step * batch + b) * features + feature);
+            }
+        }
+    }
 }
 
 struct LayerJob<L: Layer<f32>> {
@@ -104,25 +163,11 @@ fn layer<L>(mut layer: L, workload: &Workload) -> Box<dyn Job>
 where
     L: Layer<f32, Input = Sequences<f32>, Output = Sequences<f32>> + 'static,
 {
-    // A value for each row, because the order of the columns of a kernel is no part of the comparison.
-    let mut tensor = 0;
-    layer.visit_mut(&Path::ROOT, &mut |_, shape, values| {
-        for (index, value) in values.iter_mut().enumerate() {
-            *value = 0.25 * uniform(Tensor::WeightHh, 1_000 * tensor + index % shape.rows);
-        }
-        tensor += 1;
-    });
+    fill(&mut layer);
     let x = sequences(Tensor::Input, workload.units, workload.batch);
     let (mut carry, mut cache) = (layer.carry(workload.batch), L::Cache::default());
     let mut d_y = layer.forward(&x, &mut carry, &mut cache, &mut Pass::Infer).clone();
-    let (features, batch) = (d_y.features(), d_y.batch());
-    for step in 0..d_y.steps() {
-        for b in 0..batch {
-            for (feature, d) in d_y.at_mut(step, b).iter_mut().enumerate() {
-                *d = uniform(Tensor::WeightIh, (step * batch + b) * features + feature);
-            }
-        }
-    }
+    fill_d_output(&mut d_y);
     let (d_x, gradients, d_carry) = (x.clone(), Gradients::zeros(&layer), carry.clone());
     Box::new(LayerJob { layer, x, carry, d_carry, cache, d_y, d_x, gradients })
 }
@@ -142,9 +187,11 @@ where
     }
 
     fn values(&self) -> Vec<f32> {
-        let mut values = vec![mean_product(L::output(&self.cache), &self.d_y), mean_product(&self.d_x, &self.x)];
+        let (y, x) = (L::output(&self.cache).values(), self.x.values());
+        let mut values = vec![scaled_product(y, self.d_y.values()), scaled_product(self.d_x.values(), x)];
         self.gradients.values().visit(&Path::ROOT, &mut |_, _, gradients| {
-            values.push((gradients.iter().map(|&g| f64::from(g)).sum::<f64>() / self.x.values().len() as f64) as f32);
+            let sum: f64 = gradients.iter().map(|&g| f64::from(g)).sum();
+            values.push((sum / (x.len() as f64).sqrt()) as f32);
         });
         values
     }
@@ -171,6 +218,6 @@ impl<L: Loss<f32>> Job for LossJob<L> {
     }
 
     fn values(&self) -> Vec<f32> {
-        vec![self.value, mean_product(&self.d_output, &self.output) * self.output.values().len() as f32]
+        vec![self.value, sum_of_products(self.d_output.values(), self.output.values()) as f32]
     }
 }

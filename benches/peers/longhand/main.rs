@@ -1,5 +1,7 @@
 //! The worker of `benches/peers/compare.py` for longhand.
 
+mod dropout;
+mod embedding;
 #[path = "../shared/generator.rs"]
 mod generator;
 mod jobs;
