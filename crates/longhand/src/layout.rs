@@ -180,6 +180,7 @@ impl Layout {
         if self.has_padding() { &self.valid[step * self.batch..][..self.batch] } else { &[] }
     }
 
+    #[inline(always)]
     pub(crate) fn is_valid_column(&self, column: usize) -> bool {
         self.valid.is_empty() || self.valid[column]
     }

@@ -12,11 +12,13 @@ pub trait Scalar: RealField + Copy {}
 impl<T: RealField + Copy> Scalar for T {}
 
 /// The scalar nearest to a real constant.
+#[inline(always)]
 pub(crate) fn real<T: Scalar>(value: f64) -> T {
     nalgebra::convert(value)
 }
 
 /// The scalar nearest to a count.
+#[inline(always)]
 pub(crate) fn count<T: Scalar>(value: usize) -> T {
     T::from_usize(value).expect("every real field represents counts")
 }
@@ -27,6 +29,7 @@ pub(crate) fn as_f64<T: Scalar>(value: T) -> f64 {
 }
 
 /// Whether `T` is `S`: chooses code for one type inside of generic code, at compile time.
+#[inline(always)]
 pub(crate) fn is<T: 'static, S: 'static>() -> bool {
     TypeId::of::<T>() == TypeId::of::<S>()
 }
@@ -42,6 +45,7 @@ pub(crate) fn compiled<F: Copy + 'static>(single_and_double: [&dyn Any; 2], gene
 ///
 /// The product of two remaining values is never subnormal. Arithmetic on subnormal numbers takes up to 100 times longer
 /// on some processors, and rounding to nearest keeps them alive.
+#[inline(always)]
 pub fn flush_to_zero<T: Scalar>(value: T) -> T {
     let threshold = if is::<T, f32>() {
         // 2^-63

@@ -57,7 +57,9 @@ fn the_memory_of_parsing_a_description_is_bounded() {
         (0..5_000).map(|i| format!("{i:x}.a=1\n")).collect(),
         "[[a]]\na=1\n".repeat(5_000),
         format!("a={}", "{a=".repeat(10_000)),
-        ["{", "[", ".", "a.", "=", "\"", "\"\\x", "'", ",", "#", "\u{1}", "\n"].map(|part| part.repeat(20_000)).join("\n"),
+        ["{", "[", ".", "a.", "=", "\"", "\"\\x", "'", ",", "#", "\u{1}", "\n"]
+            .map(|part| part.repeat(20_000))
+            .join("\n"),
         format!("{{{}}}", r#""a":{"a":1},"#.repeat(5_000)),
         format!(r#"{{"layers":[{}]}}"#, r#"{"type":"Tanh","a":1},"#.repeat(5_000)),
         format!(r#"{{"layers":[{}"#, r#"{"type":{"a":"#.repeat(5_000)),

@@ -56,12 +56,17 @@ pub(super) fn sigmoid_vector<T: Precision, V: Vector<T>>(x: V) -> V {
 /// The exponential of each lane. Results below the threshold of `flush_to_zero` are zero.
 #[inline(always)]
 pub(super) fn exponential_vector<T: Precision, V: Vector<T>>(x: V) -> V {
-    let t = x.constant(T::SIGMOID_LOWEST).max(x.constant(T::EXPONENTIAL_LIMIT).min(x));
-    let shifted = t.mul_add(x.constant(T::LOG2_E), x.constant(T::ROUNDING_SCALED));
-    let n = shifted.sub(x.constant(T::ROUNDING_SCALED));
+    exponential_of_bounded_vector(x.constant(T::SIGMOID_LOWEST).max(x.constant(T::EXPONENTIAL_LIMIT).min(x)))
+}
+
+/// Like [`exponential_vector`], for arguments whose exponential is neither infinite nor a subnormal number.
+#[inline(always)]
+pub(super) fn exponential_of_bounded_vector<T: Precision, V: Vector<T>>(t: V) -> V {
+    let shifted = t.mul_add(t.constant(T::LOG2_E), t.constant(T::ROUNDING_SCALED));
+    let n = shifted.sub(t.constant(T::ROUNDING_SCALED));
     let p = exponential_of_rest::<T, V>(t, n);
     let scaled = shifted.power_of_two();
-    scaled.mul_add(p, scaled).mul(x.constant(T::UNSCALE))
+    scaled.mul_add(p, scaled).mul(t.constant(T::UNSCALE))
 }
 
 /// The exponential of each lane, for `x <= 0`. Results below the smallest normal number are zero, because the computed power of two

@@ -33,6 +33,7 @@ mod finite;
 mod group;
 mod hyperbolic_tangent;
 mod instruction_set;
+mod loops;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod neon;
 mod normal_distribution;
@@ -57,11 +58,12 @@ pub(crate) use equations::{
 pub(crate) use finite::all_finite;
 pub use group::Group;
 pub(crate) use instruction_set::{InstructionSet, Kernel, run};
+pub(crate) use loops::{Loops, PlainSums, Sums, dot, run_compiled, run_loops};
 pub use pack::Operand;
 pub(crate) use pack::Packed;
+pub(crate) use precision::Precision;
 pub use product::{Accumulate, Workspace, product};
 pub use real::Real;
-pub(crate) use precision::Precision;
 pub(crate) use softmax::{Exponentials, SoftmaxGradient, exponentials, exponentials_on, gradient_on, logs_on};
 pub(crate) use sums::{add, set_zero, sum_of_squares};
 pub(crate) use terms::{LaneSums, Terms, add_terms, term};

@@ -70,6 +70,7 @@ macro_rules! neon_vector {
                 max(x other) $select($greater(x, other), x, other);
                 sqrt(x) $sqrt(x);
                 where_positive(x values) $from_bits($and($greater(x, $splat(0.0)), $bits(values)));
+                choose(x above otherwise) $select($greater(x, $splat(0.0)), above, otherwise);
                 where_bits(x bits) $from_bits($and($shared($bits(x), $bits(bits)), $bits(x)));
                 mul_add(x factor term) $fma(term, x, factor);
                 abs(x) $abs(x);

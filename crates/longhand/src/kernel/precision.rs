@@ -6,10 +6,10 @@ use super::neon::Neon;
 use super::normal_distribution;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::simd128::Simd128;
+use super::vector::MOST_LANES;
 use super::vector::{Lanes, Plain, ROUNDING_F32, ROUNDING_F64, Vector};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512, F32x8, F32x16, F64x4, F64x8};
-use super::vector::MOST_LANES;
 use core::ops::Add;
 
 /// The vectors and constants of a scalar type.
@@ -61,11 +61,13 @@ pub(crate) trait Precision: Copy + Default + PartialOrd + Add<Output = Self> + '
     /// From this argument on, `exp(x) - 1` of negative numbers is -1.
     const MINUS_ONE_LIMIT: Self;
     const HALF: Self;
+    const MINUS_HALF: Self;
     /// The number of each lane.
     const LANE_NUMBERS: [Self; MOST_LANES];
     /// The coefficients `1/(2k + 1)` of `atanh`, from the highest `k` down to 1.
     const ATANH_SERIES: &'static [Self];
-    /// The polynomial of the tail of the normal distribution, its parameter `a`, and the largest argument.
+    /// The polynomial of the tail of the normal distribution, its parameter `a`, and the largest argument `z`, for which `-z^2 / 2`
+    /// is `SIGMOID_LOWEST`.
     const NORMAL_TAIL: &'static [Self];
     const NORMAL_TAIL_SHIFT: Self;
     const NORMAL_TAIL_LIMIT: Self;
@@ -107,13 +109,14 @@ impl Precision for f32 {
     const ROUNDING_HALVED: f32 = ROUNDING_F32 - 1.0;
     const MINUS_ONE_LIMIT: f32 = -20.0;
     const HALF: f32 = 0.5;
+    const MINUS_HALF: f32 = -0.5;
     const LANE_NUMBERS: [f32; MOST_LANES] =
         [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
     const ATANH_SERIES: &'static [f32] =
         &[1.0 / 15.0, 1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0];
     const NORMAL_TAIL: &'static [f32] = &normal_distribution::TAIL_F32;
     const NORMAL_TAIL_SHIFT: f32 = normal_distribution::SHIFT_F32;
-    const NORMAL_TAIL_LIMIT: f32 = 10.0;
+    const NORMAL_TAIL_LIMIT: f32 = 9.345_4;
 
     #[inline(always)]
     fn exponent(self) -> (f32, f32) {
@@ -171,6 +174,7 @@ impl Precision for f64 {
     const ROUNDING_HALVED: f64 = ROUNDING_F64 - 1.0;
     const MINUS_ONE_LIMIT: f64 = -40.0;
     const HALF: f64 = 0.5;
+    const MINUS_HALF: f64 = -0.5;
     const LANE_NUMBERS: [f64; MOST_LANES] =
         [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
     const ATANH_SERIES: &'static [f64] = &[
@@ -192,7 +196,7 @@ impl Precision for f64 {
     ];
     const NORMAL_TAIL: &'static [f64] = &normal_distribution::TAIL_F64;
     const NORMAL_TAIL_SHIFT: f64 = normal_distribution::SHIFT_F64;
-    const NORMAL_TAIL_LIMIT: f64 = 27.0;
+    const NORMAL_TAIL_LIMIT: f64 = 26.615_7;
 
     #[inline(always)]
     fn exponent(self) -> (f64, f64) {

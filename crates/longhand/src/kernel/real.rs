@@ -1,8 +1,8 @@
 //! The type that equations are written for: a scalar of any type, or a SIMD vector of scalars.
 
 use super::exponential::{
-    exponential_minus_one_vector, exponential_of_negative_vector, exponential_vector, ln_1p_of_fraction_vector, sigmoid_of, sigmoid_vector, softplus_of,
-    softplus_vector,
+    exponential_minus_one_vector, exponential_of_negative_vector, exponential_vector, ln_1p_of_fraction_vector,
+    sigmoid_of, sigmoid_vector, softplus_of, softplus_vector,
 };
 use super::normal_distribution::{normal_distribution_of, normal_distribution_vector};
 use super::precision::Precision;
@@ -46,12 +46,16 @@ pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Se
     /// The distribution function of the standard normal distribution, `(1 + erf(self / sqrt(2))) / 2`. It keeps its relative
     /// precision far below zero, where this formula loses all digits.
     fn normal_distribution(self) -> Self;
+    /// The distribution function of the standard normal distribution, and `exp(-self^2 / 2)`, which has a part of its work in common.
+    fn normal_distribution_and_exponential(self) -> (Self, Self);
     /// The smaller of the two; `other` if either is NaN.
     fn min(self, other: Self) -> Self;
     /// The larger of the two; `other` if either is NaN.
     fn max(self, other: Self) -> Self;
     /// `value` where `self` is above zero, and zero elsewhere.
     fn where_positive(self, value: Self) -> Self;
+    /// `above` where `self` is above zero, and `otherwise` elsewhere.
+    fn choose(self, above: Self, otherwise: Self) -> Self;
     /// Replaces magnitudes below the square root of the smallest normal number (`2^-63` at f32, `2^-511` at f64) by
     /// zero, so that the product of two results is never subnormal. NaN stays NaN. Other scalar types are unchanged.
     fn flush_to_zero(self) -> Self;
@@ -148,6 +152,9 @@ impl<T: Scalar> Real for Single<T> {
     fn normal_distribution(self) -> Self {
         Single(normal_distribution_of(self.0))
     }
+    fn normal_distribution_and_exponential(self) -> (Self, Self) {
+        (self.normal_distribution(), Single((-self.0 * self.0 * real(0.5)).exp()))
+    }
     fn min(self, other: Self) -> Self {
         if self.0 < other.0 { self } else { other }
     }
@@ -156,6 +163,9 @@ impl<T: Scalar> Real for Single<T> {
     }
     fn where_positive(self, value: Self) -> Self {
         if self.0 > T::zero() { value } else { Single(T::zero()) }
+    }
+    fn choose(self, above: Self, otherwise: Self) -> Self {
+        if self.0 > T::zero() { above } else { otherwise }
     }
     fn flush_to_zero(self) -> Self {
         self
@@ -213,7 +223,12 @@ impl<T: Scalar + Precision, V: Vector<T>> Real for Lanes<T, V> {
     }
     #[inline(always)]
     fn normal_distribution(self) -> Self {
-        Lanes::new(normal_distribution_vector(self.vector))
+        Lanes::new(normal_distribution_vector(self.vector).0)
+    }
+    #[inline(always)]
+    fn normal_distribution_and_exponential(self) -> (Self, Self) {
+        let (distribution, exponential) = normal_distribution_vector(self.vector);
+        (Lanes::new(distribution), Lanes::new(exponential))
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
@@ -226,6 +241,10 @@ impl<T: Scalar + Precision, V: Vector<T>> Real for Lanes<T, V> {
     #[inline(always)]
     fn where_positive(self, value: Self) -> Self {
         Lanes::new(self.vector.where_positive(value.vector))
+    }
+    #[inline(always)]
+    fn choose(self, above: Self, otherwise: Self) -> Self {
+        Lanes::new(self.vector.choose(above.vector, otherwise.vector))
     }
     #[inline(always)]
     fn flush_to_zero(self) -> Self {

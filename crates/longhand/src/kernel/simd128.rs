@@ -90,6 +90,10 @@ macro_rules! simd128_vector {
                 $name(v128_and($greater(self.0, $splat(0.0)), values.0))
             }
             #[inline(always)]
+            fn choose(self, above: Self, otherwise: Self) -> Self {
+                $name(v128_bitselect(above.0, otherwise.0, $greater(self.0, $splat(0.0))))
+            }
+            #[inline(always)]
             fn where_bits(self, bits: Self) -> Self {
                 $name(v128_andnot(self.0, $equal_bits(v128_and(self.0, bits.0), $splat(0.0))))
             }

@@ -135,6 +135,8 @@ pub(crate) trait Vector<T: Precision>: Copy {
     fn sqrt(self) -> Self;
     /// `values` where `self` is above zero, and zero elsewhere.
     fn where_positive(self, values: Self) -> Self;
+    /// `above` where `self` is above zero, and `otherwise` elsewhere.
+    fn choose(self, above: Self, otherwise: Self) -> Self;
     /// `self` in the lanes that share a set bit with `bits`, and zero elsewhere.
     fn where_bits(self, bits: Self) -> Self;
     /// `self * factor + term`, rounded once if the instruction set has fused multiply-add.
@@ -275,6 +277,13 @@ macro_rules! plain_vector {
             fn where_positive(mut self, values: Self) -> Self {
                 for lane in 0..$lanes {
                     self.0[lane] = if self.0[lane] > 0.0 { values.0[lane] } else { 0.0 };
+                }
+                self
+            }
+            #[inline(always)]
+            fn choose(mut self, above: Self, otherwise: Self) -> Self {
+                for lane in 0..$lanes {
+                    self.0[lane] = if self.0[lane] > 0.0 { above.0[lane] } else { otherwise.0[lane] };
                 }
                 self
             }

@@ -32,7 +32,6 @@
 //! d_x[t]   = a[t] d_y + W' d_z[t]
 //! ```
 
-use super::moments::dot;
 use super::shapes::{check_backward, check_gradients, check_input, check_tensor};
 use crate::kernel::{self, Accumulate, Equations, Operand, Real, Workspace, compiled_here, each};
 use crate::scalar::flush_to_zero;
@@ -296,7 +295,7 @@ impl<T: Scalar> Layer<T> for AttentionPooling<T> {
             let (valid, d_y) = (valid_steps(layout, sequence), d_output.at(0, sequence));
             let mut mean = T::zero();
             for step in valid.clone() {
-                let d_a = dot(d_y, input.at(step, sequence));
+                let d_a = kernel::dot(d_y, input.at(step, sequence));
                 d_scores.at_mut(step, sequence)[0] = d_a;
                 mean += attention.at(step, sequence)[0] * d_a;
             }

@@ -39,7 +39,8 @@
 use super::moments::{mean, mean_product, root_mean_square};
 use super::shapes::{check_backward, check_gradients, check_input, check_tensor};
 use crate::hyperparameters::check_positive;
-use crate::scalar::{compiled, flush_to_zero, real};
+use crate::kernel::{Loops, Sums, run_compiled};
+use crate::scalar::{flush_to_zero, real};
 use crate::{Features, HyperparameterError, Layer, ParameterGradients, Pass, Scalar, Sequences, kernel, sizes};
 use alloc::{format, string::String, vec::Vec};
 use nalgebra::DVector;
@@ -108,14 +109,19 @@ impl<T: Scalar> LayerNorm<T> {
         check_tensor(|| self.name(), "bias", self.bias.shape(), self.weight.shape());
     }
 
+    /// One step of a stream: `u` and `y` from `x`.
+    pub(crate) fn normalise(&self, x: &[T], u: &mut [T], y: &mut [T]) {
+        run_compiled!(Step, T, Step { layer: self, x, u, y });
+    }
+
     /// One step: `u` and `y` from `x`. Returns `s`.
     #[inline(always)]
-    pub(crate) fn step(&self, x: &[T], u: &mut [T], y: &mut [T]) -> T {
-        let m = mean(x);
+    fn step(&self, sums: impl Sums<T>, x: &[T], u: &mut [T], y: &mut [T]) -> T {
+        let m = mean(sums, x);
         for (u, &x) in u.iter_mut().zip(x) {
             *u = x - m;
         }
-        let s = root_mean_square(u, real(self.epsilon));
+        let s = root_mean_square(sums, u, real(self.epsilon));
         let parameters = self.weight.as_slice().iter().zip(self.bias.as_slice());
         for ((u, y), (&weight, &bias)) in u.iter_mut().zip(y).zip(parameters) {
             *u /= s;
@@ -147,68 +153,70 @@ impl<T: Scalar> Default for LayerNormCache<T> {
     }
 }
 
-/// A pass over all valid steps, as a function that is compiled in this crate for `f32` and `f64`.
-type Forward<T> = fn(&LayerNorm<T>, &Sequences<T>, &mut LayerNormCache<T>);
-type Backward<T> = fn(&LayerNorm<T>, &mut LayerNormCache<T>, &Sequences<T>, Option<&mut Sequences<T>>);
-
-fn forward_f32(layer: &LayerNorm<f32>, input: &Sequences<f32>, cache: &mut LayerNormCache<f32>) {
-    forward(layer, input, cache);
+/// One step of a stream.
+struct Step<'a, T: Scalar> {
+    layer: &'a LayerNorm<T>,
+    x: &'a [T],
+    u: &'a mut [T],
+    y: &'a mut [T],
 }
 
-fn forward_f64(layer: &LayerNorm<f64>, input: &Sequences<f64>, cache: &mut LayerNormCache<f64>) {
-    forward(layer, input, cache);
+impl<T: Scalar> Loops<T> for Step<'_, T> {
+    #[inline(always)]
+    fn run(self, sums: impl Sums<T>) {
+        self.layer.step(sums, self.x, self.u, self.y);
+    }
 }
 
-fn forward<T: Scalar>(layer: &LayerNorm<T>, input: &Sequences<T>, cache: &mut LayerNormCache<T>) {
-    for column in 0..input.layout().columns() {
-        if input.layout().is_valid_column(column) {
-            let (u, y) = (cache.normalised.column_mut(column), cache.output.column_mut(column));
-            cache.deviations[column] = layer.step(input.column(column), u, y);
+/// The forward pass over all valid steps.
+struct Forward<'a, T: Scalar> {
+    layer: &'a LayerNorm<T>,
+    input: &'a Sequences<T>,
+    cache: &'a mut LayerNormCache<T>,
+}
+
+impl<T: Scalar> Loops<T> for Forward<'_, T> {
+    #[inline(always)]
+    fn run(self, sums: impl Sums<T>) {
+        let Forward { layer, input, cache } = self;
+        for column in 0..input.layout().columns() {
+            if input.layout().is_valid_column(column) {
+                let (u, y) = (cache.normalised.column_mut(column), cache.output.column_mut(column));
+                cache.deviations[column] = layer.step(sums, input.column(column), u, y);
+            }
         }
     }
 }
 
-fn backward_f32(
-    layer: &LayerNorm<f32>,
-    cache: &mut LayerNormCache<f32>,
-    d_output: &Sequences<f32>,
-    d_input: Option<&mut Sequences<f32>>,
-) {
-    backward(layer, cache, d_output, d_input);
+/// The backward pass: computes `d_input`, and `d_weight` and `d_bias` in the cache.
+struct Backward<'a, T: Scalar> {
+    layer: &'a LayerNorm<T>,
+    cache: &'a mut LayerNormCache<T>,
+    d_output: &'a Sequences<T>,
+    d_input: Option<&'a mut Sequences<T>>,
 }
 
-fn backward_f64(
-    layer: &LayerNorm<f64>,
-    cache: &mut LayerNormCache<f64>,
-    d_output: &Sequences<f64>,
-    d_input: Option<&mut Sequences<f64>>,
-) {
-    backward(layer, cache, d_output, d_input);
-}
-
-/// Computes `d_input`, and `d_weight` and `d_bias` in the cache.
-fn backward<T: Scalar>(
-    layer: &LayerNorm<T>,
-    cache: &mut LayerNormCache<T>,
-    d_output: &Sequences<T>,
-    mut d_input: Option<&mut Sequences<T>>,
-) {
-    let LayerNormCache { output, normalised, deviations, d_weight, d_bias } = cache;
-    let layout = output.layout();
-    for column in (0..layout.columns()).filter(|&column| layout.is_valid_column(column)) {
-        let (u, d_y, s) = (normalised.column(column), d_output.column(column), deviations[column]);
-        for ((d_weight, d_bias), (&u, &d_y)) in d_weight.iter_mut().zip(&mut *d_bias).zip(u.iter().zip(d_y)) {
-            *d_weight += d_y * u;
-            *d_bias += d_y;
-        }
-        let Some(d_input) = &mut d_input else { continue };
-        let d_x = d_input.column_mut(column);
-        for (d_u, (&weight, &d_y)) in d_x.iter_mut().zip(layer.weight.as_slice().iter().zip(d_y)) {
-            *d_u = weight * d_y;
-        }
-        let (along_one, along_u) = (mean(d_x), mean_product(d_x, u));
-        for (d_x, &u) in d_x.iter_mut().zip(u) {
-            *d_x = flush_to_zero((*d_x - along_one - u * along_u) / s);
+impl<T: Scalar> Loops<T> for Backward<'_, T> {
+    #[inline(always)]
+    fn run(self, sums: impl Sums<T>) {
+        let Backward { layer, cache, d_output, mut d_input } = self;
+        let LayerNormCache { output, normalised, deviations, d_weight, d_bias } = cache;
+        let layout = output.layout();
+        for column in (0..layout.columns()).filter(|&column| layout.is_valid_column(column)) {
+            let (u, d_y, s) = (normalised.column(column), d_output.column(column), deviations[column]);
+            for ((d_weight, d_bias), (&u, &d_y)) in d_weight.iter_mut().zip(&mut *d_bias).zip(u.iter().zip(d_y)) {
+                *d_weight += d_y * u;
+                *d_bias += d_y;
+            }
+            let Some(d_input) = &mut d_input else { continue };
+            let d_x = d_input.column_mut(column);
+            for (d_u, (&weight, &d_y)) in d_x.iter_mut().zip(layer.weight.as_slice().iter().zip(d_y)) {
+                *d_u = weight * d_y;
+            }
+            let (along_one, along_u) = (mean(sums, d_x), mean_product(sums, d_x, u));
+            for (d_x, &u) in d_x.iter_mut().zip(u) {
+                *d_x = flush_to_zero((*d_x - along_one - u * along_u) / s);
+            }
         }
     }
 }
@@ -241,8 +249,7 @@ impl<T: Scalar> Layer<T> for LayerNorm<T> {
         cache.output.reshape(self.weight.len(), input.layout());
         cache.normalised.reshape(self.weight.len(), input.layout());
         cache.deviations.resize(input.layout().columns(), T::zero());
-        let pass = compiled([&(forward_f32 as Forward<f32>), &(forward_f64 as Forward<f64>)], forward as Forward<T>);
-        pass(self, input, cache);
+        run_compiled!(Forward, T, Forward { layer: self, input, cache });
         cache.output.clear_padding();
         &cache.output
     }
@@ -283,9 +290,7 @@ impl<T: Scalar> Layer<T> for LayerNorm<T> {
             sums.clear();
             sums.resize(self.weight.len(), T::zero());
         }
-        let pass =
-            compiled([&(backward_f32 as Backward<f32>), &(backward_f64 as Backward<f64>)], backward as Backward<T>);
-        pass(self, cache, d_output, d_input.as_deref_mut());
+        run_compiled!(Backward, T, Backward { layer: self, cache, d_output, d_input: d_input.as_deref_mut() });
         if let Some(gradients) = gradients {
             kernel::add(gradients.weight.as_mut_slice(), &cache.d_weight);
             kernel::add(gradients.bias.as_mut_slice(), &cache.d_bias);

@@ -30,7 +30,8 @@
 use super::moments::{mean_product, root_mean_square};
 use super::shapes::{check_backward, check_gradients, check_input};
 use crate::hyperparameters::check_positive;
-use crate::scalar::{as_f64, compiled, flush_to_zero, real};
+use crate::kernel::{Loops, Sums, run_compiled};
+use crate::scalar::{as_f64, flush_to_zero, real};
 use crate::{Features, HyperparameterError, Layer, ParameterGradients, Pass, Scalar, Sequences, kernel, sizes};
 use alloc::{format, string::String, vec::Vec};
 use nalgebra::DVector;
@@ -89,10 +90,15 @@ impl<T: Scalar> RmsNorm<T> {
         self.epsilon
     }
 
+    /// One step of a stream: `u` and `y` from `x`.
+    pub(crate) fn normalise(&self, x: &[T], u: &mut [T], y: &mut [T]) {
+        run_compiled!(Step, T, Step { layer: self, x, u, y });
+    }
+
     /// One step: `u` and `y` from `x`. Returns `s`.
     #[inline(always)]
-    pub(crate) fn step(&self, x: &[T], u: &mut [T], y: &mut [T]) -> T {
-        let s = root_mean_square(x, real(self.epsilon));
+    fn step(&self, sums: impl Sums<T>, x: &[T], u: &mut [T], y: &mut [T]) -> T {
+        let s = root_mean_square(sums, x, real(self.epsilon));
         for ((u, y), (&x, &weight)) in u.iter_mut().zip(y).zip(x.iter().zip(self.weight.as_slice())) {
             *u = x / s;
             *y = weight * *u;
@@ -121,67 +127,69 @@ impl<T: Scalar> Default for RmsNormCache<T> {
     }
 }
 
-/// A pass over all valid steps, as a function that is compiled in this crate for `f32` and `f64`.
-type Forward<T> = fn(&RmsNorm<T>, &Sequences<T>, &mut RmsNormCache<T>);
-type Backward<T> = fn(&RmsNorm<T>, &mut RmsNormCache<T>, &Sequences<T>, Option<&mut Sequences<T>>);
-
-fn forward_f32(layer: &RmsNorm<f32>, input: &Sequences<f32>, cache: &mut RmsNormCache<f32>) {
-    forward(layer, input, cache);
+/// One step of a stream.
+struct Step<'a, T: Scalar> {
+    layer: &'a RmsNorm<T>,
+    x: &'a [T],
+    u: &'a mut [T],
+    y: &'a mut [T],
 }
 
-fn forward_f64(layer: &RmsNorm<f64>, input: &Sequences<f64>, cache: &mut RmsNormCache<f64>) {
-    forward(layer, input, cache);
+impl<T: Scalar> Loops<T> for Step<'_, T> {
+    #[inline(always)]
+    fn run(self, sums: impl Sums<T>) {
+        self.layer.step(sums, self.x, self.u, self.y);
+    }
 }
 
-fn forward<T: Scalar>(layer: &RmsNorm<T>, input: &Sequences<T>, cache: &mut RmsNormCache<T>) {
-    for column in 0..input.layout().columns() {
-        if input.layout().is_valid_column(column) {
-            let (u, y) = (cache.normalised.column_mut(column), cache.output.column_mut(column));
-            cache.root_mean_squares[column] = layer.step(input.column(column), u, y);
+/// The forward pass over all valid steps.
+struct Forward<'a, T: Scalar> {
+    layer: &'a RmsNorm<T>,
+    input: &'a Sequences<T>,
+    cache: &'a mut RmsNormCache<T>,
+}
+
+impl<T: Scalar> Loops<T> for Forward<'_, T> {
+    #[inline(always)]
+    fn run(self, sums: impl Sums<T>) {
+        let Forward { layer, input, cache } = self;
+        for column in 0..input.layout().columns() {
+            if input.layout().is_valid_column(column) {
+                let (u, y) = (cache.normalised.column_mut(column), cache.output.column_mut(column));
+                cache.root_mean_squares[column] = layer.step(sums, input.column(column), u, y);
+            }
         }
     }
 }
 
-fn backward_f32(
-    layer: &RmsNorm<f32>,
-    cache: &mut RmsNormCache<f32>,
-    d_output: &Sequences<f32>,
-    d_input: Option<&mut Sequences<f32>>,
-) {
-    backward(layer, cache, d_output, d_input);
+/// The backward pass: computes `d_input`, and `d_weight` in the cache.
+struct Backward<'a, T: Scalar> {
+    layer: &'a RmsNorm<T>,
+    cache: &'a mut RmsNormCache<T>,
+    d_output: &'a Sequences<T>,
+    d_input: Option<&'a mut Sequences<T>>,
 }
 
-fn backward_f64(
-    layer: &RmsNorm<f64>,
-    cache: &mut RmsNormCache<f64>,
-    d_output: &Sequences<f64>,
-    d_input: Option<&mut Sequences<f64>>,
-) {
-    backward(layer, cache, d_output, d_input);
-}
-
-/// Computes `d_input`, and `d_weight` in the cache.
-fn backward<T: Scalar>(
-    layer: &RmsNorm<T>,
-    cache: &mut RmsNormCache<T>,
-    d_output: &Sequences<T>,
-    mut d_input: Option<&mut Sequences<T>>,
-) {
-    let RmsNormCache { output, normalised, root_mean_squares, d_weight } = cache;
-    let layout = output.layout();
-    for column in (0..layout.columns()).filter(|&column| layout.is_valid_column(column)) {
-        let (u, d_y, s) = (normalised.column(column), d_output.column(column), root_mean_squares[column]);
-        for (d_weight, (&u, &d_y)) in d_weight.iter_mut().zip(u.iter().zip(d_y)) {
-            *d_weight += d_y * u;
-        }
-        let Some(d_input) = &mut d_input else { continue };
-        let d_x = d_input.column_mut(column);
-        for (d_u, (&weight, &d_y)) in d_x.iter_mut().zip(layer.weight.as_slice().iter().zip(d_y)) {
-            *d_u = weight * d_y;
-        }
-        let along_u = mean_product(d_x, u);
-        for (d_x, &u) in d_x.iter_mut().zip(u) {
-            *d_x = flush_to_zero((*d_x - u * along_u) / s);
+impl<T: Scalar> Loops<T> for Backward<'_, T> {
+    #[inline(always)]
+    fn run(self, sums: impl Sums<T>) {
+        let Backward { layer, cache, d_output, mut d_input } = self;
+        let RmsNormCache { output, normalised, root_mean_squares, d_weight } = cache;
+        let layout = output.layout();
+        for column in (0..layout.columns()).filter(|&column| layout.is_valid_column(column)) {
+            let (u, d_y, s) = (normalised.column(column), d_output.column(column), root_mean_squares[column]);
+            for (d_weight, (&u, &d_y)) in d_weight.iter_mut().zip(u.iter().zip(d_y)) {
+                *d_weight += d_y * u;
+            }
+            let Some(d_input) = &mut d_input else { continue };
+            let d_x = d_input.column_mut(column);
+            for (d_u, (&weight, &d_y)) in d_x.iter_mut().zip(layer.weight.as_slice().iter().zip(d_y)) {
+                *d_u = weight * d_y;
+            }
+            let along_u = mean_product(sums, d_x, u);
+            for (d_x, &u) in d_x.iter_mut().zip(u) {
+                *d_x = flush_to_zero((*d_x - u * along_u) / s);
+            }
         }
     }
 }
@@ -213,8 +221,7 @@ impl<T: Scalar> Layer<T> for RmsNorm<T> {
         cache.output.reshape(self.weight.len(), input.layout());
         cache.normalised.reshape(self.weight.len(), input.layout());
         cache.root_mean_squares.resize(input.layout().columns(), T::zero());
-        let pass = compiled([&(forward_f32 as Forward<f32>), &(forward_f64 as Forward<f64>)], forward as Forward<T>);
-        pass(self, input, cache);
+        run_compiled!(Forward, T, Forward { layer: self, input, cache });
         cache.output.clear_padding();
         &cache.output
     }
@@ -251,9 +258,7 @@ impl<T: Scalar> Layer<T> for RmsNorm<T> {
         // Summed apart, so that the sum does not depend on the gradients that it is added to.
         cache.d_weight.clear();
         cache.d_weight.resize(self.weight.len(), T::zero());
-        let pass =
-            compiled([&(backward_f32 as Backward<f32>), &(backward_f64 as Backward<f64>)], backward as Backward<T>);
-        pass(self, cache, d_output, d_input.as_deref_mut());
+        run_compiled!(Backward, T, Backward { layer: self, cache, d_output, d_input: d_input.as_deref_mut() });
         if let Some(gradients) = gradients {
             kernel::add(gradients.weight.as_mut_slice(), &cache.d_weight);
         }

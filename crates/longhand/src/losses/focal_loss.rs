@@ -102,8 +102,7 @@ impl SoftmaxLoss for FocalLoss {
         // Where `p` underflows, the product is 0 even if the cross-entropy is infinite.
         let slope = if p > zero { gamma * (p * ratio) } else { zero };
         let factor = alpha * focus * (one + slope);
-        let gradient =
-            SoftmaxGradient { factor: factor / sum, spread: zero, keeps_label: false, of_label: factor * q };
+        let gradient = SoftmaxGradient { factor: factor / sum, spread: zero, keeps_label: false, of_label: factor * q };
         (alpha * focus * cross_entropy, gradient)
     }
 

@@ -108,8 +108,7 @@ impl Terms<2, 0> for Gaussian {
         let magnitude = zero.max(u) + (zero - u).where_positive(zero - u);
         let e = (zero - magnitude).exp_of_negative();
         let log_variance = least.max(s) + e.ln_1p_of_fraction();
-        let (above, below) = (one / (one + e), e / (one + e));
-        let share = u.where_positive(above) + (below - u.where_positive(below));
+        let share = u.choose(one, e) / (one + e);
         // 1 / sqrt(variance). The product with the difference is squared, which overflows later than its square.
         let precision = (zero - half * log_variance).exp();
         let r = (y - d) * precision;

@@ -42,6 +42,7 @@ impl Terms<1, 0> for AbsoluteError {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature of all losses")]
 fn sum<S: Scalar + Precision>(
     _: &MeanAbsoluteError,
     output: &Sequences<S>,

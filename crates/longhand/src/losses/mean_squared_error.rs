@@ -35,6 +35,7 @@ impl Terms<1, 0> for SquaredError {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature of all losses")]
 fn sum<S: Scalar + Precision>(
     _: &MeanSquaredError,
     output: &Sequences<S>,

@@ -92,19 +92,13 @@ fn parts<V: Real>(z: V) -> [V; 3] {
     [positive, negative, (zero - (positive + negative)).exp_of_negative()]
 }
 
-/// `above` where `z` is above zero, and `below` elsewhere.
-#[inline(always)]
-fn choose<V: Real>(z: V, above: V, below: V) -> V {
-    z.where_positive(above) + (below - z.where_positive(below))
-}
-
 impl Terms<1, 0> for SigmoidTerms {
     #[inline(always)]
     fn term<V: Real>(self, [z]: [V; 1], d: V, []: [V; 0]) -> (V, [V; 1]) {
         let (one, [positive, negative, e]) = (z.number(1.0), parts(z));
         let loss = (one - d) * positive + d * negative + e.ln_1p_of_fraction();
         let part = e / (one + e);
-        (loss, [choose(z, (one - d) - part, part - d)])
+        (loss, [z.choose((one - d) - part, part - d)])
     }
 }
 
@@ -116,7 +110,7 @@ impl Terms<1, 1> for SigmoidTerms {
         let both = weighted_d + (one - d);
         let loss = (one - d) * positive + weighted_d * negative + both * e.ln_1p_of_fraction();
         let part = both * (e / (one + e));
-        (loss, [choose(z, (one - d) - part, part - weighted_d)])
+        (loss, [z.choose((one - d) - part, part - weighted_d)])
     }
 }
 

@@ -113,11 +113,11 @@ impl SoftmaxLoss for SoftmaxCrossEntropy {
         let weight = |j: usize| self.weights.of::<T>(j);
         let of_label = weight(class) * (one - smoothing + spread);
         // Q and R of the equations.
-        let (all, rest) = if !self.weights.are_given() {
-            (one, smoothing - spread)
-        } else {
+        let (all, rest) = if self.weights.are_given() {
             let rest = spread * self.weights.of_others(class);
             (rest + of_label, rest)
+        } else {
+            (one, smoothing - spread)
         };
         let Exponentials { largest, is_of_label, others, sum } = exponentials;
         let mut loss = all * log_sum + weight(class) * (one - smoothing) * (largest - logits[class]);

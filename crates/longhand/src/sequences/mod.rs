@@ -221,11 +221,13 @@ impl<T: Scalar> Sequences<T> {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn column(&self, column: usize) -> &[T] {
         let features = self.features();
         &self.values.as_slice()[column * features..(column + 1) * features]
     }
 
+    #[inline(always)]
     pub(crate) fn column_mut(&mut self, column: usize) -> &mut [T] {
         let features = self.features();
         &mut self.values.as_mut_slice()[column * features..(column + 1) * features]

@@ -56,7 +56,7 @@ impl<T: Scalar> Streaming<T> for LayerNorm<T> {
     }
 
     fn step(prepared: &mut Self::Prepared, input: &[T], (): &mut (), output: &mut [T]) {
-        prepared.layer.step(input, &mut prepared.normalised, output);
+        prepared.layer.normalise(input, &mut prepared.normalised, output);
     }
 }
 
@@ -69,7 +69,7 @@ impl<T: Scalar> Streaming<T> for RmsNorm<T> {
     }
 
     fn step(prepared: &mut Self::Prepared, input: &[T], (): &mut (), output: &mut [T]) {
-        prepared.layer.step(input, &mut prepared.normalised, output);
+        prepared.layer.normalise(input, &mut prepared.normalised, output);
     }
 }
 

@@ -73,7 +73,7 @@ macro_rules! x86_vector {
         $sqrt:ident $mul_add:ident,
         $to_int:ident $from_int:ident $and:ident $andnot:ident $or:ident $int_add:ident
         $shift:ident $mantissa:literal,
-        $load_first:ident $store_first:ident $where_positive:ident $where_bits:ident $load_columns:ident $put_sums:ident
+        $load_first:ident $store_first:ident $where_positive:ident $choose:ident $where_bits:ident $load_columns:ident $put_sums:ident
         $sums:ident $largest_lane:ident $sum_of_lanes:ident
     ) => {
         #[doc = $about]
@@ -154,6 +154,7 @@ macro_rules! x86_vector {
                 max(x other) $max(x, other);
                 sqrt(x) $sqrt(x);
                 where_positive(x values) $where_positive(x, values);
+                choose(x above otherwise) $choose(x, above, otherwise);
                 where_bits(x bits) $where_bits(x, bits);
                 mul_add(x factor term) $mul_add(x, factor, term);
                 abs(x) $from_int($andnot($to_int($splat(-0.0)), $to_int(x)));
@@ -171,7 +172,7 @@ x86_vector!(
     _mm512_min_ps _mm512_max_ps _mm512_sqrt_ps _mm512_fmadd_ps,
     _mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi32 _mm512_slli_epi32 23,
-    load_first_512 store_first_512 positive_512 bits_512 columns_512 put_sums_512 sums_512
+    load_first_512 store_first_512 positive_512 choose_512 bits_512 columns_512 put_sums_512 sums_512
     largest_lane_512 sum_of_lanes_512
 );
 x86_vector!(
@@ -181,7 +182,7 @@ x86_vector!(
     _mm512_min_pd _mm512_max_pd _mm512_sqrt_pd _mm512_fmadd_pd,
     _mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_andnot_si512 _mm512_or_si512
     _mm512_add_epi64 _mm512_slli_epi64 52,
-    load_first_512d store_first_512d positive_512d bits_512d columns_512d put_sums_512d sums_512d
+    load_first_512d store_first_512d positive_512d choose_512d bits_512d columns_512d put_sums_512d sums_512d
     largest_lane_512d sum_of_lanes_512d
 );
 x86_vector!(
@@ -191,7 +192,7 @@ x86_vector!(
     _mm256_min_ps _mm256_max_ps _mm256_sqrt_ps _mm256_fmadd_ps,
     _mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi32 _mm256_slli_epi32 23,
-    load_first_256 store_first_256 positive_256 bits_256 columns_256 put_sums_256 sums_256
+    load_first_256 store_first_256 positive_256 choose_256 bits_256 columns_256 put_sums_256 sums_256
     largest_lane_256 sum_of_lanes_256
 );
 x86_vector!(
@@ -201,15 +202,15 @@ x86_vector!(
     _mm256_min_pd _mm256_max_pd _mm256_sqrt_pd _mm256_fmadd_pd,
     _mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_andnot_si256 _mm256_or_si256
     _mm256_add_epi64 _mm256_slli_epi64 52,
-    load_first_256d store_first_256d positive_256d bits_256d columns_256d put_sums_256d sums_256d
+    load_first_256d store_first_256d positive_256d choose_256d bits_256d columns_256d put_sums_256d sums_256d
     largest_lane_256d sum_of_lanes_256d
 );
 
 macro_rules! selections {
-    ($($name:ident $vector:ty: $x:ident $other:ident $result:expr;)*) => {
+    ($($name:ident $vector:ty: $x:ident $($other:ident)* = $result:expr;)*) => {
         $(
             #[inline(always)]
-            unsafe fn $name($x: $vector, $other: $vector) -> $vector {
+            unsafe fn $name($x: $vector, $($other: $vector),*) -> $vector {
                 // SAFETY: the caller's vectors prove the instruction set.
                 unsafe { $result }
             }
@@ -218,21 +219,29 @@ macro_rules! selections {
 }
 
 selections! {
-    positive_512 __m512: x values
+    positive_512 __m512: x values =
         _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps()), values);
-    positive_512d __m512d: x values
+    positive_512d __m512d: x values =
         _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(x, _mm512_setzero_pd()), values);
-    positive_256 __m256: x values _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps()), values);
-    positive_256d __m256d: x values _mm256_and_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(x, _mm256_setzero_pd()), values);
-    bits_512 __m512: x bits
+    positive_256 __m256: x values = _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps()), values);
+    positive_256d __m256d: x values = _mm256_and_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(x, _mm256_setzero_pd()), values);
+    choose_512 __m512: x above otherwise =
+        _mm512_mask_mov_ps(otherwise, _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps()), above);
+    choose_512d __m512d: x above otherwise =
+        _mm512_mask_mov_pd(otherwise, _mm512_cmp_pd_mask::<_CMP_GT_OQ>(x, _mm512_setzero_pd()), above);
+    choose_256 __m256: x above otherwise =
+        _mm256_blendv_ps(otherwise, above, _mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps()));
+    choose_256d __m256d: x above otherwise =
+        _mm256_blendv_pd(otherwise, above, _mm256_cmp_pd::<_CMP_GT_OQ>(x, _mm256_setzero_pd()));
+    bits_512 __m512: x bits =
         _mm512_maskz_mov_ps(_mm512_test_epi32_mask(_mm512_castps_si512(x), _mm512_castps_si512(bits)), x);
-    bits_512d __m512d: x bits
+    bits_512d __m512d: x bits =
         _mm512_maskz_mov_pd(_mm512_test_epi64_mask(_mm512_castpd_si512(x), _mm512_castpd_si512(bits)), x);
-    bits_256 __m256: x bits {
+    bits_256 __m256: x bits = {
         let none = _mm256_cmpeq_epi32(_mm256_castps_si256(_mm256_and_ps(x, bits)), _mm256_setzero_si256());
         _mm256_andnot_ps(_mm256_castsi256_ps(none), x)
     };
-    bits_256d __m256d: x bits {
+    bits_256d __m256d: x bits = {
         let none = _mm256_cmpeq_epi64(_mm256_castpd_si256(_mm256_and_pd(x, bits)), _mm256_setzero_si256());
         _mm256_andnot_pd(_mm256_castsi256_pd(none), x)
     };

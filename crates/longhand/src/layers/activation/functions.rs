@@ -12,12 +12,6 @@ trait Function: Copy {
     fn gradient<V: Real>(self, x: V, y: V, d_y: V) -> V;
 }
 
-/// `above` where `x` is above zero, and `otherwise`, which must be finite, elsewhere.
-#[inline(always)]
-fn choose<V: Real>(x: V, above: V, otherwise: V) -> V {
-    x.where_positive(above) + (otherwise - x.where_positive(otherwise))
-}
-
 /// `max(x, 0)`, whose derivative at 0 is 0 for a dual number too.
 #[inline(always)]
 fn positive_part<V: Real>(x: V) -> V {
@@ -103,7 +97,7 @@ impl Function for LeakyRelu {
     }
     #[inline(always)]
     fn gradient<V: Real>(self, x: V, _: V, d_y: V) -> V {
-        choose(x, d_y, x.number(self.slope) * d_y)
+        x.choose(d_y, x.number(self.slope) * d_y)
     }
 }
 
@@ -118,9 +112,9 @@ impl Function for Gelu {
     #[inline(always)]
     fn gradient<V: Real>(self, x: V, _: V, d_y: V) -> V {
         let x = bounded(x);
+        let (distribution, exponential) = x.normal_distribution_and_exponential();
         // 1 / sqrt(2 pi)
-        let density = (x.number(-0.5) * x * x).exp() * x.number(0.398_942_280_401_432_7);
-        d_y * (x.normal_distribution() + x * density)
+        d_y * (distribution + x * exponential * x.number(0.398_942_280_401_432_7))
     }
 }
 
@@ -136,7 +130,7 @@ impl Function for Silu {
     fn gradient<V: Real>(self, x: V, _: V, d_y: V) -> V {
         let (x, zero, one) = (bounded(x), x.number(0.0), x.number(1.0));
         let m = x.min(zero - x).sigmoid();
-        d_y * (choose(x, one - m, m) + x * m * (one - m))
+        d_y * (x.choose(one - m, m) + x * m * (one - m))
     }
 }
 
@@ -166,7 +160,7 @@ impl Function for Elu {
     }
     #[inline(always)]
     fn gradient<V: Real>(self, x: V, _: V, d_y: V) -> V {
-        choose(x, d_y, d_y * x.number(self.alpha) * negative_part(x).exp())
+        x.choose(d_y, d_y * x.number(self.alpha) * negative_part(x).exp())
     }
 }
 
@@ -210,7 +204,7 @@ impl Function for HardSwish {
     #[inline(always)]
     fn gradient<V: Real>(self, x: V, _: V, d_y: V) -> V {
         let within = where_within(3.0, x, d_y * (x / x.number(3.0) + x.number(0.5)));
-        choose(x.number(3.0) - x, within, d_y)
+        (x.number(3.0) - x).choose(within, d_y)
     }
 }
 

@@ -1,9 +1,8 @@
 //! One query over its window: the band of the scores that belongs to one step.
 
 use crate::Scalar;
-use crate::kernel::{Equations, Real, compiled_here, each};
-use crate::layers::moments::dot;
-use crate::scalar::{compiled, flush_to_zero};
+use crate::kernel::{Equations, Loops, Real, Sums, compiled_here, each, run_compiled};
+use crate::scalar::flush_to_zero;
 
 /// The sizes of the parts of a slot: the key, the value, and the presence after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,47 +48,52 @@ fn add_product<T: Scalar>(sum: &mut [T], factor: T, x: &[T]) {
     sum.iter_mut().zip(x).for_each(|(sum, &x)| *sum += factor * x);
 }
 
-/// Computes the weights and the output of one query. The window must have a slot that is present; the query's own slot is.
-pub(super) fn attend<T: Scalar>(slot: Slot, query: &[T], window: &[T], attention: &mut [T], output: &mut [T]) {
-    type Attend<T> = fn(Slot, &[T], &[T], &mut [T], &mut [T]);
-    let attend: Attend<T> = compiled([&(attend_f32 as Attend<f32>), &(attend_f64 as Attend<f64>)], attend_any);
-    attend(slot, query, window, attention, output);
+/// One query in the forward pass.
+pub(super) struct ForwardQuery<'a, T> {
+    pub(super) slot: Slot,
+    pub(super) query: &'a [T],
+    /// It must have a slot that is present; the query's own slot is.
+    pub(super) window: &'a [T],
+    /// The weights, which are results.
+    pub(super) attention: &'a mut [T],
+    /// A result.
+    pub(super) output: &'a mut [T],
 }
 
-fn attend_f32(slot: Slot, query: &[f32], window: &[f32], attention: &mut [f32], output: &mut [f32]) {
-    attend_any(slot, query, window, attention, output);
+/// Computes the weights and the output of one query.
+pub(super) fn attend<T: Scalar>(query: ForwardQuery<'_, T>) {
+    run_compiled!(ForwardQuery, T, query);
 }
 
-fn attend_f64(slot: Slot, query: &[f64], window: &[f64], attention: &mut [f64], output: &mut [f64]) {
-    attend_any(slot, query, window, attention, output);
-}
-
-#[inline(always)]
-fn attend_any<T: Scalar>(slot: Slot, query: &[T], window: &[T], attention: &mut [T], output: &mut [T]) {
-    let mut largest = None;
-    for (s, (key, _, presence)) in attention.iter_mut().zip(slot.parts(window)) {
-        *s = dot(query, key);
-        if presence != T::zero() && largest.is_none_or(|largest| *s > largest) {
-            largest = Some(*s);
+impl<T: Scalar> Loops<T> for ForwardQuery<'_, T> {
+    #[inline(always)]
+    fn run(self, sums: impl Sums<T>) {
+        let ForwardQuery { slot, query, window, attention, output } = self;
+        let mut largest = None;
+        for (s, (key, _, presence)) in attention.iter_mut().zip(slot.parts(window)) {
+            *s = sums.dot(query, key);
+            if presence != T::zero() && largest.is_none_or(|largest| *s > largest) {
+                largest = Some(*s);
+            }
         }
-    }
-    let largest = largest.unwrap_or_else(T::zero);
-    for (s, (_, _, presence)) in attention.iter_mut().zip(slot.parts(window)) {
-        // The score of an absent slot may exceed the largest one. Infinity times zero is NaN.
-        if presence == T::zero() {
-            *s = largest;
+        let largest = largest.unwrap_or_else(T::zero);
+        for (s, (_, _, presence)) in attention.iter_mut().zip(slot.parts(window)) {
+            // The score of an absent slot may exceed the largest one. Infinity times zero is NaN.
+            if presence == T::zero() {
+                *s = largest;
+            }
         }
-    }
-    each(Exponential { largest }, [], [attention]);
-    let mut sum = T::zero();
-    for (a, (_, _, presence)) in attention.iter_mut().zip(slot.parts(window)) {
-        *a *= presence * presence;
-        sum += *a;
-    }
-    output.fill(T::zero());
-    for (a, (_, value, _)) in attention.iter_mut().zip(slot.parts(window)) {
-        *a = flush_to_zero(*a / sum);
-        add_product(output, *a, value);
+        each(Exponential { largest }, [], [attention]);
+        let mut sum = T::zero();
+        for (a, (_, _, presence)) in attention.iter_mut().zip(slot.parts(window)) {
+            *a *= presence * presence;
+            sum += *a;
+        }
+        output.fill(T::zero());
+        for (a, (_, value, _)) in attention.iter_mut().zip(slot.parts(window)) {
+            *a = flush_to_zero(*a / sum);
+            add_product(output, *a, value);
+        }
     }
 }
 
@@ -110,38 +114,29 @@ pub(super) struct BackwardQuery<'a, T> {
 
 /// Computes the gradient of the query, and adds the gradients of the slots of its window.
 pub(super) fn attend_backward<T: Scalar>(query: BackwardQuery<'_, T>) {
-    type Backward<T> = fn(BackwardQuery<'_, T>);
-    let backward: Backward<T> =
-        compiled([&(backward_f32 as Backward<f32>), &(backward_f64 as Backward<f64>)], backward_any);
-    backward(query);
+    run_compiled!(BackwardQuery, T, query);
 }
 
-fn backward_f32(query: BackwardQuery<'_, f32>) {
-    backward_any(query);
-}
-
-fn backward_f64(query: BackwardQuery<'_, f64>) {
-    backward_any(query);
-}
-
-#[inline(always)]
-fn backward_any<T: Scalar>(query: BackwardQuery<'_, T>) {
-    let BackwardQuery { slot, query: q, window, attention, d_output: d_y, d_scores, d_query, d_window } = query;
-    for (d_a, (_, value, _)) in d_scores.iter_mut().zip(slot.parts(window)) {
-        *d_a = dot(d_y, value);
-    }
-    let mean = dot(attention, d_scores);
-    let two = T::one() + T::one();
-    let slots = slot.parts(window).zip(d_window.chunks_exact_mut(slot.size()));
-    for ((&a, &d_a), ((key, _, presence), d_slot)) in attention.iter().zip(&*d_scores).zip(slots) {
-        let d_s = flush_to_zero(a * (d_a - mean));
-        let (d_key, rest) = d_slot.split_at_mut(slot.key);
-        let (d_value, d_presence) = rest.split_at_mut(slot.value);
-        add_product(d_query, d_s, key);
-        add_product(d_key, d_s, q);
-        add_product(d_value, a, d_y);
-        if presence != T::zero() {
-            d_presence[0] += two * d_s / presence;
+impl<T: Scalar> Loops<T> for BackwardQuery<'_, T> {
+    #[inline(always)]
+    fn run(self, sums: impl Sums<T>) {
+        let BackwardQuery { slot, query: q, window, attention, d_output: d_y, d_scores, d_query, d_window } = self;
+        for (d_a, (_, value, _)) in d_scores.iter_mut().zip(slot.parts(window)) {
+            *d_a = sums.dot(d_y, value);
+        }
+        let mean = sums.dot(attention, d_scores);
+        let two = T::one() + T::one();
+        let slots = slot.parts(window).zip(d_window.chunks_exact_mut(slot.size()));
+        for ((&a, &d_a), ((key, _, presence), d_slot)) in attention.iter().zip(&*d_scores).zip(slots) {
+            let d_s = flush_to_zero(a * (d_a - mean));
+            let (d_key, rest) = d_slot.split_at_mut(slot.key);
+            let (d_value, d_presence) = rest.split_at_mut(slot.value);
+            add_product(d_query, d_s, key);
+            add_product(d_key, d_s, q);
+            add_product(d_value, a, d_y);
+            if presence != T::zero() {
+                d_presence[0] += two * d_s / presence;
+            }
         }
     }
 }

@@ -64,7 +64,7 @@ use crate::scalar::count;
 use crate::sequences::without_padding;
 use crate::{Features, HyperparameterError, Layer, ParameterGradients, Pass, Scalar, Sequences, initialise, sizes};
 use alloc::{format, string::String, vec::Vec};
-use band::{BackwardQuery, Slot, attend, attend_backward};
+use band::{BackwardQuery, ForwardQuery, Slot, attend, attend_backward};
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
 use slots::Slots;
@@ -269,7 +269,7 @@ impl<T: Scalar> Layer<T> for CausalSelfAttention<T> {
             if steps.is_empty() {
                 y.fill(T::zero());
             } else {
-                attend(slot, q, slots.of(steps), a, y);
+                attend(ForwardQuery { slot, query: q, window: slots.of(steps), attention: a, output: y });
             }
         }
         slots.write_carry(carry);

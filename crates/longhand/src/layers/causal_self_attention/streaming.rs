@@ -1,7 +1,7 @@
 //! Causal self-attention, one step at a time.
 
 use super::CausalSelfAttention;
-use super::band::{Slot, attend};
+use super::band::{ForwardQuery, Slot, attend};
 use super::slots::absent;
 use crate::kernel::{Accumulate, PackedForColumn};
 use crate::{Scalar, Streaming};
@@ -63,7 +63,8 @@ impl<T: Scalar> Streaming<T> for CausalSelfAttention<T> {
         own[size - 1] = T::one();
         let first = absent(*slot, of_carry);
         let seen = attention.len() - first;
-        attend(*slot, q, &slots[first * size..], &mut attention[..seen], output);
+        let window = &slots[first * size..];
+        attend(ForwardQuery { slot: *slot, query: q, window, attention: &mut attention[..seen], output });
         carry.copy_from_slice(&slots[size..]);
     }
 }
