@@ -4,8 +4,9 @@ use super::reals;
 use crate::kernel::instruction_set::{InstructionSet, with};
 use crate::scalar::{as_f64, real};
 use crate::{
-    FocalLoss, GaussianNegativeLogLikelihood, HuberLoss, Labels, Layout, Loss, MeanAbsoluteError, MeanSquaredError,
-    Reduction, Scalar, Sequences, SigmoidCrossEntropy, SoftmaxCrossEntropy, Target,
+    ConnectionistTemporalClassification, FocalLoss, GaussianNegativeLogLikelihood, HuberLoss, LabelSequences, Labels,
+    Layout, Loss, MeanAbsoluteError, MeanSquaredError, Reduction, Scalar, Sequences, SigmoidCrossEntropy,
+    SoftmaxCrossEntropy, Target,
 };
 use alloc::vec::Vec;
 use nalgebra::DMatrix;
@@ -104,6 +105,35 @@ fn of_softmax<T: Scalar>(bound: f64) {
             check(&focal.with_alpha(&weights).expect("factors"), &logits, both, 4.0 * bound);
         }
     }
+}
+
+/// Connectionist temporal classification has no columns: every instruction set and precision against the plain one in double precision.
+fn of_alignments<T: Scalar>(bound: f64) {
+    for classes in [2, 17] {
+        let words: Vec<Vec<usize>> =
+            [3, 1, 2, 0, 1].map(|length| (0..length).map(|i| 1 + i % (classes - 1)).collect()).into();
+        let (target, loss) = (LabelSequences::new(&words), ConnectionistTemporalClassification::new(Reduction::Sum));
+        let logits = sequences::<T>(classes, 5.0, layout(), 5);
+        let exact = Sequences::new(logits.values().map(as_f64), layout()).expect("the same shape");
+        let mut gradient = Sequences::default();
+        let expected = with(InstructionSet::default(), || loss.scaled_sum(&exact, &target, SCALE, Some(&mut gradient)));
+        for set in InstructionSet::available() {
+            let mut d_logits = Sequences::default();
+            let sum = with(set, || loss.scaled_sum(&logits, &target, real::<T>(SCALE), Some(&mut d_logits)));
+            let without = with(set, || loss.scaled_sum(&logits, &target, real::<T>(SCALE), None));
+            assert!(distance(as_f64(sum), expected) <= bound, "{set:?}: {sum}, expected {expected}");
+            assert_eq!(as_f64(sum).to_bits(), as_f64(without).to_bits(), "{set:?}: without a gradient");
+            for (&given, &expected) in d_logits.values().iter().zip(gradient.values()) {
+                assert!(distance(as_f64(given), expected) <= bound, "{set:?}: {given}, expected {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn connectionist_temporal_classification_is_the_same_on_every_instruction_set() {
+    of_alignments::<f32>(1e-6);
+    of_alignments::<f64>(1e-14);
 }
 
 #[test]

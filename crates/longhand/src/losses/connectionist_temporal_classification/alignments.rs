@@ -1,7 +1,9 @@
 //! The probability of all alignments of labels with the steps of a sequence, and its gradient.
 
 use super::ConnectionistTemporalClassification;
-use crate::compensated_sum::CompensatedSum;
+use super::recursions::{Rows, never};
+use crate::compensated_sum::{CompensatedSum, compensated_sum};
+use crate::kernel::{self, Exponentials};
 use crate::losses::{LabelSequences, Reduction};
 use crate::scalar::{count, flush_to_zero, real};
 use crate::{Scalar, Sequences};
@@ -37,10 +39,10 @@ pub(super) fn scaled_sum<T: Scalar>(
             // A logit is NaN or infinite. That must not pass for labels that are impossible.
             sum.add(normaliser);
             fill(d_logits, logits, sequence, normaliser);
-        } else if let Some(log_p) = alignments.forward(&states, logits, sequence, d_logits.is_some()) {
+        } else if let Some((log_p, rows)) = alignments.forward(&states, logits, sequence) {
             sum.add((normaliser - log_p) / divisor);
             if let Some(d_logits) = d_logits {
-                alignments.backward(&states, logits, sequence, scale / divisor, d_logits);
+                backward(rows, &states, logits, sequence, scale / divisor, d_logits);
             }
         } else {
             if !loss.ignores_impossible {
@@ -64,7 +66,7 @@ fn fill<T: Scalar>(d_logits: Option<&mut Sequences<T>>, logits: &Sequences<T>, s
 }
 
 /// The class with the largest logit.
-fn largest<T: Scalar>(logits: &[T]) -> usize {
+pub(super) fn largest<T: Scalar>(logits: &[T]) -> usize {
     (1..logits.len()).fold(0, |largest, k| if logits[k] > logits[largest] { k } else { largest })
 }
 
@@ -74,23 +76,20 @@ fn softmax<T: Scalar>(logits: &Sequences<T>, sequence: usize, mut y: Option<&mut
     let mut normaliser = CompensatedSum::zero();
     for step in valid_steps(logits, sequence) {
         let z = logits.at(step, sequence);
-        let m = largest(z);
-        let exponential = |k: usize| (z[k] - z[m]).exp();
-        let others = (0..z.len()).filter(|&k| k != m).map(exponential).collect::<CompensatedSum<T>>().value();
-        // 1, or NaN.
-        let first = exponential(m);
-        normaliser.add(others.ln_1p() + (first - T::one()));
-        if let Some(y) = &mut y {
-            for (k, y) in y.at_mut(step, sequence).iter_mut().enumerate() {
-                *y = exponential(k) / (first + others);
-            }
+        let mut y = y.as_deref_mut().map(|y| y.at_mut(step, sequence));
+        let Exponentials { others, sum, .. } = kernel::exponentials(z, largest(z), y.as_deref_mut());
+        // The sum less the others is 1, or NaN.
+        normaliser.add(others.ln_1p() + (sum - sum));
+        if let Some(y) = y {
+            let factor = T::one() / sum;
+            y.iter_mut().for_each(|y| *y *= factor);
         }
     }
     normaliser.value()
 }
 
 /// The states of one sequence: its labels with blanks before, between and after them.
-struct States<'a> {
+pub(super) struct States<'a> {
     labels: &'a [usize],
     blank: usize,
     /// Valid steps of the sequence.
@@ -112,174 +111,92 @@ impl States<'_> {
         }
     }
 
-    fn number(&self) -> usize {
+    pub(super) fn number(&self) -> usize {
         2 * self.labels.len() + 1
     }
 
     /// `c(s)`.
-    fn class(&self, s: usize) -> usize {
+    pub(super) fn class(&self, s: usize) -> usize {
         if s.is_multiple_of(2) { self.blank } else { self.labels[s / 2] }
     }
 
     /// Whether a path may move from `s - 2` to `s`.
-    fn skips(&self, s: usize) -> bool {
+    pub(super) fn skips(&self, s: usize) -> bool {
         s % 2 == 1 && s > 1 && s < self.number() && self.labels[s / 2] != self.labels[s / 2 - 1]
     }
 
     /// The states that a path can be in at the valid step with this number: those that can be reached from the first
     /// state and from which the last can be reached, if every state could skip.
-    fn range(&self, t: usize) -> Range<usize> {
+    pub(super) fn range(&self, t: usize) -> Range<usize> {
         let left = 2 * (self.steps - t);
-        self.number().saturating_sub(left)..self.number().min(2 * (t + 1))
+        let end = self.number().min(2 * (t + 1));
+        self.number().saturating_sub(left).min(end)..end
     }
 }
 
-/// The buffers of the recursions.
+/// The memory of the recursions, one allocation for a batch.
 struct Alignments<T> {
-    /// `log alpha` of each step and state, without its factors.
-    alpha: Vec<T>,
-    /// `log alpha` or `log beta` of one step.
-    row: Vec<T>,
+    memory: Vec<T>,
+    keeps_alpha: bool,
 }
 
 impl<T: Scalar> Alignments<T> {
-    /// Buffers that are large enough for each sequence, so that there are two allocations for a batch, or one without a
-    /// gradient.
-    fn for_batch(logits: &Sequences<T>, target: &LabelSequences, has_gradient: bool) -> Self {
-        let (mut all, mut row) = (0, 0);
-        for sequence in 0..logits.batch() {
-            let number = target.labels(sequence).map_or(0, |labels| 2 * labels.len() + 1);
-            row = number.max(row);
-            all = all.max(number * valid_steps(logits, sequence).count());
-        }
-        let alpha = if has_gradient { Vec::with_capacity(all) } else { Vec::new() };
-        Alignments { alpha, row: Vec::with_capacity(row) }
+    /// Memory that is large enough for each sequence. The gradient needs `alpha` of all steps.
+    fn for_batch(logits: &Sequences<T>, target: &LabelSequences, keeps_alpha: bool) -> Self {
+        let size = |sequence: usize| {
+            let rows_of_alpha = if keeps_alpha { valid_steps(logits, sequence).count() } else { 2 };
+            target.labels(sequence).map_or(0, |labels| Rows::<T>::size(2 * labels.len() + 1, rows_of_alpha))
+        };
+        let largest = (0..logits.batch()).map(size).max().unwrap_or(0);
+        Alignments { memory: Vec::with_capacity(largest), keeps_alpha }
     }
 
-    /// The logarithm of `p` with `z - z_m` in place of `log y`; `None` if `p` is zero. Keeps `alpha` if it `keeps` it.
-    fn forward(&mut self, states: &States<'_>, logits: &Sequences<T>, sequence: usize, keeps: bool) -> Option<T> {
-        let (number, never) = (states.number(), real::<T>(f64::NEG_INFINITY));
-        self.row.clear();
-        self.row.resize(number, never);
-        if keeps && self.alpha.len() < states.steps * number {
-            self.alpha.resize(states.steps * number, never);
-        }
-        let mut log_p = CompensatedSum::zero();
+    /// The logarithm of `p` with `z - z_m` in place of `log y`, and the rows for [`backward`]; `None` if `p` is zero.
+    fn forward(&mut self, states: &States<'_>, logits: &Sequences<T>, sequence: usize) -> Option<(T, Rows<'_, T>)> {
+        let rows_of_alpha = if self.keeps_alpha { states.steps } else { 2 };
+        self.memory.clear();
+        self.memory.resize(Rows::<T>::size(states.number(), rows_of_alpha), never());
+        let mut rows = Rows::new(&mut self.memory, states, rows_of_alpha);
+        let row = |t: usize| t % rows_of_alpha;
+        let (mut log_p, mut shift) = (CompensatedSum::zero(), T::zero());
         for (t, step) in valid_steps(logits, sequence).enumerate() {
             let z = logits.at(step, sequence);
-            let z_m = z[largest(z)];
-            let mut most = never;
-            // From the last state to the first, because each needs those before it at the step before. A value outside of
-            // the range of its step is never read again.
-            for s in states.range(t).rev() {
-                let before = |distance: usize| if s < distance { never } else { self.row[s - distance] };
-                let skipped = if states.skips(s) { before(2) } else { never };
-                let all = if t == 0 { T::zero() } else { log_of_sum([before(0), before(1), skipped]) };
-                self.row[s] = all + (z[states.class(s)] - z_m);
-                if self.row[s] > most {
-                    most = self.row[s];
-                }
-            }
-            if most <= never {
+            shift = if t == 0 {
+                rows.start(states, z)
+            } else {
+                // What is subtracted at a step is a factor of that step and of all later ones.
+                log_p.add(shift);
+                rows.step_forward((states, t), z, [row(t - 1), row(t)], shift)
+            };
+            if shift <= never() {
                 return None;
             }
-            log_p.add(most);
-            for s in states.range(t) {
-                self.row[s] -= most;
-            }
-            if keeps {
-                self.alpha[t * number..][..number].copy_from_slice(&self.row);
-            }
         }
-        let last_label = if number > 1 { self.row[number - 2] } else { never };
-        let last = log_of_sum([self.row[number - 1], last_label, never]);
+        let last = rows.log_of_end(row(states.steps - 1));
         log_p.add(last);
-        (last > never).then(|| log_p.value())
-    }
-
-    /// Replaces the softmax in `d_logits` by the gradient times `scale`, after [`forward`](Self::forward).
-    fn backward(
-        &mut self,
-        states: &States<'_>,
-        logits: &Sequences<T>,
-        sequence: usize,
-        scale: T,
-        d_logits: &mut Sequences<T>,
-    ) {
-        let number = states.number();
-        self.row.clear();
-        self.row.resize(number, real(f64::NEG_INFINITY));
-        self.row[number.saturating_sub(2)..].fill(T::zero());
-        for (t, step) in (0..states.steps).rev().zip(valid_steps(logits, sequence).rev()) {
-            let z = logits.at(step, sequence);
-            let m = largest(z);
-            self.subtract_posterior(states, t, d_logits.at_mut(step, sequence));
-            let d_z = d_logits.at_mut(step, sequence);
-            let others = (0..z.len()).filter(|&k| k != m).map(|k| d_z[k]).collect::<CompensatedSum<T>>().value();
-            d_z[m] = -others;
-            for d in d_z {
-                *d = flush_to_zero(*d * scale);
-            }
-            if t > 0 {
-                for s in states.range(t) {
-                    self.row[s] += z[states.class(s)] - z[m];
-                }
-                self.step_back(states, t - 1);
-            }
-        }
-    }
-
-    /// Subtracts `gamma_t`, summed over the states of each class.
-    fn subtract_posterior(&mut self, states: &States<'_>, t: usize, d_z: &mut [T]) {
-        let never = real::<T>(f64::NEG_INFINITY);
-        let alpha = &mut self.alpha[t * states.number()..][..states.number()];
-        let mut most = never;
-        for s in states.range(t) {
-            // This step's `alpha` is not needed again.
-            alpha[s] += self.row[s];
-            if alpha[s] > most {
-                most = alpha[s];
-            }
-        }
-        let mut sum = T::zero();
-        for s in states.range(t) {
-            alpha[s] = (alpha[s] - most).exp();
-            sum += alpha[s];
-        }
-        for s in states.range(t) {
-            d_z[states.class(s)] -= alpha[s] / sum;
-        }
-    }
-
-    /// Turns `log (y beta)` of the step after `t` into `log beta` of step `t`, without its factor.
-    fn step_back(&mut self, states: &States<'_>, t: usize) {
-        let (number, never) = (states.number(), real::<T>(f64::NEG_INFINITY));
-        let mut most = never;
-        // From the first state to the last, because each needs those after it at the step after.
-        for s in states.range(t) {
-            let after = |distance: usize| if s + distance < number { self.row[s + distance] } else { never };
-            let skipped = if states.skips(s + 2) { after(2) } else { never };
-            self.row[s] = log_of_sum([after(0), after(1), skipped]);
-            if self.row[s] > most {
-                most = self.row[s];
-            }
-        }
-        for s in states.range(t) {
-            self.row[s] -= most;
-        }
+        (last > never()).then(|| (log_p.value(), rows))
     }
 }
 
-/// `log(exp a + exp b + exp c)`.
-fn log_of_sum<T: Scalar>([mut a, mut b, mut c]: [T; 3]) -> T {
-    if b > a {
-        core::mem::swap(&mut a, &mut b);
+/// Replaces the softmax in `d_logits` by the gradient times `scale`.
+fn backward<T: Scalar>(
+    mut rows: Rows<'_, T>,
+    states: &States<'_>,
+    logits: &Sequences<T>,
+    sequence: usize,
+    scale: T,
+    d_logits: &mut Sequences<T>,
+) {
+    for (t, step) in (0..states.steps).rev().zip(valid_steps(logits, sequence).rev()) {
+        let z = logits.at(step, sequence);
+        let (m, d_z) = (largest(z), d_logits.at_mut(step, sequence));
+        rows.subtract_posterior(states, t, d_z);
+        d_z[m] = -compensated_sum(d_z.len(), |k| if k == m { T::zero() } else { d_z[k] });
+        for d in d_z {
+            *d = flush_to_zero(*d * scale);
+        }
+        if t > 0 {
+            rows.step_back(states, t, z);
+        }
     }
-    if c > a {
-        core::mem::swap(&mut a, &mut c);
-    }
-    if a <= real(f64::NEG_INFINITY) {
-        return a;
-    }
-    a + ((b - a).exp() + (c - a).exp()).ln_1p()
 }

@@ -35,7 +35,7 @@
 //! d_z_t[k] = y_t[k] - sum of gamma_t(s) over c(s) = k
 //! ```
 //!
-//! **Numbers.** `alpha` and `beta` are stored as logarithms, and the largest of each step is subtracted from the others,
+//! **Numbers.** `alpha` and `beta` are stored as logarithms, and the largest of each step is subtracted from those of the next,
 //! which is a factor of all of them: the logarithms stay close to 0 for the states that matter, however many steps there
 //! are. The factors of `alpha` are added to the loss in a compensated sum. `gamma_t` is divided by its own sum over `s`,
 //! so the factors of `beta` are never needed. `y` enters as `z - z_m`, with the largest logit `z_m`, and the rest of its
@@ -44,6 +44,7 @@
 //! cancel where both are close to 1.
 
 mod alignments;
+mod recursions;
 
 use super::{LabelSequences, Loss, Reduction, Target, compiled_scaled_sum};
 use crate::{Scalar, Sequences};
@@ -85,10 +86,10 @@ use alignments::scaled_sum;
 /// sequences of such a batch, see [`ignoring_impossible`](Self::ignoring_impossible).
 ///
 /// # Memory
-/// Unlike other losses this one allocates in each evaluation: `T (2 L + 1)` scalars for the longest sequence if there is a
-/// gradient, and `2 L + 1` scalars. The forward probabilities of all steps are needed in the backward pass, they have no
-/// place in the output or its gradient, and a loss has no buffers of its own, because threads share it. Compared with the
-/// `4 T (2 L + 1)` exponentials of the two passes, the time of two allocations does not matter.
+/// Unlike other losses this one allocates once in each evaluation: `(T + 4) (2 L + 3)` scalars for the longest sequence if there is
+/// a gradient, and `6 (2 L + 3)` otherwise. The forward probabilities of all steps are needed in the backward pass, they have
+/// no place in the output or its gradient, and a loss has no memory of its own, because threads share it. Compared with the `7 T
+/// (2 L + 1)` exponentials of both passes, the time of an allocation does not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionistTemporalClassification {
     reduction: Reduction,
