@@ -72,7 +72,7 @@ fn element_wise<T: Scalar>(bound: f64) {
             let both = sequences::<T>(2 * features, largest, layout(), 2);
             let target = sequences::<T>(features, 1.0, layout(), 3);
             let exact = Sequences::new(target.values().map(as_f64), layout()).expect("a shape");
-            let probability = Sequences::new(target.values().map(|t| t.abs()), layout()).expect("a shape");
+            let probability = Sequences::new(target.values().abs(), layout()).expect("a shape");
             let exact_probability = Sequences::new(exact.values().map(f64::abs), layout()).expect("a shape");
             let (real, sum) = ((&target, &exact), Reduction::Sum);
             check(&MeanSquaredError::new(sum), &output, real, bound);

@@ -78,11 +78,13 @@ fn softmax<T: Scalar>(logits: &Sequences<T>, sequence: usize, mut y: Option<&mut
         let z = logits.at(step, sequence);
         let mut y = y.as_deref_mut().map(|y| y.at_mut(step, sequence));
         let Exponentials { others, sum, .. } = kernel::exponentials(z, largest(z), y.as_deref_mut());
-        // The sum less the others is 1, or NaN.
-        normaliser.add(others.ln_1p() + (sum - sum));
+        // The sum is finite, or NaN.
+        normaliser.add(others.ln_1p() + sum * T::zero());
         if let Some(y) = y {
             let factor = T::one() / sum;
-            y.iter_mut().for_each(|y| *y *= factor);
+            for y in y {
+                *y *= factor;
+            }
         }
     }
     normaliser.value()
