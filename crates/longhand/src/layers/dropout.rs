@@ -17,10 +17,10 @@
 //! # Derivation of the backward pass
 //! `y` is `x` times a constant, element by element, so `d_x = m * d_y`. The mask is kept in the cache.
 
+use super::dropout_mask;
 use super::shapes::{check_backward, check_input};
 use crate::hyperparameters::check_fraction;
 use crate::kernel::{Equations, Real, compiled_here, each, set_zero};
-use crate::scalar::real;
 use crate::{Features, HyperparameterError, Layer, ParameterGradients, Pass, Scalar, Sequences};
 use alloc::{format, string::String};
 
@@ -124,13 +124,8 @@ impl<T: Scalar> Layer<T> for Dropout {
         *trained = matches!(pass, Pass::Train(_));
         if let Pass::Train(generator) = pass {
             mask.reshape(input.features(), input.layout());
-            // Of 2^32 equally likely numbers, this many are below the probability.
-            let dropped = self.probability * 4_294_967_296.0;
-            let kept = real::<T>(1.0 / (1.0 - self.probability));
             for column in (0..input.layout().columns()).filter(|&column| input.layout().is_valid_column(column)) {
-                for m in mask.column_mut(column) {
-                    *m = if f64::from(generator.next_u32()) < dropped { T::zero() } else { kept };
-                }
+                dropout_mask::draw(mask.column_mut(column), self.probability, *generator);
             }
             mask.clear_padding();
             multiply(output, input, mask);

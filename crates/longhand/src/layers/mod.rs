@@ -6,6 +6,7 @@ pub mod bidirectional;
 pub mod causal_convolution;
 pub mod causal_self_attention;
 pub mod dropout;
+mod dropout_mask;
 pub mod elman;
 pub mod embedding;
 pub mod frozen;

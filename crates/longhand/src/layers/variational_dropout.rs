@@ -20,10 +20,10 @@
 //! # Derivation of the backward pass
 //! `y` is `x` times a constant, element by element, so `d_x[t, b] = m[b] * d_y[t, b]`. The masks are kept in the cache.
 
+use super::dropout_mask;
 use super::shapes::{check_backward, check_input};
 use crate::hyperparameters::check_fraction;
 use crate::kernel::{Equations, Real, compiled_here, each, set_zero};
-use crate::scalar::real;
 use crate::{Features, HyperparameterError, Layer, ParameterGradients, Pass, Scalar, Sequences};
 use alloc::{format, string::String, vec::Vec};
 
@@ -133,11 +133,8 @@ impl<T: Scalar> Layer<T> for VariationalDropout {
         output.reshape(input.features(), input.layout());
         masks.clear();
         if let Pass::Train(generator) = pass {
-            // Of 2^32 equally likely numbers, this many are below the probability.
-            let dropped = self.probability * 4_294_967_296.0;
-            let kept = real::<T>(1.0 / (1.0 - self.probability));
-            let draw = || if f64::from(generator.next_u32()) < dropped { T::zero() } else { kept };
-            masks.resize_with(input.features() * input.batch(), draw);
+            masks.resize(input.features() * input.batch(), T::zero());
+            dropout_mask::draw(masks, self.probability, *generator);
         }
         apply(masks, input, output);
         output
