@@ -5,6 +5,7 @@ use super::instruction_set::{InstructionSet, Kernel, run};
 use super::precision::Precision;
 use super::vector::Vector;
 use crate::Scalar;
+use crate::scalar::real;
 use core::cell::Cell;
 
 /// Loops over scalars. `run`, and all that it calls, must be `#[inline(always)]`: only then is it compiled for an instruction set.
@@ -13,12 +14,20 @@ pub(crate) trait Loops<T> {
     fn run(self, sums: impl Sums<T>);
 }
 
-/// Sums over slices.
+/// Sums over slices, which must have the same length.
 pub(crate) trait Sums<T>: Copy {
     /// The sum of the values.
     fn sum(self, values: &[T]) -> T;
-    /// The sum of the products. The slices must have the same length.
+    /// The largest value; minus infinity if there is none.
+    fn largest(self, values: &[T]) -> T;
+    /// The sum of the products.
     fn dot(self, a: &[T], b: &[T]) -> T;
+    /// The sums of the products of one slice with each of four.
+    fn dots(self, a: &[T], b: [&[T]; 4]) -> [T; 4];
+    /// Computes `sums += factor x`.
+    fn add_product(self, sums: &mut [T], factor: T, x: &[T]);
+    /// Adds four products, each with its factor.
+    fn add_products(self, sums: &mut [T], factors: [T; 4], x: [&[T]; 4]);
 }
 
 /// The sum of the products of slices of the same length.
@@ -87,8 +96,24 @@ impl<T: Scalar> Sums<T> for PlainSums {
         values.iter().fold(T::zero(), |sum, &value| sum + value)
     }
     #[inline(always)]
+    fn largest(self, values: &[T]) -> T {
+        values.iter().fold(real(f64::NEG_INFINITY), |largest, &value| if value > largest { value } else { largest })
+    }
+    #[inline(always)]
     fn dot(self, a: &[T], b: &[T]) -> T {
         a.iter().zip(b).fold(T::zero(), |sum, (&a, &b)| sum + a * b)
+    }
+    #[inline(always)]
+    fn dots(self, a: &[T], b: [&[T]; 4]) -> [T; 4] {
+        b.map(|b| self.dot(a, b))
+    }
+    #[inline(always)]
+    fn add_product(self, sums: &mut [T], factor: T, x: &[T]) {
+        sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += factor * x);
+    }
+    #[inline(always)]
+    fn add_products(self, sums: &mut [T], factors: [T; 4], x: [&[T]; 4]) {
+        factors.into_iter().zip(x).for_each(|(factor, x)| self.add_product(sums, factor, x));
     }
 }
 
@@ -130,13 +155,99 @@ impl<S: Precision, V: Vector<S>> VectorSums<S, V> {
     }
 }
 
+impl<S: Precision, V: Vector<S>> VectorSums<S, V> {
+    /// Adds products to sums.
+    #[inline(always)]
+    fn add<const PRODUCTS: usize>(self, sums: &mut [S], factors: [S; PRODUCTS], x: [&[S]; PRODUCTS]) {
+        let (token, count, rest) = (self.token, sums.len(), sums.len() % V::LANES);
+        let mut in_lanes = [V::splat(token, S::default()); PRODUCTS];
+        for i in 0..PRODUCTS {
+            assert_eq!(x[i].len(), count, "the slices must have the same length");
+            in_lanes[i] = V::splat(token, factors[i]);
+        }
+        let mut place = 0;
+        // SAFETY: each vector lies before `count`, and the last elements begin at `place`.
+        unsafe {
+            while place + V::LANES <= count {
+                let to = sums.as_mut_ptr().add(place);
+                let mut sum = V::load(token, to);
+                for i in 0..PRODUCTS {
+                    sum = in_lanes[i].mul_add(V::load(token, x[i].as_ptr().add(place)), sum);
+                }
+                sum.store(to);
+                place += V::LANES;
+            }
+            if rest > 0 {
+                let to = sums.as_mut_ptr().add(place);
+                let mut sum = V::load_first(token, to, rest);
+                for i in 0..PRODUCTS {
+                    sum = in_lanes[i].mul_add(V::load_first(token, x[i].as_ptr().add(place), rest), sum);
+                }
+                sum.store_first(to, rest);
+            }
+        }
+    }
+}
+
 impl<S: Precision, V: Vector<S>> Sums<S> for VectorSums<S, V> {
     #[inline(always)]
     fn sum(self, values: &[S]) -> S {
         self.of(values, values, |sum, value, _| sum.add(value))
     }
     #[inline(always)]
+    fn largest(self, values: &[S]) -> S {
+        let mut largest = S::MINUS_INFINITY;
+        let whole = values.len() - values.len() % V::LANES;
+        if whole > 0 {
+            let mut in_lanes = V::splat(self.token, largest);
+            for place in (0..whole).step_by(V::LANES) {
+                // SAFETY: whole vectors lie before `whole`.
+                in_lanes = in_lanes.max(unsafe { V::load(self.token, values.as_ptr().add(place)) });
+            }
+            largest = in_lanes.largest_lane();
+        }
+        for &value in &values[whole..] {
+            largest = if value > largest { value } else { largest };
+        }
+        largest
+    }
+    #[inline(always)]
     fn dot(self, a: &[S], b: &[S]) -> S {
         self.of(a, b, |sum, a, b| a.mul_add(b, sum))
+    }
+    #[inline(always)]
+    fn dots(self, a: &[S], b: [&[S]; 4]) -> [S; 4] {
+        let (token, count, rest) = (self.token, a.len(), a.len() % V::LANES);
+        let (mut sums, mut results) = ([V::splat(token, S::default()); 4], [S::default(); 4]);
+        for i in 0..4 {
+            assert_eq!(b[i].len(), count, "the slices must have the same length");
+        }
+        let mut place = 0;
+        // SAFETY: each vector lies before `count`, and the last elements begin at `place`. There are four results.
+        unsafe {
+            while place + V::LANES <= count {
+                let a = V::load(token, a.as_ptr().add(place));
+                for i in 0..4 {
+                    sums[i] = a.mul_add(V::load(token, b[i].as_ptr().add(place)), sums[i]);
+                }
+                place += V::LANES;
+            }
+            if rest > 0 {
+                let a = V::load_first(token, a.as_ptr().add(place), rest);
+                for i in 0..4 {
+                    sums[i] = a.mul_add(V::load_first(token, b[i].as_ptr().add(place), rest), sums[i]);
+                }
+            }
+            V::put_sums(sums, None, results.as_mut_ptr(), 4);
+        }
+        results
+    }
+    #[inline(always)]
+    fn add_product(self, sums: &mut [S], factor: S, x: &[S]) {
+        self.add(sums, [factor], [x]);
+    }
+    #[inline(always)]
+    fn add_products(self, sums: &mut [S], factors: [S; 4], x: [&[S]; 4]) {
+        self.add(sums, factors, x);
     }
 }

@@ -61,6 +61,7 @@ pub(crate) trait Precision: Copy + Default + PartialOrd + Add<Output = Self> + '
     /// From this argument on, `exp(x) - 1` of negative numbers is -1.
     const MINUS_ONE_LIMIT: Self;
     const HALF: Self;
+    const MINUS_INFINITY: Self;
     const MINUS_HALF: Self;
     /// The number of each lane.
     const LANE_NUMBERS: [Self; MOST_LANES];
@@ -109,6 +110,7 @@ impl Precision for f32 {
     const ROUNDING_HALVED: f32 = ROUNDING_F32 - 1.0;
     const MINUS_ONE_LIMIT: f32 = -20.0;
     const HALF: f32 = 0.5;
+    const MINUS_INFINITY: f32 = f32::NEG_INFINITY;
     const MINUS_HALF: f32 = -0.5;
     const LANE_NUMBERS: [f32; MOST_LANES] =
         [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
@@ -174,6 +176,7 @@ impl Precision for f64 {
     const ROUNDING_HALVED: f64 = ROUNDING_F64 - 1.0;
     const MINUS_ONE_LIMIT: f64 = -40.0;
     const HALF: f64 = 0.5;
+    const MINUS_INFINITY: f64 = f64::NEG_INFINITY;
     const MINUS_HALF: f64 = -0.5;
     const LANE_NUMBERS: [f64; MOST_LANES] =
         [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];

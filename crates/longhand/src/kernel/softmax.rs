@@ -6,7 +6,7 @@
 use super::exponential::{exponential_of_negative_vector, ln_1p_of_fraction_vector};
 use super::instruction_set::{InstructionSet, Kernel, run};
 use super::precision::Precision;
-use super::terms::Sums;
+use super::terms::CompensatedVector;
 use super::vector::{MOST_LANES, Vector};
 use crate::Scalar;
 use crate::compensated_sum::CompensatedSum;
@@ -124,7 +124,7 @@ pub(crate) fn exponentials_on<S: Scalar + Precision, V: Vector<S>>(
     let largest = largest.largest_lane();
     let is_of_label = !(of_label < largest);
     let shift = V::splat(token, largest);
-    let mut sums = Sums::zero(token);
+    let mut sums = CompensatedVector::zero(token);
     // The term of the label, if it is left out.
     let left_out = if is_of_label { label } else { usize::MAX };
     row = 0;

@@ -121,19 +121,19 @@ struct Pass<E, S, const OUTPUTS: usize, const WEIGHTS: usize> {
 
 /// The compensated sums of all lanes of a vector.
 #[derive(Clone, Copy)]
-pub(super) struct Sums<V> {
+pub(super) struct CompensatedVector<V> {
     sum: V,
     rounded_away: V,
 }
 
-impl<V> Sums<V> {
+impl<V> CompensatedVector<V> {
     #[inline(always)]
     pub(super) fn zero<S: Precision>(token: V::Token) -> Self
     where
         V: Vector<S>,
     {
         let zero = V::splat(token, S::default());
-        Sums { sum: zero, rounded_away: zero }
+        CompensatedVector { sum: zero, rounded_away: zero }
     }
 
     #[inline(always)]
@@ -168,7 +168,12 @@ where
     /// # Safety
     /// The rows must lie in each band.
     #[inline(always)]
-    unsafe fn step<V: Vector<S>>(&self, token: V::Token, [column, row, count]: [usize; 3], sums: &mut Sums<V>) {
+    unsafe fn step<V: Vector<S>>(
+        &self,
+        token: V::Token,
+        [column, row, count]: [usize; 3],
+        sums: &mut CompensatedVector<V>,
+    ) {
         let zero = Lanes::<S, V>::new(V::splat(token, S::zero()));
         let (mut outputs, mut target, mut weights) = ([zero; OUTPUTS], zero, [zero; WEIGHTS]);
         // SAFETY: the caller guarantees the rows.
@@ -220,7 +225,7 @@ where
         // SAFETY: the arrays have the number of lanes of the widest vector. The rows of whole vectors lie in each band, and
         // so do the first rows of the last vector.
         unsafe {
-            let mut sums = Sums {
+            let mut sums = CompensatedVector {
                 sum: V::load(token, lane_sums.sums.as_ptr()),
                 rounded_away: V::load(token, lane_sums.rounded_away.as_ptr()),
             };

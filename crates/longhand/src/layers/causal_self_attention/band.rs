@@ -2,7 +2,7 @@
 
 use crate::Scalar;
 use crate::kernel::{Equations, Loops, Real, Sums, compiled_here, each, run_compiled};
-use crate::scalar::flush_to_zero;
+use crate::scalar::{flush_to_zero, real};
 
 /// The sizes of the parts of a slot: the key, the value, and the presence after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,13 +17,52 @@ impl Slot {
         self.key + self.value + 1
     }
 
-    /// The key, the value and the presence of each slot of a window. The presence is exactly zero, or its square is normal.
+    /// The key of slot `i` of a window.
     #[inline(always)]
-    pub(super) fn parts<T: Scalar>(self, window: &[T]) -> impl Iterator<Item = (&[T], &[T], T)> {
-        window.chunks_exact(self.size()).map(move |slot| {
-            let (key, rest) = slot.split_at(self.key);
-            (key, &rest[..self.value], flush_to_zero(rest[self.value]))
-        })
+    pub(super) fn key<T>(self, window: &[T], i: usize) -> &[T] {
+        &window[i * self.size()..][..self.key]
+    }
+
+    /// The value of slot `i` of a window.
+    #[inline(always)]
+    pub(super) fn value<T>(self, window: &[T], i: usize) -> &[T] {
+        &window[i * self.size() + self.key..][..self.value]
+    }
+
+    /// The presence of slot `i` of a window. It is exactly zero, or its square is normal.
+    #[inline(always)]
+    pub(super) fn presence<T: Scalar>(self, window: &[T], i: usize) -> T {
+        flush_to_zero(window[i * self.size() + self.key + self.value])
+    }
+}
+
+/// The dot products of a vector with a part of each slot; four at a time, so that the vector is loaded once for four.
+#[inline(always)]
+fn dots<'a, T: Scalar>(sums: impl Sums<T>, results: &mut [T], vector: &[T], part: impl Fn(usize) -> &'a [T]) {
+    let mut i = 0;
+    while i + 4 <= results.len() {
+        let of_four = sums.dots(vector, [part(i), part(i + 1), part(i + 2), part(i + 3)]);
+        results[i..i + 4].copy_from_slice(&of_four);
+        i += 4;
+    }
+    while i < results.len() {
+        results[i] = sums.dot(vector, part(i));
+        i += 1;
+    }
+}
+
+/// Adds a part of each slot times its factor to a vector; four at a time.
+#[inline(always)]
+fn add_products<'a, T: Scalar>(sums: impl Sums<T>, to: &mut [T], factors: &[T], part: impl Fn(usize) -> &'a [T]) {
+    let mut i = 0;
+    while i + 4 <= factors.len() {
+        let four = [factors[i], factors[i + 1], factors[i + 2], factors[i + 3]];
+        sums.add_products(to, four, [part(i), part(i + 1), part(i + 2), part(i + 3)]);
+        i += 4;
+    }
+    while i < factors.len() {
+        sums.add_product(to, factors[i], part(i));
+        i += 1;
     }
 }
 
@@ -40,12 +79,6 @@ impl<T: Scalar> Equations<T, 0, 1> for Exponential<T> {
     fn apply<V: Real<Scalar = T>>(self, []: [V; 0], [s]: [V; 1]) -> [V; 1] {
         [(s - s.constant(self.largest)).exp().flush_to_zero()]
     }
-}
-
-/// `sum += factor x`, for few elements: less work than the call of a kernel.
-#[inline(always)]
-fn add_product<T: Scalar>(sum: &mut [T], factor: T, x: &[T]) {
-    sum.iter_mut().zip(x).for_each(|(sum, &x)| *sum += factor * x);
 }
 
 /// One query in the forward pass.
@@ -69,31 +102,25 @@ impl<T: Scalar> Loops<T> for ForwardQuery<'_, T> {
     #[inline(always)]
     fn run(self, sums: impl Sums<T>) {
         let ForwardQuery { slot, query, window, attention, output } = self;
-        let mut largest = None;
-        for (s, (key, _, presence)) in attention.iter_mut().zip(slot.parts(window)) {
-            *s = sums.dot(query, key);
-            if presence != T::zero() && largest.is_none_or(|largest| *s > largest) {
-                largest = Some(*s);
+        dots(sums, attention, query, |i| slot.key(window, i));
+        for (i, s) in attention.iter_mut().enumerate() {
+            // The weight of an absent slot is zero whatever its score, which may exceed the largest one.
+            if slot.presence(window, i) == T::zero() {
+                *s = real(f64::NEG_INFINITY);
             }
         }
-        let largest = largest.unwrap_or_else(T::zero);
-        for (s, (_, _, presence)) in attention.iter_mut().zip(slot.parts(window)) {
-            // The score of an absent slot may exceed the largest one. Infinity times zero is NaN.
-            if presence == T::zero() {
-                *s = largest;
-            }
-        }
-        each(Exponential { largest }, [], [attention]);
-        let mut sum = T::zero();
-        for (a, (_, _, presence)) in attention.iter_mut().zip(slot.parts(window)) {
+        let largest = sums.largest(attention);
+        each(Exponential { largest }, [], [&mut *attention]);
+        for (i, a) in attention.iter_mut().enumerate() {
+            let presence = slot.presence(window, i);
             *a *= presence * presence;
-            sum += *a;
+        }
+        let factor = T::one() / sums.sum(attention);
+        for a in attention.iter_mut() {
+            *a = flush_to_zero(*a * factor);
         }
         output.fill(T::zero());
-        for (a, (_, value, _)) in attention.iter_mut().zip(slot.parts(window)) {
-            *a = flush_to_zero(*a / sum);
-            add_product(output, *a, value);
-        }
+        add_products(sums, output, attention, |i| slot.value(window, i));
     }
 }
 
@@ -121,19 +148,21 @@ impl<T: Scalar> Loops<T> for BackwardQuery<'_, T> {
     #[inline(always)]
     fn run(self, sums: impl Sums<T>) {
         let BackwardQuery { slot, query: q, window, attention, d_output: d_y, d_scores, d_query, d_window } = self;
-        for (d_a, (_, value, _)) in d_scores.iter_mut().zip(slot.parts(window)) {
-            *d_a = sums.dot(d_y, value);
-        }
+        // d_a, and then d_s.
+        dots(sums, d_scores, d_y, |i| slot.value(window, i));
         let mean = sums.dot(attention, d_scores);
+        for (d, &a) in d_scores.iter_mut().zip(attention) {
+            *d = flush_to_zero(a * (*d - mean));
+        }
+        add_products(sums, d_query, d_scores, |i| slot.key(window, i));
         let two = T::one() + T::one();
-        let slots = slot.parts(window).zip(d_window.chunks_exact_mut(slot.size()));
-        for ((&a, &d_a), ((key, _, presence), d_slot)) in attention.iter().zip(&*d_scores).zip(slots) {
-            let d_s = flush_to_zero(a * (d_a - mean));
+        let slots = d_window.chunks_exact_mut(slot.size()).enumerate();
+        for ((i, d_slot), (&a, &d_s)) in slots.zip(attention.iter().zip(&*d_scores)) {
             let (d_key, rest) = d_slot.split_at_mut(slot.key);
             let (d_value, d_presence) = rest.split_at_mut(slot.value);
-            add_product(d_query, d_s, key);
-            add_product(d_key, d_s, q);
-            add_product(d_value, a, d_y);
+            sums.add_product(d_key, d_s, q);
+            sums.add_product(d_value, a, d_y);
+            let presence = slot.presence(window, i);
             if presence != T::zero() {
                 d_presence[0] += two * d_s / presence;
             }

@@ -136,5 +136,6 @@ impl<T: Scalar> Slots<T> {
 
 /// Number of absent slots before the first one that is present.
 pub(super) fn absent<T: Scalar>(slot: Slot, slots: &[T]) -> usize {
-    slot.parts(slots).take_while(|&(_, _, presence)| presence == T::zero()).count()
+    let count = slots.len() / slot.size();
+    (0..count).take_while(|&i| slot.presence(slots, i) == T::zero()).count()
 }
