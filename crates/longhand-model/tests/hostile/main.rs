@@ -54,7 +54,7 @@ fn the_memory_of_parsing_a_description_is_bounded() {
         list("[1]", 10_000),
         list("[]", 10_000),
         list("1", 20_000),
-        (0..5_000).map(|i| format!("{i:x}.a=1\n")).collect(),
+        (0..5_000).map(|i| format!("{i:x}.a=1\n")).collect::<Vec<_>>().concat(),
         "[[a]]\na=1\n".repeat(5_000),
         format!("a={}", "{a=".repeat(10_000)),
         ["{", "[", ".", "a.", "=", "\"", "\"\\x", "'", ",", "#", "\u{1}", "\n"]
