@@ -62,7 +62,9 @@ use crate::hyperparameters::at_least_one;
 use crate::kernel::{self, Accumulate, Operand, Workspace};
 use crate::scalar::count;
 use crate::sequences::without_padding;
-use crate::{Features, HyperparameterError, Layer, ParameterGradients, Pass, Scalar, Sequences, initialise, sizes};
+use crate::{
+    Features, HyperparameterError, Layer, Layout, ParameterGradients, Pass, Scalar, Sequences, initialise, sizes,
+};
 use alloc::{format, string::String, vec::Vec};
 use band::{BackwardQuery, ForwardQuery, Slot, attend, attend_backward};
 use nalgebra::{DMatrix, DVector};
@@ -214,6 +216,11 @@ impl<T: Scalar> Default for CausalSelfAttentionCache<T> {
     }
 }
 
+/// The columns sequence by sequence, so that the slots of a sequence stay in the cache for all its steps.
+fn by_sequence(layout: &Layout) -> impl Iterator<Item = usize> + '_ {
+    (0..layout.batch()).flat_map(move |sequence| (0..layout.steps()).map(move |step| layout.column(step, sequence)))
+}
+
 impl<T: Scalar> Layer<T> for CausalSelfAttention<T> {
     type Input = Sequences<T>;
     type Output = Sequences<T>;
@@ -262,7 +269,7 @@ impl<T: Scalar> Layer<T> for CausalSelfAttention<T> {
         let most = self.window.min(slots.longest());
         sizes::reshape(attention, most, layout.columns());
         output.reshape(slot.value, layout);
-        for column in 0..layout.columns() {
+        for column in by_sequence(layout) {
             let steps = slots.window(column);
             let (q, y) = (&projected.column(column)[..slot.key], output.column_mut(column));
             let a = &mut attention.as_mut_slice()[column * most..][..steps.len()];
@@ -315,7 +322,7 @@ impl<T: Scalar> Layer<T> for CausalSelfAttention<T> {
         kernel::set_zero(d_projected.values_mut().as_mut_slice());
         if let Some(d_output) = d_output {
             d_scores.resize(attention.nrows(), T::zero());
-            for column in 0..layout.columns() {
+            for column in by_sequence(layout) {
                 let steps = slots.window(column);
                 if steps.is_empty() {
                     continue;
