@@ -1,4 +1,4 @@
-//! One query over its window: the band of the scores that belongs to one step.
+//! One query over its window in the forward pass: the band of the scores that belongs to one step.
 
 use crate::Scalar;
 use crate::kernel::{Equations, Loops, Real, Sums, compiled_here, each, run_compiled};
@@ -38,7 +38,12 @@ impl Slot {
 
 /// The dot products of a vector with a part of each slot; four at a time, so that the vector is loaded once for four.
 #[inline(always)]
-fn dots<'a, T: Scalar>(sums: impl Sums<T>, results: &mut [T], vector: &[T], part: impl Fn(usize) -> &'a [T]) {
+pub(super) fn dots<'a, T: Scalar>(
+    sums: impl Sums<T>,
+    results: &mut [T],
+    vector: &[T],
+    part: impl Fn(usize) -> &'a [T],
+) {
     let mut i = 0;
     while i + 4 <= results.len() {
         let of_four = sums.dots(vector, [part(i), part(i + 1), part(i + 2), part(i + 3)]);
@@ -53,7 +58,12 @@ fn dots<'a, T: Scalar>(sums: impl Sums<T>, results: &mut [T], vector: &[T], part
 
 /// Adds a part of each slot times its factor to a vector; four at a time.
 #[inline(always)]
-fn add_products<'a, T: Scalar>(sums: impl Sums<T>, to: &mut [T], factors: &[T], part: impl Fn(usize) -> &'a [T]) {
+pub(super) fn add_products<'a, T: Scalar>(
+    sums: impl Sums<T>,
+    to: &mut [T],
+    factors: &[T],
+    part: impl Fn(usize) -> &'a [T],
+) {
     let mut i = 0;
     while i + 4 <= factors.len() {
         let four = [factors[i], factors[i + 1], factors[i + 2], factors[i + 3]];
@@ -121,51 +131,5 @@ impl<T: Scalar> Loops<T> for ForwardQuery<'_, T> {
         }
         output.fill(T::zero());
         add_products(sums, output, attention, |i| slot.value(window, i));
-    }
-}
-
-/// One query in the backward pass.
-pub(super) struct BackwardQuery<'a, T> {
-    pub(super) slot: Slot,
-    pub(super) query: &'a [T],
-    pub(super) window: &'a [T],
-    pub(super) attention: &'a [T],
-    pub(super) d_output: &'a [T],
-    /// A buffer with one element per slot of the window.
-    pub(super) d_scores: &'a mut [T],
-    /// Zero before.
-    pub(super) d_query: &'a mut [T],
-    /// The gradients of the slots, to which those of this query are added.
-    pub(super) d_window: &'a mut [T],
-}
-
-/// Computes the gradient of the query, and adds the gradients of the slots of its window.
-pub(super) fn attend_backward<T: Scalar>(query: BackwardQuery<'_, T>) {
-    run_compiled!(BackwardQuery, T, query);
-}
-
-impl<T: Scalar> Loops<T> for BackwardQuery<'_, T> {
-    #[inline(always)]
-    fn run(self, sums: impl Sums<T>) {
-        let BackwardQuery { slot, query: q, window, attention, d_output: d_y, d_scores, d_query, d_window } = self;
-        // d_a, and then d_s.
-        dots(sums, d_scores, d_y, |i| slot.value(window, i));
-        let mean = sums.dot(attention, d_scores);
-        for (d, &a) in d_scores.iter_mut().zip(attention) {
-            *d = flush_to_zero(a * (*d - mean));
-        }
-        add_products(sums, d_query, d_scores, |i| slot.key(window, i));
-        let two = T::one() + T::one();
-        let slots = d_window.chunks_exact_mut(slot.size()).enumerate();
-        for ((i, d_slot), (&a, &d_s)) in slots.zip(attention.iter().zip(&*d_scores)) {
-            let (d_key, rest) = d_slot.split_at_mut(slot.key);
-            let (d_value, d_presence) = rest.split_at_mut(slot.value);
-            sums.add_product(d_key, d_s, q);
-            sums.add_product(d_value, a, d_y);
-            let presence = slot.presence(window, i);
-            if presence != T::zero() {
-                d_presence[0] += two * d_s / presence;
-            }
-        }
     }
 }

@@ -51,6 +51,7 @@
 //! is added. The `d_p` of a step is not used, because its presence is a constant. The three projections are one linear layer:
 //! with `d_z` of `d_q / sqrt(K)`, `d_k` and `d_v`, one below the other, `d_W = d_z x'`, `d_b = sum of d_z` and `d_x = W' d_z`.
 
+mod backward;
 mod band;
 mod slots;
 mod streaming;
@@ -66,7 +67,8 @@ use crate::{
     Features, HyperparameterError, Layer, Layout, ParameterGradients, Pass, Scalar, Sequences, initialise, sizes,
 };
 use alloc::{format, string::String, vec::Vec};
-use band::{BackwardQuery, ForwardQuery, Slot, attend, attend_backward};
+use backward::Queries;
+use band::{ForwardQuery, Slot, attend};
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
 use slots::Slots;
@@ -321,24 +323,8 @@ impl<T: Scalar> Layer<T> for CausalSelfAttention<T> {
         d_projected.reshape(projected.features(), layout);
         kernel::set_zero(d_projected.values_mut().as_mut_slice());
         if let Some(d_output) = d_output {
-            d_scores.resize(attention.nrows(), T::zero());
-            for column in by_sequence(layout) {
-                let steps = slots.window(column);
-                if steps.is_empty() {
-                    continue;
-                }
-                let size = slot.size();
-                attend_backward(BackwardQuery {
-                    slot,
-                    query: &projected.column(column)[..slot.key],
-                    window: slots.of(steps.clone()),
-                    attention: &attention.as_slice()[column * attention.nrows()..][..steps.len()],
-                    d_output: d_output.column(column),
-                    d_scores: &mut d_scores[..steps.len()],
-                    d_query: &mut d_projected.column_mut(column)[..slot.key],
-                    d_window: &mut d_slots.as_mut_slice()[steps.start * size..steps.end * size],
-                });
-            }
+            let queries = Queries { slot, slots, projected, attention, d_output };
+            queries.backward(d_scores, d_projected, d_slots);
         }
         let scale = self.scale();
         for column in 0..layout.columns() {
