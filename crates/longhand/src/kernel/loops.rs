@@ -55,8 +55,8 @@ pub(crate) fn run_loops<S: Precision>(loops: impl Loops<S>) {
     run::<S>(InstructionSet::best(), &Once(Cell::new(Some(loops))));
 }
 
-/// Runs loops that borrow what they work on, such as `Forward<'_, T>`: `run_compiled!(Forward, T, loops)`. They are compiled in this
-/// crate for `f32` and `f64`, and as they are for other scalar types.
+/// Runs loops of a type with a lifetime and a scalar type, such as `Forward<'_, T>`: `run_compiled!(Forward, T, loops)`. They are compiled
+/// in this crate for `f32` and `f64`, and in the user's crate for other scalar types.
 macro_rules! run_compiled {
     ($loops:ident, $scalar:ident, $value:expr) => {{
         type Run<T> = for<'a> fn($loops<'a, T>);

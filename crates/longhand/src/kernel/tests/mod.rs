@@ -4,6 +4,7 @@ mod activations;
 mod equations;
 mod exponentials;
 mod instruction_sets;
+mod loops;
 mod losses;
 mod products;
 

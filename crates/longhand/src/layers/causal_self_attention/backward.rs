@@ -15,7 +15,7 @@ use nalgebra::DMatrix;
 /// Number of queries whose gradients are added together.
 const TOGETHER: usize = 4;
 
-/// What the backward pass reads.
+/// The inputs of the backward pass.
 pub(super) struct Queries<'a, T: Scalar> {
     pub(super) slot: Slot,
     pub(super) slots: &'a Slots<T>,

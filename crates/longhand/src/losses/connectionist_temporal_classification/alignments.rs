@@ -166,7 +166,7 @@ impl<T: Scalar> Alignments<T> {
             shift = if t == 0 {
                 rows.start(states, z)
             } else {
-                // What is subtracted at a step is a factor of that step and of all later ones.
+                // The logarithm that is subtracted at a step is a factor of that step and of all later ones.
                 log_p.add(shift);
                 rows.step_forward((states, t), z, [row(t - 1), row(t)], shift)
             };
