@@ -1,7 +1,7 @@
 //! The exponentials of the logits of one step, for losses of a softmax.
 //!
 //! With `z_m` the largest logit, `exp(z_j - z_m)` cannot overflow. For a probability close to 1 the loss needs the sum of the other
-//! exponentials with all its digits, so that sum leaves out the term of the label if it has the largest logit.
+//! exponentials with all its digits, so that sum leaves out the term of the largest logit.
 
 use super::exponential::{exponential_of_negative_vector, ln_1p_of_fraction_vector};
 use super::instruction_set::{InstructionSet, Kernel, run};
@@ -124,41 +124,28 @@ pub(crate) fn exponentials_on<S: Scalar + Precision, V: Vector<S>>(
     let largest = largest.largest_lane();
     let is_of_label = !(of_label < largest);
     let shift = V::splat(token, largest);
-    let mut sums = CompensatedVector::zero(token);
-    // The term of the label, if it is left out.
-    let left_out = if is_of_label { label } else { usize::MAX };
+    // The exponentials of smaller logits, and the number of logits that are the largest, or NaN: a sum of all would lose the digits of
+    // the small ones.
+    let (mut smaller, mut ties) = (CompensatedVector::zero(token), V::splat(token, S::zero()));
     row = 0;
-    while row < whole {
+    while row < count {
         // SAFETY: whole vectors lie before `whole`.
-        let z = unsafe { V::load(token, z.add(row)) };
+        let z = if row < whole { unsafe { V::load(token, z.add(row)) } } else { last };
         let e = exponential_of_negative_vector::<S, V>(z.sub(shift));
-        if !to.is_null() {
+        if row >= whole {
+            last = e;
+        } else if !to.is_null() {
             // SAFETY: there are as many exponentials as logits.
             unsafe { e.store(to.add(row)) };
         }
-        sums.add(without_lane(token, e, left_out.wrapping_sub(row)));
+        let of_smaller = shift.sub(z).where_positive(e);
+        smaller.add(of_smaller);
+        ties = ties.add(e.sub(of_smaller));
         row += V::LANES;
     }
-    if rest > 0 {
-        last = exponential_of_negative_vector::<S, V>(last.sub(shift));
-        sums.add(without_lane(token, last, left_out.wrapping_sub(whole)));
-    }
-    let total = sums.total();
-    // The label's term is 1, or NaN.
-    let first = S::one() + (of_label - largest) * S::zero();
-    let (others, sum) = if is_of_label { (total, first + total) } else { (total - S::one(), total) };
-    (Exponentials { largest, is_of_label, others, sum }, last)
-}
-
-/// The vector with zero in a lane, if there is a lane of that number.
-#[inline(always)]
-fn without_lane<S: Precision, V: Vector<S>>(token: V::Token, vector: V, lane: usize) -> V {
-    if lane >= V::LANES {
-        return vector;
-    }
-    // SAFETY: there is a number for each lane.
-    let lanes = unsafe { V::load(token, S::LANE_NUMBERS.as_ptr()) };
-    lanes.sub(V::splat(token, S::LANE_NUMBERS[lane])).abs().where_positive(vector)
+    // One of the largest logits is that of the label, or any other.
+    let others = smaller.total() + (ties.sum_of_lanes() - S::one());
+    (Exponentials { largest, is_of_label, others, sum: S::one() + others }, last)
 }
 
 /// The gradient of a loss of a softmax: `d_z_j = factor exp(z_j - z_m) - spread w_j`, with the weight `w_j` of each class or 1; and for the
@@ -192,20 +179,22 @@ pub(crate) fn gradient_on<S: Scalar + Precision, V: Vector<S>>(
     while row < count {
         let rows = V::LANES.min(count - row);
         // SAFETY: there are as many weights as logits, and `rows` of both after `row`.
-        let (mut e, mut offset) = unsafe {
+        let (e, offset) = unsafe {
             let e = if row < whole { V::load(token, to.add(row)) } else { last };
             let weights = weights.map(|weights| V::load_up_to(token, weights.as_ptr().add(row), rows));
             (e, if let Some(weights) = weights { spread.mul(weights) } else { spread })
         };
+        let product = factor.mul(e);
+        let mut d = product.sub(offset);
         let lane = label.wrapping_sub(row);
         if lane < V::LANES {
-            if !gradient.keeps_label {
-                e = without_lane(token, e, lane);
-            }
-            let all = V::splat(token, gradient.of_label);
-            offset = without_lane(token, offset, lane).add(all.sub(without_lane(token, all, lane)));
+            // SAFETY: there is a number for each lane.
+            let lanes = unsafe { V::load(token, S::LANE_NUMBERS.as_ptr()) };
+            let is_other = lanes.sub(V::splat(token, S::LANE_NUMBERS[lane])).abs();
+            let product = if gradient.keeps_label { product } else { V::splat(token, S::zero()) };
+            d = is_other.choose(d, product.sub(V::splat(token, gradient.of_label)));
         }
-        let d = factor.mul(e).sub(offset).mul(scale).where_bits(V::splat(token, S::KEPT));
+        let d = d.mul(scale).where_bits(V::splat(token, S::KEPT));
         // SAFETY: `rows` elements begin at `row`.
         unsafe { if row < whole { d.store(to.add(row)) } else { d.store_first(to.add(row), rows) } }
         row += V::LANES;

@@ -1,6 +1,7 @@
 //! Means over the features of one step.
 
 use crate::Scalar;
+use crate::compensated_sum::compensated_sum;
 use crate::kernel::Sums;
 use crate::scalar::count;
 
@@ -10,7 +11,7 @@ pub(super) fn mean<T: Scalar>(sums: impl Sums<T>, values: &[T]) -> T {
     let n = count::<T>(values.len());
     let mean = sums.sum(values) / n;
     // The sum may overflow although the mean does not.
-    if mean.is_finite() { mean } else { values.iter().fold(T::zero(), |mean, &x| mean + x / n) }
+    if mean.is_finite() { mean } else { compensated_sum(values.len(), |i| values[i] / n) }
 }
 
 /// The mean of the products.
@@ -28,7 +29,7 @@ pub(super) fn root_mean_square<T: Scalar>(sums: impl Sums<T>, values: &[T], epsi
     }
     // The squares overflow, so divide by the largest magnitude first.
     let largest = values.iter().fold(T::zero(), |largest, value| largest.max(value.abs()));
-    let of_quotient = |sum: T, &x: &T| sum + (x / largest) * (x / largest);
-    let square = values.iter().fold(T::zero(), of_quotient) / count(values.len());
+    let square_of = |i: usize| (values[i] / largest) * (values[i] / largest);
+    let square = compensated_sum(values.len(), square_of) / count(values.len());
     largest * (square + epsilon / largest / largest).sqrt()
 }

@@ -34,12 +34,13 @@ pub(super) fn column<T: Scalar, const OUTPUTS: usize, const WEIGHTS: usize>(
     loss.value()
 }
 
-/// [`Loss::scaled_sum`](super::Loss::scaled_sum), with weights for each feature.
+/// [`Loss::scaled_sum`](super::Loss::scaled_sum), with weights for each feature. `check` is called before the first step that counts.
 ///
 /// # Panics
 /// If a step counts, and there are not `OUTPUTS` outputs for each target.
 pub(super) fn scaled_sum<S: Scalar + Precision, const OUTPUTS: usize, const WEIGHTS: usize>(
     terms: impl Terms<OUTPUTS, WEIGHTS>,
+    check: impl Fn(),
     [output, target]: [&Sequences<S>; 2],
     weights: [&[S]; WEIGHTS],
     scale: S,
@@ -57,6 +58,7 @@ pub(super) fn scaled_sum<S: Scalar + Precision, const OUTPUTS: usize, const WEIG
         let (elements, number) = (start * features..end * features, end - start);
         let derivatives = d_output.as_mut().map(|d_output| &mut d_output.values_mut().as_mut_slice()[elements.clone()]);
         if counting {
+            check();
             check_features(OUTPUTS * rows, features);
             kernel::add_terms(
                 terms,

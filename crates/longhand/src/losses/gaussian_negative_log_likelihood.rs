@@ -109,11 +109,12 @@ impl Terms<2, 0> for Gaussian {
         let e = (zero - magnitude).exp_of_negative();
         let log_variance = least.max(s) + e.ln_1p_of_fraction();
         let share = u.choose(one, e) / (one + e);
-        // 1 / sqrt(variance). The product with the difference is squared, which overflows later than its square.
-        let precision = (zero - half * log_variance).exp();
-        let r = (y - d) * precision;
+        // The square root of 1 / sqrt(variance), which neither overflows nor underflows where that does. The product with the difference
+        // is squared, which overflows later than its square.
+        let root = (y.number(-0.25) * log_variance).exp();
+        let r = (y - d) * root * root;
         let loss = half * log_variance + half * r * r + y.number(self.constant);
-        (loss, [r * precision, half * (one - r * r) * share])
+        (loss, [r * root * root, half * (one - r * r) * share])
     }
 }
 
@@ -134,8 +135,8 @@ fn sum<S: Scalar + Precision>(
     scale: S,
     d_output: Option<&mut Sequences<S>>,
 ) -> S {
-    check_outputs(output.features(), target.features());
-    element_wise::scaled_sum(loss.terms(), [output, target], [], scale, d_output)
+    let check = || check_outputs(output.features(), target.features());
+    element_wise::scaled_sum(loss.terms(), check, [output, target], [], scale, d_output)
 }
 
 impl<T: Scalar> Loss<T> for GaussianNegativeLogLikelihood {

@@ -58,7 +58,7 @@ fn sum<S: Scalar + Precision>(
     scale: S,
     d_output: Option<&mut Sequences<S>>,
 ) -> S {
-    element_wise::scaled_sum(Huber { delta: loss.delta }, [output, target], [], scale, d_output)
+    element_wise::scaled_sum(Huber { delta: loss.delta }, || {}, [output, target], [], scale, d_output)
 }
 
 impl<T: Scalar> Loss<T> for HuberLoss {

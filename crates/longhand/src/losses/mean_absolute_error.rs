@@ -50,7 +50,7 @@ fn sum<S: Scalar + Precision>(
     scale: S,
     d_output: Option<&mut Sequences<S>>,
 ) -> S {
-    element_wise::scaled_sum(AbsoluteError, [output, target], [], scale, d_output)
+    element_wise::scaled_sum(AbsoluteError, || {}, [output, target], [], scale, d_output)
 }
 
 impl<T: Scalar> Loss<T> for MeanAbsoluteError {

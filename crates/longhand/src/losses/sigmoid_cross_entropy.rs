@@ -122,10 +122,10 @@ fn sum<S: Scalar + Precision>(
     d_output: Option<&mut Sequences<S>>,
 ) -> S {
     let both = [output, target];
-    loss.positive_weights.check_number(output.features());
+    let check = || loss.positive_weights.check_number(output.features());
     match loss.positive_weights.values() {
-        Some(weights) => element_wise::scaled_sum(SigmoidTerms, both, [weights], scale, d_output),
-        None => element_wise::scaled_sum(SigmoidTerms, both, [], scale, d_output),
+        Some(weights) => element_wise::scaled_sum(SigmoidTerms, check, both, [weights], scale, d_output),
+        None => element_wise::scaled_sum(SigmoidTerms, check, both, [], scale, d_output),
     }
 }
 

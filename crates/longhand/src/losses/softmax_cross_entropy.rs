@@ -114,7 +114,8 @@ impl SoftmaxLoss for SoftmaxCrossEntropy {
         let of_label = weight(class) * (one - smoothing + spread);
         // Q and R of the equations.
         let (all, rest) = if self.weights.are_given() {
-            let rest = spread * self.weights.of_others(class);
+            // In double precision, because the sum may overflow in `f32`.
+            let rest = self.weights.of_others(class, self.smoothing / logits.len() as f64);
             (rest + of_label, rest)
         } else {
             (one, smoothing - spread)

@@ -67,9 +67,9 @@ impl Weights {
         self.0.as_ref().map_or(T::one(), |weights| real(weights.double[index]))
     }
 
-    /// The sum of the weights of all classes or features but one; 0 if they are not given.
-    pub(super) fn of_others<T: Scalar>(&self, index: usize) -> T {
-        self.0.as_ref().map_or(T::zero(), |weights| real(weights.others[index]))
+    /// The sum of the weights of all classes or features but one, times a factor; 0 if they are not given.
+    pub(super) fn of_others<T: Scalar>(&self, index: usize, factor: f64) -> T {
+        self.0.as_ref().map_or(T::zero(), |weights| real(weights.others[index] * factor))
     }
 
     /// The weight of a label in the divisor of a mean. A label without a weight is no class, and the loss panics.

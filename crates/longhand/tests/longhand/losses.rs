@@ -5,6 +5,7 @@ mod alignments;
 mod digits;
 mod extremes;
 mod shapes;
+mod small_values;
 mod weights;
 
 use crate::common::{assert_gradient, generator, random_like, random_sequences};

@@ -88,7 +88,7 @@ use alignments::scaled_sum;
 /// # Memory
 /// Unlike other losses this one allocates once in each evaluation: `(T + 4) (2 L + 3)` scalars for the longest sequence if there is
 /// a gradient, and `6 (2 L + 3)` otherwise. The forward probabilities of all steps are needed in the backward pass, they have
-/// no place in the output or its gradient, and a loss has no memory of its own, because threads share it. Compared with the `7 T
+/// no place in the output or its gradient, and a loss has no memory of its own, because threads share it. Compared with the `5 T
 /// (2 L + 1)` exponentials of both passes, the time of an allocation does not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionistTemporalClassification {

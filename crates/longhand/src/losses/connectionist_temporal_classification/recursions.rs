@@ -13,15 +13,20 @@ pub(super) fn never<T: Scalar>() -> T {
 }
 
 /// `log(exp a + exp b + exp c)`; minus infinity if all three are.
+///
+/// It is the largest plus `log(1 + others)`, with the exponentials of the other two in `others`, which is at most 2. No digits of a small
+/// sum are lost: `log(1 + others) = log(2) + log(1 + (others - 1) / 2)` is used above 1 only.
 #[inline(always)]
 fn log_of_sum<V: Real>(a: V, b: V, c: V) -> V {
-    let largest = a.max(b).max(c);
+    // Not `min` and `max`: for equal dual numbers both return the same operand.
+    let (above, below) = ((b - a).choose(b, a), (b - a).choose(a, b));
+    let (largest, other) = ((c - above).choose(c, above), (c - above).choose(above, c));
     // Minus infinity less minus infinity would be NaN.
     let shift = largest.number(-1e30).max(largest);
-    let sum = (a - shift).exp_of_negative() + (b - shift).exp_of_negative() + (c - shift).exp_of_negative();
-    // The sum is between 1 and 3, or zero, whose logarithm does not matter.
-    let half = sum.number(0.5);
-    largest + (half.max(half * sum) - sum.number(1.0)).ln_1p_of_fraction() + sum.number(core::f64::consts::LN_2)
+    let others = (other - shift).exp_of_negative() + (below - shift).exp_of_negative();
+    let excess = others - others.number(1.0);
+    let fraction = excess.choose(excess.number(0.5) * excess, others);
+    largest + (fraction.ln_1p_of_fraction() + excess.where_positive(excess.number(core::f64::consts::LN_2)))
 }
 
 /// `log alpha` from that of the step before, in the same state, one and two states before; the last needs the permission to skip.
