@@ -53,29 +53,25 @@ impl<S: Scalar + Precision> Kernel<S> for Finite<'_, S> {
         // SAFETY: every use is at most `LANES` before the end of the values.
         let at = |place: usize| unsafe { V::load(token, self.values.as_ptr().add(place)) };
         // The last vector overlaps the one before it, if the vectors do not divide the values.
-        let mut sums = [zero; SUMS];
-        sums[0] = at(count - V::LANES).mul_add(zero, zero);
+        let mut sum = at(count - V::LANES).mul_add(zero, zero);
         let mut place = 0;
-        while place + SUMS * V::LANES <= count {
-            for i in 0..SUMS {
-                sums[i] = at(place + i * V::LANES).mul_add(zero, sums[i]);
+        if count >= SUMS * V::LANES {
+            let mut sums = [sum; SUMS];
+            while place + SUMS * V::LANES <= count {
+                for i in 0..SUMS {
+                    sums[i] = at(place + i * V::LANES).mul_add(zero, sums[i]);
+                }
+                place += SUMS * V::LANES;
             }
-            place += SUMS * V::LANES;
+            for i in 0..SUMS {
+                sum = sum.add(sums[i]);
+            }
         }
         while place + V::LANES <= count {
-            sums[0] = at(place).mul_add(zero, sums[0]);
+            sum = at(place).mul_add(zero, sum);
             place += V::LANES;
         }
-        let one = V::splat(token, S::one());
-        for i in 1..SUMS {
-            sums[0] = sums[i].mul_add(one, sums[0]);
-        }
-        let lanes = sums[0].lanes();
-        let mut is_finite = true;
-        for lane in 0..V::LANES {
-            is_finite &= lanes[lane] == S::zero();
-        }
-        self.result.set(is_finite);
+        self.result.set(sum.sum_of_lanes() == S::zero());
     }
 }
 

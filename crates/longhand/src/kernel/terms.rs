@@ -10,6 +10,7 @@ use super::precision::Precision;
 use super::real::{Lanes, Real, Single};
 use super::vector::{MOST_LANES, Vector};
 use crate::Scalar;
+use crate::scalar::{as_f64, is, real};
 use core::cell::Cell;
 
 /// The equations of an element-wise loss: a term and its derivatives, for one target and `OUTPUTS` outputs. `WEIGHTS` is the
@@ -47,6 +48,19 @@ impl<S: Scalar + Precision> LaneSums<S> {
 
     /// The sum of all lanes.
     pub(crate) fn total(mut self) -> S {
+        if is::<S, f32>() {
+            // Double precision needs no compensation.
+            let mut lanes: [f64; MOST_LANES] =
+                core::array::from_fn(|lane| as_f64(self.sums[lane]) + as_f64(self.rounded_away[lane]));
+            for half in [8, 4, 2, 1] {
+                for lane in 0..half {
+                    lanes[lane] += lanes[lane + half];
+                }
+            }
+            if lanes[0].is_finite() {
+                return real(lanes[0]);
+            }
+        }
         let mut lanes = MOST_LANES / 2;
         while lanes > 0 {
             for lane in 0..lanes {
